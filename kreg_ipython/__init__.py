@@ -1,0 +1,41 @@
+"""Re-run a cell, and Keras's and TensorFlow's registries are what a fresh kernel would have: ``%load_ext kreg_ipython``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from kreg_ipython.magic import KregMagics
+
+__all__ = ["load_ipython_extension", "unload_ipython_extension"]
+__version__ = "0.1.0"
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by ``%load_ext kreg_ipython``: guard the registries, adopt what is in them, add ``%kreg``."""
+    from kreg_ipython.magic import KregMagics
+    from kreg_ipython.tracker import Tracker
+
+    if _magics(shell) is None:
+        tracker = Tracker(shell)
+        shell.register_magics(KregMagics(shell, tracker))
+        tracker.start()
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by ``%unload_ext kreg_ipython``: give back every function, dict, hook and magic. Registries keep what
+    is in them."""
+    magics = _magics(shell)
+    if magics is not None:
+        magics.tracker.stop()
+        # Nothing in IPython takes a magic out again: these are the three places where it stands.
+        shell.magics_manager.magics["line"].pop("kreg", None)
+        shell.magics_manager.registry.pop("KregMagics", None)
+        if magics in shell.configurables:
+            shell.configurables.remove(magics)
+
+
+def _magics(shell: InteractiveShell) -> KregMagics | None:
+    return shell.magics_manager.registry.get("KregMagics")

@@ -1,0 +1,81 @@
+"""Read off the stack where a registration comes from. No state: what it means is the tracker's business."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Container
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+_CELL = "IPython.core.interactiveshell"  # its run_code executes cells
+_SCRIPT = ("IPython.utils.py3compat", "runpy")  # their callees are what %run executes
+_OURS = __name__.partition(".")[0]
+
+
+class Origin(NamedTuple):
+    """Where a registration comes from, walking outward from it to the body of code that is being executed.
+
+    ``module`` or ``script`` names that body if it is not a cell's. ``line`` is the innermost line in the body's file,
+    and ``site`` the code of the innermost call outside the framework.
+    """
+
+    module: str | None = None
+    script: str | None = None
+    line: int | None = None
+    site: CodeType | None = None
+
+
+def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Container[str]) -> Origin | None:
+    """The origin of a registration that is happening under ``frame``; None if a framework registers for itself.
+
+    Frames of ``plumbing`` modules carry the user's registration and are looked through. If the first other frame
+    is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
+    """
+    calls: list[tuple[CodeType, int]] = []
+    file = None
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not calls:
+            if name in plumbing or name.partition(".")[0] == _OURS:
+                frame = frame.f_back
+                continue
+            if name.partition(".")[0] in frameworks:
+                return None
+        code = frame.f_code
+        calls.append((code, frame.f_lineno))
+        if is_body(code):
+            caller = frame.f_back.f_globals.get("__name__") if frame.f_back else None
+            if name != "__main__":
+                if getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
+                    return Origin(module=name, line=_line(calls, code.co_filename), site=calls[0][0])
+            else:
+                if file is None and code.co_filename != "<string>":
+                    file = code.co_filename  # of %%time's body rather than of the cell that holds it
+                if caller == _CELL:
+                    return Origin(line=_line(calls, file or code.co_filename), site=calls[0][0])
+                if caller in _SCRIPT:
+                    script = code.co_filename
+                    return Origin(script=script, line=_line(calls, script), site=calls[0][0])
+        frame = frame.f_back
+    if not calls:
+        return Origin()
+    return Origin(line=calls[0][1], site=calls[0][0])
+
+
+def is_body(code: CodeType) -> bool:
+    """Whether this is the code of a module, script or cell, not of a function or class in it."""
+    return code.co_name == "<module>" or code.co_name.startswith("<cell line")
+
+
+def in_cell(frame: FrameType | None) -> bool:
+    """Whether a cell is being executed somewhere up the stack."""
+    while frame is not None:
+        back = frame.f_back
+        if is_body(frame.f_code) and back is not None and back.f_globals.get("__name__") == _CELL:
+            return True
+        frame = back
+    return False
+
+
+def _line(calls: list[tuple[CodeType, int]], file: str) -> int | None:
+    return next((line for code, line in calls if code.co_filename == file), None)

@@ -1,0 +1,58 @@
+"""Divert a framework's function through ours, for every name it goes by; installing returns the undo."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+_TARGET = "the around function"
+
+
+def _gateway(*args: Any, **kwargs: Any) -> Any:
+    __tracebackhide__ = True
+    around = "the around function"
+    return around(*args, **kwargs)  # type: ignore[operator]
+
+
+def divert(function: FunctionType, around: Callable[..., Any]) -> tuple[FunctionType, Callable[[], None]]:
+    """Make every call of ``function`` a call of ``around(*args, **kwargs)``.
+
+    The function object stays the same object and only its ``__code__`` changes: users and other modules that imported
+    it by name before are diverted too, which replacing a module's attribute would not do.
+
+    Returns:
+        The original behaviour as a function of its own, and the undo: idempotent, and without effect if somebody
+        else has changed the code since.
+
+    Raises:
+        TypeError: if it is no plain Python function, or a closure.
+    """
+    if not isinstance(function, FunctionType) or function.__code__.co_freevars:
+        raise TypeError(f"{function!r} cannot be diverted: not a plain Python function")
+    code = function.__code__
+    original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
+    original.__kwdefaults__ = function.__kwdefaults__
+    original.__qualname__, original.__module__ = function.__qualname__, function.__module__
+    diverted = _code_calling(around, code)
+    signed = "__signature__" not in vars(function)
+    if signed:
+        function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    function.__code__ = diverted
+
+    def undo() -> None:
+        if function.__code__ is diverted:
+            function.__code__ = code
+            if signed:
+                vars(function).pop("__signature__", None)
+
+    return original, undo
+
+
+def _code_calling(around: Callable[..., Any], like: CodeType) -> CodeType:
+    code = _gateway.__code__
+    consts = tuple(around if const == _TARGET else const for const in code.co_consts)
+    return code.replace(
+        co_consts=consts, co_name=like.co_name, co_filename=like.co_filename, co_firstlineno=like.co_firstlineno
+    )

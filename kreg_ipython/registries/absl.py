@@ -1,0 +1,82 @@
+"""absl's command-line flags, which ``tf.compat.v1.flags`` are too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from kreg_ipython.registry import Announcement, DictRegistry, Gate, Registry, locate
+
+_FLAGS = "absl.flags:FLAGS"
+_OURS = ("kreg_ipython.guard",)
+
+
+def registries() -> Iterator[Registry]:
+    yield Flags()
+
+
+class Flags(DictRegistry):
+    """`absl.flags.FLAGS`: a dict of flags by name, and lists of them by the module that defines them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "absl.flags",
+            _FLAGS,
+            [Gate("absl.flags._flagvalues:FlagValues.__setitem__", self._announce)],
+            plumbing=["absl.flags._defines", "tensorflow.python.platform.flags"],
+        )
+        self._definers: dict[int, tuple[str, int]] = {}
+
+    @property
+    def table(self) -> Any:
+        return locate(_FLAGS)._flags()
+
+    @staticmethod
+    def _announce(self: Any, name: str, flag: Any) -> Announcement | None:
+        return (name, flag) if self is locate(_FLAGS) else None
+
+    def same(self, key: Hashable, value: Any, subject: Any) -> bool:
+        """A flag has no definition: it is the same one if the module that defined it defines it again."""
+        definer = locate(_FLAGS).find_module_defining_flag(key)
+        return value is subject or bool(definer == _calling_module())
+
+    @contextmanager
+    def aside(self, subject: Any) -> Iterator[None]:
+        """An error of absl's names the calling module: ours is on the stack, and is not it."""
+        disclaimed = locate("absl.flags._helpers:disclaim_module_ids")
+        ours = {id(sys.modules[name]) for name in _OURS} - disclaimed
+        disclaimed |= ours
+        try:
+            yield
+        finally:
+            disclaimed -= ours
+
+    def take(self, key: Hashable, value: Any) -> None:
+        flags = locate(_FLAGS)
+        self._definers[id(value)] = flags.find_module_defining_flag(key), flags.find_module_id_defining_flag(key)
+        for name in (key, value.short_name):
+            if flags._flags().get(name) is value:
+                delattr(flags, name)
+
+    def put(self, key: Hashable, value: Any) -> None:
+        flags = locate(_FLAGS)
+        module, module_id = self._definers.pop(id(value))
+        for name in filter(None, (key, value.short_name)):
+            flags._flags()[name] = value
+        flags.register_flag_by_module(module, value)
+        flags.register_flag_by_module_id(module_id, value)
+        flags.register_key_flag_for_module(module, value)
+
+
+def _calling_module() -> str:
+    """The module whose code defines a flag, as absl names it: the main one by the program's name."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if name.partition(".")[0] not in ("absl", "kreg_ipython"):
+            return sys.argv[0] if name == "__main__" else name
+        frame = frame.f_back
+    return sys.argv[0]

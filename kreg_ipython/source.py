@@ -1,0 +1,79 @@
+"""What a cell's source says: which definitions it makes, and whether a statement of it still stands. Pure functions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Hashable, Iterator
+
+_DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
+_MAGIC = re.compile(r"^(\s*)(?:[\w., ]+=\s*)?[%!].*$", re.MULTILINE)
+_DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def definitions(source: str) -> set[str]:
+    """The names that ``class`` and ``def`` statements in the source define, at any depth."""
+    if "class " not in source and "def " not in source:
+        return set()
+    return set(_DEFINES.findall(source))
+
+
+def statement(source: str, line: int | None) -> Hashable:
+    """The innermost statement at a line (1 is the first), for comparison with those of another version; None if none.
+
+    A class or function counts as the same whatever its body says, as long as it keeps its name, its place in other
+    definitions, and whether it is decorated: a guard around it means that its former body is the one that stands.
+    """
+    found = None
+    for stands, first, last in _statements(source):
+        if line is not None and first <= line <= last:
+            found = stands
+    return found
+
+
+def statements(source: str) -> set[Hashable]:
+    """All statements of the source, as `statement` gives them."""
+    return {stands for stands, _, _ in _statements(source)}
+
+
+def line_of(source: str, text: str) -> int | None:
+    """The first line with this string literal: where a key was written that no gate saw."""
+    for node in ast.walk(_parse(source)):
+        if isinstance(node, ast.Constant) and node.value == text:
+            return node.lineno + header(source)
+    return None
+
+
+def header(source: str) -> int:
+    """How many lines come before the body: blank ones, which IPython cuts off, and one for ``%%time`` and its like."""
+    blank = len(source) - len(source.lstrip())
+    return source[:blank].count("\n") + source.startswith("%%", blank)
+
+
+def _statements(source: str) -> Iterator[tuple[Hashable, int, int]]:
+    offset = header(source)
+
+    def walk(node: ast.AST, path: str) -> Iterator[tuple[Hashable, int, int]]:
+        for child in ast.iter_child_nodes(node):
+            inner = path
+            if isinstance(child, ast.stmt):
+                first, last = child.lineno, child.end_lineno or child.lineno
+                if isinstance(child, _DEFINITIONS):
+                    inner = f"{path}.{child.name}"
+                    first = min([first, *(d.lineno for d in child.decorator_list)])
+                    stands: Hashable = (type(child).__name__, inner, bool(child.decorator_list))
+                else:
+                    stands = (path, ast.dump(child))
+                yield stands, first + offset, last + offset
+            yield from walk(child, inner)
+
+    yield from walk(_parse(source), "")
+
+
+def _parse(source: str) -> ast.Module:
+    """The source's tree without magics, which are no statements of Python's; empty if it does not parse."""
+    body = "\n".join(source.split("\n")[header(source) :])
+    try:
+        return ast.parse(_MAGIC.sub(r"\1pass", body))
+    except SyntaxError:
+        return ast.Module(body=[], type_ignores=[])

@@ -1,0 +1,45 @@
+"""Weak keys inside a framework's own plain dict: found by their object, and gone with it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+
+class WeakKey(weakref.ref[Any]):
+    """A key that equals its referent, so that ``obj in names`` and ``names[obj]`` work on, and that does not hold it.
+
+    A dict compares the stored key with the one looked up, and the hash of a weak reference is its referent's.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (other is not None and self() is other)
+
+    __hash__ = weakref.ref.__hash__
+
+
+def loosen(names: dict[Any, Any], obj: Any) -> None:
+    """Let the dict go of ``obj``: its key becomes weak. What cannot be hashed or weakly referenced stays as it is."""
+
+    def dead(key: weakref.ref[Any]) -> None:
+        names.pop(key, None)
+
+    try:
+        key = WeakKey(obj, dead)
+        if obj not in names:
+            return
+    except TypeError:
+        return
+    names[key] = names.pop(obj)
+
+
+def tighten(names: dict[Any, Any]) -> None:
+    """Give the dict its strong keys back, in their order."""
+    items = list(names.items())
+    if not any(isinstance(key, WeakKey) for key, _ in items):
+        return
+    strong = [(key() if isinstance(key, WeakKey) else key, value) for key, value in items]
+    names.clear()
+    names.update((key, value) for key, value in strong if key is not None)

@@ -1,0 +1,126 @@
+"""Real kernels, spoken to as JupyterLab does: execute requests whose metadata names the cell."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import time
+from ast import literal_eval
+from dataclasses import dataclass, field
+from queue import Empty
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "PYTHONWARNINGS": "ignore",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+
+class CellError(AssertionError):
+    """A cell raised, and the test did not expect it."""
+
+
+@dataclass
+class Outcome:
+    """What a cell left: its streams, its results as ``{mime type: data}``, its error."""
+
+    stdout: str = ""
+    stderr: str = ""
+    results: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    traceback: str = ""
+
+    @property
+    def text(self) -> str:
+        return "\n".join(result.get("text/plain", "") for result in self.results)
+
+
+class Kernel:
+    """One kernel process. `run` executes a cell, `value` evaluates an expression without being a cell."""
+
+    def __init__(self, **environment: str) -> None:
+        import os
+
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment})
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=120)
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def send(self, source: str, metadata: dict[str, Any], *, subshell: str | None = None, **content: Any) -> str:
+        request = {
+            "code": source,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+            **content,
+        }
+        message = self.client.session.msg("execute_request", request)
+        message["metadata"] = metadata
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def collect(self, message_id: str, timeout: float = 120) -> Outcome:
+        """Wait until the kernel has answered and is idle again."""
+        outcome = Outcome()
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                message = self.client.get_iopub_msg(timeout=max(0.1, deadline - time.monotonic()))
+            except Empty:
+                raise TimeoutError("the kernel did not answer") from None
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "stream":
+                name = content["name"]
+                setattr(outcome, name, getattr(outcome, name) + content["text"])
+            elif kind in ("execute_result", "display_data"):
+                outcome.results.append(content["data"])
+            elif kind == "error":
+                outcome.error = f"{content['ename']}: {content['evalue']}"
+                outcome.traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(content["traceback"]))
+            elif kind == "status" and content["execution_state"] == "idle":
+                return outcome
+
+    def run(self, cell_id: str | None, source: str, *, fails: bool = False, **metadata: Any) -> Outcome:
+        """Run a cell as JupyterLab would; without an id, as nbclient would."""
+        if cell_id is not None:
+            metadata = {"cellId": cell_id, "deletedCells": [], "recordTiming": False, **metadata}
+        outcome = self.collect(self.send(textwrap.dedent(source), metadata))
+        if outcome.error is not None and not fails:
+            raise CellError(outcome.traceback or outcome.error)
+        if fails and outcome.error is None:
+            raise CellError(f"this cell should have failed:\n{source}")
+        return outcome
+
+    def value(self, expression: str) -> Any:
+        """The value of an expression in the kernel, by JSON, from a silent request: no cell, no events."""
+        self.send("", {}, silent=True, user_expressions={"value": f"__import__('json').dumps({expression})"})
+        reply = self.client.get_shell_msg(timeout=120)
+        while "user_expressions" not in reply["content"] or "value" not in reply["content"]["user_expressions"]:
+            reply = self.client.get_shell_msg(timeout=120)
+        result = reply["content"]["user_expressions"]["value"]
+        if result["status"] != "ok":
+            raise CellError(f"{expression}: {result['ename']}: {result['evalue']}")
+        return json.loads(literal_eval(result["data"]["text/plain"]))
+
+    def silently(self, source: str) -> None:
+        """Run code that is no cell: a silent request fires no event."""
+        outcome = self.collect(self.send(textwrap.dedent(source), {}, silent=True, store_history=False))
+        if outcome.error is not None:
+            raise CellError(outcome.traceback)
