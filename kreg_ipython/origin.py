@@ -67,14 +67,14 @@ def is_body(code: CodeType) -> bool:
     return code.co_name == "<module>" or code.co_name.startswith("<cell line")
 
 
-def in_cell(frame: FrameType | None) -> bool:
-    """Whether a cell is being executed somewhere up the stack."""
+def cell_code(frame: FrameType | None) -> CodeType | None:
+    """The code of the cell that is being executed somewhere up the stack."""
     while frame is not None:
         back = frame.f_back
         if is_body(frame.f_code) and back is not None and back.f_globals.get("__name__") == _CELL:
-            return True
+            return frame.f_code
         frame = back
-    return False
+    return None
 
 
 def _line(calls: list[tuple[CodeType, int]], file: str) -> int | None:

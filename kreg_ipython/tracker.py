@@ -49,8 +49,9 @@ class Tracker:
         if self.on:
             return
         self.guard = self._new_guard()
-        if origin.in_cell(sys._getframe()):
-            self._begin_late()
+        code = origin.cell_code(sys._getframe())
+        if code is not None:
+            self._begin_late(code)
         for event, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
             self.shell.events.register(event, callback)
             self._undo.append(functools.partial(self._unregister, event, callback))
@@ -92,7 +93,7 @@ class Tracker:
         thread = threading.get_ident()
         before = self._running.get(thread)
         if before is not None:
-            if origin.in_cell(sys._getframe(1)):
+            if origin.cell_code(sys._getframe(1)) is not None:
                 return  # run_cell inside a cell, %%capture: what it registers is the outer cell's
             self._end(before, "failed")  # its post_run_cell never came
         try:
@@ -108,7 +109,7 @@ class Tracker:
         """IPython's post_run_cell: outside the cell's context if the cell is asynchronous, hence keyed on its info."""
         info = getattr(result, "info", None)
         run = self._runs.pop(id(info), None) if info is not None else self._running.get(threading.get_ident())
-        if run is None and self._loading is not None and not origin.in_cell(sys._getframe(1)):
+        if run is None and self._loading is not None and origin.cell_code(sys._getframe(1)) is None:
             run = self._loading
         if run is None:
             return
@@ -132,12 +133,11 @@ class Tracker:
         except Exception as error:
             self._fault(error)
 
-    def _begin_late(self) -> None:
+    def _begin_late(self, code: CodeType) -> None:
         """Loaded by a cell: the rest of that cell is tracked like any other, and what it registered before adopted."""
-        history = self.shell.history_manager.input_hist_raw if self.shell.history_manager else [""]
-        run, _ = self._identify(None, history[-1])
-        run.number = len(history) - 1
-        run.owner.number = run.number
+        text, number = self._source_of(code)
+        run, _ = self._identify(None, text)
+        run.number = run.owner.number = number
         run.modules_before = len(sys.modules)
         self._loading = self._running[threading.get_ident()] = run
         _executing.set(run)
@@ -218,21 +218,27 @@ class Tracker:
 
     def _owner_of_code(self, code: CodeType) -> Caller | None:
         """The cell whose file this code was compiled from."""
-        text = "".join(linecache.cache[code.co_filename][2]) if len(linecache.cache.get(code.co_filename, ())) > 2 else ""
-        if not text:
-            return None
-        number = getattr(self.shell.compile, "_filename_map", {}).get(code.co_filename)
-        history = self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
-        if number is not None and number < len(history) and self.shell.transform_cell(history[number]).strip() == text.strip():
-            text = history[number]
-        return self._adopted(text, number, code.co_firstlineno)
+        text, number = self._source_of(code)
+        return self._adopted(text, number, code.co_firstlineno) if text else None
+
+    def _source_of(self, code: CodeType) -> tuple[str, int | None]:
+        """The source of the cell that this code was compiled from, as typed if it is in the history, and its number."""
+        compiled = "".join(linecache.getlines(code.co_filename))
+        number = getattr(self.shell.compile, "_filename_map", {}).get(code.co_filename)  # not before IPython 8
+        for count in [number] if number is not None else range(len(self._history) - 1, 0, -1):
+            if count < len(self._history) and self.shell.transform_cell(self._history[count]).strip() == compiled.strip():
+                return self._history[count], count
+        return compiled, number
+
+    @property
+    def _history(self) -> list[str]:
+        return self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
 
     def _owner_that_defines(self, name: str) -> Caller | None:
         """The cell that defined a name last: a class without methods has no code to tell."""
-        history = self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
-        for number in range(len(history) - 1, 0, -1):
-            if name in source.definitions(history[number]):
-                return self._adopted(history[number], number, None)
+        for number in range(len(self._history) - 1, 0, -1):
+            if name in source.definitions(self._history[number]):
+                return self._adopted(self._history[number], number, None)
         return None
 
     def _adopted(self, text: str, number: int | None, line: int | None) -> Caller:

@@ -1,0 +1,110 @@
+"""One shared kernel with the frameworks imported; each test gets a notebook in it, with names of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernels import ENVIRONMENT, Kernel, Outcome
+
+os.environ.update(ENVIRONMENT)  # before a test imports TensorFlow in this process
+
+_count = itertools.count()
+EXTENSION = {"kreg": "kreg_ipython", "naive": "naive", "stock": None}
+
+
+class Notebook:
+    """A notebook in a kernel. In sources and expressions, ``PKG`` stands for a package name that no other test uses."""
+
+    def __init__(self, kernel: Kernel, mode: str) -> None:
+        self.kernel, self.mode, self.package = kernel, mode, f"T{next(_count)}"
+
+    def load(self) -> None:
+        if EXTENSION[self.mode]:
+            self.kernel.run("load", f"%load_ext {EXTENSION[self.mode]}")
+
+    def unload(self) -> None:
+        self.kernel.silently("""
+            for name in ("kreg_ipython", "naive"):
+                if name in get_ipython().extension_manager.loaded:
+                    magics = get_ipython().magics_manager.registry.get("KregMagics")
+                    if magics is not None:
+                        guard = magics.tracker.guard
+                        guard.clear(list(guard.ledger))
+                    get_ipython().extension_manager.unload_extension(name)
+        """)
+
+    def run(self, cell_id: str | None, source: str, **options: Any) -> Outcome:
+        return self.kernel.run(cell_id, source.replace("PKG", self.package), **options)
+
+    def value(self, expression: str) -> Any:
+        value = self.kernel.value(expression.replace("PKG", self.package))
+        return value
+
+    def silently(self, source: str) -> None:
+        self.kernel.silently(source.replace("PKG", self.package))
+
+    def custom_objects(self, framework: str = "keras") -> dict[str, str]:
+        """The package's keys in get_custom_objects(), without the package, and what they resolve to."""
+        return self.value(
+            "{k.partition('>')[2]: getattr(v, '__qualname__', str(v)) for k, v in "
+            f"{framework}.utils.get_custom_objects().items() if k.startswith('PKG>')}}"
+        )
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """The entries of `%kreg status` whose key has the package's name in it, by key; the last one of each."""
+        entries = self.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']")
+        return {e["key"].replace(self.package, "PKG"): e for e in entries if self.package in e["key"]}
+
+
+@pytest.fixture(scope="session")
+def shared_kernel() -> Iterator[Kernel]:
+    kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
+    kernel.run(None, "import gc, os, sys, weakref\nimport tensorflow as tf, keras, tf_keras\nfrom absl import flags")
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def mode(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "kreg")
+
+
+@pytest.fixture
+def nb(shared_kernel: Kernel, mode: str) -> Iterator[Notebook]:
+    """A notebook with the extension loaded (or, see `pytest_generate_tests`, with none or a naive one)."""
+    notebook = Notebook(shared_kernel, mode)
+    notebook.load()
+    yield notebook
+    notebook.unload()
+
+
+@pytest.fixture
+def own_kernel() -> Iterator[Kernel]:
+    """A fresh kernel, for what cannot be shared: frameworks not imported yet, a process's own global state."""
+    kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
+    yield kernel
+    kernel.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    modes = [mark.args[0] for mark in metafunc.definition.iter_markers("fails")]
+    if modes:
+        metafunc.parametrize("mode", ["kreg", *sorted(modes)], indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """A test marked ``fails(mode)`` must fail in that mode: otherwise it shows nothing."""
+    mode = pyfuncitem.callspec.params.get("mode", "kreg") if hasattr(pyfuncitem, "callspec") else "kreg"
+    if mode == "kreg":
+        return (yield)
+    try:
+        yield
+    except AssertionError:
+        return True
+    pytest.fail(f"passes with the {mode} extension as well: it shows nothing of ours")

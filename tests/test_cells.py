@@ -1,0 +1,461 @@
+"""Cells in a real kernel: each test reads as one sentence of the promise."""
+
+from __future__ import annotations
+
+import pytest
+
+stock = pytest.mark.fails("stock")
+naive = pytest.mark.fails("naive")
+
+LAYER = '''
+@keras.saving.register_keras_serializable("PKG")
+class Foo(keras.layers.Layer):
+    VERSION = {}
+    def call(self, x):
+        return x
+'''
+GRADIENT = '''
+@tf.RegisterGradient("PKGGrad")
+def _gradient(op, grad):
+    return {} * grad
+'''
+
+
+@stock
+def test_a_renamed_class_is_not_resolvable_under_its_former_name(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(2).replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+@stock
+def test_a_deleted_class_is_not_resolvable(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_a_class_that_lost_its_decorator_is_not_registered(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(1).replace("@keras", "# @keras"))
+    assert nb.custom_objects() == {}
+
+
+@stock
+@pytest.mark.parametrize("edit", ['"PKG", name="Two"', '"PKG", "Two"', 'package="PKG", name="Two"'])
+def test_a_changed_name_is_the_only_one(nb, edit):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(1).replace('"PKG"', edit))
+    assert nb.custom_objects() == {"Two": "Foo"}
+
+
+@stock
+def test_tf_keras_is_guarded_like_keras(nb):
+    source = LAYER.format(1).replace("keras.", "tf_keras.")
+    nb.run("a", source)
+    nb.run("a", source.replace("Foo", "Bar"))
+    assert nb.custom_objects("tf_keras") == {"Bar": "Bar"}
+
+
+@stock
+def test_a_gradient_cell_runs_again_with_the_edited_function(nb):
+    nb.run("a", GRADIENT.format(2))
+    nb.run("a", GRADIENT.format(3))
+    assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 3
+
+
+@stock
+def test_a_renamed_gradient_is_gone_and_its_name_is_free_for_another_cell(nb):
+    nb.run("a", GRADIENT.format(2))
+    nb.run("a", GRADIENT.format(2).replace("PKGGrad", "PKGOther"))
+    nb.run("b", GRADIENT.format(3).replace("_gradient", "_another"))
+
+
+@stock
+def test_an_extension_type_with_a_name_runs_again(nb):
+    source = """
+    class Masked(tf.experimental.ExtensionType):
+        __name__ = "PKG.Masked"
+        values: tf.Tensor
+    """
+    nb.run("a", source)
+    nb.run("a", source + "    extra: int = 0\n")
+    nb.run("b", """
+        @tf.function
+        def double(m): return Masked(2 * m.values, 7)
+        assert double(Masked(tf.constant(2))).extra == 7
+    """)
+
+
+@stock
+def test_a_shared_key_goes_back_to_the_other_cell(nb):
+    nb.run("a", LAYER.format("'of a'"))
+    nb.run("b", LAYER.format("'of b'"))
+    nb.run("b", "x = 1")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == "of a"
+
+
+@naive
+def test_another_cells_entry_stays_when_the_cell_that_had_its_key_before_runs_again(nb):
+    nb.run("a", LAYER.format("'of a'"))
+    nb.run("b", LAYER.format("'of b'"))
+    nb.run("a", "x = 1")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == "of b"
+
+
+@stock
+def test_the_last_run_wins_a_shared_key(nb):
+    nb.run("a", LAYER.format("'of a'"))
+    nb.run("b", LAYER.format("'of b'"))
+    nb.run("a", LAYER.format("'of a again'"))
+    nb.run("a", "x = 1")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == "of b"
+
+
+@naive
+def test_the_librarys_own_entry_comes_back(nb):
+    assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'].__module__").startswith("tf_keras")
+    nb.run("a", """
+        @tf_keras.utils.register_keras_serializable()
+        class Adam(tf_keras.optimizers.Adam): pass
+    """)
+    nb.run("a", "x = 1")
+    assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'].__module__").startswith("tf_keras")
+
+
+@stock
+def test_a_class_moved_to_another_cell_is_there_once(nb):
+    nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+    nb.run("b", LAYER.format(2) + GRADIENT.format(2))
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    assert nb.status()["PKG>Foo"]["owner"]["id"] == "b"
+
+
+# -- direct writes
+
+
+@stock
+def test_a_key_that_was_written_directly_goes_with_its_line(nb):
+    nb.run("a", "def swish(x): return x\nkeras.utils.get_custom_objects()['PKG>swish'] = swish")
+    assert nb.status()["PKG>swish"]["line"] == 2
+    nb.run("a", "def swish(x): return x")
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_update_and_overwriting_are_direct_writes_too(nb):
+    nb.run("a", "one = lambda x: 1\ntwo = lambda x: 2\nkeras.utils.get_custom_objects().update({'PKG>f': one})")
+    nb.run("b", "keras.utils.get_custom_objects()['PKG>f'] = two")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>f'](0)") == 2
+    nb.run("b", "x = 1")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>f'](0)") == 1
+
+
+def test_what_users_take_out_themselves_stays_out(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("b", LAYER.format(2))
+    nb.run("c", "saved = dict(keras.utils.get_custom_objects()); keras.utils.get_custom_objects().pop('PKG>Foo')")
+    nb.run("b", "x = 1")
+    nb.run("a", "1/0", fails=True)
+    assert nb.custom_objects() == {}
+
+
+def test_clearing_all_custom_objects_is_the_users_word(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("c", "saved = dict(tf_keras.utils.get_custom_objects())")
+    nb.run("d", "@tf_keras.utils.register_keras_serializable()\nclass Adam(tf_keras.optimizers.Adam): pass")
+    nb.run("c", "tf_keras.utils.get_custom_objects().clear(); keras.utils.get_custom_objects().clear()")
+    nb.run("a", "x = 1")
+    nb.run("d", "x = 1")
+    assert nb.value("list(tf_keras.utils.get_custom_objects()) + list(keras.utils.get_custom_objects())") == []
+    nb.silently("tf_keras.utils.get_custom_objects().update(saved)")
+
+
+def test_the_frameworks_dicts_stay_the_same_objects(nb):
+    nb.run("z", "held = keras.utils.get_custom_objects(); names = sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES")
+    nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(2))
+    assert nb.value("held is keras.utils.get_custom_objects() and 'PKG>Foo' in held")
+    assert nb.value("names is sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES and type(names) is dict")
+
+
+# -- a run is a transaction
+
+
+@naive
+@pytest.mark.parametrize("broken", ["def f(:\n", "1 +", "x = 'abc", "%%time\nfor"])
+def test_code_that_does_not_compile_changes_nothing(nb, broken):
+    nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+    before = nb.value("id(keras.utils.get_custom_objects()['PKG>Foo'])")
+    nb.run("a", LAYER.format(2) + GRADIENT.format(2) + broken, fails=True)
+    assert nb.value("id(keras.utils.get_custom_objects()['PKG>Foo'])") == before
+    nb.run("a", GRADIENT.format(1))
+    assert nb.custom_objects() == {}
+
+
+@naive
+def test_a_run_that_fails_early_loses_nothing(nb):
+    nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+    nb.run("a", "1/0\n" + LAYER.format(2) + GRADIENT.format(2), fails=True)
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 1
+    assert nb.status()["PKG>Foo"]["state"] == "partial"
+    assert nb.status()["PKGGrad"]["state"] == "partial"
+
+
+@stock
+def test_what_a_failing_run_registered_anew_stays_and_the_next_run_mends_it(nb):
+    nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+    nb.run("a", LAYER.format(2) + "1/0\n" + GRADIENT.format(2), fails=True)
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
+    assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 1
+    nb.run("a", GRADIENT.format(3))
+    assert nb.custom_objects() == {}
+    assert nb.status()["PKGGrad"]["state"] == "current"
+
+
+@naive
+def test_an_interrupted_run_loses_nothing(nb):
+    nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+    outcome = nb.run("a", "raise KeyboardInterrupt\n" + GRADIENT.format(2), fails=True)
+    assert "KeyboardInterrupt" in outcome.error
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 1
+
+
+@naive
+def test_an_interrupted_async_run_loses_nothing(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", "import asyncio\nawait asyncio.sleep(0)\nraise asyncio.CancelledError", fails=True)
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+# -- what the cell only guarded
+
+GUARDS = {
+    "not in globals": "if 'Foo' not in globals():\n",
+    "try": "try:\n    Foo\nexcept NameError:\n",
+    "a flag": "done = globals().get('done', False)\nif not done:\n    done = True\n",
+}
+
+
+@naive
+@pytest.mark.parametrize("guard", GUARDS.values(), ids=GUARDS)
+@pytest.mark.parametrize("edit", ["", "# edited\n"])
+def test_a_class_that_is_only_guarded_stays_registered(nb, guard, edit):
+    nb.run("z", "globals().pop('Foo', None); globals().pop('done', None)")
+    source = guard + LAYER.format(1).replace("\n", "\n    ")
+    nb.run("a", source)
+    nb.run("a", edit + source)
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    assert nb.status()["PKG>Foo"]["state"] == "kept"
+    nb.run("a", LAYER.format(2))
+    assert nb.status()["PKG>Foo"]["state"] == "current"
+
+
+@naive
+def test_a_librarys_setup_that_registers_only_once_is_not_undone(nb, tmp_path):
+    (tmp_path / f"{nb.package}lib.py").write_text(
+        f"import keras\n_done = False\ndef setup():\n    global _done\n    if not _done:\n        _done = True\n"
+        f"        keras.saving.register_keras_serializable('{nb.package}')(swish)\ndef swish(x): return x\n"
+    )
+    nb.run("z", f"sys.path.insert(0, {str(tmp_path)!r})")
+    nb.run("a", "import PKGlib\nPKGlib.setup()")
+    assert nb.status()["PKG>swish"]["owner"]["id"] == "a"
+    nb.run("a", "import PKGlib\nPKGlib.setup()")
+    assert nb.custom_objects() == {"swish": "swish"}
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_a_guard_on_the_registry_itself_lets_edits_through(nb):
+    source = "if 'PKG>Foo' not in keras.utils.get_custom_objects():" + LAYER.replace("\n", "\n    ")
+    nb.run("a", source.format(1))
+    nb.run("a", source.format(2))
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
+
+
+@stock
+def test_names_made_with_counters_do_not_pile_up(nb):
+    nb.run("c", "count = 0")
+    source = "count += 1\n" + GRADIENT.format(1).replace('"PKGGrad"', '"PKGGrad%d" % count')
+    for _ in range(3):
+        nb.run("a", source)
+    assert [key for key in nb.status() if "PKGGrad" in key and nb.status()[key]["state"] == "current"] == ["PKGGrad3"]
+    assert nb.value("[k[-1] for k in sys.modules['tensorflow.python.framework.ops']._gradient_registry.list() if 'PKG' in k]") == ["3"]
+
+
+@stock
+def test_a_helper_that_was_edited_in_its_own_cell_registers_only_what_it_says_now(nb):
+    helper = "def setup():" + LAYER.format(1).replace("\n", "\n    ")
+    nb.run("h", helper)
+    nb.run("a", "setup()")
+    assert nb.status()["PKG>Foo"]["owner"]["id"] == "a"
+    nb.run("h", helper.replace("Foo", "Bar"))
+    nb.run("a", "setup()")
+    assert nb.custom_objects() == {"Bar": "setup.<locals>.Bar"}
+
+
+# -- who owns an entry
+
+
+@naive
+def test_a_library_imported_by_a_cell_keeps_its_entries(nb, tmp_path):
+    (tmp_path / f"{nb.package}mod.py").write_text(
+        f"import keras\n@keras.saving.register_keras_serializable('{nb.package}')\nclass Lib(keras.layers.Layer): pass\n"
+        f"def direct(x): return x\nkeras.utils.get_custom_objects()['{nb.package}>direct'] = direct\n"
+    )
+    nb.run("z", f"sys.path.insert(0, {str(tmp_path)!r})")
+    for _ in range(3):
+        nb.run("a", "import PKGmod")
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {"Lib": "Lib", "direct": "direct"}
+    assert nb.status()["PKG>Lib"]["owner"] == {"kind": "module", "id": f"{nb.package}mod", "label": f"module {nb.package}mod"}
+    assert nb.status()["PKG>Lib"]["line"] == 2
+
+
+@stock
+def test_a_library_function_called_by_a_cell_registers_for_the_cell(nb, tmp_path):
+    (tmp_path / f"{nb.package}set.py").write_text(
+        f"import keras\ndef setup(name):\n    keras.saving.register_keras_serializable('{nb.package}', name)(lambda x: x)\n"
+    )
+    nb.run("z", f"sys.path.insert(0, {str(tmp_path)!r})")
+    nb.run("a", "import PKGset\nPKGset.setup('one')")
+    nb.run("a", "import PKGset\nPKGset.setup('two')")
+    assert list(nb.custom_objects()) == ["two"]
+    assert nb.status()["PKG>two"]["line"] == 2
+
+
+@naive
+def test_gradients_that_tracing_registers_are_never_withdrawn(nb):
+    source = """
+        @tf.custom_gradient
+        def clip(x): return x, lambda dy: 5 * dy
+        @tf.function
+        def loss(x): return clip(x) * 1.0
+        loss(tf.constant(1.0))
+    """
+    nb.run("a", source)
+    nb.run("z", "former = loss; count = len(list(sys.modules['tensorflow.python.framework.ops']._gradient_registry.list()))")
+    nb.run("a", source)
+    nb.run("b", """
+        x = tf.constant(1.0)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = former(x)
+        assert float(tape.gradient(y, x)) == 5.0
+    """)
+    assert not [key for key in nb.value("[e['key'] for e in get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']]") if "CustomGradient" in key] if nb.mode == "kreg" else True
+
+
+@stock
+def test_a_swept_gradient_is_still_found_by_a_graph_that_was_traced_before(nb):
+    nb.run("a", GRADIENT.format(3))
+    nb.run("b", """
+        @tf.function
+        def f(x):
+            with tf.compat.v1.get_default_graph().gradient_override_map({"Identity": "PKGGrad"}):
+                return tf.identity(x)
+        x = tf.constant(1.0)
+        f(x)
+    """)
+    nb.run("a", "y = 1")
+    outcome = nb.run("c", """
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        assert float(tape.gradient(y, x)) == 3.0
+    """)
+    assert outcome.stderr.count("kreg:") == 1 and nb.package in outcome.stderr
+    nb.run("d", """
+        try: sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')
+        except LookupError: found = False
+        else: found = True
+    """)
+    assert nb.value("found") is False
+
+
+# -- former objects
+
+
+@naive
+def test_a_model_built_before_the_re_run_is_saved_for_a_fresh_kernel(nb, tmp_path, own_kernel):
+    source = "import numpy as np, keras\n" + LAYER.format(1)
+    nb.run("a", source)
+    nb.run("m", "model = keras.Sequential([keras.Input((3,)), Foo(name='foo')])")
+    nb.run("a", source.replace("VERSION = 1", "VERSION = 2"))
+    path = str(tmp_path / "model.keras")
+    nb.run("s", f"model.save({path!r})")
+    own_kernel.run("a", source.replace("PKG", nb.package))
+    own_kernel.run("l", f"loaded = keras.models.load_model({path!r})")
+    assert own_kernel.value("loaded.layers[-1].name") == "foo"
+
+
+@stock
+def test_former_classes_are_freed(nb):
+    nb.run("z", "references = []")
+    for _ in range(5):
+        nb.run("a", LAYER.format(1) + "references.append(weakref.ref(Foo))")
+    nb.run("c", "gc.collect()")
+    assert nb.value("[r() is not None for r in references]") == [False] * 4 + [True]
+
+
+def test_a_model_of_a_former_class_shows_as_superseded(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("m", "layer = Foo()")
+    nb.run("a", LAYER.format(2))
+    nb.run("q", "s = get_ipython().run_line_magic('kreg', 'status')")
+    entries = [e for e in nb.value("s.to_dict()['entries']") if nb.package in e["key"]]
+    assert [e["state"] for e in entries] == ["superseded", "current"]
+    nb.run("m", "layer = None")
+    nb.run("q", "s = None")
+    assert nb.status()["PKG>Foo"]["state"] == "current"
+
+
+def test_objects_that_cannot_be_weakly_referenced_register(nb):
+    nb.run("a", """
+        class Slotted:
+            __slots__ = ()
+            __name__ = "slotted"
+        keras.saving.register_keras_serializable("PKG")(Slotted())
+    """)
+    assert list(nb.custom_objects()) == ["slotted"]
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+# -- the same definition again, and true collisions
+
+
+@stock
+def test_a_true_collision_is_the_frameworks_error_with_both_places(nb):
+    nb.run("a", "\n" + GRADIENT.format(1))
+    number = nb.status()["PKGGrad"]["owner"]["label"] if nb.mode == "kreg" else ""
+    outcome = nb.run("b", GRADIENT.format(2).replace("_gradient", "_mine"), fails=True)
+    assert "Registering two gradient with name" in outcome.error
+    line = [line for line in outcome.traceback.splitlines() if line.startswith("kreg:")]
+    assert len(line) == 1
+    assert f"'{nb.package}Grad' is registered by {number}, line 3; this is cell [" in line[0]
+    assert line[0].endswith(f"], line 2. Rename one, or: %kreg clear {nb.package}Grad")
+    assert "kreg_ipython" not in outcome.traceback
+    assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 1
+
+
+def test_registering_a_key_twice_in_one_run_is_refused_as_in_a_fresh_kernel(nb):
+    nb.run("a", GRADIENT.format(1) + GRADIENT.format(2), fails=True)
+
+
+@stock
+def test_the_same_definition_is_accepted_from_a_cell_whose_id_changed(nb):
+    nb.run("a", GRADIENT.format(1))
+    nb.run("other", GRADIENT.format(2))
+    assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 2
+
+
+@stock
+def test_a_deleted_cells_entries_go_with_it(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("b", "x = 1", deletedCells=["a"])
+    assert nb.custom_objects() == {}
