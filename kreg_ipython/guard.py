@@ -399,6 +399,9 @@ class Guard:
 
     def _put(self, registry: Registry, entry: Entry) -> None:
         self._plainly(registry, registry.put, entry)
+        stored = self._try(registry, registry.current, entry.key, otherwise=MISSING)
+        if stored is not MISSING and not registry.appending:
+            entry.value = stored  # a registry may wrap what is put into it anew
         self._note(registry, entry.key, entry.value)
 
     def _plainly(self, registry: Registry, act: Callable[[Hashable, Any], None], entry: Entry) -> None:

@@ -84,6 +84,12 @@ def nb(shared_kernel: Kernel, mode: str) -> Iterator[Notebook]:
 
 
 @pytest.fixture
+def stock_nb(shared_kernel: Kernel) -> Notebook:
+    """A notebook without the extension: how it fails today."""
+    return Notebook(shared_kernel, "stock")
+
+
+@pytest.fixture
 def own_kernel() -> Iterator[Kernel]:
     """A fresh kernel, for what cannot be shared: frameworks not imported yet, a process's own global state."""
     kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))

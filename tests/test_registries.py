@@ -1,0 +1,389 @@
+"""Every registry: an edited cell registers its last version once, a failed one restores, a deleted one is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Case:
+    """A cell that registers ``VERSION``, and expressions for the version that stands and for how much stands at all."""
+
+    registry: str
+    source: str
+    version: str
+    count: str
+    setup: str = "pass"
+    raises: str | None = None
+    """The error of running the cell again in stock IPython; None: it stays silent."""
+
+
+OPS = "sys.modules['tensorflow.python.framework.ops']"
+PY = "sys.modules['tensorflow.python.{}']"
+TYPE = "class PKGType(tf.experimental.ExtensionType):\n    x: tf.Tensor\n"
+HOLD = f"if 'PKGType' not in globals():\n    {TYPE.replace(chr(10), chr(10) + '    ')}\n"
+
+
+def autograph(name: str) -> Case:
+    home = PY.format("autograph.operators.py_builtins") if name != "for_loop" else PY.format("autograph.operators.control_flow")
+    return Case(
+        f"tensorflow.autograph_{name}",
+        f"import tensorflow.python.autograph.operators.py_builtins\n"
+        f"def override(*a): return VERSION\n{home}.{name}_registry.register(Held, override)",
+        f"{home}.{name}_registry.lookup(Held())(0)",
+        f"len({home}.{name}_registry._registry)",
+        "class Held: pass",
+        "has already been registered",
+    )
+
+
+CASES = [
+    Case(
+        "keras.custom_objects",
+        "@keras.saving.register_keras_serializable('PKG')\ndef f(): return VERSION",
+        "keras.saving.get_registered_object('PKG>f')()",
+        "len(keras.saving.get_custom_objects())",
+    ),
+    Case(
+        "tf_keras.custom_objects",
+        "@tf_keras.saving.register_keras_serializable('PKG')\ndef f(): return VERSION",
+        "tf_keras.saving.get_registered_object('PKG>f')()",
+        "len(tf_keras.saving.get_custom_objects())",
+    ),
+    Case(
+        "tensorflow.keras_custom_objects",
+        "@generic_utils.register_keras_serializable('PKG')\ndef f(): return VERSION",
+        "generic_utils.get_registered_object('PKG>f')()",
+        "len(generic_utils.get_custom_objects())",
+        "from tensorflow.python.keras.utils import generic_utils",
+        "PKG>f has already been registered to",
+    ),
+    Case(
+        "tensorflow.gradients",
+        "@tf.RegisterGradient('PKGOp')\ndef _gradient(op, grad): return VERSION",
+        f"{OPS}._gradient_registry.lookup('PKGOp')(0, 0)",
+        f"len({OPS}._gradient_registry.list())",
+        raises="Registering two gradient with name 'PKGOp'",
+    ),
+    Case(
+        "tensorflow.gradients",
+        "tf.no_gradient('PKGOp' + 'VERSION')",
+        f"[int(k[-1]) for k in {OPS}._gradient_registry.list() if k.startswith('PKGOp')][-1]",
+        f"len({OPS}._gradient_registry.list())",
+    ),
+    Case(
+        "tensorflow.statistics",
+        f"@{OPS}.RegisterStatistics('PKGOp', 'flops')\ndef statistic(*a): return VERSION",
+        f"{OPS}._stats_registry.lookup('PKGOp,flops')()",
+        f"len({OPS}._stats_registry.list())",
+        raises="Registering two statistical functions with name",
+    ),
+    Case(
+        "tensorflow.proto_functions",
+        f"def to(*a): return VERSION\n{OPS}.register_proto_function('PKG', to_proto=to, from_proto=to)",
+        f"{OPS}.get_to_proto_function('PKG')()",
+        f"len({OPS}._proto_function_registry.list())",
+        raises="Registering two proto functions with name",
+    ),
+    Case(
+        "tensorflow.resource_resolvers",
+        "@auto_control_deps.register_acd_resource_resolver\ndef PKG_resolver(*a): return VERSION",
+        "auto_control_deps._acd_resource_resolvers_registry.lookup('PKG_resolver')()",
+        "len(auto_control_deps._acd_resource_resolvers_registry.list())",
+        "from tensorflow.python.framework import auto_control_deps",
+        "Registering two acd_resource_resolvers with name",
+    ),
+    Case(
+        "tensorflow.data_v2_callbacks",
+        "def callback(): return VERSION\nv2_compat.register_data_v2_callback(callback)",
+        "v2_compat._DATA_V2_CALLBACKS.lookup('__main__')()",
+        "len(v2_compat._DATA_V2_CALLBACKS.list())",
+        "from tensorflow.python.compat import v2_compat",
+        "Registering two data_v2_callbacks with name",
+    ),
+    Case(
+        "tensorflow.type_specs",
+        "class Typed(tf.experimental.ExtensionType):\n    __name__ = 'PKG.Typed'\n    x: tf.Tensor\n    def version(): return VERSION",
+        "int(Typed.Spec is specs.lookup('PKG.Typed.Spec')) and Typed.version()",
+        "len(specs._NAME_TO_TYPE_SPEC)",
+        "from tensorflow.python.framework import type_spec_registry as specs",
+        "Name PKG.Typed.Spec has already been registered for class",
+    ),
+    Case(
+        "tensorflow.type_specs",
+        "class Batch(tf.experimental.BatchableExtensionType):\n    __name__ = 'PKG.Batch'\n    x: tf.Tensor\n    def version(): return VERSION",
+        "int(Batch.Spec is specs.lookup('PKG.Batch.Spec')) and Batch.version()",
+        "len(specs._NAME_TO_TYPE_SPEC)",
+        "from tensorflow.python.framework import type_spec_registry as specs",
+        "Name PKG.Batch.Spec has already been registered for class",
+    ),
+    Case(
+        "tensorflow.saved_model_classes",
+        "@registration.register_serializable('PKG', 'Saved')\nclass Saved(tf.Module):\n    V = VERSION",
+        "registration.get_registered_class('PKG.Saved').V",
+        "len(registration._class_registry._registered_map) + len(registration._class_registry._registered_predicates)"
+        " + len(registration._class_registry._registered_names)",
+        "from tensorflow.python.saved_model import registration\n"
+        "registration = sys.modules['tensorflow.python.saved_model.registration.registration']",
+        "The name 'PKG.Saved' has already been registered to a serializable class",
+    ),
+    Case(
+        "tensorflow.checkpoint_savers",
+        "def save(*a): return VERSION\n"
+        "registration.register_checkpoint_saver('PKG', 'saver', lambda x: False, save_fn=save, restore_fn=save)",
+        "registration.get_save_function('PKG.saver')()",
+        "len(registration._saver_registry._registered_map) + len(registration._saver_registry._registered_names)",
+        "from tensorflow.python.saved_model import registration\n"
+        "registration = sys.modules['tensorflow.python.saved_model.registration.registration']",
+        "The name 'PKG.saver' has already been registered to a checkpoint saver",
+    ),
+    Case(
+        "tensorflow.revived_types",
+        "def predicate(obj): return VERSION if obj is None else False\n"
+        "load.register_revived_type('PKG', predicate, versions=[load.VersionedTypeRegistration(\n"
+        "    object_factory=lambda proto: None, version=1, min_producer_version=1, min_consumer_version=1)])",
+        "revived._REVIVED_TYPE_REGISTRY['PKG'][0](None)",
+        "len(revived._REVIVED_TYPE_REGISTRY) + len(revived._TYPE_IDENTIFIERS)",
+        "load = tf.__internal__.saved_model.load\nrevived = sys.modules['tensorflow.python.saved_model.revived_types']",
+    ),
+    Case(
+        "tensorflow.tensor_conversions",
+        "def convert(value, dtype=None, name=None, as_ref=False): return tf.constant(VERSION)\n"
+        "tf.register_tensor_conversion_function(Held, convert)",
+        "int(tf.convert_to_tensor(Held()))",
+        "sum(map(len, conversions._tensor_conversion_func_registry.values()))",
+        "class Held: pass\nconversions = sys.modules['tensorflow.python.framework.tensor_conversion_registry']",
+    ),
+    Case(
+        "tensorflow.dispatch",
+        "@tf.experimental.dispatch_for_api(tf.add, {'x': PKGType, 'y': PKGType})\n"
+        "def add(x, y, name=None): return PKGType(tf.constant(VERSION))",
+        "int(tf.add(PKGType(tf.constant(0)), PKGType(tf.constant(0))).x)",
+        "sum(map(len, dispatch._TYPE_BASED_DISPATCH_SIGNATURES.values()))",
+        f"{TYPE}dispatch = sys.modules['tensorflow.python.util.dispatch']",
+    ),
+    Case(
+        "tensorflow.dispatch",
+        "@tf.experimental.dispatch_for_api(tf.concat)\n"
+        "def concat(values: __import__('typing').List[PKGType], axis): return PKGType(tf.constant(VERSION))",
+        "int(tf.concat([PKGType(tf.constant(0))], 0).x)",
+        "sum(map(len, dispatch._TYPE_BASED_DISPATCH_SIGNATURES.values()))",
+        f"{TYPE}dispatch = sys.modules['tensorflow.python.util.dispatch']",
+    ),
+    Case(
+        "tensorflow.elementwise_dispatch",
+        "@tf.experimental.dispatch_for_unary_elementwise_apis(PKGType)\n"
+        "def unary(api, x): return PKGType(tf.constant(VERSION))",
+        "int(tf.abs(PKGType(tf.constant(0))).x)",
+        "sum(map(len, dispatch._TYPE_BASED_DISPATCH_SIGNATURES.values())) + len(dispatch._ELEMENTWISE_API_HANDLERS)"
+        " + sum(map(len, dispatch._ELEMENTWISE_API_TARGETS.values()))",
+        f"{TYPE}dispatch = sys.modules['tensorflow.python.util.dispatch']",
+        "A unary elementwise dispatch handler",
+    ),
+    Case(
+        "tensorflow.elementwise_dispatch",
+        "@tf.experimental.dispatch_for_binary_elementwise_apis(PKGType, PKGType)\n"
+        "def binary(api, x, y): return PKGType(tf.constant(VERSION))\n"
+        "@tf.experimental.dispatch_for_binary_elementwise_assert_apis(PKGType, PKGType)\n"
+        "def asserting(api, x, y): checked.append(VERSION)",
+        "(tf.debugging.assert_equal(PKGType(tf.constant(0)), PKGType(tf.constant(0))), checked.pop())[1]"
+        " if int(tf.multiply(PKGType(tf.constant(0)), PKGType(tf.constant(0))).x) else 0",
+        "sum(map(len, dispatch._TYPE_BASED_DISPATCH_SIGNATURES.values())) + len(dispatch._ELEMENTWISE_API_HANDLERS)"
+        " + sum(map(len, dispatch._ELEMENTWISE_API_TARGETS.values()))",
+        f"{TYPE}dispatch = sys.modules['tensorflow.python.util.dispatch']\nchecked = []",
+        "A binary elementwise dispatch handler",
+    ),
+    Case(
+        "tensorflow.op_dispatchers",
+        "class Dispatcher(tf.__internal__.dispatch.OpDispatcher):\n"
+        "    def handle(self, args, kwargs): return VERSION if args[0] is None else self.NOT_SUPPORTED\n"
+        "Dispatcher().register(tf.math.abs)",
+        "tf.math.abs(None)",
+        "len(tf.math.abs._tf_fallback_dispatchers)",
+    ),
+    Case(
+        "tensorflow.global_dispatchers",
+        "class Global(tf.__internal__.dispatch.GlobalOpDispatcher):\n"
+        "    def handle(self, op, args, kwargs): return VERSION if args[:1] == (None,) else self.NOT_SUPPORTED\n"
+        "Global().register()",
+        "tf.math.abs(None)",
+        "len(dispatch._GLOBAL_DISPATCHERS)",
+        "dispatch = sys.modules['tensorflow.python.util.dispatch']",
+    ),
+    Case(
+        "tensorflow.kl_divergences",
+        "@tf.compat.v1.distributions.RegisterKL(A, B)\ndef kl(a, b, name=None): return VERSION",
+        "kullback_leibler._DIVERGENCES[A, B](0, 0)",
+        "len(kullback_leibler._DIVERGENCES)",
+        "class A: pass\nclass B: pass\ntf.compat.v1.distributions.RegisterKL\n"
+        "kullback_leibler = sys.modules['tensorflow.python.ops.distributions.kullback_leibler']",
+        "KL(A || B) has already been registered to",
+    ),
+    Case(
+        "tensorflow_probability.kl_divergences",
+        "@tfp.distributions.RegisterKL(A, B)\ndef kl(a, b, name=None): return VERSION",
+        "kullback_leibler._DIVERGENCES[A, B](0, 0)",
+        "len(kullback_leibler._DIVERGENCES)",
+        "class A: pass\nclass B: pass\nimport tensorflow_probability as tfp; tfp.distributions.RegisterKL\n"
+        "kullback_leibler = sys.modules['tensorflow_probability.python.distributions.kullback_leibler']",
+        "has already been registered to",
+    ),
+    Case(
+        "tensorflow.pfor_converters",
+        "@pfor.RegisterPFor('PKGOp')\ndef converter(i): return VERSION",
+        "pfor._pfor_converter_registry['PKGOp'](0)",
+        "len(pfor._pfor_converter_registry)",
+        "from tensorflow.python.ops.parallel_for import pfor",
+        "Re-registering PKGOp",
+    ),
+    Case(
+        "tensorflow.pfor_converters",
+        "@pfor.RegisterPForWithArgs('PKGOp', 1)\ndef converter(*a): return VERSION",
+        "pfor._pfor_converter_registry['PKGOp'](0)",
+        "len(pfor._pfor_converter_registry)",
+        "from tensorflow.python.ops.parallel_for import pfor",
+        "Re-registering PKGOp",
+    ),
+    *map(autograph, ["abs", "len", "print", "enumerate", "zip", "map", "filter", "any", "all", "sorted", "next", "for_loop"]),
+    Case(
+        "tensorflow.session_conversions",
+        "def fetch(x): return VERSION\nsession.register_session_run_conversion_functions(Held, fetch, fetch, fetch)",
+        "session._REGISTERED_EXPANSIONS[0][1](0)",
+        "len(session._REGISTERED_EXPANSIONS)",
+        "class Held: pass\nfrom tensorflow.python.client import session",
+        "has already been registered so ignore it",
+    ),
+    Case(
+        "tensorflow.saved_model_codecs",
+        "class Codec:\n    V = VERSION\n    def can_encode(self, x): return False\n    def can_decode(self, x): return False\n"
+        "    do_encode = do_decode = None\ncoder.register_codec(Codec())",
+        "coder._codecs[-1].V",
+        "len(coder._codecs)",
+        "from tensorflow.python.saved_model import nested_structure_coder as coder",
+    ),
+    Case(
+        "tensorflow.op_callbacks",
+        "def callback(*a): seen.append(VERSION)\nop_callbacks.add_op_callback(callback)",
+        "(tf.abs(-1), seen[-1], seen.clear())[1]",
+        "len(context.context().op_callbacks)",
+        "seen = []\nfrom tensorflow.python.framework import op_callbacks\nfrom tensorflow.python.eager import context",
+    ),
+    Case(
+        "optree.nodes",
+        "optree.register_pytree_node(Held, lambda h: ((), VERSION), lambda m, c: Held(), namespace='keras')",
+        "sys.modules['optree.registry']._NODETYPE_REGISTRY['keras', Held].flatten_func(0)[1]",
+        "len(sys.modules['optree.registry']._NODETYPE_REGISTRY)",
+        "import optree\nclass Held: pass",
+        "already registered",
+    ),
+    Case(
+        "optree.nodes",
+        "@tree_api.register_tree_node_class\nclass Node:\n    V = VERSION\n    def tree_flatten(self): return (), None\n"
+        "    @classmethod\n    def tree_unflatten(cls, meta, children): return cls()",
+        "[key[1].V for key in sys.modules['optree.registry']._NODETYPE_REGISTRY if isinstance(key, tuple)"
+        " and key[1].__name__ == 'Node'][-1]",
+        "len(sys.modules['optree.registry']._NODETYPE_REGISTRY)",
+        "from keras.src.tree import tree_api",
+    ),
+    Case(
+        "absl.flags",
+        "flags.DEFINE_integer('PKG_rate', VERSION, 'help', short_name='PKGr')",
+        "flags.FLAGS['PKG_rate'].default * (flags.FLAGS['PKGr'] is flags.FLAGS['PKG_rate'])",
+        "len(flags.FLAGS) + sum(map(len, flags.FLAGS.flags_by_module_dict().values()))",
+        raises="The flag 'PKG_rate' is defined twice",
+    ),
+    Case(
+        "absl.flags",
+        "tf.compat.v1.flags.DEFINE_string('PKG_name', 'VERSION', 'help')",
+        "int(flags.FLAGS['PKG_name'].default)",
+        "len(flags.FLAGS) + sum(map(len, flags.FLAGS.flags_by_module_dict().values()))",
+        raises="is defined twice",
+    ),
+]
+IDS = [f"{case.registry}-{n}" for n, case in enumerate(CASES)]
+
+
+@pytest.mark.fails("stock")
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_an_edited_cell_registers_its_last_version_once(nb, case):
+    nb.run("setup", case.setup)
+    before = nb.value(case.count)
+    nb.run("a", case.source.replace("VERSION", "1"))
+    once = nb.value(case.count)
+    assert once > before
+    for version in (2, 3):
+        nb.run("a", case.source.replace("VERSION", str(version)))
+        assert nb.value(case.version) == version
+        assert nb.value(case.count) == once
+    assert {e["registry"] for e in nb.value(ENTRIES) if e["owner"]["id"] == "a"} == {case.registry}
+    nb.run("a", "x = 1")
+    assert nb.value(case.count) == before
+
+
+ENTRIES = "get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']"
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_run_that_fails_before_it_registers_leaves_the_former_version(nb, case):
+    nb.run("setup", case.setup)
+    nb.run("a", case.source.replace("VERSION", "1"))
+    once = nb.value(case.count)
+    nb.run("a", "1/0\n" + case.source.replace("VERSION", "2"), fails=True)
+    assert nb.value(case.version) == 1
+    assert nb.value(case.count) == once
+    nb.run("a", case.source.replace("VERSION", "3"))
+    assert nb.value(case.version) == 3
+    assert nb.value(case.count) == once
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.raises], ids=[i for i, c in zip(IDS, CASES) if c.raises])
+def test_without_the_extension_the_second_run_raises(stock_nb, case):
+    stock_nb.run("setup", case.setup)
+    stock_nb.run("a", case.source.replace("VERSION", "1"))
+    outcome = stock_nb.run("a", case.source.replace("VERSION", "2"), fails=True)
+    assert case.raises.replace("PKG", stock_nb.package) in outcome.error
+
+
+def test_order_matters_and_stays_that_of_the_last_runs(nb):
+    """The first conversion function that fits wins; the last saved-model predicate is asked first."""
+    convert = """
+    def {0}(value, dtype=None, name=None, as_ref=False): return tf.constant("{0}")
+    tf.register_tensor_conversion_function(Base, {0})
+    """
+    nb.run("setup", "class Base: pass")
+    nb.run("a", convert.format("first"))
+    nb.run("b", convert.format("second"))
+    assert nb.value("tf.convert_to_tensor(Base()).numpy().decode()") == "first"
+    nb.run("a", "1/0", fails=True)
+    assert nb.value("tf.convert_to_tensor(Base()).numpy().decode()") == "first"
+    nb.run("a", convert.format("first"))
+    assert nb.value("tf.convert_to_tensor(Base()).numpy().decode()") == "second"
+
+
+def test_a_rebuilt_op_library_is_remarked_on_once(nb, tmp_path):
+    library = tmp_path / "op.so"
+    library.write_bytes(b"not a library")
+    load = f"try: tf.load_op_library({str(library)!r})\nexcept tf.errors.NotFoundError: pass"
+    import os
+
+    os.utime(library, (1, 1))
+    assert "kreg" not in nb.run("a", load).stderr
+    os.utime(library, (2, 2))
+    assert "restart the kernel" in nb.run("a", load).stderr
+    assert "kreg" not in nb.run("a", load).stderr
+
+
+def test_unregistering_the_former_dispatch_target_before_defining_it_again_works(nb):
+    nb.run("setup", TYPE)
+    source = """
+    if "add" in globals():
+        tf.experimental.unregister_dispatch_for(add)
+    @tf.experimental.dispatch_for_api(tf.add, {'x': PKGType, 'y': PKGType})
+    def add(x, y, name=None): return PKGType(tf.constant(VERSION))
+    """
+    nb.run("a", "globals().pop('add', None)")
+    nb.run("a", source.replace("VERSION", "1"))
+    nb.run("a", source.replace("VERSION", "2"))
+    assert nb.value("int(tf.add(PKGType(tf.constant(0)), PKGType(tf.constant(0))).x)") == 2
