@@ -7,8 +7,12 @@ from collections.abc import Container
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-_CELL = "IPython.core.interactiveshell"  # its run_code executes cells
-_SCRIPT = ("IPython.utils.py3compat", "runpy")  # their callees are what %run executes
+_CELL = ("IPython.core.interactiveshell", "run_code")
+_SCRIPT = (  # what %run and %run -m execute a script by; the first since IPython 9, the second before
+    ("IPython.core.interactiveshell", "execfile"),
+    ("IPython.utils.py3compat", "execfile"),
+    ("runpy", "_run_code"),
+)
 _OURS = __name__.partition(".")[0]
 
 
@@ -44,7 +48,7 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
         code = frame.f_code
         calls.append((code, frame.f_lineno))
         if is_body(code):
-            caller = frame.f_back.f_globals.get("__name__") if frame.f_back else None
+            caller = _function(frame.f_back)
             if name != "__main__":
                 if getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
                     return Origin(module=name, line=_line(calls, code.co_filename), site=calls[0][0])
@@ -53,7 +57,7 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
                     file = code.co_filename  # of %%time's body rather than of the cell that holds it
                 if caller == _CELL:
                     return Origin(line=_line(calls, file or code.co_filename), site=calls[0][0])
-                if caller in _SCRIPT:
+                if caller in _SCRIPT and frame.f_globals is vars(sys.modules["__main__"]):  # not the kernel's own main
                     script = code.co_filename
                     return Origin(script=script, line=_line(calls, script), site=calls[0][0])
         frame = frame.f_back
@@ -71,10 +75,14 @@ def cell_code(frame: FrameType | None) -> CodeType | None:
     """The code of the cell that is being executed somewhere up the stack."""
     while frame is not None:
         back = frame.f_back
-        if is_body(frame.f_code) and back is not None and back.f_globals.get("__name__") == _CELL:
+        if is_body(frame.f_code) and _function(back) == _CELL:
             return frame.f_code
         frame = back
     return None
+
+
+def _function(frame: FrameType | None) -> tuple[str, str] | None:
+    return (frame.f_globals.get("__name__", ""), frame.f_code.co_name) if frame is not None else None
 
 
 def _line(calls: list[tuple[CodeType, int]], file: str) -> int | None:

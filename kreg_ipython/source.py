@@ -45,9 +45,13 @@ def line_of(source: str, text: str) -> int | None:
 
 
 def header(source: str) -> int:
-    """How many lines come before the body: blank ones, which IPython cuts off, and one for ``%%time`` and its like."""
+    """How many lines come before the body: blank ones, which IPython cuts off, and ``%%time`` and its like."""
     blank = len(source) - len(source.lstrip())
-    return source[:blank].count("\n") + source.startswith("%%", blank)
+    lines = source[:blank].count("\n")
+    if not source.startswith("%%", blank):
+        return lines
+    _, _, body = source[blank:].partition("\n")
+    return lines + 1 + header(body)
 
 
 def _statements(source: str) -> Iterator[tuple[Hashable, int, int]]:

@@ -1,0 +1,412 @@
+"""Which cell is executing, in every kind of cell, thread and front end; coming late, and leaving."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from test_cells import GRADIENT, LAYER, naive, stock
+
+LOOKUP = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)"
+
+
+# -- front ends without cell ids
+
+
+@stock
+def test_without_ids_equal_source_is_the_same_cell(nb):
+    source = "count = globals().get('count', 0) + 1\n" + LAYER.replace('"PKG"', '"PKG", f"Foo{{count}}"').format(1)
+    nb.run("z", "globals().pop('count', None)")
+    nb.run(None, source)
+    nb.run(None, source)
+    assert list(nb.custom_objects()) == ["Foo2"]
+
+
+@stock
+def test_without_ids_equal_definitions_take_each_others_place(nb):
+    nb.run(None, GRADIENT.format(1) + LAYER.format(1))
+    nb.run(None, GRADIENT.format(2) + LAYER.format(2))
+    assert nb.value(LOOKUP) == 2
+    assert nb.status()["PKG>Foo"]["state"] == "current"
+
+
+@stock
+def test_without_ids_a_guard_on_the_registry_lets_edits_through(nb):
+    source = "if 'PKG>Foo' not in keras.utils.get_custom_objects():" + LAYER.replace("\n", "\n    ")
+    nb.run(None, source.format(1))
+    nb.run(None, source.format(2))
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
+
+
+@naive
+def test_without_ids_running_a_notebook_from_top_to_bottom_loses_nothing(nb):
+    nb.run(None, LAYER.format(1) + LAYER.format(1).replace("Foo", "Bar"))
+    nb.run(None, LAYER.format(2))
+    nb.run(None, LAYER.format(3).replace('"PKG"', '"PKG", "Other"'))
+    nb.run(None, "x = 1")
+    nb.run(None, "x = 2")
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar", "Other": "Foo"}
+
+
+@stock
+def test_colabs_id_in_the_parent_header_names_the_cell(nb):
+    nb.run(None, LAYER.format(1), colab={"cell_id": "PKGcell"})
+    nb.run(None, LAYER.format(1).replace("Foo", "Bar"), colab={"cell_id": "PKGcell"})
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+@stock
+def test_a_cell_whose_id_changed_when_the_notebook_was_reopened_is_adopted(nb):
+    source = "count = globals().get('count', 0) + 1\n" + LAYER.replace('"PKG"', '"PKG", f"Foo{{count}}"').format(1)
+    nb.run("z", "globals().pop('count', None)")
+    nb.run("before", source)
+    session = nb.kernel.client.session.session
+    try:
+        nb.kernel.client.session.session = session + "-reopened"
+        nb.run("after", source)
+    finally:
+        nb.kernel.client.session.session = session
+    assert list(nb.custom_objects()) == ["Foo2"]
+
+
+def test_a_copy_of_a_cell_in_the_same_session_is_another_cell(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("copy", LAYER.format(1))
+    nb.run("copy", LAYER.format(1).replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+
+
+# -- kinds of cells
+
+
+@stock
+@pytest.mark.parametrize("magic", ["%%time", "%%capture", "%%capture out\n", "\n\n%%time"])
+def test_a_cell_magic_does_not_hide_the_cell(nb, magic):
+    source = magic + LAYER.format(1)
+    nb.run("a", source)
+    assert nb.status()["PKG>Foo"]["owner"]["id"] == "a"
+    assert source.splitlines()[nb.status()["PKG>Foo"]["line"] - 1].startswith("@keras")
+    nb.run("a", source.replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+@stock
+def test_a_nested_run_cell_registers_for_the_outer_cell(nb):
+    nb.run("a", f"get_ipython().run_cell({LAYER.format(1)!r})\nafter = 1" + GRADIENT.format(1))
+    assert {nb.status()[key]["owner"]["id"] for key in ("PKG>Foo", "PKGGrad")} == {"a"}
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+def test_empty_and_silent_cells_change_nothing(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", "")
+    nb.silently(LAYER.format(2).replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+    nb.run("a", LAYER.format(3))
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+
+
+@stock
+def test_an_async_cell_and_the_tasks_that_outlive_it_register_for_it(nb):
+    source = """
+    import asyncio
+    await asyncio.sleep(0)
+    @keras.saving.register_keras_serializable("PKG")
+    def during(x): return x
+    event = asyncio.Event()
+    async def later():
+        await event.wait()
+        keras.saving.register_keras_serializable("PKG", "late")(lambda x: x)
+        finished.set()
+    finished = asyncio.Event()
+    task = asyncio.create_task(later())
+    """
+    nb.run("a", source)
+    nb.run("b", "event.set(); await finished.wait()")
+    assert set(nb.custom_objects()) == {"during", "late"}
+    assert {entry["owner"]["id"] for entry in nb.status().values()} == {"a"}
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_a_helper_defined_in_one_cell_and_called_in_another_belongs_to_the_caller(nb):
+    nb.run("h", "def helper(name):\n    keras.saving.register_keras_serializable('PKG', name)(lambda x: x)")
+    nb.run("a", "x = 1\nhelper('one')")
+    assert nb.status()["PKG>one"]["owner"]["id"] == "a"
+    assert nb.status()["PKG>one"]["line"] == 2
+    nb.run("a", "helper('two')")
+    assert list(nb.custom_objects()) == ["two"]
+
+
+@stock
+def test_code_that_a_cell_executes_as_a_string_belongs_to_the_cell(nb):
+    nb.run("a", "exec(\"keras.saving.register_keras_serializable('PKG', 'one')(lambda x: x)\")")
+    assert nb.status()["PKG>one"]["owner"]["id"] == "a"
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+def test_a_script_owns_what_it_registers_whichever_cell_runs_it(nb, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import keras\n\n@keras.saving.register_keras_serializable('{nb.package}')\ndef f(x): return x\n")
+    nb.run("a", f"%run {script}")
+    assert nb.status()["PKG>f"]["owner"] == {"kind": "script", "id": str(script), "label": f"script {script}"}
+    assert nb.status()["PKG>f"]["line"] == 3
+    nb.run("a", "x = 1")
+    assert list(nb.custom_objects()) == ["f"]
+
+
+# -- threads
+
+
+@stock
+def test_a_thread_registers_for_the_cell_that_started_it(nb):
+    source = """
+    import threading
+    def work():
+        go.wait()
+        keras.saving.register_keras_serializable("PKG", "threaded")(lambda x: x)
+    go = threading.Event()
+    thread = threading.Thread(target=work); thread.start()
+    """
+    nb.run("a", source)
+    nb.run("b", "go.set(); thread.join()")
+    assert nb.status()["PKG>threaded"]["owner"]["id"] == "a"
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_a_thread_nobody_saw_start_registers_for_the_cell_that_defines_its_code(nb):
+    nb.run("a", """
+    import _thread, threading
+    def work():
+        keras.saving.register_keras_serializable("PKG", "threaded")(lambda x: x)
+        done.set()
+    done = threading.Event()
+    """)
+    nb.run("b", "_thread.start_new_thread(work, ()); assert done.wait(60)")
+    assert nb.status()["PKG>threaded"]["owner"]["label"] == nb.value("'cell [%d]' % (get_ipython().execution_count - 2)")
+
+
+@stock
+def test_threads_that_race_for_a_name_register_it_once(nb):
+    nb.run("a", """
+    import threading
+    sys.setswitchinterval(1e-6)
+    outcomes = []
+    def work():
+        for number in range(300):
+            try:
+                tf.RegisterGradient(f"PKGRace{number}")(lambda op, grad: grad)
+            except KeyError:
+                outcomes.append(False)
+            else:
+                outcomes.append(True)
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    sys.setswitchinterval(0.005)
+    """)
+    assert nb.value("sum(outcomes)") == 300
+    nb.run("a", "x = 1")
+    assert nb.value("[k for k in sys.modules['tensorflow.python.framework.ops']._gradient_registry.list() if 'PKGRace' in k]") == []
+
+
+@stock
+def test_two_cells_at_once_in_subshells_own_their_own_entries(nb):
+    client = nb.kernel.client
+    client.control_channel.send(client.session.msg("create_subshell_request", {}))
+    subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
+    run = nb.run
+    run("z", "import threading; first, second = threading.Event(), threading.Event()")
+    source = """
+    {}.set(); assert {}.wait(60)
+    @keras.saving.register_keras_serializable("PKG")
+    def {}(x): return x
+    """
+    pkg = lambda text: text.replace("PKG", nb.package).replace("\n    ", "\n")
+    other = nb.kernel.send(pkg(source.format("first", "second", "one")), {"cellId": "a"}, subshell=subshell)
+    main = nb.kernel.send(pkg(source.format("second", "first", "two")), {"cellId": "b"})
+    wait_for_idle(nb.kernel, {other, main})
+    owners = {key: entry["owner"]["id"] for key, entry in nb.status().items()}
+    assert owners == {"PKG>one": "a", "PKG>two": "b"}
+    run("b", "x = 1")
+    assert list(nb.custom_objects()) == ["one"]
+    client.control_channel.send(client.session.msg("delete_subshell_request", {"subshell_id": subshell}))
+    client.get_control_msg(timeout=30)
+
+
+def wait_for_idle(kernel, requests, timeout=120):
+    deadline = time.monotonic() + timeout
+    while requests:
+        message = kernel.client.get_iopub_msg(timeout=max(0.1, deadline - time.monotonic()))
+        if message["msg_type"] == "error":
+            raise AssertionError(message["content"]["evalue"])
+        if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            requests.discard(message["parent_header"].get("msg_id"))
+
+
+# -- coming late and leaving
+
+
+@pytest.mark.parametrize("edit", [lambda source: source, lambda source: "# edited\n" + source])
+def test_loaded_after_the_first_failure_the_next_run_succeeds(stock_nb, edit):
+    nb = stock_nb
+    masked = 'class Masked(tf.experimental.ExtensionType):\n    __name__ = "PKG.Masked"\n    x: tf.Tensor\n'
+    dispatch = (
+        "@tf.experimental.dispatch_for_api(tf.add, {{'x': Held, 'y': Held}})\n"
+        "def add(x, y, name=None): return Held(tf.constant({}))\n"
+    )
+    nb.run("t", "class Held(tf.experimental.ExtensionType):\n    x: tf.Tensor\n")
+    nb.run("a", GRADIENT.format(1) + masked)
+    nb.run("a", GRADIENT.format(2) + masked, fails=True)
+    nb.run("d", dispatch.format(1))
+    nb.run("d", dispatch.format(2))
+    nb.run("u", "tf.add(Held(tf.constant(0)), Held(tf.constant(0)))", fails=True)
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("a", edit(GRADIENT.format(3) + masked))
+    assert nb.value(LOOKUP) == 3
+    nb.run("d", edit(dispatch.format(3)))
+    assert nb.value("int(tf.add(Held(tf.constant(0)), Held(tf.constant(0))).x)") == 3
+    nb.unload()
+
+
+@pytest.mark.parametrize("method", ["", "    def call(self, x): return x"])
+def test_loaded_late_it_adopts_what_cells_registered_and_names_the_cell(stock_nb, method):
+    nb = stock_nb
+    source = f'@keras.saving.register_keras_serializable("PKG")\nclass Foo(keras.layers.Layer):\n    V = 1\n{method}\n'
+    nb.run("a", source)
+    number = nb.value("get_ipython().execution_count - 1")
+    nb.mode = "kreg"
+    nb.load()
+    assert nb.status()["PKG>Foo"]["owner"]["label"] == f"cell [{number}]"
+    nb.run("a", source)
+    assert nb.status()["PKG>Foo"]["owner"]["id"] == "a"
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+    nb.unload()
+
+
+def test_the_cell_that_loads_it_is_tracked_too(stock_nb):
+    nb = stock_nb
+    before, after = LAYER.format(1), LAYER.format(1).replace("Foo", "Bar")
+    nb.run("a", before + "%load_ext kreg_ipython\n" + after)
+    assert {nb.status()[key]["owner"]["id"] for key in ("PKG>Foo", "PKG>Bar")} == {"a"}
+    nb.run("a", "%load_ext kreg_ipython")
+    assert nb.custom_objects() == {}
+    nb.unload()
+
+
+def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_kernel):
+    source = """
+    import tensorflow as tf, keras, sys
+    @tf.RegisterGradient("Mine")
+    def _mine(op, grad): return grad
+    @keras.saving.register_keras_serializable("P")
+    class Foo(keras.layers.Layer): pass
+    """
+    own_kernel.run("l", "%load_ext kreg_ipython")
+    assert own_kernel.value("[m for m in ('tensorflow', 'keras', 'tf_keras', 'absl', 'optree') if m in __import__('sys').modules]") == []
+    own_kernel.run("a", source)
+    own_kernel.run("a", source)
+    own_kernel.run("a", source.replace("Foo", "Bar").replace("Mine", "Other"))
+    assert own_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == ["P>Bar"]
+    status = own_kernel.value("get_ipython().run_line_magic('kreg', '').to_dict()")
+    assert {e["key"]: e["state"] for e in status["entries"] if e["state"] != "superseded"} == {"Other": "current", "P>Bar": "current"}
+    assert status["framework"]["tensorflow.gradients"] > 500
+    assert status["faults"] == {}
+    loader = "type(sys.modules['tensorflow.python.framework.ops'].__spec__.loader).__module__"
+    assert own_kernel.value(loader) == "_frozen_importlib_external"
+    own_kernel.run("u", "%unload_ext kreg_ipython")
+
+
+SNAPSHOT = """
+def snapshot():
+    import threading
+    from kreg_ipython.registries import all_registries
+    from kreg_ipython.registry import locate, NotThere
+    functions = {"Thread.start": threading.Thread.start}
+    dicts = {}
+    for registry in all_registries():
+        for gate in (*registry.gates, registry.late, registry.removal):
+            if gate is not None:
+                try: functions[gate.function] = locate(gate.function)
+                except NotThere: pass
+        for part in ("table", "names"):
+            try: found = getattr(registry, part, None)
+            except NotThere: found = None
+            if isinstance(found, dict):
+                dicts[registry.name, part] = (id(found), type(found).__name__, sorted((type(k).__name__, str(k) if isinstance(k, str) else str(id(k))) for k in list(found)))
+    shell = get_ipython()
+    return {
+        "functions": {name: (id(f), f.__code__, f.__defaults__, sorted(vars(f))) for name, f in functions.items()},
+        "dicts": dicts,
+        "events": {name: list(callbacks) for name, callbacks in shell.events.callbacks.items()},
+        "meta_path": list(sys.meta_path),
+        "magics": sorted(shell.magics_manager.magics["line"]) + sorted(shell.magics_manager.registry),
+        "configurables": list(map(type, shell.configurables)),
+        "excepthook": (sys.excepthook, __import__("builtins").__import__),
+    }
+"""
+
+
+def test_unloading_gives_everything_back_and_may_be_repeated(stock_nb):
+    nb = stock_nb
+    nb.run("z", SNAPSHOT)
+    nb.run("z2", LAYER.format(1).replace("Foo", "Stays") + "before = snapshot()")
+    for _ in range(2):
+        nb.run("l", "%load_ext kreg_ipython")
+        nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+        nb.run("a", "x = 1")
+        nb.run("z3", "during = snapshot()")
+        assert nb.value("sorted(k for k in before if before[k] != during[k])") == [
+            "configurables", "dicts", "events", "functions", "magics", "meta_path",
+        ]
+        nb.run("l", "%reload_ext kreg_ipython")
+        nb.run("l", "%unload_ext kreg_ipython")
+        nb.run("c", "import gc; Foo = None; _gradient = None; gc.collect(); after = snapshot()")
+        assert nb.value("sorted(k for k in before if before[k] != after[k])") == []
+
+
+def test_unloading_keeps_what_is_registered_and_a_models_name(stock_nb, tmp_path):
+    nb = stock_nb
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("a", LAYER.format(1))
+    nb.run("m", "layer = Foo()")
+    nb.run("a", LAYER.format(2))
+    nb.run("u", "%unload_ext kreg_ipython")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    assert nb.value("keras.saving.get_registered_name(type(layer)).partition('>')[2]") == "Foo"
+    names = "sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES"
+    assert nb.value(f"[type(k).__name__ for k in {names} if 'weak' in type(k).__name__.lower()]") == []
+
+
+def test_a_patch_that_is_not_ours_any_more_is_left_alone(stock_nb):
+    nb = stock_nb
+    nb.run("z", "function = keras.saving.register_keras_serializable; original = function.__code__")
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("a", """
+    def theirs(package="Custom", name=None): return lambda obj: obj
+    function.__code__ = theirs.__code__
+    """)
+    nb.run("u", "%unload_ext kreg_ipython")
+    assert nb.value("function.__code__ is theirs.__code__") is True
+    nb.run("z", "function.__code__ = original; vars(function).pop('__signature__', None)")
+
+
+def test_what_was_imported_by_name_before_loading_is_guarded_too(stock_nb):
+    nb = stock_nb
+    nb.run("i", "from keras.saving import register_keras_serializable as early")
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("a", "@early('PKG')\ndef one(x): return x")
+    assert nb.status()["PKG>one"]["line"] == 1
+    nb.run("a", "@early('PKG')\ndef two(x): return x")
+    assert nb.custom_objects() == {"two": "two"}
+    nb.unload()
