@@ -1,4 +1,4 @@
-"""Re-run a cell, and Keras's and TensorFlow's registries are what a fresh kernel would have: ``%load_ext kreg_ipython``."""
+"""``%load_ext kreg_ipython``: cells run again, and Keras's and TensorFlow's registries are as in a fresh kernel."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         # Nothing in IPython takes a magic out again: these are the three places where it stands.
         shell.magics_manager.magics["line"].pop("kreg", None)
         shell.magics_manager.registry.pop("KregMagics", None)
-        if magics in shell.configurables:
-            shell.configurables.remove(magics)
+        shell.configurables[:] = [each for each in shell.configurables if id(each) != id(magics)]
 
 
 def _magics(shell: InteractiveShell) -> KregMagics | None:
-    return shell.magics_manager.registry.get("KregMagics")
+    found: KregMagics | None = shell.magics_manager.registry.get("KregMagics")
+    return found

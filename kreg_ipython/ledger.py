@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Literal
 
+from kreg_ipython.naming import key_text
+
 Kind = Literal["cell", "script", "module"]
 Place = tuple[str, Hashable]
 """Where an entry stands: the registry's name and the key in it."""
@@ -49,20 +51,21 @@ class Owner:
         return f"{self.kind} {self.id}"
 
 
-@dataclass(eq=False)
 class Run:
-    """One execution of an owner, with ``source`` as it was then and ``number``, the execution count."""
+    """One execution of an owner, with ``source`` as it was then and ``number``, the execution count.
 
-    owner: Owner
-    source: str | None = None
-    number: int | None = None
-    active: bool = False
-    modules_before: int = 0
-    withdrawn: list[Entry] = field(default_factory=list)
-    doubtful: set[Entry] = field(default_factory=set)
-    """Withdrawn on weak evidence (equal definitions, no cell id): never swept, see `Guard.end`."""
-    bindings: dict[Entry, Any] = field(default_factory=dict)
-    """What the name of each withdrawn entry's object meant before the run."""
+    ``withdrawn`` is what was taken out for it, and ``bindings`` says what the name of each withdrawn entry's object
+    meant before. ``broken`` tells that a cell inside the cell failed, which the outer one does not show.
+    """
+
+    __slots__ = ("active", "bindings", "broken", "modules_before", "number", "owner", "source", "withdrawn")
+
+    def __init__(self, owner: Owner, source: str | None = None, number: int | None = None) -> None:
+        self.owner, self.source, self.number = owner, source, number
+        self.active = self.broken = False
+        self.modules_before = 0
+        self.withdrawn: list[Entry] = []
+        self.bindings: dict[Entry, Any] = {}
 
 
 @dataclass(eq=False)
@@ -81,6 +84,7 @@ class Entry:
     run: Run | None = None
     line: int | None = None
     site: CodeType | None = None
+    """The code of the user's function that made the registration, if a notebook defines it."""
     kept: bool = False
     order: int = field(default_factory=itertools.count().__next__)
 
@@ -91,10 +95,13 @@ class Entry:
 
 @dataclass(eq=False)
 class Former:
-    """An object that was replaced or swept, for as long as something else keeps it alive."""
+    """An object that was replaced or swept, for as long as something else keeps it alive.
+
+    ``key`` is the text of the key: a key may hold classes, which must not live on with it.
+    """
 
     registry: str
-    key: Hashable
+    key: str
     subject: weakref.ref[Any]
     owner: Owner | None
     run: Run | None
@@ -107,12 +114,14 @@ class Ledger:
     def __init__(self) -> None:
         self._stacks: dict[Place, list[Entry]] = {}
         self._owned: dict[Owner, dict[Place, Entry]] = {}
-        self._by_id: dict[tuple[Kind, str], Owner] = {}
-        self._by_source: dict[str, Owner] = {}
-        self._by_definition: dict[str, dict[Entry, None]] = {}
-        self._former: dict[Place, list[Former]] = {}
+        self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
+        self._former: dict[tuple[str, str], list[Former]] = {}
         self.swept: dict[Place, Entry] = {}
         """The last entry swept from each place of a registry that frameworks look up late (gradients)."""
+
+    def __len__(self) -> int:
+        """How many owners hold entries."""
+        return len(self._owned)
 
     def __iter__(self) -> Iterator[Entry]:
         """Every owner's entries, in the order of registration."""
@@ -120,45 +129,18 @@ class Ledger:
 
     # -- owners
 
-    def owner(self, kind: Kind, owner_id: str) -> Owner | None:
-        """The owner of that kind and id, if it registered anything."""
-        return self._by_id.get((kind, owner_id))
-
-    def owner_of_source(self, source: str) -> Owner | None:
-        """The cell that ran this source last, if it registered anything."""
-        return self._by_source.get(source.strip())
-
-    def owners(self) -> list[Owner]:
-        """All owners that hold entries."""
-        return list(self._owned)
-
-    def identify(self, owner: Owner, owner_id: str | None, session: str | None) -> None:
-        """Take note that the front end calls this cell ``owner_id`` from now on."""
-        if owner.id is not None and self._by_id.get((owner.kind, owner.id)) is owner:
-            del self._by_id[owner.kind, owner.id]
-        owner.id, owner.session = owner_id, session
-        if owner in self._owned and owner_id is not None:
-            self._by_id[owner.kind, owner_id] = owner
-
-    def resource(self, owner: Owner, source: str | None) -> None:
-        """Take note of the source that the cell runs now."""
-        if owner.source is not None and self._by_source.get(owner.source.strip()) is owner:
-            del self._by_source[owner.source.strip()]
-        owner.source = source
-        if owner in self._owned and source is not None:
-            self._by_source[source.strip()] = owner
+    def holds(self, owner: Owner) -> bool:
+        """Whether the owner has entries."""
+        return owner in self._owned
 
     def entries(self, owner: Owner) -> list[Entry]:
         """The owner's entries, in the order of registration."""
-        return sorted(self._owned.get(owner, {}).values(), key=_order)
+        mine = self._owned.get(owner)
+        return sorted(mine.values(), key=_order) if mine else []
 
     def entry(self, owner: Owner, place: Place) -> Entry | None:
         """The owner's entry at this place."""
         return self._owned.get(owner, {}).get(place)
-
-    def defined(self, name: str) -> list[Entry]:
-        """Entries whose object is, or lives in, what ``__main__`` calls ``name``."""
-        return list(self._by_definition.get(name, ()))
 
     # -- stacks
 
@@ -184,10 +166,8 @@ class Ledger:
             replaced = self.entry(entry.owner, entry.place)
             if replaced is not None:
                 self.remove(replaced)
-            self._index(entry.owner)[entry.place] = entry
-            name = _root_name(entry.subject)
-            if name is not None:
-                self._by_definition.setdefault(name, {})[entry] = None
+            self._owned.setdefault(entry.owner, {})[entry.place] = entry
+        self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
         insort(self._stacks.setdefault(entry.place, []), entry, key=_order)
         return replaced
 
@@ -196,6 +176,10 @@ class Ledger:
         stack = self._stacks.get(entry.place, [])
         if entry in stack:
             stack.remove(entry)
+        same = self._by_subject.get((entry.registry, id(entry.subject)), {})
+        same.pop(entry, None)
+        if not same:
+            self._by_subject.pop((entry.registry, id(entry.subject)), None)
         if all(other.owner is None for other in stack):
             self._stacks.pop(entry.place, None)
         if entry.owner is not None:
@@ -203,13 +187,21 @@ class Ledger:
             if mine.get(entry.place) is entry:
                 del mine[entry.place]
             if not mine:
-                self._forget_owner(entry.owner)
-            name = _root_name(entry.subject)
-            if name is not None:
-                same = self._by_definition.get(name, {})
-                same.pop(entry, None)
-                if not same:
-                    self._by_definition.pop(name, None)
+                self._owned.pop(entry.owner, None)
+
+    def beside(self, place: Place) -> list[Entry]:
+        """The owners' entries at this key, and those that stand side by side with it: see `numbered`."""
+        registry, key = place
+        keys = [k for r, k in list(self._stacks) if r == registry and (k == key or (type(k) is tuple and k[0] == key))]
+        return [entry for k in keys for entry in list(self._stacks.get((registry, k), ())) if entry.owner]
+
+    def free_key(self, registry: str, key: Hashable) -> Hashable:
+        """The first of the key's numbers that nothing stands at."""
+        return next(k for k in (numbered(key, n) for n in itertools.count(1)) if (registry, k) not in self._stacks)
+
+    def same_subject(self, entry: Entry) -> list[Entry]:
+        """The entries of the same object in the same registry, in the order of registration."""
+        return sorted(self._by_subject.get((entry.registry, id(entry.subject)), ()), key=_order)
 
     def drop(self, place: Place) -> list[Entry]:
         """Forget the whole stack: the user took the key out. Returns what stood in it."""
@@ -230,10 +222,11 @@ class Ledger:
             subject = weakref.ref(entry.subject)
         except TypeError:
             return
-        alive = [f for f in self._former.get(entry.place, ()) if f.subject() is not None]
+        key = key_text(entry.key)
+        alive = [f for f in self._former.get((entry.registry, key), ()) if f.subject() is not None]
         if all(f.subject() is not entry.subject for f in alive):
-            alive.append(Former(entry.registry, entry.key, subject, entry.owner, entry.run, entry.line))
-        self._former[entry.place] = alive
+            alive.append(Former(entry.registry, key, subject, entry.owner, entry.run, entry.line))
+        self._former[entry.registry, key] = alive
 
     def former(self) -> list[Former]:
         """Former objects that are still alive, the oldest first."""
@@ -245,46 +238,10 @@ class Ledger:
         current = {id(e.subject) for e in self}
         return [f for fs in self._former.values() for f in fs if id(f.subject()) not in current]
 
-    def _index(self, owner: Owner) -> dict[Place, Entry]:
-        mine = self._owned.get(owner)
-        if mine is None:
-            mine = self._owned[owner] = {}
-            self.identify(owner, owner.id, owner.session)
-            self.resource(owner, owner.source)
-        return mine
 
-    def _forget_owner(self, owner: Owner) -> None:
-        self._owned.pop(owner, None)
-        if owner.id is not None and self._by_id.get((owner.kind, owner.id)) is owner:
-            del self._by_id[owner.kind, owner.id]
-        if owner.source is not None and self._by_source.get(owner.source.strip()) is owner:
-            del self._by_source[owner.source.strip()]
-
-
-def definition(subject: Any) -> tuple[Any, ...] | None:
-    """What makes two objects the same definition, run twice: ``(__module__, __qualname__)``; None if it has none.
-
-    Decorated functions count as what they wrap, partials as what they call, tuples as their parts; other instances
-    as one of their class.
-    """
-    if isinstance(subject, tuple):
-        return tuple(definition(part) for part in subject)
-    for inner in ("func", "__wrapped__"):  # functools.partial, functools.wraps
-        if not isinstance(subject, type) and callable(getattr(subject, inner, None)):
-            return definition(getattr(subject, inner))
-    module, qualname = getattr(subject, "__module__", None), getattr(subject, "__qualname__", None)
-    if isinstance(module, str) and isinstance(qualname, str):
-        return module, qualname
-    if subject is None:
-        return (None,)
-    return type(subject).__module__, type(subject).__qualname__, "instance"
-
-
-def _root_name(subject: Any) -> str | None:
-    defined = definition(subject)
-    if defined is None or len(defined) < 2 or defined[0] != "__main__" or not isinstance(defined[1], str):
-        return None
-    return defined[1].partition(".")[0]
+def numbered(key: Hashable, number: int) -> Hashable:
+    """The key of the n-th of equal entries that stand side by side: the first one's is the key itself."""
+    return key if number == 1 else (key, f"#{number}")
 
 
 def _order(entry: Entry) -> int:

@@ -20,12 +20,16 @@ class Origin(NamedTuple):
     """Where a registration comes from, walking outward from it to the body of code that is being executed.
 
     ``module`` or ``script`` names that body if it is not a cell's. ``line`` is the innermost line in the body's file,
-    and ``site`` the code of the innermost call outside the framework.
+    and ``inner_line`` that in the file of code that a magic of the cell executes: the body of ``%%time``. ``site`` is
+    the code of the innermost call outside the framework if it is ``__main__``'s. Without any body, in a thread or a
+    task that outlives its cell, ``line`` is the site's.
     """
 
     module: str | None = None
     script: str | None = None
     line: int | None = None
+    inner_line: int | None = None
+    in_cell: bool = False
     site: CodeType | None = None
 
 
@@ -36,34 +40,32 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
     is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
     """
     calls: list[tuple[CodeType, int]] = []
-    file = None
+    inner = site = None
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
+        name = str(frame.f_globals.get("__name__"))
         if not calls:
             if name in plumbing or name.partition(".")[0] == _OURS:
                 frame = frame.f_back
                 continue
             if name.partition(".")[0] in frameworks:
                 return None
+            site = frame.f_code if name == "__main__" else None
         code = frame.f_code
         calls.append((code, frame.f_lineno))
         if is_body(code):
             caller = _function(frame.f_back)
             if name != "__main__":
                 if getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
-                    return Origin(module=name, line=_line(calls, code.co_filename), site=calls[0][0])
-            else:
-                if file is None and code.co_filename != "<string>":
-                    file = code.co_filename  # of %%time's body rather than of the cell that holds it
-                if caller == _CELL:
-                    return Origin(line=_line(calls, file or code.co_filename), site=calls[0][0])
-                if caller in _SCRIPT and frame.f_globals is vars(sys.modules["__main__"]):  # not the kernel's own main
-                    script = code.co_filename
-                    return Origin(script=script, line=_line(calls, script), site=calls[0][0])
+                    return Origin(module=name, line=_line(calls, code))
+            elif caller == _CELL:
+                line, inner_line = _line(calls, code), _line(calls, inner or code)
+                return Origin(line=line, inner_line=inner_line, in_cell=True, site=site)
+            elif caller in _SCRIPT and frame.f_globals is vars(sys.modules["__main__"]):  # not the kernel's own main
+                return Origin(script=code.co_filename, line=_line(calls, code))
+            elif inner is None and code.co_filename != "<string>":
+                inner = code
         frame = frame.f_back
-    if not calls:
-        return Origin()
-    return Origin(line=calls[0][1], site=calls[0][0])
+    return Origin(line=calls[0][1] if calls else None, site=site)
 
 
 def is_body(code: CodeType) -> bool:
@@ -85,5 +87,5 @@ def _function(frame: FrameType | None) -> tuple[str, str] | None:
     return (frame.f_globals.get("__name__", ""), frame.f_code.co_name) if frame is not None else None
 
 
-def _line(calls: list[tuple[CodeType, int]], file: str) -> int | None:
-    return next((line for code, line in calls if code.co_filename == file), None)
+def _line(calls: list[tuple[CodeType, int]], body: CodeType) -> int | None:
+    return next((line for code, line in calls if code.co_filename == body.co_filename), None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kreg_ipython import weak
-from kreg_ipython.ledger import definition
+from kreg_ipython.naming import definition, definition_text, module_of
 
 MISSING: Any = object()
 """Stands where no value stands."""
@@ -68,8 +68,8 @@ class Registry(Protocol):
     ``module`` is the one whose import brings the registry about; ``plumbing`` names the modules between the user's
     statement and the gate, which the search for the owner looks through. A registry is ``appending`` if equal keys
     stand side by side instead of replacing each other, ``ordered`` if the order of its entries means something,
-    ``direct`` if users also write to its dict themselves. ``late`` is the look-up by which a live graph finds entries
-    by name, ``removal`` the function by which users unregister.
+    ``direct`` if users also write to its dict themselves. ``late`` is the look-up by which a live graph finds
+    entries by name.
     """
 
     name: str
@@ -80,7 +80,10 @@ class Registry(Protocol):
     ordered: bool
     direct: bool
     late: Gate | None
-    removal: Gate | None
+
+    @property
+    def removal(self) -> Gate | None:
+        """The function by which users unregister."""
 
     @property
     def table(self) -> Any:
@@ -109,6 +112,9 @@ class Registry(Protocol):
 
     def loosen(self, value: Any) -> None:
         """Let a reverse map (object -> name) live no longer than the object."""
+
+    def loosen_all(self) -> None:
+        """`loosen` every object of the user's that the reverse map knows, also those that are not registered now."""
 
     def rename(self, value: Any, key: Hashable) -> None:
         """Let the reverse map call the object by this key again."""
@@ -146,6 +152,9 @@ class Shape:
         return held is subject or definition(held) == definition(subject)
 
     def loosen(self, value: Any) -> None:
+        """Most registries have no reverse map."""
+
+    def loosen_all(self) -> None:
         """Most registries have no reverse map."""
 
     def rename(self, value: Any, key: Hashable) -> None:
@@ -191,7 +200,7 @@ class DictRegistry(Shape):
         return found
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        return list(self.table.items())
+        return self.table.copy().items()
 
     def current(self, key: Hashable) -> Any:
         return self.table.get(key, MISSING)
@@ -211,6 +220,11 @@ class DictRegistry(Shape):
     def loosen(self, value: Any) -> None:
         if self._reverse:
             weak.loosen(self.names, self.subject(value))
+
+    def loosen_all(self) -> None:
+        for subject in self.names.copy():
+            if module_of(subject) == "__main__":
+                weak.loosen(self.names, subject)
 
     def rename(self, value: Any, key: Hashable) -> None:
         names, subject = self.names, self.subject(value)
@@ -287,26 +301,8 @@ class ListRegistry(Shape):
         return self._subject(value) if self._subject else value
 
 
-def definition_text(subject: Any) -> str:
-    """``module.qualname`` of an object, for keys of registries without names and for people."""
-    found = definition(subject)
-    return ".".join(str(part) for part in found) if found else repr(type(subject))
-
-
-def key_text(key: Hashable) -> str:
-    """A key as people read it: strings as they are, classes and functions by ``module.qualname``."""
-    if isinstance(key, str):
-        return key
-    if isinstance(key, tuple):
-        return ", ".join(key_text(part) for part in key)
-    if isinstance(key, type) or isinstance(getattr(key, "__qualname__", None), str):
-        return definition_text(key)
-    return repr(key)
-
-
 def same_value(one: Any, other: Any) -> bool:
     """Whether two values are the same objects: some registries keep the parts of a value in several places."""
     if type(one) is tuple is type(other):
         return len(one) == len(other) and all(map(same_value, one, other))
     return one is other or (type(one) is int is type(other) and one == other)
-

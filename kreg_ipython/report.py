@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kreg_ipython.guard import Guard
 from kreg_ipython.ledger import Entry, Former, Owner
-from kreg_ipython.registry import definition_text, key_text
+from kreg_ipython.naming import definition_text, key_text
 
 State = Literal["current", "shadowed", "superseded", "kept", "partial"]
 
@@ -133,7 +133,13 @@ def _row(guard: Guard, entry: Entry) -> Row:
         state = "partial"
     number = entry.run.number if entry.run else None
     return Row(
-        entry.registry, key_text(entry.key), definition_text(entry.subject), _owner(entry.owner), entry.line, number, state
+        entry.registry,
+        key_text(entry.key),
+        definition_text(entry.subject),
+        _owner(entry.owner),
+        entry.line,
+        number,
+        state,
     )
 
 
@@ -141,7 +147,7 @@ def _row_of_former(former: Former) -> Row:
     number = former.run.number if former.run else None
     subject = former.subject()
     return Row(
-        former.registry, key_text(former.key), definition_text(subject), _owner(former.owner), former.line, number, "superseded"
+        former.registry, former.key, definition_text(subject), _owner(former.owner), former.line, number, "superseded"
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Hashable, Iterator
+from typing import NamedTuple
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(r"^(\s*)(?:[\w., ]+=\s*)?[%!].*$", re.MULTILINE)
@@ -18,11 +20,19 @@ def definitions(source: str) -> set[str]:
     return set(_DEFINES.findall(source))
 
 
+class Definition(NamedTuple):
+    """A class or function statement, whatever its body says: its kind, its place in other definitions, and whether it
+    is decorated. A guard around one means that its former body is the one that stands."""
+
+    kind: str
+    path: str
+    decorated: bool
+
+
 def statement(source: str, line: int | None) -> Hashable:
     """The innermost statement at a line (1 is the first), for comparison with those of another version; None if none.
 
-    A class or function counts as the same whatever its body says, as long as it keeps its name, its place in other
-    definitions, and whether it is decorated: a guard around it means that its former body is the one that stands.
+    A class or function statement is a `Definition`.
     """
     found = None
     for stands, first, last in _statements(source):
@@ -54,7 +64,9 @@ def header(source: str) -> int:
     return lines + 1 + header(body)
 
 
-def _statements(source: str) -> Iterator[tuple[Hashable, int, int]]:
+@functools.lru_cache(maxsize=4)
+def _statements(source: str) -> tuple[tuple[Hashable, int, int], ...]:
+    """Each statement with its first and last line, outer ones before those inside them."""
     offset = header(source)
 
     def walk(node: ast.AST, path: str) -> Iterator[tuple[Hashable, int, int]]:
@@ -62,22 +74,23 @@ def _statements(source: str) -> Iterator[tuple[Hashable, int, int]]:
             inner = path
             if isinstance(child, ast.stmt):
                 first, last = child.lineno, child.end_lineno or child.lineno
+                stands: Hashable = (path, ast.dump(child))
                 if isinstance(child, _DEFINITIONS):
                     inner = f"{path}.{child.name}"
                     first = min([first, *(d.lineno for d in child.decorator_list)])
-                    stands: Hashable = (type(child).__name__, inner, bool(child.decorator_list))
-                else:
-                    stands = (path, ast.dump(child))
+                    stands = Definition(type(child).__name__, inner, bool(child.decorator_list))
                 yield stands, first + offset, last + offset
             yield from walk(child, inner)
 
-    yield from walk(_parse(source), "")
+    return tuple(walk(_parse(source), ""))
 
 
 def _parse(source: str) -> ast.Module:
     """The source's tree without magics, which are no statements of Python's; empty if it does not parse."""
     body = "\n".join(source.split("\n")[header(source) :])
-    try:
-        return ast.parse(_MAGIC.sub(r"\1pass", body))
-    except SyntaxError:
-        return ast.Module(body=[], type_ignores=[])
+    for text in (body, _MAGIC.sub(r"\1pass", body)):
+        try:
+            return ast.parse(text)
+        except SyntaxError:
+            continue
+    return ast.Module(body=[], type_ignores=[])

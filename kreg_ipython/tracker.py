@@ -9,7 +9,7 @@ import linecache
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from importlib.machinery import ModuleSpec
 from types import CodeType, FrameType, ModuleType
@@ -19,7 +19,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython import origin, source
 from kreg_ipython.guard import Caller, Guard, Outcome
-from kreg_ipython.ledger import Entry, Owner, Run, definition
+from kreg_ipython.ledger import Kind, Owner, Run
+from kreg_ipython.naming import definition, module_of
 from kreg_ipython.patch import divert
 from kreg_ipython.registries import FRAMEWORKS, all_registries
 
@@ -37,7 +38,12 @@ class Tracker:
         self._running: dict[int, Run] = {}
         self._loading: Run | None = None
         self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
+        self._cells: dict[str, Owner] = {}
+        self._texts: dict[str, Owner] = {}
+        self._others: dict[tuple[Kind, str], Owner] = {}
+        self._defined_in: tuple[int, dict[str, int]] = 0, {}
         self._undo: list[Callable[[], None]] = []
+        self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
 
     @property
     def on(self) -> bool:
@@ -78,6 +84,7 @@ class Tracker:
             all_registries(),
             locate_caller=self._locate_caller,
             find_owner=self._find_owner,
+            find_writer=self._find_writer,
             namespace=lambda: self.shell.user_ns,
             say=_say,
         )
@@ -93,41 +100,44 @@ class Tracker:
         thread = threading.get_ident()
         before = self._running.get(thread)
         if before is not None:
-            if origin.cell_code(sys._getframe(1)) is not None:
+            if _in_cell():
                 return  # run_cell inside a cell, %%capture: what it registers is the outer cell's
+            self._runs = {key: run for key, run in self._runs.items() if run is not before}
             self._end(before, "failed")  # its post_run_cell never came
         try:
-            run, doubtful = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
-            run.modules_before = len(sys.modules)
-            self._runs[id(info)] = self._running[thread] = run
+            self.guard.between()
+            run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
+            self._running[thread] = self._runs[id(info)] = run
             _executing.set(run)
-            self.guard.begin(run, doubtful)
+            if self.guard.ledger.holds(run.owner):
+                self.guard.begin(run)
         except Exception as error:
             self._fault(error)
 
     def _post_run_cell(self, result: Any) -> None:
         """IPython's post_run_cell: outside the cell's context if the cell is asynchronous, hence keyed on its info."""
         info = getattr(result, "info", None)
-        run = self._runs.pop(id(info), None) if info is not None else self._running.get(threading.get_ident())
-        if run is None and self._loading is not None and origin.cell_code(sys._getframe(1)) is None:
-            run = self._loading
+        run = self._runs.pop(id(info), None)
         if run is None:
-            return
-        outcome: Outcome = "success"
-        if result is None or result.error_in_exec is not None:
-            outcome = "failed"
-        elif result.error_before_exec is not None:
-            outcome = "not compiled"
-        self._end(run, outcome)
+            run = self._running.get(threading.get_ident())
+            if run is None:
+                return
+            if _in_cell():
+                run.broken |= _outcome(result) != "success"
+                return
+            if info is not None and run is not self._loading:
+                return
+        if getattr(result, "execution_count", None) is not None:
+            run.number = run.owner.number = result.execution_count
+        outcome = _outcome(result)
+        self._end(run, "failed" if run.broken and outcome == "success" else outcome)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
-        if run is self._loading:
-            self._loading = None
+        thread = threading.get_ident()
+        if self._running.get(thread) is run:
+            del self._running[thread]
         if _executing.get() is run:
             _executing.set(None)
-        for running in (self._runs, self._running):
-            for key in [key for key, other in list(running.items()) if other is run]:
-                running.pop(key, None)
         try:
             self.guard.end(run, outcome)
         except Exception as error:
@@ -136,43 +146,46 @@ class Tracker:
     def _begin_late(self, code: CodeType) -> None:
         """Loaded by a cell: the rest of that cell is tracked like any other, and what it registered before adopted."""
         text, number = self._source_of(code)
-        run, _ = self._identify(None, text)
+        metadata, _, request = self._request()
+        run = self._identify(metadata.get("cellId") if request.strip() == text.strip() else None, text)
         run.number = run.owner.number = number
-        run.modules_before = len(sys.modules)
         self._loading = self._running[threading.get_ident()] = run
         _executing.set(run)
-        self.guard.begin(run)
 
-    def _identify(self, cell_id: str | None, raw: str) -> tuple[Run, Iterable[Entry]]:
-        """The cell that is about to run, and entries that are probably its own.
+    def _identify(self, cell_id: str | None, raw: str) -> Run:
+        """The cell that is about to run: by the front end's id, for an unknown one or none by equal source.
 
-        By the front end's id; for an unknown id or none by equal source, then by equal definitions. Only a cell
-        that is not known by an id of this session can be meant by those.
+        Only a cell that is not known by an id of this session can be meant by its source. What else may be the same
+        cell is seen when it registers the same definition again.
         """
-        parent = getattr(self.shell, "parent_header", None) or {}
-        metadata, header = parent.get("metadata") or {}, parent.get("header") or {}
-        session = header.get("session")
-        cell_id = cell_id or metadata.get("cellId") or (metadata.get("colab") or {}).get("cell_id")
-        ledger = self.guard.ledger
+        metadata, session, request = self._request()
+        if cell_id is None and request == raw:  # and not a call-back's run_cell
+            cell_id = (metadata.get("colab") or {}).get("cell_id")
+        number = len(self._history)  # execution_count has gone on to the next cell's since IPython 9
         for deleted in metadata.get("deletedCells") or ():
-            owner = ledger.owner("cell", deleted)
-            if owner is not None and deleted != cell_id:
-                self.guard.clear(ledger.entries(owner))
-        doubtful: list[Entry] = []
-        owner = ledger.owner("cell", cell_id) if cell_id else None
+            if deleted in self._cells and deleted != cell_id:
+                self.guard.clear(self.guard.ledger.entries(self._cells[deleted]))
+        owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
         if owner is None:
-            owner = ledger.owner_of_source(raw)
-            if owner is None or not _unidentified(owner, cell_id, session):
-                names = source.definitions(raw)
-                entries = [entry for name in names for entry in ledger.defined(name)]
-                doubtful = [e for e in entries if e.owner and _unidentified(e.owner, cell_id, session)]
+            owner = self._texts.get(text)
+            if owner is None or owner.source != raw or (owner.id is not None and owner.session == session):
                 owner = Owner("cell", None)
-        if owner.id != cell_id or owner.session != session:
-            ledger.identify(owner, cell_id or owner.id, session)
-        if owner.source != raw:
-            ledger.resource(owner, raw)
-        owner.number = self.shell.execution_count
-        return Run(owner, raw, owner.number), doubtful
+        if cell_id is not None:
+            owner.id = cell_id
+            self._cells[cell_id] = owner
+        owner.session, owner.number, owner.source = session, number, raw
+        self._texts[text] = owner
+        run = Run(owner, raw, number)
+        run.active, run.modules_before = True, len(sys.modules)
+        return run
+
+    def _request(self) -> tuple[dict[str, Any], str | None, str]:
+        """The front end's request that is being answered: its metadata, its session, its code."""
+        request = getattr(self.shell, "parent_header", None) if self._has_requests else None
+        if not request:
+            return {}, None, ""
+        header, content = request.get("header") or {}, request.get("content") or {}
+        return request.get("metadata") or {}, header.get("session"), content.get("code") or ""
 
     # -- who registers
 
@@ -180,30 +193,43 @@ class Tracker:
         """Who registers under this frame: a module's body, a script, the cell of this context, of this thread, or the
         cell that defines the running code; None if a framework does."""
         found = origin.trace(frame, plumbing, FRAMEWORKS)
-        if found is None:
+        if found is None or _root(found.module or "") in FRAMEWORKS:
             return None
-        module, script, line, site = found
-        if module is not None:
-            return None if _root(module) in FRAMEWORKS else Caller(self._owner("module", module), None, line, site)
-        if script is not None:
-            return Caller(self._owner("script", script), None, line, site)
-        run = _executing.get() or self._started.get(threading.current_thread())
-        if run is not None:
-            if line is not None and run.source is not None:
-                line += source.header(run.source)
-            return Caller(run.owner, run, line, site)
-        if site is not None:
-            defined = self._owner_of_code(site)
-            if defined is not None:
-                return Caller(defined.owner, defined.run, line, site)
-        return Caller(self._owner("module", "__main__"), None, line, site)
+        if found.module is not None or found.script is not None:
+            kind: Kind = "script" if found.module is None else "module"
+            return Caller(self._owner(kind, found.module or found.script or ""), None, found.line)
+        run, line = _executing.get(), found.line
+        if found.in_cell and run is not None and run.source is not None and line is not None:
+            if run.source.lstrip().startswith("%%"):
+                line = found.inner_line or line
+            return Caller(run.owner, run, line + source.header(run.source), found.site)
+        text, number = self._source_of(found.site) if found.site is not None else ("", None)
+        run = run or self._started.get(threading.current_thread())
+        same = run is not None and (run.source or "").strip() == text.strip()
+        if text and not same and (run is None or not run.active):
+            run = self._adopted(text, number, None).run
+        if run is None:
+            return Caller(self._owner("module", "__main__"), None, None, found.site)
+        return Caller(run.owner, run, line if same else None, found.site)
+
+    def _find_writer(self, run: Run, key: str) -> Caller | None:
+        """The module that wrote a key into a dict directly: one that was imported during the run and has it in its
+        source."""
+        for name in list(sys.modules)[run.modules_before :]:
+            path = getattr(sys.modules.get(name), "__file__", None) or ""
+            if _root(name) in FRAMEWORKS | sys.stdlib_module_names or not path.endswith(".py"):
+                continue
+            lines = linecache.getlines(path)
+            line = next((at for at, text in enumerate(lines, 1) if repr(key) in text or f'"{key}"' in text), None)
+            if line is not None:
+                return Caller(self._owner("module", name), None, line)
+        return None
 
     def _find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module, or the cell that ran its
         definition; None for a framework's own."""
-        defined = definition(subject)
-        module = defined[0] if defined else None
-        if not isinstance(module, str) or _root(module) in FRAMEWORKS | sys.stdlib_module_names:
+        module, defined = module_of(subject), definition(subject)
+        if module is None or _root(module) in FRAMEWORKS | sys.stdlib_module_names:
             return None
         if module != "__main__":
             return Caller(self._owner("module", module)) if module in sys.modules else None
@@ -213,8 +239,8 @@ class Tracker:
         name = defined[1].partition(".")[0] if defined and isinstance(defined[1], str) else ""
         return self._owner_that_defines(name)
 
-    def _owner(self, kind: Any, owner_id: str) -> Owner:
-        return self.guard.ledger.owner(kind, owner_id) or Owner(kind, owner_id)
+    def _owner(self, kind: Kind, owner_id: str) -> Owner:
+        return self._others.setdefault((kind, owner_id), Owner(kind, owner_id))
 
     def _owner_of_code(self, code: CodeType) -> Caller | None:
         """The cell whose file this code was compiled from."""
@@ -223,29 +249,31 @@ class Tracker:
 
     def _source_of(self, code: CodeType) -> tuple[str, int | None]:
         """The source of the cell that this code was compiled from, as typed if it is in the history, and its number."""
-        compiled = "".join(linecache.getlines(code.co_filename))
+        compiled = "".join(linecache.getlines(code.co_filename)).strip()
         number = getattr(self.shell.compile, "_filename_map", {}).get(code.co_filename)  # not before IPython 8
         for count in [number] if number is not None else range(len(self._history) - 1, 0, -1):
-            if count < len(self._history) and self.shell.transform_cell(self._history[count]).strip() == compiled.strip():
+            if count < len(self._history) and self.shell.transform_cell(self._history[count]).strip() == compiled:
                 return self._history[count], count
         return compiled, number
+
+    def _owner_that_defines(self, name: str) -> Caller | None:
+        """The cell that defined a name last: a class without methods has no code to tell."""
+        history = self._history
+        if len(history) != self._defined_in[0]:
+            names = {name: at for at, text in enumerate(history) for name in source.definitions(text)}
+            self._defined_in = len(history), names
+        number = self._defined_in[1].get(name)
+        return None if number is None else self._adopted(history[number], number, None)
 
     @property
     def _history(self) -> list[str]:
         return self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
 
-    def _owner_that_defines(self, name: str) -> Caller | None:
-        """The cell that defined a name last: a class without methods has no code to tell."""
-        for number in range(len(self._history) - 1, 0, -1):
-            if name in source.definitions(self._history[number]):
-                return self._adopted(self._history[number], number, None)
-        return None
-
     def _adopted(self, text: str, number: int | None, line: int | None) -> Caller:
-        run = self._loading
-        if run is not None and run.source == text:
+        run = _executing.get()
+        if run is not None and (run.source or "").strip() == text.strip():
             return Caller(run.owner, run, line)
-        owner = self.guard.ledger.owner_of_source(text) or Owner("cell", None, source=text, number=number)
+        owner = self._texts.setdefault(text.strip(), Owner("cell", None, source=text, number=number))
         return Caller(owner, Run(owner, text, number), line)
 
     def _divert_thread_start(self) -> Callable[[], None]:
@@ -305,9 +333,15 @@ class _Loader(importlib.abc.Loader):
         return getattr(self._loader, name)
 
 
-def _unidentified(owner: Owner, cell_id: str | None, session: str | None) -> bool:
-    """Whether an unknown cell may be this one: it has no id, or one of a session that has ended."""
-    return owner.kind == "cell" and (owner.id is None or owner.session != session)
+def _outcome(result: Any) -> Outcome:
+    if result is None or result.error_in_exec is not None:
+        return "failed"
+    return "success" if result.error_before_exec is None else "not compiled"
+
+
+def _in_cell() -> bool:
+    """Whether the event that calls us comes from a cell inside a cell."""
+    return origin.cell_code(sys._getframe(2)) is not None
 
 
 def _code(subject: Any) -> CodeType | None:

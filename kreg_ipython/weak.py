@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from types import MethodType
 from typing import Any
 
 
@@ -15,7 +16,9 @@ class WeakKey(weakref.ref[Any]):
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (other is not None and self() is other)
+        if self is other or (other is not None and self() is other):
+            return True
+        return isinstance(other, MethodType) and self() == other  # a bound method is made anew at each access
 
     __hash__ = weakref.ref.__hash__
 
@@ -36,10 +39,9 @@ def loosen(names: dict[Any, Any], obj: Any) -> None:
 
 
 def tighten(names: dict[Any, Any]) -> None:
-    """Give the dict its strong keys back, in their order."""
-    items = list(names.items())
-    if not any(isinstance(key, WeakKey) for key, _ in items):
-        return
-    strong = [(key() if isinstance(key, WeakKey) else key, value) for key, value in items]
-    names.clear()
-    names.update((key, value) for key, value in strong if key is not None)
+    """Give the dict its strong keys back."""
+    for key in names.copy():  # copied in one step: while iterating the dict itself an object might go, and its key
+        if isinstance(key, WeakKey):
+            obj, name = key(), names.pop(key, None)
+            if obj is not None:
+                names[obj] = name

@@ -36,14 +36,15 @@ class Notebook:
                         guard = magics.tracker.guard
                         guard.clear(list(guard.ledger))
                     get_ipython().extension_manager.unload_extension(name)
+            for key, value in library.items():  # the naive extension loses some
+                tf_keras.utils.get_custom_objects().setdefault(key, value)
         """)
 
     def run(self, cell_id: str | None, source: str, **options: Any) -> Outcome:
         return self.kernel.run(cell_id, source.replace("PKG", self.package), **options)
 
     def value(self, expression: str) -> Any:
-        value = self.kernel.value(expression.replace("PKG", self.package))
-        return value
+        return self.kernel.value(expression.replace("PKG", self.package))
 
     def silently(self, source: str) -> None:
         self.kernel.silently(source.replace("PKG", self.package))
@@ -55,16 +56,23 @@ class Notebook:
             f"{framework}.utils.get_custom_objects().items() if k.startswith('PKG>')}}"
         )
 
-    def status(self) -> dict[str, dict[str, Any]]:
-        """The entries of `%kreg status` whose key has the package's name in it, by key; the last one of each."""
+    def entries(self) -> list[dict[str, Any]]:
+        """The entries of `%kreg status` whose key has the package's name in it."""
         entries = self.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']")
-        return {e["key"].replace(self.package, "PKG"): e for e in entries if self.package in e["key"]}
+        return [entry for entry in entries if self.package in entry["key"]]
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """`entries` by key, the last one of each."""
+        return {entry["key"].replace(self.package, "PKG"): entry for entry in self.entries()}
 
 
 @pytest.fixture(scope="session")
 def shared_kernel() -> Iterator[Kernel]:
     kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
-    kernel.run(None, "import gc, os, sys, weakref\nimport tensorflow as tf, keras, tf_keras\nfrom absl import flags")
+    kernel.run(
+        None,
+        "import gc, os, sys, weakref\nimport tensorflow as tf, keras, tf_keras\nfrom absl import flags\nlibrary = dict(tf_keras.utils.get_custom_objects())",
+    )
     yield kernel
     kernel.close()
 

@@ -7,18 +7,18 @@ import pytest
 stock = pytest.mark.fails("stock")
 naive = pytest.mark.fails("naive")
 
-LAYER = '''
+LAYER = """
 @keras.saving.register_keras_serializable("PKG")
 class Foo(keras.layers.Layer):
     VERSION = {}
     def call(self, x):
         return x
-'''
-GRADIENT = '''
+"""
+GRADIENT = """
 @tf.RegisterGradient("PKGGrad")
 def _gradient(op, grad):
     return {} * grad
-'''
+"""
 
 
 @stock
@@ -81,11 +81,14 @@ def test_an_extension_type_with_a_name_runs_again(nb):
     """
     nb.run("a", source)
     nb.run("a", source + "    extra: int = 0\n")
-    nb.run("b", """
+    nb.run(
+        "b",
+        """
         @tf.function
         def double(m): return Masked(2 * m.values, 7)
         assert double(Masked(tf.constant(2))).extra == 7
-    """)
+    """,
+    )
 
 
 @stock
@@ -116,10 +119,13 @@ def test_the_last_run_wins_a_shared_key(nb):
 @naive
 def test_the_librarys_own_entry_comes_back(nb):
     assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'].__module__").startswith("tf_keras")
-    nb.run("a", """
+    nb.run(
+        "a",
+        """
         @tf_keras.utils.register_keras_serializable()
         class Adam(tf_keras.optimizers.Adam): pass
-    """)
+    """,
+    )
     nb.run("a", "x = 1")
     assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'].__module__").startswith("tf_keras")
 
@@ -174,11 +180,16 @@ def test_clearing_all_custom_objects_is_the_users_word(nb):
 
 
 def test_the_frameworks_dicts_stay_the_same_objects(nb):
-    nb.run("z", "held = keras.utils.get_custom_objects(); names = sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES")
+    nb.run(
+        "z",
+        "held = keras.utils.get_custom_objects(); names = sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES",
+    )
     nb.run("a", LAYER.format(1))
     nb.run("a", LAYER.format(2))
     assert nb.value("held is keras.utils.get_custom_objects() and 'PKG>Foo' in held")
-    assert nb.value("names is sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES and type(names) is dict")
+    assert nb.value(
+        "names is sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES and type(names) is dict"
+    )
 
 
 # -- a run is a transaction
@@ -284,7 +295,9 @@ def test_names_made_with_counters_do_not_pile_up(nb):
     for _ in range(3):
         nb.run("a", source)
     assert [key for key in nb.status() if "PKGGrad" in key and nb.status()[key]["state"] == "current"] == ["PKGGrad3"]
-    assert nb.value("[k[-1] for k in sys.modules['tensorflow.python.framework.ops']._gradient_registry.list() if 'PKG' in k]") == ["3"]
+    assert nb.value(
+        "[k[-1] for k in sys.modules['tensorflow.python.framework.ops']._gradient_registry.list() if 'PKG' in k]"
+    ) == ["3"]
 
 
 @stock
@@ -312,7 +325,11 @@ def test_a_library_imported_by_a_cell_keeps_its_entries(nb, tmp_path):
         nb.run("a", "import PKGmod")
     nb.run("a", "x = 1")
     assert nb.custom_objects() == {"Lib": "Lib", "direct": "direct"}
-    assert nb.status()["PKG>Lib"]["owner"] == {"kind": "module", "id": f"{nb.package}mod", "label": f"module {nb.package}mod"}
+    assert nb.status()["PKG>Lib"]["owner"] == {
+        "kind": "module",
+        "id": f"{nb.package}mod",
+        "label": f"module {nb.package}mod",
+    }
     assert nb.status()["PKG>Lib"]["line"] == 2
 
 
@@ -338,42 +355,67 @@ def test_gradients_that_tracing_registers_are_never_withdrawn(nb):
         loss(tf.constant(1.0))
     """
     nb.run("a", source)
-    nb.run("z", "former = loss; count = len(list(sys.modules['tensorflow.python.framework.ops']._gradient_registry.list()))")
+    nb.run(
+        "z",
+        "former = loss; count = len(list(sys.modules['tensorflow.python.framework.ops']._gradient_registry.list()))",
+    )
     nb.run("a", source)
-    nb.run("b", """
+    nb.run(
+        "b",
+        """
         x = tf.constant(1.0)
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = former(x)
         assert float(tape.gradient(y, x)) == 5.0
-    """)
-    assert not [key for key in nb.value("[e['key'] for e in get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']]") if "CustomGradient" in key] if nb.mode == "kreg" else True
+    """,
+    )
+    assert (
+        not [
+            key
+            for key in nb.value(
+                "[e['key'] for e in get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']]"
+            )
+            if "CustomGradient" in key
+        ]
+        if nb.mode == "kreg"
+        else True
+    )
 
 
 @stock
 def test_a_swept_gradient_is_still_found_by_a_graph_that_was_traced_before(nb):
     nb.run("a", GRADIENT.format(3))
-    nb.run("b", """
+    nb.run(
+        "b",
+        """
         @tf.function
         def f(x):
             with tf.compat.v1.get_default_graph().gradient_override_map({"Identity": "PKGGrad"}):
                 return tf.identity(x)
         x = tf.constant(1.0)
         f(x)
-    """)
+    """,
+    )
     nb.run("a", "y = 1")
-    outcome = nb.run("c", """
+    outcome = nb.run(
+        "c",
+        """
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = f(x)
         assert float(tape.gradient(y, x)) == 3.0
-    """)
+    """,
+    )
     assert outcome.stderr.count("kreg:") == 1 and nb.package in outcome.stderr
-    nb.run("d", """
+    nb.run(
+        "d",
+        """
         try: sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')
         except LookupError: found = False
         else: found = True
-    """)
+    """,
+    )
     assert nb.value("found") is False
 
 
@@ -415,12 +457,15 @@ def test_a_model_of_a_former_class_shows_as_superseded(nb):
 
 
 def test_objects_that_cannot_be_weakly_referenced_register(nb):
-    nb.run("a", """
+    nb.run(
+        "a",
+        """
         class Slotted:
             __slots__ = ()
             __name__ = "slotted"
         keras.saving.register_keras_serializable("PKG")(Slotted())
-    """)
+    """,
+    )
     assert list(nb.custom_objects()) == ["slotted"]
     nb.run("a", "x = 1")
     assert nb.custom_objects() == {}
@@ -459,3 +504,198 @@ def test_a_deleted_cells_entries_go_with_it(nb):
     nb.run("a", LAYER.format(1))
     nb.run("b", "x = 1", deletedCells=["a"])
     assert nb.custom_objects() == {}
+
+
+# -- histories that a review found
+
+
+@naive
+@pytest.mark.parametrize("again", ["class G(keras.layers.Layer): pass", "G = type('G', (keras.layers.Layer,), {})"])
+def test_a_guarded_call_stays_registered_although_its_class_is_defined_again(nb, again):
+    nb.run("z", "globals().pop('once', None)")
+    source = again + "\nif 'once' not in globals():\n    keras.saving.register_keras_serializable('PKG')(G); once = 1"
+    nb.run("a", source)
+    nb.run("a", source)
+    assert nb.custom_objects() == {"G": "G"}
+
+
+@naive
+@pytest.mark.parametrize("inner", ["%%capture\n1/0\n", "%%capture\nx = = 2\n"])
+def test_a_failure_inside_a_cell_magic_is_a_failure(nb, inner):
+    nb.run("a", "%%capture" + LAYER.format(1))
+    nb.kernel.collect(nb.kernel.send(inner + LAYER.format(2).replace("Foo", "Bar"), {"cellId": "a"}))
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    assert nb.status()["PKG>Foo"]["state"] == "partial"
+
+
+@naive
+def test_a_nested_run_cell_that_fails_loses_nothing(nb):
+    nb.run("a", LAYER.format(1))
+    nb.kernel.collect(nb.kernel.send("get_ipython().run_cell('1/0')", {"cellId": "a"}))
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+def test_a_factory_called_by_two_cells_registers_for_both(nb):
+    nb.run(
+        "f",
+        """
+    def make(value):
+        class T: pass
+        def convert(v, dtype=None, name=None, as_ref=False): return tf.constant(value)
+        tf.register_tensor_conversion_function(T, convert)
+        return T
+    """,
+    )
+    nb.run("b", "A = make(1)")
+    nb.run("c", "B = make(2)")
+    assert nb.value("[int(tf.convert_to_tensor(A())), int(tf.convert_to_tensor(B()))]") == [1, 2]
+    nb.run("b", "A = make(3)")
+    assert nb.value("[int(tf.convert_to_tensor(A())), int(tf.convert_to_tensor(B()))]") == [3, 2]
+
+
+@naive
+def test_a_loop_that_skips_what_is_done_loses_nothing(nb):
+    nb.run("z", "done = set()")
+    source = """
+    for n in {}:
+        if n not in done:
+            done.add(n)
+            keras.saving.register_keras_serializable("PKG", n)(lambda x: x)
+    """
+    nb.run("a", source.format(["a", "b"]))
+    nb.run("a", source.format(["a", "b", "c"]))
+    assert set(nb.custom_objects()) == {"a", "b", "c"}
+
+
+@stock
+def test_a_name_that_left_the_loop_is_gone(nb):
+    source = "for n in {}:\n    keras.saving.register_keras_serializable('PKG', n)(lambda x: x)"
+    nb.run("a", source.format(["a", "b", "c"]))
+    nb.run("a", source.format(["a"]))
+    assert set(nb.custom_objects()) == {"a"}
+
+
+@naive
+def test_a_once_only_helper_that_merely_moved_in_its_cell_loses_nothing(nb):
+    helper = """
+def setup():
+    if "PKGonce" not in globals():
+        globals()["PKGonce"] = 1
+        keras.saving.register_keras_serializable("PKG", "one")(lambda x: x)
+"""
+    nb.run("h", helper)
+    nb.run("a", "setup()")
+    nb.run("h", "# a comment above" + helper)
+    nb.run("a", "setup()")
+    assert list(nb.custom_objects()) == ["one"]
+
+
+@naive
+def test_a_direct_write_over_a_librarys_key_gives_it_back(nb):
+    nb.run("a", "tf_keras.utils.get_custom_objects()['Custom>Adam'] = 1")
+    nb.run("a", "x = 1")
+    assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'].__module__").startswith("tf_keras")
+
+
+@naive
+def test_a_library_that_writes_directly_keeps_its_entries_whatever_they_are(nb, tmp_path):
+    (tmp_path / f"{nb.package}swish.py").write_text(
+        "import functools, keras\n"
+        f"keras.utils.get_custom_objects().update({{'{nb.package}>swish': keras.layers.Activation('relu')}})\n"
+        f"keras.utils.get_custom_objects()['{nb.package}>p'] = functools.partial(max, 1)\n"
+    )
+    nb.run("z", f"sys.path.insert(0, {str(tmp_path)!r})")
+    nb.run("a", "import PKGswish")
+    nb.run("a", "import PKGswish; x = 1")
+    assert set(nb.custom_objects()) == {"swish", "p"}
+
+
+@stock
+def test_a_frameworks_object_that_a_cell_wrote_directly_is_the_cells(nb):
+    nb.run("a", "keras.utils.get_custom_objects()['PKG>relu6'] = tf.nn.relu6")
+    assert nb.status()["PKG>relu6"]["owner"]["id"] == "a"
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+def test_what_a_thread_writes_directly_between_cells_is_not_the_next_cells(nb):
+    nb.run(
+        "a",
+        """
+    import threading
+    def between():
+        go.wait()
+        keras.utils.get_custom_objects()["PKG>between"] = work
+        wrote.set()
+    def work(x): return x
+    go, wrote = threading.Event(), threading.Event()
+    threading.Thread(target=between).start()
+    """,
+    )
+    nb.silently("go.set(); wrote.wait()")
+    nb.run("b", "y = 1")
+    nb.run("b", "y = 2")
+    assert list(nb.custom_objects()) == ["between"]
+
+
+@stock
+def test_a_direct_write_and_a_registration_of_one_key_in_one_cell_both_go(nb):
+    nb.run(
+        "a",
+        """
+    keras.utils.get_custom_objects()["PKG>act"] = tf.nn.relu
+    @keras.saving.register_keras_serializable("PKG")
+    def act(x): return x
+    """,
+    )
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+def test_a_line_magic_does_not_hide_the_line(nb):
+    nb.run("a", "x = 1\ny = 2\n%time keras.saving.register_keras_serializable('PKG', 'one')(lambda x: x)")
+    assert nb.status()["PKG>one"]["line"] == 3
+    nb.run("a", "x = 1\ny = 2")
+    assert nb.custom_objects() == {}
+
+
+def test_an_object_that_invents_attributes_is_harmless(nb):
+    nb.run("a", "from unittest import mock\nkeras.utils.get_custom_objects()['PKG>m'] = mock.Mock()")
+    assert nb.status()["PKG>m"]["owner"]["id"] == "a"
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
+
+
+def test_a_key_that_the_framework_refuses_is_its_own_error_and_nothing_else(nb):
+    nb.run(
+        "a",
+        """
+    from tensorflow.python.autograph.operators import py_builtins
+    py_builtins.len_registry.register([], len)
+    """,
+        fails=True,
+    )
+    nb.run("b", GRADIENT.format(1))
+    nb.run("b", GRADIENT.format(2))
+
+
+def test_a_bound_method_keeps_its_name(nb):
+    nb.run(
+        "a",
+        """
+    class Owner:
+        def method(self, x): return x
+    owner = Owner()
+    keras.saving.register_keras_serializable("PKG")(owner.method)
+    """,
+    )
+    assert nb.value("keras.saving.get_registered_name(owner.method).partition('>')[2]") == "method"
+
+
+@naive
+def test_one_object_under_two_keys_is_known_by_the_one_that_stays(nb):
+    nb.run("f", "def act(x): return x")
+    nb.run("a", "keras.saving.register_keras_serializable('PKG', 'one')(act)")
+    nb.run("b", "keras.saving.register_keras_serializable('PKG', 'two')(act)")
+    nb.run("b", "x = 1")
+    assert nb.value("keras.saving.get_registered_name(act).partition('>')[2]") == "one"

@@ -27,7 +27,11 @@ HOLD = f"if 'PKGType' not in globals():\n    {TYPE.replace(chr(10), chr(10) + ' 
 
 
 def autograph(name: str) -> Case:
-    home = PY.format("autograph.operators.py_builtins") if name != "for_loop" else PY.format("autograph.operators.control_flow")
+    home = (
+        PY.format("autograph.operators.py_builtins")
+        if name != "for_loop"
+        else PY.format("autograph.operators.control_flow")
+    )
     return Case(
         f"tensorflow.autograph_{name}",
         f"import tensorflow.python.autograph.operators.py_builtins\n"
@@ -246,7 +250,10 @@ CASES = [
         "from tensorflow.python.ops.parallel_for import pfor",
         "Re-registering PKGOp",
     ),
-    *map(autograph, ["abs", "len", "print", "enumerate", "zip", "map", "filter", "any", "all", "sorted", "next", "for_loop"]),
+    *map(
+        autograph,
+        ["abs", "len", "print", "enumerate", "zip", "map", "filter", "any", "all", "sorted", "next", "for_loop"],
+    ),
     Case(
         "tensorflow.session_conversions",
         "def fetch(x): return VERSION\nsession.register_session_run_conversion_functions(Held, fetch, fetch, fetch)",
@@ -338,7 +345,9 @@ def test_a_run_that_fails_before_it_registers_leaves_the_former_version(nb, case
     assert nb.value(case.count) == once
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.raises], ids=[i for i, c in zip(IDS, CASES) if c.raises])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.raises], ids=[i for i, c in zip(IDS, CASES) if c.raises]
+)
 def test_without_the_extension_the_second_run_raises(stock_nb, case):
     stock_nb.run("setup", case.setup)
     stock_nb.run("a", case.source.replace("VERSION", "1"))
@@ -375,15 +384,49 @@ def test_a_rebuilt_op_library_is_remarked_on_once(nb, tmp_path):
     assert "kreg" not in nb.run("a", load).stderr
 
 
-def test_unregistering_the_former_dispatch_target_before_defining_it_again_works(nb):
+@pytest.mark.parametrize(
+    ("decorator", "function", "probe"),
+    [
+        (
+            "dispatch_for_api(tf.add, {'x': PKGType, 'y': PKGType})",
+            "def target(x, y, name=None)",
+            "tf.add(PKGType(tf.constant(0)), PKGType(tf.constant(0)))",
+        ),
+        ("dispatch_for_unary_elementwise_apis(PKGType)", "def target(api, x)", "tf.abs(PKGType(tf.constant(0)))"),
+    ],
+)
+def test_unregistering_the_former_dispatch_target_before_defining_it_again_works(nb, decorator, function, probe):
     nb.run("setup", TYPE)
-    source = """
-    if "add" in globals():
-        tf.experimental.unregister_dispatch_for(add)
-    @tf.experimental.dispatch_for_api(tf.add, {'x': PKGType, 'y': PKGType})
-    def add(x, y, name=None): return PKGType(tf.constant(VERSION))
+    source = f"""
+    if "target" in globals():
+        tf.experimental.unregister_dispatch_for(target)
+    @tf.experimental.{decorator}
+    {function}: return PKGType(tf.constant(VERSION))
     """
-    nb.run("a", "globals().pop('add', None)")
+    nb.run("z", "globals().pop('target', None)")
     nb.run("a", source.replace("VERSION", "1"))
     nb.run("a", source.replace("VERSION", "2"))
-    assert nb.value("int(tf.add(PKGType(tf.constant(0)), PKGType(tf.constant(0))).x)") == 2
+    assert nb.value(f"int({probe}.x)") == 2
+
+
+def test_one_function_for_two_signatures_of_an_api_survives_a_failure(nb):
+    nb.run("setup", TYPE + TYPE.replace("PKGType", "PKGOther"))
+    source = """
+    @tf.experimental.dispatch_for_api(tf.add, {'x': PKGType})
+    @tf.experimental.dispatch_for_api(tf.add, {'x': PKGOther})
+    def add(x, y, name=None): return PKGType(tf.constant(VERSION))
+    """
+    probe = "[int(tf.add(T(tf.constant(0)), 1).x) for T in (PKGType, PKGOther)]"
+    nb.run("a", source.replace("VERSION", "1"))
+    nb.run("a", "1/0" + source, fails=True)
+    assert nb.value(probe) == [1, 1]
+    nb.run("a", source.replace("VERSION", "2"))
+    assert nb.value(probe) == [2, 2]
+
+
+def test_a_frameworks_flag_that_a_cell_overrides_comes_back(nb):
+    nb.run("a", "flags.DEFINE_integer('verbosity', 3, 'help', allow_override=True)")
+    assert nb.value("flags.FLAGS['verbosity'].default") == 3
+    nb.run("a", "x = 1")
+    assert nb.value("type(flags.FLAGS['verbosity']).__module__") == "absl.logging"
+    assert nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['faults']") == {}

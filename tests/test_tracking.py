@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from conftest import Notebook
 from test_cells import GRADIENT, LAYER, naive, stock
 
 LOOKUP = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)"
@@ -15,11 +16,12 @@ LOOKUP = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.look
 
 @stock
 def test_without_ids_equal_source_is_the_same_cell(nb):
-    source = "count = globals().get('count', 0) + 1\n" + LAYER.replace('"PKG"', '"PKG", f"Foo{{count}}"').format(1)
-    nb.run("z", "globals().pop('count', None)")
+    source = "if 'PKG>Foo' not in keras.utils.get_custom_objects():" + LAYER.format(1).replace("\n", "\n    ")
     nb.run(None, source)
+    first = nb.value("id(Foo)")
+    nb.run("z", "former = Foo")
     nb.run(None, source)
-    assert list(nb.custom_objects()) == ["Foo2"]
+    assert nb.value("id(keras.utils.get_custom_objects()['PKG>Foo'])") != first
 
 
 @stock
@@ -28,14 +30,13 @@ def test_without_ids_equal_definitions_take_each_others_place(nb):
     nb.run(None, GRADIENT.format(2) + LAYER.format(2))
     assert nb.value(LOOKUP) == 2
     assert nb.status()["PKG>Foo"]["state"] == "current"
+    assert "shadowed" not in [e["state"] for e in nb.entries()]
 
 
-@stock
-def test_without_ids_a_guard_on_the_registry_lets_edits_through(nb):
-    source = "if 'PKG>Foo' not in keras.utils.get_custom_objects():" + LAYER.replace("\n", "\n    ")
-    nb.run(None, source.format(1))
-    nb.run(None, source.format(2))
-    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
+def test_without_ids_a_cell_that_only_uses_a_name_again_hides_nothing(nb):
+    nb.run(None, "@keras.saving.register_keras_serializable('PKG')\ndef act(x): return x")
+    nb.run(None, "def act(x): return x\nfound = keras.saving.get_registered_object('PKG>act')")
+    assert nb.value("found is not None") is True
 
 
 @naive
@@ -150,7 +151,9 @@ def test_code_that_a_cell_executes_as_a_string_belongs_to_the_cell(nb):
 
 def test_a_script_owns_what_it_registers_whichever_cell_runs_it(nb, tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(f"import keras\n\n@keras.saving.register_keras_serializable('{nb.package}')\ndef f(x): return x\n")
+    script.write_text(
+        f"import keras\n\n@keras.saving.register_keras_serializable('{nb.package}')\ndef f(x): return x\n"
+    )
     nb.run("a", f"%run {script}")
     assert nb.status()["PKG>f"]["owner"] == {"kind": "script", "id": str(script), "label": f"script {script}"}
     assert nb.status()["PKG>f"]["line"] == 3
@@ -180,20 +183,27 @@ def test_a_thread_registers_for_the_cell_that_started_it(nb):
 
 @stock
 def test_a_thread_nobody_saw_start_registers_for_the_cell_that_defines_its_code(nb):
-    nb.run("a", """
+    nb.run(
+        "a",
+        """
     import _thread, threading
     def work():
         keras.saving.register_keras_serializable("PKG", "threaded")(lambda x: x)
         done.set()
     done = threading.Event()
-    """)
+    """,
+    )
     nb.run("b", "_thread.start_new_thread(work, ()); assert done.wait(60)")
-    assert nb.status()["PKG>threaded"]["owner"]["label"] == nb.value("'cell [%d]' % (get_ipython().execution_count - 2)")
+    assert nb.status()["PKG>threaded"]["owner"]["label"] == nb.value(
+        "'cell [%d]' % (get_ipython().execution_count - 2)"
+    )
 
 
 @stock
 def test_threads_that_race_for_a_name_register_it_once(nb):
-    nb.run("a", """
+    nb.run(
+        "a",
+        """
     import threading
     sys.setswitchinterval(1e-6)
     outcomes = []
@@ -209,10 +219,16 @@ def test_threads_that_race_for_a_name_register_it_once(nb):
     for thread in threads: thread.start()
     for thread in threads: thread.join()
     sys.setswitchinterval(0.005)
-    """)
+    """,
+    )
     assert nb.value("sum(outcomes)") == 300
     nb.run("a", "x = 1")
-    assert nb.value("[k for k in sys.modules['tensorflow.python.framework.ops']._gradient_registry.list() if 'PKGRace' in k]") == []
+    assert (
+        nb.value(
+            "[k for k in sys.modules['tensorflow.python.framework.ops']._gradient_registry.list() if 'PKGRace' in k]"
+        )
+        == []
+    )
 
 
 @stock
@@ -310,13 +326,21 @@ def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_
     class Foo(keras.layers.Layer): pass
     """
     own_kernel.run("l", "%load_ext kreg_ipython")
-    assert own_kernel.value("[m for m in ('tensorflow', 'keras', 'tf_keras', 'absl', 'optree') if m in __import__('sys').modules]") == []
+    assert (
+        own_kernel.value(
+            "[m for m in ('tensorflow', 'keras', 'tf_keras', 'absl', 'optree') if m in __import__('sys').modules]"
+        )
+        == []
+    )
     own_kernel.run("a", source)
     own_kernel.run("a", source)
     own_kernel.run("a", source.replace("Foo", "Bar").replace("Mine", "Other"))
     assert own_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == ["P>Bar"]
     status = own_kernel.value("get_ipython().run_line_magic('kreg', '').to_dict()")
-    assert {e["key"]: e["state"] for e in status["entries"] if e["state"] != "superseded"} == {"Other": "current", "P>Bar": "current"}
+    assert {e["key"]: e["state"] for e in status["entries"] if e["state"] != "superseded"} == {
+        "Other": "current",
+        "P>Bar": "current",
+    }
     assert status["framework"]["tensorflow.gradients"] > 500
     assert status["faults"] == {}
     loader = "type(sys.modules['tensorflow.python.framework.ops'].__spec__.loader).__module__"
@@ -354,8 +378,9 @@ def snapshot():
 """
 
 
-def test_unloading_gives_everything_back_and_may_be_repeated(stock_nb):
-    nb = stock_nb
+def test_unloading_gives_everything_back_and_may_be_repeated(own_kernel):
+    nb = Notebook(own_kernel, "stock")
+    nb.run("i", "import gc, sys, tensorflow as tf, keras, tf_keras, tensorflow_probability")
     nb.run("z", SNAPSHOT)
     nb.run("z2", LAYER.format(1).replace("Foo", "Stays") + "before = snapshot()")
     for _ in range(2):
@@ -364,12 +389,19 @@ def test_unloading_gives_everything_back_and_may_be_repeated(stock_nb):
         nb.run("a", "x = 1")
         nb.run("z3", "during = snapshot()")
         assert nb.value("sorted(k for k in before if before[k] != during[k])") == [
-            "configurables", "dicts", "events", "functions", "magics", "meta_path",
+            "configurables",
+            "dicts",
+            "events",
+            "functions",
+            "magics",
+            "meta_path",
         ]
         nb.run("c", "Foo = None; gc.collect()")  # a class that is still alive keeps its name
         nb.run("l", "%reload_ext kreg_ipython")
         nb.run("l", "%unload_ext kreg_ipython")
         nb.run("z3", "after = snapshot()")
+        difference = "set(before['dicts'][n][2]) ^ set(after['dicts'][n][2])"
+        assert nb.value(f"[[n, sorted({difference})] for n in before['dicts'] if {difference}]") == []
         assert nb.value("sorted(k for k in before if before[k] != after[k])") == []
 
 
@@ -392,10 +424,13 @@ def test_a_patch_that_is_not_ours_any_more_is_left_alone(stock_nb):
     nb.run("z", "function = keras.saving.register_keras_serializable; original = function.__code__")
     nb.mode = "kreg"
     nb.load()
-    nb.run("a", """
+    nb.run(
+        "a",
+        """
     def theirs(package="Custom", name=None): return lambda obj: obj
     function.__code__ = theirs.__code__
-    """)
+    """,
+    )
     nb.run("u", "%unload_ext kreg_ipython")
     assert nb.value("function.__code__ is theirs.__code__") is True
     nb.run("z", "function.__code__ = original; vars(function).pop('__signature__', None)")
@@ -411,3 +446,52 @@ def test_what_was_imported_by_name_before_loading_is_guarded_too(stock_nb):
     nb.run("a", "@early('PKG')\ndef two(x): return x")
     assert nb.custom_objects() == {"two": "two"}
     nb.unload()
+
+
+def test_unloading_in_a_cell_restores_what_is_withdrawn_for_it(stock_nb):
+    nb = stock_nb
+    guarded = "if 'Once' not in globals():" + LAYER.format(1).replace("Foo", "Once").replace("\n", "\n    ")
+    nb.run("z", "globals().pop('Once', None)")
+    for _ in range(3):
+        nb.run("a", "%reload_ext kreg_ipython\n" + guarded)
+        assert nb.custom_objects() == {"Once": "Once"}
+    nb.run("a", guarded + "\n%kreg off")
+    assert nb.custom_objects() == {"Once": "Once"}
+    nb.unload()
+
+
+def test_loading_late_frees_the_classes_that_were_registered_again_before(stock_nb):
+    nb = stock_nb
+    nb.run("z", "references = []")
+    for _ in range(3):
+        nb.run("a", LAYER.format(1) + "references.append(weakref.ref(Foo))")
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("c", "gc.collect()")
+    assert nb.value("[r() is not None for r in references]") == [False, False, True]
+    nb.unload()
+
+
+def test_a_decorator_made_before_unloading_works_afterwards(stock_nb):
+    nb = stock_nb
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("a", "decorate = keras.saving.register_keras_serializable('PKG', 'late')")
+    nb.run("u", "%unload_ext kreg_ipython")
+    nb.run("b", "decorate(lambda x: x)")
+    names = "sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES"
+    assert nb.value(f"'WeakKey' in [type(k).__name__ for k in {names}]") is False
+
+
+def test_a_pool_started_by_one_cell_registers_for_the_cell_that_defines_the_task(nb):
+    nb.run("a", "import concurrent.futures\npool = concurrent.futures.ThreadPoolExecutor(1)\npool.submit(int).result()")
+    task = """
+    def task():
+        keras.saving.register_keras_serializable("PKG", "pooled")(lambda x: x)
+    pool.submit(task).result()
+    """
+    nb.run("b", task)
+    nb.run("a", "x = 1")
+    assert list(nb.custom_objects()) == ["pooled"]
+    nb.run("b", "pool.shutdown()")
+    assert nb.custom_objects() == {}

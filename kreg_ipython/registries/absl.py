@@ -28,15 +28,23 @@ class Flags(DictRegistry):
             [Gate("absl.flags._flagvalues:FlagValues.__setitem__", self._announce)],
             plumbing=["absl.flags._defines", "tensorflow.python.platform.flags"],
         )
-        self._definers: dict[int, tuple[str, int]] = {}
+        self._definers: dict[str, tuple[str | None, int | None]] = {}
 
     @property
     def table(self) -> Any:
         return locate(_FLAGS)._flags()
 
-    @staticmethod
-    def _announce(self: Any, name: str, flag: Any) -> Announcement | None:
-        return (name, flag) if self is locate(_FLAGS) else None
+    def _announce(self, flags: Any, name: str, flag: Any) -> Announcement | None:
+        if flags is not locate(_FLAGS):
+            return None
+        self._remember(name)  # absl forgets who defined a flag that is overridden
+        return name, flag
+
+    def _remember(self, name: Any) -> None:
+        flags = locate(_FLAGS)
+        if name in flags._flags():
+            definer = flags.find_module_defining_flag(name), flags.find_module_id_defining_flag(name)
+            self._definers[name] = definer
 
     def same(self, key: Hashable, value: Any, subject: Any) -> bool:
         """A flag has no definition: it is the same one if the module that defined it defines it again."""
@@ -56,19 +64,21 @@ class Flags(DictRegistry):
 
     def take(self, key: Hashable, value: Any) -> None:
         flags = locate(_FLAGS)
-        self._definers[id(value)] = flags.find_module_defining_flag(key), flags.find_module_id_defining_flag(key)
-        for name in (key, value.short_name):
+        self._remember(key)
+        for name in (str(key), value.short_name):
             if flags._flags().get(name) is value:
                 delattr(flags, name)
 
     def put(self, key: Hashable, value: Any) -> None:
         flags = locate(_FLAGS)
-        module, module_id = self._definers.pop(id(value))
+        assert isinstance(key, str)
         for name in filter(None, (key, value.short_name)):
             flags._flags()[name] = value
-        flags.register_flag_by_module(module, value)
-        flags.register_flag_by_module_id(module_id, value)
-        flags.register_key_flag_for_module(module, value)
+        module, module_id = self._definers.get(key, (None, None))
+        if module is not None:
+            flags.register_flag_by_module(module, value)
+            flags.register_flag_by_module_id(module_id, value)
+            flags.register_key_flag_for_module(module, value)
 
 
 def _calling_module() -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+from kreg_ipython.naming import Parameter, definition_text
 from kreg_ipython.registry import (
     MISSING,
     Announcement,
@@ -15,8 +16,6 @@ from kreg_ipython.registry import (
     ListRegistry,
     Registry,
     Shape,
-    definition_text,
-    key_text,
     locate,
     same_value,
 )
@@ -55,7 +54,7 @@ def registries() -> Iterator[Registry]:
     yield DictRegistry(
         "tensorflow.pfor_converters",
         _PYTHON + "ops.parallel_for.pfor:_pfor_converter_registry",
-        [Gate(_PYTHON + "ops.parallel_for.pfor:RegisterPFor.__call__", lambda self, fn: (self.op_type, _converter(fn)))],
+        [Gate(_PYTHON + "ops.parallel_for.pfor:RegisterPFor.__call__", lambda me, fn: (me.op_type, _converter(fn)))],
         subject=_converter,
     )
     yield from _autograph_registries()
@@ -261,7 +260,7 @@ class TensorConversions(Shape):
 
 
 def _conversion_key(priority: Any, base_type: Any, function: Any) -> Hashable:
-    return priority, key_text(base_type), definition_text(function)
+    return priority, base_type, definition_text(function)
 
 
 # -- dispatch
@@ -271,8 +270,11 @@ _UNREGISTER = Gate(f"{_DISPATCH}:unregister_dispatch_for", lambda dispatch_targe
 
 
 class ApiDispatch(Shape):
-    """`tf.experimental.dispatch_for_api`. A key is ``(api, signature, definition)``, a value ``(api, target,
-    signatures)``; the C++ dispatcher holds the same and is told by the framework's own functions."""
+    """`tf.experimental.dispatch_for_api`: for each API a dict from the function it is dispatched to, to signatures.
+
+    A key is ``(api, signature, definition)``, a value ``(api, target, signatures)``. The C++ dispatcher holds the same
+    and is told by the framework's own functions. One target may be registered for several signatures by turns.
+    """
 
     appending = True
     removal = _UNREGISTER
@@ -294,25 +296,31 @@ class ApiDispatch(Shape):
         return _dispatch_key(api, signatures or (annotations,), target), target
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        for api, targets in list(self.table.items()):
-            for target, signatures in list(targets.items()):
+        for api, targets in self.table.copy().items():
+            for target, signatures in targets.copy().items():
                 if getattr(target, "__module__", None) != _DISPATCH:  # those of an elementwise handler
                     yield _dispatch_key(api, signatures, target), (api, target, tuple(signatures))
 
     def current(self, key: Hashable) -> Any:
-        api = key[0] if isinstance(key, tuple) else None
-        for target, signatures in reversed(list(self.table.get(api, {}).items())):
-            if _dispatch_key(api, signatures, target) == key:
-                return api, target, tuple(signatures)
+        assert isinstance(key, tuple)
+        for target, stored in reversed(self.table.get(key[0], {}).copy().items()):
+            for count in range(1, len(stored) + 1):
+                signatures = tuple(stored[-count:])
+                if _dispatch_key(key[0], signatures, target) == key:
+                    return key[0], target, signatures
         return MISSING
 
     def holds(self, key: Hashable, value: Any) -> bool:
-        api, target, _ = value
-        return target in self.table.get(api, {})
+        api, target, signatures = value
+        stored = self.table.get(api, {}).get(target, ())
+        return all(any(signature is other for other in stored) for signature in signatures)
 
     def take(self, key: Hashable, value: Any) -> None:
-        api, target, _ = value
+        api, target, signatures = value
+        others = [other for other in self.table[api][target] if all(other is not mine for mine in signatures)]
         _undispatch(api, target)
+        if others:
+            self.put(key, (api, target, others))
 
     def put(self, key: Hashable, value: Any) -> None:
         api, target, signatures = value
@@ -323,10 +331,8 @@ class ApiDispatch(Shape):
 
 
 def _dispatch_key(api: Any, signatures: Iterable[dict[Any, Any]], target: Any) -> Hashable:
-    text = "; ".join(
-        ", ".join(f"{name}: {key_text(kind)}" for name, kind in signature.items()) for signature in signatures
-    )
-    return api, text, definition_text(target)
+    parameters = [Parameter(name, kind) for signature in signatures for name, kind in signature.items()]
+    return (api, *parameters, definition_text(target))
 
 
 def _undispatch(api: Any, target: Any) -> None:
@@ -368,7 +374,8 @@ class ElementwiseDispatch(DictRegistry):
         super().take(key, value)
         lists = locate(f"{_DISPATCH}:_ELEMENTWISE_API_TARGETS")
         apis = locate(f"{_DISPATCH}:{self._KINDS[len(key)][1]}")
-        targets, others = [], []
+        targets: list[tuple[Any, Any]] = []
+        others: list[tuple[Any, Any]] = []
         for api, target in lists.get(key[:2], ()):
             (targets if api in apis else others).append((api, target))
         lists.pop(key[:2], None)
@@ -439,8 +446,7 @@ def _override(dispatcher: Any) -> Any:
 
 
 def _op_key(op: Any, dispatcher: Any) -> Hashable:
-    types = getattr(dispatcher, "_types", ())
-    return op, key_text(types), definition_text(_override(dispatcher))
+    return op, *getattr(dispatcher, "_types", ()), definition_text(_override(dispatcher))
 
 
 # -- AutoGraph, pfor, op callbacks
@@ -487,7 +493,7 @@ class OpCallbacks(ListRegistry):
 
     @property
     def table(self) -> Any:
-        context = locate(self._home + "context._context")  # None until TensorFlow makes one: then there are no callbacks
+        context = locate(self._home + "context._context")  # None until TensorFlow makes one
         return context.op_callbacks if context else []
 
     def take(self, key: Hashable, value: Any) -> None:
@@ -510,7 +516,7 @@ class OpLibraries(Shape):
     def _announce(self, library_filename: str) -> None:
         path = os.path.realpath(library_filename)
         if os.path.exists(path) and self._built.setdefault(path, os.path.getmtime(path)) != os.path.getmtime(path):
-            raise CannotUndo(f"{library_filename} was rebuilt, but the process keeps the one it loaded: restart the kernel")
+            raise CannotUndo(f"{library_filename} was rebuilt, but the former one stays loaded: restart the kernel")
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
         return ()

@@ -1,0 +1,110 @@
+"""The framework functions that registering passes by, diverted through the guard. Knows no ledger and no owner."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kreg_ipython.patch import divert
+from kreg_ipython.registry import Announcement, CannotUndo, Gate, Registry, locate
+
+Around = Callable[[Registry, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""What to do instead of a call: it gets the registry, what is announced, the original, and the call's arguments."""
+
+
+@dataclass
+class _Diverted:
+    """One function, and the registries that a call of it may be for."""
+
+    function: Any
+    original: Callable[..., Any] = field(init=False)
+    undo: Callable[[], None] = field(init=False)
+    passing: dict[str, tuple[Registry, Gate, Around]] = field(default_factory=dict)
+
+
+class Gates:
+    """All diverted functions. A call inside another one's goes straight through: it is part of the same registration.
+
+    Args:
+        tell: shows one line to the user, for what `CannotUndo` says.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._diverted: list[_Diverted] = []
+        self._inside = threading.local()
+
+    def add(self, registry: Registry, gate: Gate, around: Around) -> None:
+        """Divert the gate's function, unless it is already, for this registry too.
+
+        Raises:
+            NotThere: if this version of the framework has no such function.
+            TypeError: if the function cannot be diverted.
+        """
+        function = locate(gate.function)
+        diverted = next((each for each in self._diverted if each.function is function), None)
+        if diverted is None:
+            diverted = _Diverted(function)
+            diverted.original, diverted.undo = divert(function, functools.partial(self._pass, diverted))
+            self._diverted.append(diverted)
+        diverted.passing[registry.name] = registry, gate, around
+
+    def close(self) -> None:
+        """Give every function back that is still ours, and let what was decorated before go straight through."""
+        for diverted in self._diverted:
+            diverted.undo()
+            diverted.passing.clear()
+        self._diverted.clear()
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Let this thread's calls go straight through."""
+        former, self._inside.gate = getattr(self._inside, "gate", False), True
+        try:
+            yield
+        finally:
+            self._inside.gate = former
+
+    def _pass(self, diverted: _Diverted, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if not getattr(self._inside, "gate", False):
+            passing = list(diverted.passing.values())
+            if any(gate.decorator for _, gate, _ in passing):
+                return self._decorator(diverted, diverted.original(*args, **kwargs), args, kwargs)
+            for registry, gate, around in passing:
+                announced = self._announced(gate, args, kwargs)
+                if announced is not None:
+                    return around(registry, announced, diverted.original, args, kwargs)
+        return diverted.original(*args, **kwargs)
+
+    def _decorator(self, diverted: _Diverted, decorate: Callable[[Any], Any], args: Any, kwargs: Any) -> Any:
+        """The decorator that a factory returned, with the gate around it."""
+
+        @functools.wraps(decorate)
+        def register(subject: Any) -> Any:
+            __tracebackhide__ = True
+            for registry, gate, around in list(diverted.passing.values()):
+                announced = self._announced(gate, (subject, *args), kwargs)
+                if announced is not None:
+                    return around(registry, announced, decorate, (subject,), {})
+            return decorate(subject)
+
+        return register
+
+    def _announced(self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Announcement | None:
+        """What the call is about to register; None for a call that is for no guarded registry, or that the framework
+        itself will refuse: missing arguments, an unhashable key."""
+        try:
+            announced = gate.announce(*args, **kwargs)
+            if announced is not None:
+                hash(announced[0])
+            return announced
+        except CannotUndo as error:
+            self._tell(str(error))
+            return None
+        except Exception:
+            return None

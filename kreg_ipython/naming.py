@@ -1,0 +1,73 @@
+"""What objects and keys are called: the definition that an object comes from, and text for people. Pure functions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+
+class Parameter(NamedTuple):
+    """A parameter and its type, as part of a key."""
+
+    name: str | int
+    type: Any
+
+
+def definition(subject: Any) -> tuple[Any, ...] | None:
+    """What makes two objects the same definition, run twice: ``(__module__, __qualname__)``; None if it has none.
+
+    Decorated functions count as what they wrap, partials as what they call, tuples as their parts; other instances
+    as one of their class.
+    """
+    for _ in range(10):  # wrappers around wrappers, but no object that invents them without end
+        wrapped = subject.func if isinstance(subject, functools.partial) else _own(subject, "__wrapped__")
+        if wrapped is None or not callable(wrapped):
+            break
+        subject = wrapped
+    if subject is None:
+        return None
+    if type(subject) is tuple:
+        return tuple(definition(part) for part in subject)
+    module, qualname = _ask(subject, "__module__"), _ask(subject, "__qualname__")
+    if isinstance(module, str) and isinstance(qualname, str):
+        return module, qualname
+    return type(subject).__module__, type(subject).__qualname__, "instance"
+
+
+def module_of(subject: Any) -> str | None:
+    """The name of the module that defines an object."""
+    defined = definition(subject)
+    return defined[0] if defined and isinstance(defined[0], str) else None
+
+
+def definition_text(subject: Any) -> str:
+    """``module.qualname``, for people and for keys of registries without names."""
+    found = definition(subject)
+    return ".".join(str(part) for part in found) if found else repr(subject)
+
+
+def key_text(key: Hashable) -> str:
+    """A key as people read it: strings as they are, classes and functions by ``module.qualname``."""
+    if isinstance(key, str):
+        return key
+    if isinstance(key, Parameter):
+        return f"{key.name}: {key_text(key.type)}"
+    if isinstance(key, tuple):
+        return ", ".join(key_text(part) for part in key)
+    if isinstance(_ask(key, "__qualname__"), str):
+        return definition_text(key)
+    return repr(key)
+
+
+def _own(subject: Any, name: str) -> Any:
+    """An attribute that really is there, not one that the object makes up when asked."""
+    return None if isinstance(subject, type) else inspect.getattr_static(subject, name, None)
+
+
+def _ask(subject: Any, name: str) -> Any:
+    try:
+        return getattr(subject, name, None)
+    except Exception:  # a property of the user's
+        return None
