@@ -98,8 +98,9 @@ class Guard:
         if registry.removal is not None:
             self._gates.add(registry, registry.removal, self._unregistering)
         self._attached[registry.name] = None
-        if registry.direct:
+        if registry.handout is not None:
             self._snapshots[registry.name] = Snapshot(registry.table)
+            self._gates.add(registry, registry.handout, self._handing_out)
         registry.loosen_all()
         for key, value in registry.entries():
             self._try(registry, self._adopt, registry, key, value)
@@ -212,7 +213,7 @@ class Guard:
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
-        changed = [name for name, snapshot in self._snapshots.items() if snapshot.changed()]
+        changed = [name for name, seen in self._snapshots.items() if seen.changed()]
         if changed or run in self._active:
             with self._lock, held_back():
                 for name in changed:
@@ -225,8 +226,8 @@ class Guard:
 
     def between(self) -> None:
         """Between two cells: what was written then, by a thread or a widget, is not the next cell's."""
-        for name, snapshot in self._snapshots.items():
-            if snapshot.resized():
+        for name, seen in self._snapshots.items():
+            if len(seen.live) != seen.size:
                 with self._lock, held_back():
                     self._try(self.registries[name], self._follow, self.registries[name], None)
 
@@ -323,6 +324,10 @@ class Guard:
                 registry.rename(entry.value, entry.key)
 
     # -- what users do to the dicts themselves
+
+    def _handing_out(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        self._snapshots[registry.name].handed_out = True
+        return original(*args, **kwargs)
 
     def _follow(self, registry: Registry, run: Run | None) -> None:
         """Give the run what it wrote into a dict directly, and forget what it took out: that is the user's word."""

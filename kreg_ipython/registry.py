@@ -68,7 +68,7 @@ class Registry(Protocol):
     ``module`` is the one whose import brings the registry about; ``plumbing`` names the modules between the user's
     statement and the gate, which the search for the owner looks through. A registry is ``appending`` if equal keys
     stand side by side instead of replacing each other, ``ordered`` if the order of its entries means something,
-    ``direct`` if users also write to its dict themselves. ``late`` is the look-up by which a live graph finds
+    ``handout`` is the function that hands its dict out to users, who then write to it themselves; ``late`` is the look-up by which a live graph finds
     entries by name.
     """
 
@@ -78,7 +78,7 @@ class Registry(Protocol):
     plumbing: frozenset[str]
     appending: bool
     ordered: bool
-    direct: bool
+    handout: Gate | None
     late: Gate | None
 
     @property
@@ -131,7 +131,7 @@ class Shape:
 
     appending = False
     ordered = False
-    direct = False
+    handout: Gate | None = None
     late: Gate | None = None
     removal: Gate | None = None
 
@@ -178,14 +178,14 @@ class DictRegistry(Shape):
         *,
         reverse: str | None = None,
         subject: Callable[[Any], Any] | None = None,
-        direct: bool = False,
+        handout: Gate | None = None,
         ordered: bool = False,
         late: Gate | None = None,
         plumbing: Iterable[str] = (),
     ) -> None:
         super().__init__(name, table.partition(":")[0], gates, plumbing, ordered)
         self._table, self._reverse, self._subject = table, reverse, subject
-        self.direct, self.late = direct, late
+        self.handout, self.late = handout, late
 
     @property
     def table(self) -> dict[Hashable, Any]:

@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable
 from typing import Any
 
 from kreg_ipython.registry import MISSING
 
+_UNSHARED = 3
+"""References to a dict that only its module and a snapshot hold, counting the argument of `sys.getrefcount`."""
+
 
 class Snapshot:
-    """The last known content of one live dict.
+    """The last known content of one live dict: ``size`` entries of it.
 
-    Comparing two dicts costs a hash look-up an entry; comparing the lists of their values only an identity check, half
-    of it. Any change shows there or in the last key: a dict keeps its order, so a key that was replaced by another
-    one with the same value has moved to the end.
+    Users can only write to the dict if it was ``handed_out`` to them since the last look, or if they still hold it: if
+    neither is so, there is nothing to compare. Comparing two dicts costs a hash look-up an entry; comparing the lists
+    of their values only an identity check, half of it. Any change shows there or in the last key: a dict keeps its
+    order, so a key that was replaced by another one with the same value has moved to the end.
     """
 
     def __init__(self, live: dict[Hashable, Any]) -> None:
-        self._live = live
+        self.live = live
+        self.handed_out = False
+        self._values: list[Any] | None = None
+        self._last: Hashable = MISSING
         self._look()
 
     def note(self, key: Hashable) -> None:
         """Take note of a change at this key that was seen otherwise."""
-        value = self._live.get(key, MISSING)
+        value = self.live.get(key, MISSING)
         if value is MISSING:
             self._known.pop(key, None)
         else:
             self._known[key] = value
-        self._dirty = True
+        self.size, self._values = len(self._known), None
 
     def changed(self) -> bool:
         """Whether anything was written or taken out since the last look. Asked at the end of every cell."""
-        if self._dirty:
-            self._values, self._last, self._dirty = [*self._known.values()], _last(self._known), False
-        if not self._live:
-            return bool(self._values)
+        if len(self.live) != self.size:
+            return True
+        if not self.handed_out and sys.getrefcount(self.live) <= _UNSHARED:
+            return False
+        self.handed_out = False
+        if self._values is None:
+            self._values, self._last = [*self._known.values()], _last(self._known)
         try:
-            return [*self._live.values()] != self._values or _last(self._live) is not self._last
+            return [*self.live.values()] != self._values or _last(self.live) is not self._last
         except Exception:  # an __eq__ of the user's, asked only about an object that stands where another one stood
             return True
-
-    def resized(self) -> bool:
-        """Whether there is more or less than at the last look: what can be asked for nothing."""
-        return len(self._live) != len(self._known)
 
     def knows(self, key: Hashable, value: Any) -> bool:
         """Whether this value stood at the key at the last look."""
@@ -57,8 +64,8 @@ class Snapshot:
         return written, [key for key in known if key not in self._known]
 
     def _look(self) -> None:
-        self._known = self._live.copy()
-        self._values, self._last, self._dirty = [*self._known.values()], _last(self._known), False
+        self._known = self.live.copy()
+        self.size, self._values = len(self._known), None
 
 
 def _last(table: dict[Hashable, Any]) -> Hashable:

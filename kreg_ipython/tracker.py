@@ -40,6 +40,7 @@ class Tracker:
         self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
         self._cells: dict[str, Owner] = {}
         self._texts: dict[str, Owner] = {}
+        self._number = len(self._history) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._others: dict[tuple[Kind, str], Owner] = {}
         self._defined_in: tuple[int, dict[str, int]] = 0, {}
         self._undo: list[Callable[[], None]] = []
@@ -128,7 +129,7 @@ class Tracker:
             if info is not None and run is not self._loading:
                 return
         if getattr(result, "execution_count", None) is not None:
-            run.number = run.owner.number = result.execution_count
+            self._number = run.number = run.owner.number = result.execution_count
         outcome = _outcome(result)
         self._end(run, "failed" if run.broken and outcome == "success" else outcome)
 
@@ -148,7 +149,8 @@ class Tracker:
         text, number = self._source_of(code)
         metadata, _, request = self._request()
         run = self._identify(metadata.get("cellId") if request.strip() == text.strip() else None, text)
-        run.number = run.owner.number = number
+        if number is not None:
+            self._number = run.number = run.owner.number = number
         self._loading = self._running[threading.get_ident()] = run
         _executing.set(run)
 
@@ -158,11 +160,11 @@ class Tracker:
         Only a cell that is not known by an id of this session can be meant by its source. What else may be the same
         cell is seen when it registers the same definition again.
         """
-        metadata, session, request = self._request()
+        metadata, session, request = self._request() if self._has_requests else ({}, None, "")
         if cell_id is None and request == raw:  # and not a call-back's run_cell
             cell_id = (metadata.get("colab") or {}).get("cell_id")
-        number = len(self._history)  # execution_count has gone on to the next cell's since IPython 9
-        for deleted in metadata.get("deletedCells") or ():
+        number = self._number + 1
+        for deleted in metadata.get("deletedCells", ()):
             if deleted in self._cells and deleted != cell_id:
                 self.guard.clear(self.guard.ledger.entries(self._cells[deleted]))
         owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
@@ -181,7 +183,7 @@ class Tracker:
 
     def _request(self) -> tuple[dict[str, Any], str | None, str]:
         """The front end's request that is being answered: its metadata, its session, its code."""
-        request = getattr(self.shell, "parent_header", None) if self._has_requests else None
+        request = getattr(self.shell, "parent_header", None)
         if not request:
             return {}, None, ""
         header, content = request.get("header") or {}, request.get("content") or {}

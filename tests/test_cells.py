@@ -699,3 +699,15 @@ def test_one_object_under_two_keys_is_known_by_the_one_that_stays(nb):
     nb.run("b", "keras.saving.register_keras_serializable('PKG', 'two')(act)")
     nb.run("b", "x = 1")
     assert nb.value("keras.saving.get_registered_name(act).partition('>')[2]") == "one"
+
+
+@stock
+def test_a_dict_that_was_kept_in_a_variable_is_followed_too(nb):
+    nb.run("z", "objects = keras.utils.get_custom_objects()")
+    nb.run("a", "objects['PKG>kept'] = abs")
+    nb.run("b", "objects['PKG>kept'] = min")
+    nb.run("b", "x = 1")
+    assert nb.value("objects['PKG>kept'] is abs") is True
+    nb.run("a", "x = 1")
+    nb.run("z", "objects = None")
+    assert nb.custom_objects() == {}

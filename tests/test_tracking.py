@@ -356,7 +356,7 @@ def snapshot():
     functions = {"Thread.start": threading.Thread.start}
     dicts = {}
     for registry in all_registries():
-        for gate in (*registry.gates, registry.late, registry.removal):
+        for gate in (*registry.gates, registry.late, registry.removal, registry.handout):
             if gate is not None:
                 try: functions[gate.function] = locate(gate.function)
                 except NotThere: pass
@@ -382,6 +382,8 @@ def test_unloading_gives_everything_back_and_may_be_repeated(own_kernel):
     nb = Notebook(own_kernel, "stock")
     nb.run("i", "import gc, sys, tensorflow as tf, keras, tf_keras, tensorflow_probability")
     nb.run("z", SNAPSHOT)
+    for line in ("%load_ext kreg_ipython", "%unload_ext kreg_ipython"):
+        nb.run("l", line)  # IPython itself notes some things at the first loading of any extension
     nb.run("z2", LAYER.format(1).replace("Foo", "Stays") + "before = snapshot()")
     for _ in range(2):
         nb.run("l", "%load_ext kreg_ipython")
