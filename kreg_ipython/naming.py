@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
@@ -63,7 +62,10 @@ def key_text(key: Hashable) -> str:
 
 def _own(subject: Any, name: str) -> Any:
     """An attribute that really is there, not one that the object makes up when asked."""
-    return None if isinstance(subject, type) else inspect.getattr_static(subject, name, None)
+    try:
+        return None if isinstance(subject, type) else object.__getattribute__(subject, "__dict__").get(name)
+    except (AttributeError, TypeError):
+        return None
 
 
 def _ask(subject: Any, name: str) -> Any:

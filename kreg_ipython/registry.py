@@ -67,9 +67,9 @@ class Registry(Protocol):
 
     ``module`` is the one whose import brings the registry about; ``plumbing`` names the modules between the user's
     statement and the gate, which the search for the owner looks through. A registry is ``appending`` if equal keys
-    stand side by side instead of replacing each other, ``ordered`` if the order of its entries means something,
-    ``handout`` is the function that hands its dict out to users, who then write to it themselves; ``late`` is the look-up by which a live graph finds
-    entries by name.
+    stand side by side instead of replacing each other, and ``ordered`` if the order of its entries means something.
+    ``handout`` is the function that hands its dict out to users, who then write to it themselves; ``late`` the look-up
+    by which a live graph finds entries by name.
     """
 
     name: str

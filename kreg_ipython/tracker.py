@@ -20,7 +20,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from kreg_ipython import origin, source
 from kreg_ipython.guard import Caller, Guard, Outcome
 from kreg_ipython.ledger import Kind, Owner, Run
-from kreg_ipython.naming import definition, module_of
+from kreg_ipython.naming import definition
 from kreg_ipython.patch import divert
 from kreg_ipython.registries import FRAMEWORKS, all_registries
 
@@ -55,7 +55,6 @@ class Tracker:
         """Hook into IPython, the import system and threads; adopt what was registered before."""
         if self.on:
             return
-        self.guard = self._new_guard()
         code = origin.cell_code(sys._getframe())
         if code is not None:
             self._begin_late(code)
@@ -75,6 +74,7 @@ class Tracker:
         while self._undo:
             self._undo.pop()()
         self.guard.detach()
+        self.guard = self._new_guard()
         self._runs.clear()
         self._running.clear()
         self._loading = None
@@ -230,8 +230,9 @@ class Tracker:
     def _find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module, or the cell that ran its
         definition; None for a framework's own."""
-        module, defined = module_of(subject), definition(subject)
-        if module is None or _root(module) in FRAMEWORKS | sys.stdlib_module_names:
+        defined = definition(subject)
+        module = defined[0] if defined else None
+        if not isinstance(module, str) or _root(module) in FRAMEWORKS | sys.stdlib_module_names:
             return None
         if module != "__main__":
             return Caller(self._owner("module", module)) if module in sys.modules else None

@@ -1,0 +1,151 @@
+"""%kreg: what it shows, and what it says to a wrong word."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_cells import GRADIENT, LAYER
+
+
+def test_bare_kreg_is_the_status_as_text_and_html(nb):
+    nb.run("a", "\n" + LAYER.format(1))
+    outcome = nb.run("q", "%kreg")
+    assert f"{nb.package}>Foo" in outcome.text and "__main__.Foo" in outcome.text
+    assert outcome.text.startswith("kreg: ")
+    html = outcome.results[0]["text/html"]
+    assert f"{nb.package}&gt;Foo" in html and "<script" not in html
+    assert nb.run("q", "%kreg status").text == outcome.text
+
+
+def test_the_result_is_an_object_and_its_dict_the_same_as_json(nb):
+    nb.run("a", "x = 1\n" + GRADIENT.format(1))
+    number = nb.value("get_ipython().execution_count - 1")
+    nb.run("q", "st = %kreg status\nentries = st.to_dict()['entries']")
+    [entry] = nb.value("[e for e in entries if 'PKG' in e['key']]")
+    assert entry == {
+        "registry": "tensorflow.gradients",
+        "key": f"{nb.package}Grad",
+        "object": "__main__._gradient",
+        "owner": {"kind": "cell", "id": "a", "label": f"cell [{number}]"},
+        "line": 3,
+        "run": number,
+        "state": "current",
+    }
+    printed = nb.run("q", "%kreg status --json")
+    assert json.loads(printed.stdout)["entries"] == nb.value("entries")
+    assert printed.results == []
+
+
+@pytest.mark.parametrize(
+    ("state", "history"),
+    [
+        ("current", [("a", 1)]),
+        ("partial", [("a", 1), ("a", "1/0")]),
+        ("kept", [("a", 1), ("a", "if 0:{}")]),
+        ("shadowed", [("a", 1), ("b", 2)]),
+    ],
+)
+def test_every_state_is_shown(nb, state, history):
+    for cell, what in history:
+        guarded = LAYER.format(1).replace("\n", "\n    ")
+        source = what.format(guarded) if isinstance(what, str) else LAYER.format(what)
+        nb.run(cell, source, fails=what == "1/0")
+    states = [entry["state"] for entry in nb.entries() if entry["owner"]["id"] == "a"]
+    assert states == [state]
+
+
+def test_what_frameworks_registered_is_counted_and_listed_only_on_demand(nb):
+    status = nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
+    assert status["framework"]["tensorflow.gradients"] > 500
+    assert status["framework"]["tf_keras.custom_objects"] == 13
+    assert not [e for e in status["entries"] if e["state"] == "framework"]
+    everything = nb.value("get_ipython().run_line_magic('kreg', 'status --all').to_dict()")
+    listed = [e for e in everything["entries"] if e["registry"] == "tensorflow.gradients" and e["state"] == "framework"]
+    assert len(listed) == status["framework"]["tensorflow.gradients"]
+
+
+def test_names_that_look_like_markup_or_have_lines_are_harmless(nb):
+    nb.run("a", "keras.utils.get_custom_objects().update({'PKG<script>alert(1)</script>': abs, 'PKG\\nx': abs})")
+    outcome = nb.run("q", "%kreg")
+    assert "<script" not in outcome.results[0]["text/html"]
+    assert f"{nb.package}\\nx" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%kreg stauts", "there is no 'stauts'; there is status, clear, on, off."),
+        ("%kreg status --al", "--all"),
+        ("%kreg status extra", "unrecognized arguments: extra"),
+        ("%kreg clear", "say what"),
+        ("%kreg clear Nothing", "no entry of yours has the key 'Nothing'"),
+        ("%kreg clear --cell 99999", "cell [99999] holds no entries"),
+        ("%kreg clear --cell x", "invalid int value: 'x'"),
+        ("%kreg 'unbalanced", "No closing quotation"),
+        ("%kreg on now", "unrecognized arguments: now"),
+    ],
+)
+def test_a_wrong_word_gets_one_line_and_the_right_ones(nb, line, says):
+    outcome = nb.kernel.collect(nb.kernel.send(line, {"cellId": "q"}))
+    said = outcome.stderr + outcome.stdout + outcome.text
+    if line.endswith("--al"):  # argparse completes an unambiguous option
+        assert outcome.error is None
+        return
+    assert says in said
+    assert len(said.strip().splitlines()) == 1
+    assert "Traceback" not in said
+
+
+def test_help_names_every_subcommand(nb):
+    text = nb.value("get_ipython().magics_manager.magics['line']['kreg'].__doc__")
+    for word in ("status", "clear", "on", "off"):
+        assert f"%kreg {word}" in text
+    assert "--json" in nb.run("q", "%kreg status --help").stdout
+    pager = nb.run("q", "%kreg?")
+    assert pager.error is None
+
+
+def test_clear_takes_out_a_key_or_a_cells_entries_and_lets_the_shadowed_come_back(nb):
+    nb.run("a", LAYER.format(1) + LAYER.format(1).replace("Foo", "Bar"))
+    nb.run("b", LAYER.format(2))
+    assert nb.run("q", "%kreg clear 'PKG>Bar'").stdout == "kreg: cleared 1 entry\n"
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    number = nb.status()["PKG>Foo"]["owner"]["label"].strip("cel []")
+    nb.run("q", f"%kreg clear --cell {number}")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 1
+
+
+def test_clear_is_the_way_out_of_a_collision(nb):
+    nb.run("a", GRADIENT.format(1))
+    mine = GRADIENT.format(2).replace("_gradient", "_mine")
+    nb.run("b", mine, fails=True)
+    nb.run("q", "%kreg clear PKGGrad")
+    nb.run("b", mine)
+    assert nb.status()["PKGGrad"]["owner"]["id"] == "b"
+
+
+def test_off_leaves_everything_as_stock_and_on_adopts(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "%kreg off")
+    assert "kreg is off" in nb.run("q", "%kreg").text
+    nb.run("a", LAYER.format(1).replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+    nb.run("q", "%kreg on")
+    assert set(nb.status()) == {"PKG>Foo", "PKG>Bar"}
+    nb.run("a", LAYER.format(2).replace("Foo", "Bar"))
+    assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
+
+
+def test_a_registry_that_cannot_be_read_is_one_line_and_a_row_and_the_others_go_on(own_kernel):
+    own_kernel.run("i", "import tensorflow as tf, keras, sys")
+    own_kernel.run("p", "del sys.modules['tensorflow.python.saved_model.revived_types']._TYPE_IDENTIFIERS")
+    outcome = own_kernel.run("l", "from tensorflow.python.util import dispatch; del dispatch._ELEMENTWISE_API_HANDLERS\n%load_ext kreg_ipython")
+    assert [line for line in outcome.stderr.splitlines() if line.startswith("kreg:")] == [
+        "kreg: the registry tensorflow.elementwise_dispatch is not guarded properly: NotThere: "
+        "tensorflow.python.util.dispatch:_ELEMENTWISE_API_HANDLERS"
+    ]
+    for source in (GRADIENT, GRADIENT):
+        assert "kreg" not in own_kernel.run("a", source.format(1)).stderr
+    status = own_kernel.run("q", "%kreg")
+    assert "not guarded: tensorflow.elementwise_dispatch: NotThere" in status.text
