@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 from kreg_ipython import keeping, source
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
-from kreg_ipython.ledger import Entry, Ledger, Owner, Run
+from kreg_ipython.ledger import Entry, Ledger, Owner, Run, unnumbered
 from kreg_ipython.naming import definition, key_text, module_of
 from kreg_ipython.registry import MISSING, Registry, same_value
 from kreg_ipython.snapshot import Snapshot
@@ -108,7 +108,7 @@ class Guard:
     def _adopt(self, registry: Registry, key: Hashable, value: Any) -> None:
         caller = self._find_owner(registry.subject(value))
         if caller is not None:
-            self._record(registry, self._own_key(registry, key), value, MISSING, caller)
+            self._record(registry, self._own_key(registry, key, None), value, MISSING, caller)
 
     # -- a registration
 
@@ -166,11 +166,17 @@ class Guard:
                     before = MISSING  # the run itself wrote it a moment ago
                 snapshot.note(key)
             if caller is not None:
-                self._record(registry, self._own_key(registry, key), after, before, caller)
+                self._record(registry, self._own_key(registry, key, caller.run), after, before, caller)
 
-    def _own_key(self, registry: Registry, key: Hashable) -> Hashable:
-        """Where equal keys stand side by side, each entry has a number of its own."""
-        return self.ledger.free_key(registry.name, key) if registry.appending else key
+    def _own_key(self, registry: Registry, key: Hashable, run: Run | None) -> Hashable:
+        """Where equal keys stand side by side, each entry has a number of its own: its former one if it had one."""
+        if not registry.appending:
+            return key
+        for former in sorted(run.withdrawn, key=lambda entry: entry.order) if run is not None else ():
+            same = former.registry == registry.name and unnumbered(former.key) == key
+            if same and self.ledger.top(former.place) is None:
+                return former.key
+        return self.ledger.free_key(registry.name, key)
 
     def _record(self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller) -> None:
         """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
@@ -243,8 +249,8 @@ class Guard:
 
     def _withdraw(self, entry: Entry, run: Run) -> None:
         registry = self.registries[entry.registry]
-        shadowed = self.ledger.shadowed(entry)
-        below = None if shadowed else self.ledger.under(entry)
+        shadowed = self.ledger.shadowed(entry) and not registry.appending
+        below = None if shadowed or registry.appending else self.ledger.under(entry)
         run.bindings[entry] = keeping.bound(entry, self._namespace())
         if not shadowed and not self._try(registry, registry.holds, entry.key, entry.value, otherwise=False):
             self._retire(entry)  # the user took it out or overwrote it: their word
@@ -290,7 +296,7 @@ class Guard:
             registry = self.registries[entry.registry]
             self.ledger.insert(entry)
             self.ledger.swept.pop(entry.place, None)
-            if not self.ledger.shadowed(entry):
+            if registry.appending or not self.ledger.shadowed(entry):
                 self._put(registry, entry)
         for name in {entry.registry for entry in entries if self.registries[entry.registry].ordered}:
             first = min(entry.order for entry in entries if entry.registry == name)

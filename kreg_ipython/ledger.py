@@ -192,7 +192,7 @@ class Ledger:
     def beside(self, place: Place) -> list[Entry]:
         """The owners' entries at this key, and those that stand side by side with it: see `numbered`."""
         registry, key = place
-        keys = [k for r, k in list(self._stacks) if r == registry and (k == key or (type(k) is tuple and k[0] == key))]
+        keys = [k for r, k in list(self._stacks) if r == registry and unnumbered(k) == key]
         return [entry for k in keys for entry in list(self._stacks.get((registry, k), ())) if entry.owner]
 
     def free_key(self, registry: str, key: Hashable) -> Hashable:
@@ -242,6 +242,12 @@ class Ledger:
 def numbered(key: Hashable, number: int) -> Hashable:
     """The key of the n-th of equal entries that stand side by side: the first one's is the key itself."""
     return key if number == 1 else (key, f"#{number}")
+
+
+def unnumbered(key: Hashable) -> Hashable:
+    """The key that `numbered` made this one of."""
+    numbers = type(key) is tuple and len(key) == 2 and isinstance(key[1], str) and key[1].startswith("#")
+    return key[0] if numbers else key  # type: ignore[index]
 
 
 def _order(entry: Entry) -> int:

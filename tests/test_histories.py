@@ -90,7 +90,7 @@ class FreshKernel:
     def versions(self) -> dict[Any, Any]:
         """The version at each key; for registries whose entries stand side by side, their versions in order."""
         found: dict[Any, Any] = {}
-        for when, key, version in sorted((h.when, k, h.version) for c in self.cells.values() for k, h in c.items()):
+        for _, key, version in sorted((h.when, k, h.version) for c in self.cells.values() for k, h in c.items()):
             if key[0] in SIDE_BY_SIDE:
                 found.setdefault(key[0], []).append(version)
             else:

@@ -35,14 +35,17 @@ def test_an_optimizer_that_is_edited_five_times_and_trained_and_loaded_in_betwee
     path = str(tmp_path / "model.keras")
     for version in range(5):
         nb.run("o", OPTIMIZER.format(version=version, momentum=version / 10) + "classes.append(weakref.ref(Momentum))")
-        nb.run("m", f"""
+        nb.run(
+            "m",
+            f"""
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
         model.compile(Momentum(), "mse")
         before = float(model.evaluate(x, y, verbose=0))
         model.fit(x, y, epochs=3, verbose=0)
         assert float(model.evaluate(x, y, verbose=0)) < before
         model.save({path!r})
-        """)
+        """,
+        )
         nb.run("l", f"loaded = keras.models.load_model({path!r})")
         assert nb.value("[loaded.optimizer.VERSION, loaded.optimizer.momentum]") == [version, version / 10]
         assert nb.value("type(loaded.optimizer) is Momentum") is True
@@ -98,12 +101,15 @@ def test_a_model_of_an_extension_type_made_before_the_re_run_is_still_saved(nb, 
         values: tf.Tensor
     """
     nb.run("a", cell)
-    nb.run("m", """
+    nb.run(
+        "m",
+        """
     class Module(tf.Module):
         @tf.function(input_signature=[Masked.Spec(tf.TensorSpec([2], tf.int32))])
         def total(self, masked): return tf.reduce_sum(masked.values)
     module = Module()
-    """)
+    """,
+    )
     nb.run("a", cell)
     nb.run("s", f"tf.saved_model.save(module, {str(tmp_path)!r})")
 
@@ -121,10 +127,13 @@ def test_a_thousand_runs_of_a_class_cell_leave_no_former_class_alive(nb):
     """
     nb.run("z", "references = []")
     nb.run("a", cell)
-    nb.run("loop", f"""
+    nb.run(
+        "loop",
+        f"""
     shell, cell = get_ipython(), {cell.replace("    ", "").replace("def call", " def call")!r}
     import threading
-    """)
+    """,
+    )
     for _ in range(1000):
         nb.kernel.send(cell.replace("PKG", nb.package).replace("\n    ", "\n"), {"cellId": "a"}, store_history=False)
     nb.run("c", "gc.collect()")
