@@ -18,7 +18,7 @@ from kreg_ipython import keeping, source
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run, unnumbered
-from kreg_ipython.naming import definition, key_text, module_of
+from kreg_ipython.naming import key_text, module_of, same_definition
 from kreg_ipython.registry import MISSING, Registry, same_value
 from kreg_ipython.snapshot import Snapshot
 
@@ -186,7 +186,7 @@ class Guard:
             if top is not None and top.owner is None:
                 self.ledger.remove(top)
             former = registry.subject(before)
-            if definition(former) != definition(subject) or module_of(former) is None:
+            if not same_definition(former, subject):
                 self.ledger.insert(Entry(registry.name, key, before, former, None))
         elif top is not None and top.owner is not caller.owner and self._adopts(top, subject, caller):
             self._retire(top)
@@ -204,7 +204,7 @@ class Guard:
             and owner is not caller.owner
             and owner.kind == caller.owner.kind == "cell"
             and (owner.id is None or owner.session != caller.owner.session)
-            and definition(entry.subject) == definition(subject)
+            and same_definition(entry.subject, subject)
         )
 
     # -- the transaction

@@ -24,8 +24,8 @@ def only_guarded(
         registered: what the run registered there.
         namespace: what names mean after the run; ``run.bindings`` knows what they meant before.
     """
-    before, now = _source(entry), run.source or ""
-    if not before or not now or (run.owner.id is None and run.owner.kind == "cell"):
+    before, now = _source(entry), run.source
+    if not before or now is None or (run.owner.id is None and run.owner.kind == "cell"):
         return True  # a cell without an id, found by equal source, may be a copy of the one that registered this
     stands = source.statement(before, entry.line)
     if stands is None:

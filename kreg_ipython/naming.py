@@ -21,7 +21,7 @@ def definition(subject: Any) -> tuple[Any, ...] | None:
     as one of their class.
     """
     for _ in range(10):  # wrappers around wrappers, but no object that invents them without end
-        wrapped = subject.func if isinstance(subject, functools.partial) else _own(subject, "__wrapped__")
+        wrapped = subject.func if issubclass(type(subject), functools.partial) else _own(subject, "__wrapped__")
         if wrapped is None or not callable(wrapped):
             break
         subject = wrapped
@@ -33,6 +33,12 @@ def definition(subject: Any) -> tuple[Any, ...] | None:
     if isinstance(module, str) and isinstance(qualname, str):
         return module, qualname
     return type(subject).__module__, type(subject).__qualname__, "instance"
+
+
+def same_definition(one: Any, other: Any) -> bool:
+    """Whether two objects are the same, or one definition run twice. Two instances of one class are not."""
+    defined = definition(one)
+    return one is other or (defined is not None and defined[-1] != "instance" and defined == definition(other))
 
 
 def module_of(subject: Any) -> str | None:
@@ -63,7 +69,7 @@ def key_text(key: Hashable) -> str:
 def _own(subject: Any, name: str) -> Any:
     """An attribute that really is there, not one that the object makes up when asked."""
     try:
-        return None if isinstance(subject, type) else object.__getattribute__(subject, "__dict__").get(name)
+        return None if issubclass(type(subject), type) else object.__getattribute__(subject, "__dict__").get(name)
     except (AttributeError, TypeError):
         return None
 

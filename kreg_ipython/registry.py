@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kreg_ipython import weak
-from kreg_ipython.naming import definition, definition_text, module_of
+from kreg_ipython.naming import definition_text, module_of, same_definition
 
 MISSING: Any = object()
 """Stands where no value stands."""
@@ -148,8 +148,7 @@ class Shape:
         return value
 
     def same(self, key: Hashable, value: Any, subject: Any) -> bool:
-        held = self.subject(value)
-        return held is subject or definition(held) == definition(subject)
+        return same_definition(self.subject(value), subject)
 
     def loosen(self, value: Any) -> None:
         """Most registries have no reverse map."""

@@ -122,6 +122,7 @@ class Tracker:
         if run is None:
             run = self._running.get(threading.get_ident())
             if run is None:
+                self._emptied(info)
                 return
             if _in_cell():
                 run.broken |= _outcome(result) != "success"
@@ -132,6 +133,12 @@ class Tracker:
             self._number = run.number = run.owner.number = result.execution_count
         outcome = _outcome(result)
         self._end(run, "failed" if run.broken and outcome == "success" else outcome)
+
+    def _emptied(self, info: Any) -> None:
+        """A cell without any code has no pre_run_cell: it registers nothing now."""
+        owner = self._cells.get(getattr(info, "cell_id", None) or "")
+        if owner is not None and not (info.raw_cell or "").strip():
+            self.guard.clear(self.guard.ledger.entries(owner))
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         thread = threading.get_ident()

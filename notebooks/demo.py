@@ -45,7 +45,7 @@ def run_notebook(kernel: Kernel, skip: set[str]) -> list[str]:
 
 
 def main() -> int:
-    print("Running notebooks/quickstart.ipynb in a real kernel, editing its registering cells and running them again.\n")
+    print("Running notebooks/quickstart.ipynb in a real kernel, then its registering cells again, edited.\n")
     guarded = Kernel()
     try:
         trouble = run_notebook(guarded, skip=set())

@@ -99,13 +99,22 @@ def test_a_nested_run_cell_registers_for_the_outer_cell(nb):
     assert nb.custom_objects() == {}
 
 
-def test_empty_and_silent_cells_change_nothing(nb):
+def test_a_silent_request_is_no_cell_and_changes_nothing(nb):
     nb.run("a", LAYER.format(1))
-    nb.run("a", "")
     nb.silently(LAYER.format(2).replace("Foo", "Bar"))
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
     nb.run("a", LAYER.format(3))
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+
+
+@stock
+@pytest.mark.parametrize("empty", ["", "  \n\n"])
+def test_an_emptied_cell_registers_nothing_any_more(nb, empty):
+    nb.run("a", LAYER.format(1))
+    nb.run("another", empty)
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    nb.run("a", empty)
+    assert nb.custom_objects() == {}
 
 
 @stock

@@ -1,0 +1,284 @@
+"""The parts alone, on plain dicts: no IPython, no framework."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+import weakref
+
+import pytest
+
+from kreg_ipython import patch, source, weak
+from kreg_ipython.guard import Caller, Guard
+from kreg_ipython.ledger import Entry, Ledger, Owner, Run
+from kreg_ipython.naming import definition, key_text
+from kreg_ipython.registry import MISSING, DictRegistry, Gate, ListRegistry
+from kreg_ipython.snapshot import Snapshot
+
+
+@pytest.fixture
+def home(monkeypatch):
+    """A framework of one dict that raises, one that does not, and a list, without naming any real one."""
+    module = types.ModuleType("home")
+    exec(
+        "table, loud, line = {}, {}, []\n"
+        "def register(key, value): table[key] = value\n"
+        "def register_once(key, value):\n"
+        "    if key in loud: raise KeyError(f'{key} has already been registered')\n"
+        "    loud[key] = value\n"
+        "def append(value): line.append(value)\n"
+        "def handout(): return table\n",
+        vars(module),
+    )
+    monkeypatch.setitem(sys.modules, "home", module)
+    return module
+
+
+class Setting:
+    """A guard over the home's registries, where the test says which run is executing."""
+
+    def __init__(self, home) -> None:
+        announce = lambda key, value: (key, value)
+        self.home, self.said, self.names, self.run = home, [], {}, None
+        self.guard = Guard(
+            [
+                DictRegistry(
+                    "silent",
+                    "home:table",
+                    [Gate("home:register", announce)],
+                    handout=Gate("home:handout", lambda: (None, None)),
+                ),
+                DictRegistry("raising", "home:loud", [Gate("home:register_once", announce)]),
+                ListRegistry(
+                    "listed", "home:line", [Gate("home:append", lambda value: (value[0], value))], key=lambda v: v[0]
+                ),
+            ],
+            locate_caller=lambda frame, plumbing: Caller(self.run.owner, self.run, 1) if self.run else None,
+            find_owner=lambda subject: None,
+            namespace=lambda: self.names,
+            say=self.said.append,
+        )
+        self.guard.attach("home")
+        self.owners = {}
+
+    def cell(self, name, *registrations, outcome="success"):
+        """Run a cell that makes these calls."""
+        owner = self.owners.setdefault(name, Owner("cell", name))
+        text = "\n".join(map(str, registrations))
+        owner.source = text
+        self.run = Run(owner, text)
+        self.run.active = True
+        self.guard.begin(self.run)
+        error = None
+        try:
+            for function, *arguments in registrations:
+                getattr(self.home, function)(*arguments)
+        except KeyError as raised:
+            error, outcome = raised, "failed"
+        self.guard.end(self.run, outcome)
+        self.run = None
+        return error
+
+
+@pytest.fixture
+def setting(home):
+    made = Setting(home)
+    yield made
+    made.guard.detach()
+
+
+def test_a_cell_that_runs_again_replaces_what_it_registered(setting):
+    setting.cell("a", ("register", "x", 1), ("register_once", "y", 1), ("append", ("z", 1)))
+    setting.cell("a", ("register", "x2", 2), ("register_once", "y", 2), ("append", ("z", 2)))
+    assert (setting.home.table, setting.home.loud, setting.home.line) == ({"x2": 2}, {"y": 2}, [("z", 2)])
+
+
+def test_the_former_value_comes_back_when_the_newer_one_goes(setting):
+    setting.home.table["x"] = "library's"
+    setting.guard.attach("home")
+    for name in ("a", "b"):
+        setting.cell(name, ("register", "x", name))
+    setting.cell("b")
+    assert setting.home.table == {"x": "a"}
+    setting.cell("a")
+    assert setting.home.table == {"x": "library's"}
+
+
+@pytest.mark.parametrize("outcome", ["failed", "not compiled"])
+def test_what_an_unsuccessful_run_did_not_register_again_is_restored_in_order(setting, outcome):
+    setting.cell("a", ("append", ("first", 1)), ("register", "x", 1), ("register_once", "y", 1))
+    setting.cell("b", ("append", ("second", 2)))
+    setting.cell("a", ("register", "x", 3), outcome=outcome)
+    assert (setting.home.table, setting.home.loud) == ({"x": 3}, {"y": 1})
+    assert setting.home.line == [("first", 1), ("second", 2)]
+
+
+def test_another_definition_for_a_taken_key_stays_the_frameworks_error(setting):
+    setting.cell("a", ("register_once", "y", abs))
+    error = setting.cell("b", ("register_once", "y", min))
+    assert error.args == ("y has already been registered",)
+    assert setting.home.loud == {"y": abs}
+    note = "kreg: 'y' is registered by cell [?], line 1; this is cell [?], line 1. Rename one, or: %kreg clear y"
+    assert getattr(error, "__notes__", [f"kreg: {line}" for line in setting.said]) == [note]
+
+
+def test_an_adapter_that_fails_is_one_line_and_the_others_go_on(setting):
+    setting.cell("a", ("register", "x", 1), ("register_once", "y", 1))
+    setting.guard.registries["silent"].take = lambda key, value: 1 / 0
+    for _ in range(2):
+        setting.cell("a", ("register", "x", 2), ("register_once", "y", 2))
+    assert setting.said == ["the registry silent is not guarded properly: ZeroDivisionError: division by zero"]
+    assert setting.guard.faults == {"silent": "ZeroDivisionError: division by zero"}
+    assert (setting.home.table, setting.home.loud) == ({"x": 2}, {"y": 2})
+
+
+def test_what_users_write_and_take_out_themselves_is_followed(setting):
+    setting.cell("a", ("register", "x", 1), ("register", "y", 1))
+    setting.run = Run(setting.owners.setdefault("b", Owner("cell", "b")), "table['z'] = 1")
+    setting.home.handout().update(z=1)
+    del setting.home.handout()["x"]
+    setting.guard.end(setting.run, "success")
+    setting.cell("b")
+    setting.cell("a", outcome="failed")
+    assert setting.home.table == {"y": 1}
+
+
+def test_detaching_restores_what_is_withdrawn_and_gives_the_functions_back(home):
+    code = home.register.__code__
+    setting = Setting(home)
+    setting.cell("a", ("register", "x", 1))
+    setting.guard.begin(Run(setting.owners["a"]))
+    assert home.table == {} and home.register.__code__ is not code
+    setting.guard.detach()
+    assert home.table == {"x": 1} and home.register.__code__ is code
+
+
+def test_a_stack_keeps_the_order_of_registration(home):
+    ledger, a, b = Ledger(), Owner("cell", "a"), Owner("cell", "b")
+    first, second = Entry("r", "k", 1, 1, a), Entry("r", "k", 2, 2, b)
+    ledger.insert(first), ledger.insert(second)
+    assert ledger.top(("r", "k")) is second and ledger.under(second) is first and ledger.shadowed(first)
+    ledger.remove(first)
+    ledger.insert(first)
+    assert ledger.top(("r", "k")) is second
+    assert ledger.insert(Entry("r", "k", 3, 3, b)) is second
+    assert [entry.value for entry in ledger] == [1, 3]
+
+
+def test_an_entry_that_nobody_owns_is_forgotten_with_the_last_one_over_it():
+    ledger = Ledger()
+    library, mine = Entry("r", "k", 1, 1, None), Entry("r", "k", 2, 2, Owner("cell", "a"))
+    ledger.insert(library), ledger.insert(mine)
+    ledger.remove(mine)
+    assert ledger.top(("r", "k")) is None and len(ledger) == 0
+
+
+def test_a_weak_key_is_found_by_its_object_and_goes_with_it():
+    class Thing:
+        pass
+
+    names, reference = {Thing: "name", int: "other"}, weakref.ref(Thing)
+    weak.loosen(names, Thing)
+    assert names[Thing] == "name" and Thing in names and str not in names
+    names[Thing] = "renamed"
+    assert len(names) == 2
+    del Thing
+    gc.collect()
+    assert reference() is None and names == {int: "other"}
+
+
+def test_tightening_gives_strong_keys_back():
+    class Thing:
+        pass
+
+    names = {Thing: "name"}
+    weak.loosen(names, Thing)
+    weak.tighten(names)
+    assert list(names) == [Thing]
+
+
+@pytest.mark.parametrize("obj", [1, "text", (), len])
+def test_what_cannot_be_weakly_referenced_keeps_its_key(obj):
+    names = {obj: "name"}
+    weak.loosen(names, obj)
+    assert names[obj] == "name"
+
+
+def test_a_diverted_function_is_the_same_object_under_every_name():
+    def function(x, *, y=2):
+        return x + y
+
+    early, seen = function, []
+    original, undo = patch.divert(function, lambda *a, **k: seen.append((a, k)) or original(*a, **k))
+    assert early(1, y=3) == 4 and seen == [((1,), {"y": 3})]
+    undo(), undo()
+    assert early(1) == 3 and len(seen) == 1 and vars(function) == {}
+
+
+def test_a_closure_is_not_diverted():
+    free = 1
+    with pytest.raises(TypeError, match="cannot be diverted"):
+        patch.divert(lambda: free, print)
+
+
+def test_a_snapshot_sees_every_change_of_a_dict_that_is_held():
+    held = {"a": 1, "b": 2, "c": 2}
+    for change, written, removed in [
+        (lambda: held.update(d=4), {"d": (4, MISSING)}, []),
+        (lambda: held.update(a=5), {"a": (5, 1)}, []),
+        (lambda: held.pop("b"), {}, ["b"]),
+        (lambda: (held.pop("d"), held.update(e=4)), {"e": (4, MISSING)}, ["d"]),
+        (held.clear, {}, ["a", "c", "e"]),
+    ]:
+        snapshot = Snapshot(held)
+        assert not snapshot.changed()
+        change()
+        assert snapshot.changed()
+        assert snapshot.changes() == (written, removed)
+        assert not snapshot.changed()
+
+
+def test_statements_are_compared_by_what_they_say():
+    before = "\n\nx = 1\n@deco\nclass Foo:\n    def f(self):\n        return 1\nif x:\n    call(2)\n"
+    assert source.statement(before, 4) == source.statement(before, 5) == ("ClassDef", ".Foo", True)
+    assert source.statement(before, 7) in source.statements("class Foo:\n  def f(self):\n    return 1")
+    assert source.statement(before, 9) == source.statement("if x:\n    call(2)", 2)
+    assert source.statement(before, 99) is None
+    assert ("ClassDef", ".Foo", True) not in source.statements("class Foo: pass")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [("x", 0), ("\n\nx", 2), ("%%time\nx", 1), ("\n%%capture out\n\nx", 3), ("%%time", 1)],
+)
+def test_the_header_of_a_cell_is_what_comes_before_its_body(text, lines):
+    assert source.header(text) == lines
+
+
+def test_magics_are_no_statements():
+    text = "%matplotlib inline\nfiles = !ls\nst = %kreg status\nif x:\n    %time f()\ny = 1"
+    assert source.statement(text, 6) == source.statement("y = 1", 1)
+    assert source.statement("z = 'a' \\\n  % 1\ny = 1", 3) == source.statement("y = 1", 1)
+
+
+def test_a_definition_is_what_makes_two_objects_the_same_one_run_twice():
+    import functools
+
+    def f():
+        pass
+
+    assert definition(functools.partial(functools.partial(f, 1), 2)) == definition(f)
+    assert definition(functools.wraps(f)(lambda: None)) == definition(f)
+    assert definition((f, int)) == (definition(f), ("builtins", "int"))
+    assert definition(3) == ("builtins", "int", "instance")
+    assert definition(None) is None
+    assert key_text((int, "x", 3)) == "builtins.int, x, 3"
+
+
+def test_an_object_whose_attributes_raise_has_a_definition():
+    class Hostile:
+        def __getattribute__(self, name):
+            raise RuntimeError(name)
+
+    assert definition(Hostile())[-1] == "instance"
