@@ -19,7 +19,7 @@ from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run, unnumbered
 from kreg_ipython.naming import key_text, module_of, same_definition
-from kreg_ipython.registry import MISSING, Registry, same_value
+from kreg_ipython.registry import MISSING, NotThere, Registry, same_value
 from kreg_ipython.snapshot import Snapshot
 
 Outcome = Literal["success", "not compiled", "failed"]
@@ -44,6 +44,7 @@ class Guard:
         find_writer: who wrote a key into a dict unseen during a run, if not the run's owner.
         namespace: what names mean to the user's code.
         say: shows one line to the user.
+        notes: whether the notes of an exception are shown with it.
     """
 
     def __init__(
@@ -55,12 +56,15 @@ class Guard:
         find_writer: Callable[[Run, str], Caller | None] = lambda run, key: None,
         namespace: Callable[[], Mapping[str, Any]],
         say: Callable[[str], None],
+        notes: bool = True,
     ) -> None:
         self.ledger = Ledger()
         self.registries = {registry.name: registry for registry in registries}
         self.faults: dict[str, str] = {}
+        self.absent: list[str] = []
+        """Registries that the imported version of their framework does not have."""
         self._locate_caller, self._find_owner, self._find_writer = locate_caller, find_owner, find_writer
-        self._namespace, self._say = namespace, say
+        self._namespace, self._say, self._notes = namespace, say, notes
         self._gates = Gates(self.tell)
         self._lock = threading.RLock()
         self._attached: dict[str, None] = {}
@@ -93,6 +97,11 @@ class Guard:
         return [self.registries[name] for name in list(self._attached)]
 
     def _attach(self, registry: Registry) -> None:
+        try:
+            registry.table  # noqa: B018
+        except NotThere:
+            self.absent.append(registry.name)
+            return
         for gate in registry.gates:
             self._gates.add(registry, gate, self._registering)
         if registry.removal is not None:
@@ -403,7 +412,7 @@ class Guard:
         else:
             there, way_out = module_of(registry.subject(before)) or "a framework", "Rename yours."
         note = f"kreg: {name!r} is registered by {there}; this is {where(caller.owner, caller.line)}. {way_out}"
-        if hasattr(error, "add_note"):
+        if self._notes and hasattr(error, "add_note"):
             error.add_note(note)
         else:  # Python 3.10
             self._say(note.removeprefix("kreg: "))

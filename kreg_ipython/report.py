@@ -45,15 +45,18 @@ class Status:
     rows: tuple[Row, ...]
     framework: dict[str, int]
     faults: dict[str, str]
+    absent: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """``{"on", "entries": [{registry, key, object, owner, line, run, state}], "framework": {registry: count},
-        "faults": {registry: text}}``; made of JSON's types only."""
+        "faults": {registry: text}, "absent": [registry]}``; made of JSON's types only. Absent are registries that
+        this version of their framework does not have."""
         return {
             "on": self.on,
             "entries": [asdict(row) for row in self.rows],
             "framework": dict(self.framework),
             "faults": dict(self.faults),
+            "absent": list(self.absent),
         }
 
     def to_json(self) -> str:
@@ -111,7 +114,7 @@ def status(guard: Guard, *, on: bool = True, everything: bool = False) -> Status
         framework[registry.name] = len(others)
         if everything:
             rows += [_row_of_framework(registry.name, key, registry.subject(value)) for key, value in others]
-    return Status(on, tuple(rows), framework, dict(guard.faults))
+    return Status(on, tuple(rows), framework, dict(guard.faults), tuple(guard.absent))
 
 
 def _stands(guard: Guard, entry: Entry) -> bool:

@@ -15,6 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython import origin, source
@@ -88,6 +89,7 @@ class Tracker:
             find_writer=self._find_writer,
             namespace=lambda: self.shell.user_ns,
             say=_say,
+            notes=IPython.version_info >= (8, 15),
         )
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:

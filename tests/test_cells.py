@@ -480,7 +480,8 @@ def test_a_true_collision_is_the_frameworks_error_with_both_places(nb):
     number = nb.status()["PKGGrad"]["owner"]["label"] if nb.mode == "kreg" else ""
     outcome = nb.run("b", GRADIENT.format(2).replace("_gradient", "_mine"), fails=True)
     assert "Registering two gradient with name" in outcome.error
-    line = [line for line in outcome.traceback.splitlines() if line.startswith("kreg:")]
+    shown = outcome.traceback + "\n" + outcome.stderr  # Python 3.10 and IPython before 8.15 know no notes
+    line = [line for line in shown.splitlines() if line.startswith("kreg:")]
     assert len(line) == 1
     assert f"'{nb.package}Grad' is registered by {number}, line 3; this is cell [" in line[0]
     assert line[0].endswith(f"], line 2. Rename one, or: %kreg clear {nb.package}Grad")

@@ -133,18 +133,23 @@ def test_off_leaves_everything_as_stock_and_on_adopts(nb):
     assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
 
 
-def test_a_registry_that_cannot_be_read_is_one_line_and_a_row_and_the_others_go_on(own_kernel):
-    own_kernel.run("i", "import tensorflow as tf, keras, sys")
-    own_kernel.run("p", "del sys.modules['tensorflow.python.saved_model.revived_types']._TYPE_IDENTIFIERS")
-    outcome = own_kernel.run(
-        "l",
-        "from tensorflow.python.util import dispatch; del dispatch._ELEMENTWISE_API_HANDLERS\n%load_ext kreg_ipython",
-    )
+def test_a_registry_that_is_not_understood_is_one_line_and_a_row_and_the_others_go_on(own_kernel):
+    own_kernel.run("i", "import tensorflow as tf, keras")
+    own_kernel.run("p", "from tensorflow.python.util import dispatch; del dispatch.dispatch_for_unary_elementwise_apis")
+    outcome = own_kernel.run("l", "%load_ext kreg_ipython")
     assert [line for line in outcome.stderr.splitlines() if line.startswith("kreg:")] == [
         "kreg: the registry tensorflow.elementwise_dispatch is not guarded properly: NotThere: "
-        "tensorflow.python.util.dispatch:_ELEMENTWISE_API_HANDLERS"
+        "tensorflow.python.util.dispatch:dispatch_for_unary_elementwise_apis"
     ]
     for source in (GRADIENT, GRADIENT):
         assert "kreg" not in own_kernel.run("a", source.format(1)).stderr
     status = own_kernel.run("q", "%kreg")
     assert "not guarded: tensorflow.elementwise_dispatch: NotThere" in status.text
+
+
+def test_a_registry_that_this_version_does_not_have_is_no_fault(own_kernel):
+    own_kernel.run("i", "import tensorflow as tf")
+    own_kernel.run("p", "from tensorflow.python.util import dispatch; del dispatch._GLOBAL_DISPATCHERS")
+    assert "kreg" not in own_kernel.run("l", "%load_ext kreg_ipython").stderr
+    status = own_kernel.value("get_ipython().run_line_magic('kreg', '').to_dict()")
+    assert status["faults"] == {} and status["absent"] == ["tensorflow.global_dispatchers"]
