@@ -46,7 +46,7 @@ def run_notebook(kernel: Kernel, skip: set[str]) -> list[str]:
 
 def main() -> int:
     print("Running notebooks/quickstart.ipynb in a real kernel, then its registering cells again, edited.\n")
-    guarded = Kernel()
+    guarded = Kernel(quiet=True)
     try:
         trouble = run_notebook(guarded, skip=set())
         print("With %load_ext kreg_ipython:\n")
@@ -54,7 +54,7 @@ def main() -> int:
         print("\nEvery cell ran again without an error." if not trouble else "\n".join(trouble))
     finally:
         guarded.close()
-    stock = Kernel()
+    stock = Kernel(quiet=True)
     try:
         without = run_notebook(stock, skip={"load", "status"})
         print("\nWithout the extension, the same cells:\n")

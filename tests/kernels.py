@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import textwrap
 import time
 from ast import literal_eval
@@ -44,11 +46,10 @@ class Outcome:
 class Kernel:
     """One kernel process. `run` executes a cell, `value` evaluates an expression without being a cell."""
 
-    def __init__(self, **environment: str) -> None:
-        import os
-
+    def __init__(self, *, quiet: bool = False, **environment: str) -> None:
         self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment})
+        own_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
+        self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment}, **own_output)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=120)
