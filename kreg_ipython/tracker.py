@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import functools
-import importlib.abc
-import importlib.util
 import linecache
 import sys
 import threading
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
-from importlib.machinery import ModuleSpec
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType
 from typing import Any
 
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython import origin, source
+from kreg_ipython import imports, origin, source
 from kreg_ipython.guard import Caller, Guard, Outcome
 from kreg_ipython.ledger import Kind, Owner, Run
 from kreg_ipython.naming import definition
@@ -43,6 +40,7 @@ class Tracker:
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._others: dict[tuple[Kind, str], Owner] = {}
+        self._sources: dict[tuple[str, int], tuple[str, int | None]] = {}
         self._defined_in: tuple[int, dict[str, int]] = 0, {}
         self._undo: list[Callable[[], None]] = []
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
@@ -64,9 +62,7 @@ class Tracker:
             self._undo.append(functools.partial(self._unregister, event, callback))
         self._undo.append(self._divert_thread_start())
         modules = {registry.module for registry in self.guard.registries.values()}
-        finder = _Finder(modules, self.guard.attach)
-        sys.meta_path.insert(0, finder)
-        self._undo.append(functools.partial(_remove, sys.meta_path, finder))
+        self._undo.append(imports.notice(modules, self.guard.attach))
         for module in [name for name in modules if name in sys.modules]:
             self.guard.attach(module)
 
@@ -261,8 +257,14 @@ class Tracker:
 
     def _source_of(self, code: CodeType) -> tuple[str, int | None]:
         """The source of the cell that this code was compiled from, as typed if it is in the history, and its number."""
-        compiled = "".join(linecache.getlines(code.co_filename)).strip()
         number = getattr(self.shell.compile, "_filename_map", {}).get(code.co_filename)  # not before IPython 8
+        known = code.co_filename, number if number is not None else -len(self._history)
+        if known not in self._sources:
+            self._sources[known] = self._typed(code.co_filename, number)
+        return self._sources[known]
+
+    def _typed(self, filename: str, number: int | None) -> tuple[str, int | None]:
+        compiled = "".join(linecache.getlines(filename)).strip()
         for count in [number] if number is not None else range(len(self._history) - 1, 0, -1):
             if count < len(self._history) and self.shell.transform_cell(self._history[count]).strip() == compiled:
                 return self._history[count], count
@@ -304,47 +306,6 @@ class Tracker:
         self.guard.tell(f"this cell is not guarded properly: {type(error).__name__}: {error}")
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Notices that one of ``modules`` has been imported; leaves the finding and the loading to the others."""
-
-    def __init__(self, modules: set[str], imported: Callable[[str], None]) -> None:
-        self._modules, self._imported = modules, imported
-
-    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname not in self._modules:
-            return None
-        for finder in sys.meta_path:
-            find_spec = getattr(finder, "find_spec", None)
-            if finder is not self and find_spec is not None:
-                spec: ModuleSpec | None = find_spec(fullname, path, target)
-                if spec is not None:
-                    if spec.loader is not None:
-                        spec.loader = _Loader(spec.loader, self._imported)
-                    return spec
-        return None
-
-
-class _Loader(importlib.abc.Loader):
-    """Stands in for a module's loader until the module's body has been executed, then says so."""
-
-    def __init__(self, loader: Any, imported: Callable[[str], None]) -> None:
-        self._loader, self._imported = loader, imported
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._imported(module.__name__)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-
 def _outcome(result: Any) -> Outcome:
     if result is None or result.error_in_exec is not None:
         return "failed"
@@ -368,11 +329,6 @@ def _code(subject: Any) -> CodeType | None:
 
 def _root(module: str) -> str:
     return module.partition(".")[0]
-
-
-def _remove(items: list[Any], item: Any) -> None:
-    if item in items:
-        items.remove(item)
 
 
 def _say(text: str) -> None:
