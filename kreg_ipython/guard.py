@@ -115,6 +115,10 @@ class Guard:
             self._try(registry, self._adopt, registry, key, value)
 
     def _adopt(self, registry: Registry, key: Hashable, value: Any) -> None:
+        place = registry.name, key
+        known = self.ledger.beside(place) if registry.appending else filter(None, [self.ledger.top(place)])
+        if any(same_value(entry.value, value) for entry in known):
+            return  # the module was imported anew, and what it guards was not
         caller = self._find_owner(registry.subject(value))
         if caller is not None:
             self._record(registry, self._own_key(registry, key, None), value, MISSING, caller)

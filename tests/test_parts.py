@@ -105,6 +105,15 @@ def test_the_former_value_comes_back_when_the_newer_one_goes(setting):
     assert setting.home.table == {"x": "library's"}
 
 
+def test_attaching_again_leaves_the_owners_as_they_are(setting):
+    setting.cell("a", ("register", "x", 1), ("append", ("z", 1)))
+    setting.guard._find_owner = lambda subject: Caller(Owner("module", "other"))
+    setting.guard.attach("home")
+    assert {entry.owner.id for entry in setting.guard.ledger} == {"a"}
+    setting.cell("a")
+    assert (setting.home.table, setting.home.line) == ({}, [])
+
+
 @pytest.mark.parametrize("outcome", ["failed", "not compiled"])
 def test_what_an_unsuccessful_run_did_not_register_again_is_restored_in_order(setting, outcome):
     setting.cell("a", ("append", ("first", 1)), ("register", "x", 1), ("register_once", "y", 1))

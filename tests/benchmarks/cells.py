@@ -67,7 +67,13 @@ def main() -> None:
     for count in (0, 1_000, 100_000):
         add_entries(count - total, f"E{count}")
         added, total = count - total, count
-        for name, source in (("empty (no code)", ""), ("pass", "pass"), ("registering", REGISTER)):
+        for name, source, held in (
+            ("empty (no code)", "", False),
+            ("pass", "pass", False),
+            ("pass, dict held", "pass", True),
+            ("registering", REGISTER, False),
+        ):
+            shell.user_ns["held"] = keras.saving.get_custom_objects() if held else None
             small = count < 100_000
             bare, guarded, ratio = compare(source, cells=200 if small else 20, pairs=40 if small else 6)
             line = f"{count:>7,} entries  {name:<16} bare {bare * 1e6:7.1f} us  guarded {guarded * 1e6:8.1f} us  ratio {ratio:.3f}"
