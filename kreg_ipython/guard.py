@@ -7,11 +7,12 @@ adapters.
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import nullcontext
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Literal, NamedTuple
 
 from kreg_ipython import keeping, source
@@ -19,19 +20,23 @@ from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run, unnumbered
 from kreg_ipython.naming import key_text, module_of, same_definition
+from kreg_ipython.origin import Site
 from kreg_ipython.registry import MISSING, NotThere, Registry, same_value
 from kreg_ipython.snapshot import Snapshot
+
+_LATE = 100
+"""How many swept entries are still served to graphs that name them: names made with counters never end."""
 
 Outcome = Literal["success", "not compiled", "failed"]
 
 
 class Caller(NamedTuple):
-    """Who registers: the owner, its run, the line in its source, and the notebook's code that makes the call."""
+    """Who registers: the owner, its run, the line in its source, and the code that makes the call."""
 
     owner: Owner
     run: Run | None = None
     line: int | None = None
-    site: CodeType | None = None
+    site: Site | None = None
 
 
 class Guard:
@@ -153,9 +158,10 @@ class Guard:
         return top is not None and top.run is not None and top.run is caller.run and top.run.active
 
     def _make_way(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
-        """Set aside what the same definition registered before; `_registered` puts it back if the call fails.
+        """Set aside what the same definition registered before, or a cell that is gone.
 
-        Where equal keys stand side by side, only what this owner registered, or a cell that may be the same one.
+        `_registered` puts it back if the call fails. Where equal keys stand side by side nothing is refused, and only
+        what this owner registered in a former run, or a cell that may be the same one, goes.
         """
         if registry.appending:
             for entry in self.ledger.beside((registry.name, key)):
@@ -164,8 +170,10 @@ class Guard:
                 ):
                     self._take(registry, entry)
                     self._retire(entry)
-        elif before is not MISSING and registry.same(key, before, subject):
-            registry.take(key, before)
+        elif before is not MISSING:
+            top = self.ledger.top((registry.name, key))
+            if registry.same(key, before, subject) or (top is not None and self._adopts(top, subject, caller)):
+                registry.take(key, before)
 
     def _registered(self, registry: Registry, key: Hashable, before: Any, caller: Caller | None, done: bool) -> None:
         """Follow what a call to the framework left behind, whether it succeeded or raised half-way."""
@@ -212,13 +220,10 @@ class Guard:
     def _adopts(self, entry: Entry, subject: Any, caller: Caller) -> bool:
         """Whether the caller is the entry's cell under another id: none of its own, or one of a former session."""
         owner = entry.owner
-        return (
-            owner is not None
-            and owner is not caller.owner
-            and owner.kind == caller.owner.kind == "cell"
-            and (owner.id is None or owner.session != caller.owner.session)
-            and same_definition(entry.subject, subject)
-        )
+        if owner is None or owner is caller.owner or not owner.kind == caller.owner.kind == "cell":
+            return False
+        unknown = owner.id is None or owner.session != caller.owner.session
+        return owner.deleted or (unknown and same_definition(entry.subject, subject))
 
     # -- the transaction
 
@@ -260,11 +265,14 @@ class Guard:
                 self._retire(entry)
         return len(cleared.withdrawn)
 
+    def withdrawn(self) -> list[Entry]:
+        """What is withdrawn at the moment for runs that have not ended."""
+        return [entry for run in list(self._active) for entry in run.withdrawn]
+
     def _withdraw(self, entry: Entry, run: Run) -> None:
         registry = self.registries[entry.registry]
         shadowed = self.ledger.shadowed(entry) and not registry.appending
         below = None if shadowed or registry.appending else self.ledger.under(entry)
-        run.bindings[entry] = keeping.bound(entry, self._namespace())
         if not shadowed and not self._try(registry, registry.holds, entry.key, entry.value, otherwise=False):
             self._retire(entry)  # the user took it out or overwrote it: their word
             return
@@ -272,6 +280,8 @@ class Guard:
         self.ledger.remove(entry)
         if registry.late is not None:
             self.ledger.swept[entry.place] = entry
+            while len(self.ledger.swept) > _LATE:
+                del self.ledger.swept[next(iter(self.ledger.swept))]
             self._try(registry, self._gates.add, registry, registry.late, self._looking_up)
         if not shadowed:
             self._take(registry, entry)
@@ -293,12 +303,13 @@ class Guard:
             gone = [entry for entry in gone if entry.kept]
         self._restore(gone)
         run.withdrawn = []
-        run.bindings.clear()
 
     def _only_guarded(self, entry: Entry, run: Run, withdrawn: list[Entry]) -> bool:
         former = [other for other in withdrawn if other.registry == entry.registry]
         registered = [e for e in self.ledger.entries(run.owner) if e.run is run and e.registry == entry.registry]
-        return keeping.only_guarded(entry, run, former, registered, self._namespace())
+        handout = self.registries[entry.registry].handout
+        writer = handout.function.rpartition(":")[2] if handout else None
+        return keeping.only_guarded(entry, run, former, registered, self._namespace(), writer)
 
     def _retire(self, entry: Entry) -> None:
         self.ledger.remove(entry)
@@ -374,9 +385,14 @@ class Guard:
     def _unregistering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Let users unregister what is withdrawn at the moment: they mean their former object, which stays gone."""
         __tracebackhide__ = True
-        _, subject = announced
+        key, subject = announced
         with self._lock:
-            meant = [(run, e) for run in self._active for e in run.withdrawn if e.subject is subject]
+            withdrawn = [(run, entry) for run in self._active for entry in run.withdrawn]
+            meant = [
+                (run, entry)
+                for run, entry in withdrawn
+                if entry.subject is subject or (entry.registry == registry.name and entry.key == key)
+            ]
             for run, entry in meant:
                 run.withdrawn.remove(entry)
                 self._retire(entry)
@@ -392,7 +408,7 @@ class Guard:
             entry = self.ledger.swept.get((registry.name, key))
             if entry is None or self._try(registry, self._locate_caller, sys._getframe(1), registry.plumbing):
                 raise
-            if not any(entry in run.withdrawn for run in self._active):
+            if entry not in self.withdrawn():
                 self.tell(
                     f"{key_text(key)!r} ({registry.name}) is no longer registered, but a graph still names it: served"
                     " here, missing in a fresh kernel. Run the cell that registers it, or trace the graph again."
@@ -412,7 +428,7 @@ class Guard:
         top = self.ledger.top((registry.name, key))
         name = key_text(key)
         if top is not None and top.owner is not None:
-            there, way_out = where(top.owner, top.line), f"Rename one, or: %kreg clear {name}"
+            there, way_out = where(top.owner, top.line), f"Rename one, or: %kreg clear {shlex.quote(name)}"
         else:
             there, way_out = module_of(registry.subject(before)) or "a framework", "Rename yours."
         note = f"kreg: {name!r} is registered by {there}; this is {where(caller.owner, caller.line)}. {way_out}"

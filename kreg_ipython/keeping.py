@@ -9,65 +9,68 @@ from typing import Any
 
 from kreg_ipython import source
 from kreg_ipython.ledger import Entry, Run
-from kreg_ipython.naming import definition
+from kreg_ipython.origin import is_body
 from kreg_ipython.registry import MISSING
 
 
 def only_guarded(
-    entry: Entry, run: Run, former: Sequence[Entry], registered: Sequence[Entry], namespace: Mapping[str, Any]
+    entry: Entry,
+    run: Run,
+    former: Sequence[Entry],
+    registered: Sequence[Entry],
+    namespace: Mapping[str, Any],
+    writer: str | None = None,
 ) -> bool:
-    """Whether the run still holds the code that registered ``entry`` but did not execute it.
+    """Whether a successful run may still hold the code that registered ``entry`` without having executed it.
+
+    It does not if the statement is gone, or if it certainly was executed and registered other things.
 
     Args:
         entry: what the run has withdrawn and not registered again.
         former: all that was withdrawn from the same registry, this entry among them.
         registered: what the run registered there.
-        namespace: what names mean after the run; ``run.bindings`` knows what they meant before.
+        namespace: what names mean after the run.
+        writer: the name of the function that hands the registry's dict out, by which a cell may have written to it.
     """
     before, now = _source(entry), run.source
     if not before or now is None or (run.owner.id is None and run.owner.kind == "cell"):
         return True  # a cell without an id, found by equal source, may be a copy of the one that registered this
     stands = source.statement(before, entry.line)
-    if stands is None:
-        return before == now and all(other.line is not None for other in registered)
+    if stands is None:  # written by a statement that nobody saw
+        if any(other.line is None for other in registered):
+            return False
+        elsewhere = entry.site is None and writer is not None and writer not in before
+        return elsewhere or source.statements(before) <= source.statements(now)
     if stands not in source.statements(now):
         return False
-    if isinstance(stands, source.Definition) and bound(entry, namespace) is not run.bindings.get(entry):
-        return False  # the statement was executed: its name means another object now
+    around = source.around(now, stands)
+    if not around & {"condition", "function"} and _is_the_cells_own(entry):
+        return False  # it was executed
     again = {other.key for other in registered if source.statement(now, other.line) == stands}
-    if again:
-        ours = {other.key for other in former if source.statement(_source(other), other.line) == stands}
-        if again & ours or len(again) >= len(ours):
-            return False  # executed; a loop that skips what is done would register fewer, and only new names
-    return entry.site is None or _stands(entry.site, namespace)
-
-
-def bound(entry: Entry, namespace: Mapping[str, Any]) -> Any:
-    """What the name of the entry's object means now, or `MISSING`."""
-    defined = definition(entry.subject)
-    if defined is None or defined[0] != "__main__" or not isinstance(defined[1], str):
-        return MISSING
-    return _resolve(namespace, defined[1])
+    ours = {other.key for other in former if source.statement(_source(other), other.line) == stands}
+    if again and ("loop" not in around or again & ours):
+        return False  # it was executed, and by no loop that skips what is done
+    return entry.site is None or not entry.site.notebook or _stands(entry.site.code, namespace)
 
 
 def _source(entry: Entry) -> str:
     return (entry.run.source if entry.run else None) or ""
 
 
+def _is_the_cells_own(entry: Entry) -> bool:
+    """Whether the registering call stands in the cell's own body, not in a function that may do it only once."""
+    return entry.site is None or (entry.site.notebook and is_body(entry.site.code))
+
+
 def _stands(site: CodeType, namespace: Mapping[str, Any]) -> bool:
     """Whether the helper that made the registration still is what its name means."""
-    meant = getattr(_resolve(namespace, getattr(site, "co_qualname", site.co_name)), "__code__", site)
-    try:
-        return meant is site or inspect.getsource(meant) == inspect.getsource(site)
-    except (OSError, TypeError):
-        return True
-
-
-def _resolve(namespace: Mapping[str, Any], qualname: str) -> Any:
-    """What a qualified name means, or `MISSING`; a class's own attributes, unwrapped from their descriptors."""
-    name, *rest = qualname.split(".")
+    name, *rest = getattr(site, "co_qualname", site.co_name).split(".")
     meant = namespace.get(name, MISSING)
     for name in rest:
         meant = vars(meant).get(name, MISSING) if hasattr(meant, "__dict__") else MISSING
         meant = getattr(meant, "__func__", meant)
-    return meant
+    code = getattr(meant, "__code__", site)
+    try:
+        return code is site or inspect.getsource(code) == inspect.getsource(site)
+    except (OSError, TypeError):
+        return True

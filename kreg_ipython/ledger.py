@@ -18,10 +18,10 @@ import weakref
 from bisect import insort
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any, Literal
 
 from kreg_ipython.naming import key_text
+from kreg_ipython.origin import Site
 
 Kind = Literal["cell", "script", "module"]
 Place = tuple[str, Hashable]
@@ -42,6 +42,8 @@ class Owner:
     source: str | None = None
     number: int | None = None
     partial: bool = False
+    deleted: bool = False
+    """The front end says that the cell is gone. It may come back: pasted elsewhere, or undone."""
 
     @property
     def label(self) -> str:
@@ -54,18 +56,17 @@ class Owner:
 class Run:
     """One execution of an owner, with ``source`` as it was then and ``number``, the execution count.
 
-    ``withdrawn`` is what was taken out for it, and ``bindings`` says what the name of each withdrawn entry's object
-    meant before. ``broken`` tells that a cell inside the cell failed, which the outer one does not show.
+    ``withdrawn`` is what was taken out for it. ``broken`` tells that a cell inside the cell failed, which the outer
+    one does not show.
     """
 
-    __slots__ = ("active", "bindings", "broken", "modules_before", "number", "owner", "source", "withdrawn")
+    __slots__ = ("active", "broken", "modules_before", "number", "owner", "source", "withdrawn")
 
     def __init__(self, owner: Owner, source: str | None = None, number: int | None = None) -> None:
         self.owner, self.source, self.number = owner, source, number
         self.active = self.broken = False
         self.modules_before = 0
         self.withdrawn: list[Entry] = []
-        self.bindings: dict[Entry, Any] = {}
 
 
 @dataclass(eq=False)
@@ -83,8 +84,7 @@ class Entry:
     owner: Owner | None
     run: Run | None = None
     line: int | None = None
-    site: CodeType | None = None
-    """The code of the user's function that made the registration, if a notebook defines it."""
+    site: Site | None = None
     kept: bool = False
     order: int = field(default_factory=itertools.count().__next__)
 
@@ -118,10 +118,6 @@ class Ledger:
         self._former: dict[tuple[str, str], list[Former]] = {}
         self.swept: dict[Place, Entry] = {}
         """The last entry swept from each place of a registry that frameworks look up late (gradients)."""
-
-    def __len__(self) -> int:
-        """How many owners hold entries."""
-        return len(self._owned)
 
     def __iter__(self) -> Iterator[Entry]:
         """Every owner's entries, in the order of registration."""

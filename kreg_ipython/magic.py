@@ -53,7 +53,7 @@ def _clear(tracker: Tracker, args: argparse.Namespace) -> None:
         raise UsageError("%kreg clear: say what: a key that %kreg status shows, or --cell N.")
     if args.key is not None:
         entries = report.matching(entries, args.key)
-        if not entries:
+        if not entries and not report.matching(tracker.guard.withdrawn(), args.key):
             raise UsageError(f"%kreg clear: no entry of yours has the key {args.key!r}. %kreg status lists them.")
     if args.cell is not None:
         entries = [e for e in entries if e.owner and e.owner.kind == "cell" and e.owner.number == args.cell]

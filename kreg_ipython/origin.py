@@ -16,12 +16,19 @@ _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPytho
 _OURS = __name__.partition(".")[0]
 
 
+class Site(NamedTuple):
+    """The code that makes a registration, and whether the notebook defines it or a library."""
+
+    code: CodeType
+    notebook: bool
+
+
 class Origin(NamedTuple):
     """Where a registration comes from, walking outward from it to the body of code that is being executed.
 
     ``module`` or ``script`` names that body if it is not a cell's. ``line`` is the innermost line in the body's file,
     and ``inner_line`` that in the file of code that a magic of the cell executes: the body of ``%%time``. ``site`` is
-    the code of the innermost call outside the framework if it is ``__main__``'s. Without any body, in a thread or a
+    the innermost call outside the framework. Without any body, in a thread or a
     task that outlives its cell, ``line`` is the site's.
     """
 
@@ -30,7 +37,7 @@ class Origin(NamedTuple):
     line: int | None = None
     inner_line: int | None = None
     in_cell: bool = False
-    site: CodeType | None = None
+    site: Site | None = None
 
 
 def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Container[str]) -> Origin | None:
@@ -40,7 +47,7 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
     is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
     """
     calls: list[tuple[CodeType, int]] = []
-    inner = site = None
+    inner = body = site = None
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         if not calls:
@@ -49,22 +56,24 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
                 continue
             if name.partition(".")[0] in frameworks:
                 return None
-            site = frame.f_code if name == "__main__" else None
+            site = Site(frame.f_code, name == "__main__")
         code = frame.f_code
         calls.append((code, frame.f_lineno))
         if is_body(code):
             caller = _function(frame.f_back)
-            if name != "__main__":
+            if name != "__main__" and body is None:
                 if getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
                     return Origin(module=name, line=_line(calls, code))
             elif caller == _CELL:
-                line, inner_line = _line(calls, code), _line(calls, inner or code)
-                return Origin(line=line, inner_line=inner_line, in_cell=True, site=site)
-            elif caller in _SCRIPT and frame.f_globals is vars(sys.modules["__main__"]):  # not the kernel's own main
+                body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
+            elif body is None and caller in _SCRIPT and frame.f_globals is vars(sys.modules["__main__"]):
+                # and not the kernel's own main module, which runpy executes, too
                 return Origin(script=code.co_filename, line=_line(calls, code))
             elif inner is None and code.co_filename != "<string>":
                 inner = code
         frame = frame.f_back
+    if body is not None and inner is not None:
+        return Origin(line=_line(calls, body), inner_line=_line(calls, inner), in_cell=True, site=site)
     return Origin(line=calls[0][1] if calls else None, site=site)
 
 

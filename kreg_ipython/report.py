@@ -19,7 +19,7 @@ MEANING: dict[State, str] = {
     "current": "registered, as a fresh kernel would have it",
     "shadowed": "under a newer entry of another owner; comes back when that one goes",
     "superseded": "a former object that is still alive; its key has a newer one",
-    "kept": "not registered again by the last run, which still holds its code: kept to be safe",
+    "kept": "not registered again by the last run, or its cell was deleted; kept to be safe",
     "partial": "the last run of its owner failed: what it did not register again was restored",
 }
 
@@ -130,7 +130,7 @@ def _row(guard: Guard, entry: Entry) -> Row:
     state: State = "current"
     if guard.ledger.shadowed(entry):
         state = "shadowed"
-    elif entry.kept:
+    elif entry.kept or (entry.owner is not None and entry.owner.deleted):
         state = "kept"
     elif entry.owner is not None and entry.owner.partial:
         state = "partial"

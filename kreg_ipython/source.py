@@ -10,6 +10,14 @@ from typing import NamedTuple
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(r"^(\s*)(?:[\w., ]+=\s*)?[%!].*$", re.MULTILINE)
+_OTHER_LANGUAGES = re.compile(
+    r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
+    r"|writefile)\b"
+)
+_AROUND = {
+    **dict.fromkeys(("If", "Try", "TryStar", "Match"), "condition"),
+    **dict.fromkeys(("For", "AsyncFor", "While"), "loop"),
+}
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -46,6 +54,19 @@ def statements(source: str) -> set[Hashable]:
     return {stands for stands, _, _ in _statements(source)}
 
 
+def around(source: str, stands: Hashable) -> set[str]:
+    """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed."""
+    found: set[str] = set()
+    places = [(first, last) for other, first, last in _statements(source) if other == stands]
+    for other, first, last in _statements(source):
+        if any(first <= start and last >= end and other != stands for start, end in places):
+            if isinstance(other, Definition):
+                found |= {"function"} if other.kind != "ClassDef" else set()
+            else:
+                found |= {_AROUND.get(_kind(other), "")} - {""}
+    return found
+
+
 def line_of(source: str, text: str) -> int | None:
     """The first line with this string literal: where a key was written that no gate saw."""
     for node in ast.walk(_parse(source)):
@@ -74,7 +95,7 @@ def _statements(source: str) -> tuple[tuple[Hashable, int, int], ...]:
             inner = path
             if isinstance(child, ast.stmt):
                 first, last = child.lineno, child.end_lineno or child.lineno
-                stands: Hashable = (path, ast.dump(child))
+                stands: Hashable = (path, type(child).__name__, ast.dump(child))
                 if isinstance(child, _DEFINITIONS):
                     inner = f"{path}.{child.name}"
                     first = min([first, *(d.lineno for d in child.decorator_list)])
@@ -85,8 +106,14 @@ def _statements(source: str) -> tuple[tuple[Hashable, int, int], ...]:
     return tuple(walk(_parse(source), ""))
 
 
+def _kind(stands: Hashable) -> str:
+    return str(stands[1]) if isinstance(stands, tuple) else ""
+
+
 def _parse(source: str) -> ast.Module:
     """The source's tree without magics, which are no statements of Python's; empty if it does not parse."""
+    if _OTHER_LANGUAGES.match(source):
+        return ast.Module(body=[], type_ignores=[])
     body = "\n".join(source.split("\n")[header(source) :])
     for text in (body, _MAGIC.sub(r"\1pass", body)):
         try:

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import IPython
@@ -37,6 +37,7 @@ class Tracker:
         self._loading: Run | None = None
         self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
         self._cells: dict[str, Owner] = {}
+        self._deleted: set[str] = set()
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._others: dict[tuple[Kind, str], Owner] = {}
@@ -135,19 +136,19 @@ class Tracker:
     def _emptied(self, info: Any) -> None:
         """A cell without any code has no pre_run_cell: it registers nothing now."""
         owner = self._cells.get(getattr(info, "cell_id", None) or "")
-        if owner is not None and not (info.raw_cell or "").strip():
+        if owner is not None and self.guard.ledger.holds(owner) and not (info.raw_cell or "").strip():
             self.guard.clear(self.guard.ledger.entries(owner))
 
     def _end(self, run: Run, outcome: Outcome) -> None:
-        thread = threading.get_ident()
-        if self._running.get(thread) is run:
-            del self._running[thread]
-        if _executing.get() is run:
-            _executing.set(None)
         try:
             self.guard.end(run, outcome)
         except Exception as error:
             self._fault(error)
+        thread = threading.get_ident()  # last: a run that an interrupt keeps from ending here ends with the next cell
+        if self._running.get(thread) is run:
+            del self._running[thread]
+        if _executing.get() is run:
+            _executing.set(None)
 
     def _begin_late(self, code: CodeType) -> None:
         """Loaded by a cell: the rest of that cell is tracked like any other, and what it registered before adopted."""
@@ -170,8 +171,9 @@ class Tracker:
             cell_id = (metadata.get("colab") or {}).get("cell_id")
         number = self._number + 1
         for deleted in metadata.get("deletedCells", ()):
-            if deleted in self._cells and deleted != cell_id:
-                self.guard.clear(self.guard.ledger.entries(self._cells[deleted]))
+            if deleted in self._cells and deleted not in self._deleted:  # it is named until answered
+                self._deleted.add(deleted)
+                self._cells[deleted].deleted = True
         owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
         if owner is None:
             owner = self._texts.get(text)
@@ -180,7 +182,7 @@ class Tracker:
         if cell_id is not None:
             owner.id = cell_id
             self._cells[cell_id] = owner
-        owner.session, owner.number, owner.source = session, number, raw
+        owner.session, owner.number, owner.source, owner.deleted = session, number, raw, False
         self._texts[text] = owner
         run = Run(owner, raw, number)
         run.active, run.modules_before = True, len(sys.modules)
@@ -210,11 +212,11 @@ class Tracker:
             if run.source.lstrip().startswith("%%"):
                 line = found.inner_line or line
             return Caller(run.owner, run, line + source.header(run.source), found.site)
-        text, number = self._source_of(found.site) if found.site is not None else ("", None)
+        text, number = self._source_of(found.site.code) if found.site and found.site.notebook else ("", None)
         run = run or self._started.get(threading.current_thread())
         same = run is not None and (run.source or "").strip() == text.strip()
         if text and not same and (run is None or not run.active):
-            run = self._adopted(text, number, None).run
+            run, same = self._adopted(text, number, None).run, True
         if run is None:
             return Caller(self._owner("module", "__main__"), None, None, found.site)
         return Caller(run.owner, run, line if same else None, found.site)
@@ -319,11 +321,11 @@ def _in_cell() -> bool:
 
 def _code(subject: Any) -> CodeType | None:
     """Some code of an object's definition: a function's own, or that of a class's first method."""
-    for candidate in (subject, *vars(subject).values()) if isinstance(subject, type) else (subject,):
-        candidate = getattr(candidate, "__func__", getattr(candidate, "fget", candidate))
-        code = getattr(candidate, "__code__", None)
-        if isinstance(code, CodeType) and getattr(candidate, "__module__", None) == "__main__":
-            return code
+    for candidate in vars(subject).values() if isinstance(subject, type) else (subject,):
+        if isinstance(candidate, (property, classmethod, staticmethod)):
+            candidate = candidate.fget if isinstance(candidate, property) else candidate.__func__
+        if isinstance(candidate, FunctionType) and candidate.__module__ == "__main__":
+            return candidate.__code__
     return None
 
 

@@ -501,10 +501,18 @@ def test_the_same_definition_is_accepted_from_a_cell_whose_id_changed(nb):
 
 
 @stock
-def test_a_deleted_cells_entries_go_with_it(nb):
+def test_a_deleted_cell_keeps_nobody_from_its_names_and_loses_nothing(nb):
+    nb.run("a", LAYER.format(1) + GRADIENT.format(1))
+    nb.run("b", GRADIENT.format(2).replace("_gradient", "_mine"), deletedCells=["a"])
+    assert nb.status()["PKGGrad"]["owner"]["id"] == "b"
+    assert nb.status()["PKG>Foo"]["state"] == "kept"
+
+
+def test_a_cell_that_was_cut_and_pasted_is_not_deleted(nb):
     nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(1), deletedCells=["a"])
     nb.run("b", "x = 1", deletedCells=["a"])
-    assert nb.custom_objects() == {}
+    assert nb.status()["PKG>Foo"]["state"] == "current"
 
 
 # -- histories that a review found
@@ -563,6 +571,7 @@ def test_a_loop_that_skips_what_is_done_loses_nothing(nb):
             done.add(n)
             keras.saving.register_keras_serializable("PKG", n)(lambda x: x)
     """
+    nb.run("a", source.format(["a"]))
     nb.run("a", source.format(["a", "b"]))
     nb.run("a", source.format(["a", "b", "c"]))
     assert set(nb.custom_objects()) == {"a", "b", "c"}
@@ -712,3 +721,75 @@ def test_a_dict_that_was_kept_in_a_variable_is_followed_too(nb):
     nb.run("a", "x = 1")
     nb.run("z", "objects = None")
     assert nb.custom_objects() == {}
+
+
+@naive
+def test_a_library_that_writes_under_computed_keys_keeps_them(nb, tmp_path):
+    (tmp_path / f"{nb.package}dyn.py").write_text(
+        f"import keras\nclass A: pass\nclass B: pass\nfor c in (A, B): keras.utils.get_custom_objects()['{nb.package}' + '>' + c.__name__] = c\n"
+    )
+    nb.run("z", f"sys.path.insert(0, {str(tmp_path)!r})")
+    nb.run("a", "import PKGdyn")
+    nb.run("a", "import PKGdyn; x = 1")
+    assert set(nb.custom_objects()) == {"A", "B"}
+
+
+@naive
+def test_a_once_only_helper_that_writes_directly_loses_nothing(nb):
+    nb.run(
+        "h",
+        """
+    once = []
+    def setup():
+        if not once:
+            once.append(1)
+            keras.utils.get_custom_objects()["PKG>" + "direct"] = abs
+    """,
+    )
+    nb.run("a", "setup()")
+    nb.run("a", "setup(); y = 1")
+    assert list(nb.custom_objects()) == ["direct"]
+
+
+@naive
+@pytest.mark.parametrize("odd", ["len?", "!echo a \\\n  b", "x = %time 1"])
+def test_a_guard_stays_in_a_cell_that_only_ipython_can_parse(nb, odd):
+    nb.run("z", "globals().pop('Foo', None)")
+    source = odd + "\nif 'Foo' not in globals():" + LAYER.format(1).replace("\n", "\n    ")
+    nb.run("a", source)
+    nb.run("a", source + "\nz = 1")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+@naive
+def test_a_guarded_nested_run_cell_loses_nothing_and_the_line_is_the_outer_one(nb):
+    nb.run("z", "globals().pop('Foo', None)")
+    source = f"a = {{}}\nb = 2\nif 'Foo' not in globals():\n    get_ipython().run_cell({LAYER.format(1)!r})"
+    nb.run("a", source.format(1))
+    assert nb.status()["PKG>Foo"]["line"] == 4
+    nb.run("a", source.format(2))
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+@naive
+@pytest.mark.parametrize("rebind", ["class Foo(Foo): pass", "Foo = type('Foo', (Foo,), {})"])
+def test_a_guarded_class_whose_name_is_bound_again_stays(nb, rebind):
+    nb.run("z", "globals().pop('Foo', None)")
+    source = "if 'Foo' not in globals():" + LAYER.format(1).replace("\n", "\n    ") + "\n" + rebind
+    nb.run("a", source)
+    nb.run("a", source + "\nz = 1")
+    assert list(nb.custom_objects()) == ["Foo"]
+
+
+@stock
+def test_a_cell_that_python_does_not_run_any_more_registers_nothing(nb, tmp_path):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", f"%%writefile {tmp_path / 'f.py'}\n" + LAYER.format(1))
+    assert nb.custom_objects() == {}
+
+
+def test_clearing_a_key_in_the_cell_that_registers_it_works(nb):
+    for _ in range(2):
+        nb.run("a", LAYER.format(1))
+        nb.run("a", "%kreg clear PKG>Foo\nafter = 1" + LAYER.format(2))
+    assert nb.custom_objects() == {"Foo": "Foo"}

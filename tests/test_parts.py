@@ -180,7 +180,7 @@ def test_an_entry_that_nobody_owns_is_forgotten_with_the_last_one_over_it():
     library, mine = Entry("r", "k", 1, 1, None), Entry("r", "k", 2, 2, Owner("cell", "a"))
     ledger.insert(library), ledger.insert(mine)
     ledger.remove(mine)
-    assert ledger.top(("r", "k")) is None and len(ledger) == 0
+    assert ledger.top(("r", "k")) is None and list(ledger) == []
 
 
 def test_a_weak_key_is_found_by_its_object_and_goes_with_it():

@@ -430,3 +430,24 @@ def test_a_frameworks_flag_that_a_cell_overrides_comes_back(nb):
     nb.run("a", "x = 1")
     assert nb.value("type(flags.FLAGS['verbosity']).__module__") == "absl.logging"
     assert nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['faults']") == {}
+
+
+@pytest.mark.parametrize(
+    ("setup", "source"),
+    [
+        (
+            "import optree\nclass Held: pass",
+            "if once: optree.unregister_pytree_node(Held, namespace='keras')\n"
+            "optree.register_pytree_node(Held, lambda h: ((), None), lambda m, c: Held(), namespace='keras')\nonce.append(1)",
+        ),
+        (
+            "pass",
+            "if once: delattr(flags.FLAGS, 'PKG_rate')\nflags.DEFINE_integer('PKG_rate', 1, 'help')\nonce.append(1)",
+        ),
+    ],
+)
+def test_unregistering_ones_own_former_entry_first_works(nb, setup, source):
+    nb.run("setup", setup + "\nonce = []")
+    for _ in range(3):
+        nb.run("a", source)
+    assert len([e for e in nb.value(ENTRIES) if e["owner"]["id"] == "a"]) == 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.registry import Announcement, DictRegistry, Gate, Registry, locate
+from kreg_ipython.registry import MISSING, Announcement, DictRegistry, Gate, Registry, locate
 
 _FLAGS = "absl.flags:FLAGS"
 _OURS = ("kreg_ipython.guard",)
@@ -28,6 +28,7 @@ class Flags(DictRegistry):
             [Gate("absl.flags._flagvalues:FlagValues.__setitem__", self._announce)],
             plumbing=["absl.flags._defines", "tensorflow.python.platform.flags"],
         )
+        self.removal = Gate("absl.flags._flagvalues:FlagValues.__delattr__", self._announce_removal)
         self._definers: dict[str, tuple[str | None, int | None]] = {}
 
     @property
@@ -39,6 +40,10 @@ class Flags(DictRegistry):
             return None
         self._remember(name)  # absl forgets who defined a flag that is overridden
         return name, flag
+
+    @staticmethod
+    def _announce_removal(flags: Any, name: str) -> Announcement | None:
+        return (name, MISSING) if flags is locate(_FLAGS) else None
 
     def _remember(self, name: Any) -> None:
         flags = locate(_FLAGS)

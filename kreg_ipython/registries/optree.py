@@ -23,6 +23,7 @@ class TreeNodes(DictRegistry):
             subject=lambda entry: entry.type,
             plumbing=["keras.src.tree.optree_impl", "keras.src.tree.tree_api"],
         )
+        self.removal = Gate("optree.registry:unregister_pytree_node", self._announce)
 
     @staticmethod
     def _announce(cls: type, *functions: Any, namespace: Any = None, **options: Any) -> Announcement:
