@@ -291,25 +291,33 @@ class Guard:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         withdrawn = sorted(run.withdrawn, key=lambda entry: entry.order)
-        gone = [entry for entry in withdrawn if self.ledger.entry(run.owner, entry.place) is None]
+        gone = []
         for entry in withdrawn:
-            if entry not in gone and self.ledger.entry(run.owner, entry.place).subject is not entry.subject:  # type: ignore[union-attr]
+            again = self.ledger.entry(run.owner, entry.place)
+            if again is None:
+                gone.append(entry)
+            elif again.subject is not entry.subject:
                 self.ledger.retire(entry)
         if outcome == "success":
+            self._keep(gone, run, withdrawn)
             for entry in gone:
-                entry.kept = self._only_guarded(entry, run, withdrawn)
                 if not entry.kept:
                     self._retire(entry)
             gone = [entry for entry in gone if entry.kept]
         self._restore(gone)
         run.withdrawn = []
 
-    def _only_guarded(self, entry: Entry, run: Run, withdrawn: list[Entry]) -> bool:
-        former = [other for other in withdrawn if other.registry == entry.registry]
-        registered = [e for e in self.ledger.entries(run.owner) if e.run is run and e.registry == entry.registry]
-        handout = self.registries[entry.registry].handout
-        writer = handout.function.rpartition(":")[2] if handout else None
-        return keeping.only_guarded(entry, run, former, registered, self._namespace(), writer)
+    def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
+        """Mark what the run only guarded as kept."""
+        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        for name in {entry.registry for entry in gone}:
+            former = keeping.by_statement(entry for entry in withdrawn if entry.registry == name)
+            registered = keeping.by_statement(entry for entry in mine if entry.registry == name)
+            handout = self.registries[name].handout
+            writer = handout.function.rpartition(":")[2] if handout else None
+            for entry in gone:
+                if entry.registry == name:
+                    entry.kept = keeping.only_guarded(entry, run, former, registered, self._namespace(), writer)
 
     def _retire(self, entry: Entry) -> None:
         self.ledger.remove(entry)

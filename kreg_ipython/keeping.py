@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -12,12 +12,23 @@ from kreg_ipython.ledger import Entry, Run
 from kreg_ipython.origin import is_body
 from kreg_ipython.registry import MISSING
 
+Statements = Mapping[Hashable, Collection[Hashable]]
+"""The keys that each statement of a source registered; those of statements that nobody saw under None."""
+
+
+def by_statement(entries: Iterable[Entry]) -> Statements:
+    """The keys of these entries by the statements that registered them."""
+    found: dict[Hashable, set[Hashable]] = {}
+    for entry in entries:
+        found.setdefault(source.statement(_source(entry), entry.line), set()).add(entry.key)
+    return found
+
 
 def only_guarded(
     entry: Entry,
     run: Run,
-    former: Sequence[Entry],
-    registered: Sequence[Entry],
+    former: Statements,
+    registered: Statements,
     namespace: Mapping[str, Any],
     writer: str | None = None,
 ) -> bool:
@@ -37,7 +48,7 @@ def only_guarded(
         return True  # a cell without an id, found by equal source, may be a copy of the one that registered this
     stands = source.statement(before, entry.line)
     if stands is None:  # written by a statement that nobody saw
-        if any(other.line is None for other in registered):
+        if None in registered:
             return False
         elsewhere = entry.site is None and writer is not None and writer not in before
         return elsewhere or source.statements(before) <= source.statements(now)
@@ -46,8 +57,7 @@ def only_guarded(
     around = source.around(now, stands)
     if not around & {"condition", "function"} and _is_the_cells_own(entry):
         return False  # it was executed
-    again = {other.key for other in registered if source.statement(now, other.line) == stands}
-    ours = {other.key for other in former if source.statement(_source(other), other.line) == stands}
+    again, ours = set(registered.get(stands, ())), set(former.get(stands, ()))
     if again and ("loop" not in around or again & ours):
         return False  # it was executed, and by no loop that skips what is done
     return entry.site is None or not entry.site.notebook or _stands(entry.site.code, namespace)

@@ -37,6 +37,7 @@ class Definition(NamedTuple):
     decorated: bool
 
 
+@functools.lru_cache(maxsize=1024)
 def statement(source: str, line: int | None) -> Hashable:
     """The innermost statement at a line (1 is the first), for comparison with those of another version; None if none.
 
@@ -49,11 +50,13 @@ def statement(source: str, line: int | None) -> Hashable:
     return found
 
 
+@functools.lru_cache(maxsize=4)
 def statements(source: str) -> set[Hashable]:
     """All statements of the source, as `statement` gives them."""
     return {stands for stands, _, _ in _statements(source)}
 
 
+@functools.lru_cache(maxsize=64)
 def around(source: str, stands: Hashable) -> set[str]:
     """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed."""
     found: set[str] = set()
