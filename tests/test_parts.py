@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import types
 import weakref
@@ -161,6 +162,18 @@ def test_detaching_restores_what_is_withdrawn_and_gives_the_functions_back(home)
     assert home.table == {} and home.register.__code__ is not code
     setting.guard.detach()
     assert home.table == {"x": 1} and home.register.__code__ is code
+
+
+def test_an_interrupt_takes_effect_only_when_the_registries_are_whole_again(setting):
+    setting.cell("a", ("register", "x", 1), ("register", "y", 1))
+    registry, run = setting.guard.registries["silent"], Run(setting.owners["a"])
+    take = registry.take
+    registry.take = lambda key, value: (signal.raise_signal(signal.SIGINT), take(key, value))
+    with pytest.raises(KeyboardInterrupt):
+        setting.guard.begin(run)
+    assert setting.home.table == {} and len(run.withdrawn) == 2
+    setting.guard.end(run, "failed")
+    assert setting.home.table == {"x": 1, "y": 1}
 
 
 def test_a_stack_keeps_the_order_of_registration(home):
