@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --nbval-lax tests notebooks/quickstart.ipynb
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

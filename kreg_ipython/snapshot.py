@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable
+from types import SimpleNamespace
 from typing import Any
 
 from kreg_ipython.registry import MISSING
 
-_UNSHARED = 3
-"""References to a dict that only its module and a snapshot hold, counting the argument of `sys.getrefcount`."""
+
+def _references_to_an_unshared_dict() -> int:
+    """What `sys.getrefcount` says of a dict that only a module and a snapshot hold; interpreters differ."""
+    snapshot = SimpleNamespace(live={})
+    module = {"table": snapshot.live}
+    return sys.getrefcount(snapshot.live) if module else 0
+
+
+_UNSHARED = _references_to_an_unshared_dict()
 
 
 class Snapshot:

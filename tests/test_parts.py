@@ -261,6 +261,20 @@ def test_a_snapshot_sees_every_change_of_a_dict_that_is_held():
         assert not snapshot.changed()
 
 
+def test_a_dict_that_nobody_holds_is_not_looked_at_until_it_is_handed_out(home):
+    snapshot = Snapshot(home.table)
+    home.table["x"] = 1
+    snapshot.note("x")
+    home.table["x"] = 2  # by the module's private attribute: nothing tells
+    assert not snapshot.changed()
+    snapshot.handed_out = True
+    assert snapshot.changed()
+    snapshot.changes()
+    held = home.table
+    held["x"] = 3
+    assert snapshot.changed()
+
+
 def test_statements_are_compared_by_what_they_say():
     before = "\n\nx = 1\n@deco\nclass Foo:\n    def f(self):\n        return 1\nif x:\n    call(2)\n"
     assert source.statement(before, 4) == source.statement(before, 5) == ("ClassDef", ".Foo", True)
