@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import textwrap
 import time
 from ast import literal_eval
@@ -22,6 +23,9 @@ ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+
+DECORATED = 0 if sys.version_info >= (3, 11) else 1
+"""How many lines below its decorator a definition's registration is seen: Python 3.10 gives the definition's line."""
 
 
 class CellError(AssertionError):

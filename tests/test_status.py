@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from kernels import DECORATED
 from test_cells import GRADIENT, LAYER
 
 
@@ -28,7 +29,7 @@ def test_the_result_is_an_object_and_its_dict_the_same_as_json(nb):
         "key": f"{nb.package}Grad",
         "object": "__main__._gradient",
         "owner": {"kind": "cell", "id": "a", "label": f"cell [{number}]"},
-        "line": 3,
+        "line": 3 + DECORATED,
         "run": number,
         "state": "current",
     }
