@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from ast import literal_eval
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
@@ -84,10 +85,7 @@ class Kernel:
         outcome = Outcome()
         deadline = time.monotonic() + timeout
         while True:
-            try:
-                message = self.client.get_iopub_msg(timeout=max(0.1, deadline - time.monotonic()))
-            except Empty:
-                raise TimeoutError("the kernel did not answer") from None
+            message = self._next(self.client.get_iopub_msg, deadline)
             if message["parent_header"].get("msg_id") != message_id:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -101,6 +99,16 @@ class Kernel:
                 outcome.traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(content["traceback"]))
             elif kind == "status" and content["execution_state"] == "idle":
                 return outcome
+
+    def _next(self, receive: Callable[..., dict[str, Any]], deadline: float) -> dict[str, Any]:
+        """The next message. A kernel that stays silent is asked how it does: on a busy machine ipykernel 7 may sleep on
+        with a request in its queue, with and without an extension, until another one comes."""
+        while time.monotonic() < deadline:
+            try:
+                return receive(timeout=5)
+            except Empty:
+                self.client.kernel_info()
+        raise TimeoutError("the kernel did not answer")
 
     def run(self, cell_id: str | None, source: str, *, fails: bool = False, **metadata: Any) -> Outcome:
         """Run a cell as JupyterLab would; without an id, as nbclient would."""
@@ -116,9 +124,10 @@ class Kernel:
     def value(self, expression: str) -> Any:
         """The value of an expression in the kernel, by JSON, from a silent request: no cell, no events."""
         self.send("", {}, silent=True, user_expressions={"value": f"__import__('json').dumps({expression})"})
-        reply = self.client.get_shell_msg(timeout=120)
-        while "user_expressions" not in reply["content"] or "value" not in reply["content"]["user_expressions"]:
-            reply = self.client.get_shell_msg(timeout=120)
+        deadline = time.monotonic() + 120
+        reply = self._next(self.client.get_shell_msg, deadline)
+        while "value" not in reply["content"].get("user_expressions", {}):
+            reply = self._next(self.client.get_shell_msg, deadline)
         result = reply["content"]["user_expressions"]["value"]
         if result["status"] != "ok":
             raise CellError(f"{expression}: {result['ename']}: {result['evalue']}")
