@@ -442,7 +442,7 @@ class Guard:
         note = f"kreg: {name!r} is registered by {there}; this is {where(caller.owner, caller.line)}. {way_out}"
         if self._notes and hasattr(error, "add_note"):
             error.add_note(note)
-        else:  # Python 3.10
+        else:  # Python 3.10, or IPython before 8.15
             self._say(note.removeprefix("kreg: "))
 
     def _try(self, registry: Registry, act: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
