@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import nullcontext
 from types import FrameType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from kreg_ipython import keeping, source
 from kreg_ipython.gates import Gates
@@ -27,7 +27,8 @@ from kreg_ipython.snapshot import Snapshot
 _LATE = 100
 """How many swept entries are still served to graphs that name them: names made with counters never end."""
 
-Outcome = Literal["success", "not compiled", "failed"]
+Outcome = Literal["success", "not compiled", "failed", "undone"]
+"""How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
 
 
 class Caller(NamedTuple):
@@ -39,15 +40,32 @@ class Caller(NamedTuple):
     site: Site | None = None
 
 
+class Surroundings(Protocol):
+    """What the guard asks about the code that is being executed."""
+
+    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
+        """Who registers under this frame, which the registry's ``plumbing`` is looked through for; None for a framework
+        that registers for itself."""
+
+    def is_frameworks_body(self, frame: FrameType) -> bool:
+        """Whether a framework registers here because one of its own modules is being executed."""
+
+    def find_owner(self, subject: Any) -> Caller | None:
+        """Who registered an object unseen; None if it is a framework's."""
+
+    def namespace(self, owner: Owner) -> Mapping[str, Any]:
+        """What names mean to the owner's code."""
+
+    def is_outdated(self, entry: Entry) -> bool:
+        """Whether the owner would not register the entry any more if it were executed now."""
+
+
 class Guard:
     """All registries under one ledger.
 
     Args:
         registries: the adapters; they need not be present yet, see `attach`.
-        locate_caller: who registers, given the calling frame and the registry's plumbing; None for a framework.
-        find_owner: who registered an object unseen; None if it is a framework's.
-        find_writer: who wrote a key into a dict unseen during a run, if not the run's owner.
-        namespace: what names mean to the user's code.
+        surroundings: what is being executed.
         say: shows one line to the user.
         notes: whether the notes of an exception are shown with it.
     """
@@ -55,11 +73,8 @@ class Guard:
     def __init__(
         self,
         registries: Iterable[Registry],
+        surroundings: Surroundings,
         *,
-        locate_caller: Callable[[FrameType, frozenset[str]], Caller | None],
-        find_owner: Callable[[Any], Caller | None],
-        find_writer: Callable[[Run, str], Caller | None] = lambda run, key: None,
-        namespace: Callable[[], Mapping[str, Any]],
         say: Callable[[str], None],
         notes: bool = True,
     ) -> None:
@@ -68,8 +83,7 @@ class Guard:
         self.faults: dict[str, str] = {}
         self.absent: list[str] = []
         """Registries that the imported version of their framework does not have."""
-        self._locate_caller, self._find_owner, self._find_writer = locate_caller, find_owner, find_writer
-        self._namespace, self._say, self._notes = namespace, say, notes
+        self._surroundings, self._say, self._notes = surroundings, say, notes
         self._gates = Gates(self.tell)
         self._lock = threading.RLock()
         self._attached: dict[str, None] = {}
@@ -124,7 +138,7 @@ class Guard:
         known = self.ledger.beside(place) if registry.appending else filter(None, [self.ledger.top(place)])
         if any(same_value(entry.value, value) for entry in known):
             return  # the module was imported anew, and what it guards was not
-        caller = self._find_owner(registry.subject(value))
+        caller = self._surroundings.find_owner(registry.subject(value))
         if caller is not None:
             self._record(registry, self._own_key(registry, key, None), value, MISSING, caller)
 
@@ -134,10 +148,10 @@ class Guard:
         """Let one registration happen, make way for the same definition run again, and write it into the ledger."""
         __tracebackhide__ = True
         key, subject = announced
-        caller = self._try(registry, self._locate_caller, sys._getframe(1), registry.plumbing)
+        caller = self._try(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
         with self._lock, self._gates.open():
             done, before = False, self._try(registry, registry.current, key, otherwise=MISSING)
-            again = caller is not None and not self._in_same_run(registry, key, caller)
+            again = self._may_make_way(registry, key, before, caller, sys._getframe(1))
             try:
                 if again:
                     self._try(registry, self._make_way, registry, key, subject, before, caller)
@@ -152,27 +166,33 @@ class Guard:
             finally:
                 self._try(registry, self._registered, registry, key, before, caller, done)
 
-    def _in_same_run(self, registry: Registry, key: Hashable, caller: Caller) -> bool:
-        """Whether this run registered the key already: then the framework answers as in a fresh kernel."""
+    def _may_make_way(
+        self, registry: Registry, key: Hashable, before: Any, caller: Caller | None, frame: FrameType
+    ) -> bool:
+        """Whether a former registration of the key may be set aside. If this very run made it, the framework answers as
+        in a fresh kernel."""
+        if caller is None:  # a framework that has been purged or reloaded meets what it registered itself
+            return before is not MISSING and self._surroundings.is_frameworks_body(frame)
         top = self.ledger.top((registry.name, key))
-        return top is not None and top.run is not None and top.run is caller.run and top.run.active
+        return top is None or top.run is None or top.run is not caller.run or not top.run.active
 
-    def _make_way(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
-        """Set aside what the same definition registered before, or a cell that is gone.
+    def _make_way(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller | None) -> None:
+        """Set aside what the same definition registered before, or an owner that would not register it any more.
 
         `_registered` puts it back if the call fails. Where equal keys stand side by side nothing is refused, and only
         what this owner registered in a former run, or a cell that may be the same one, goes.
         """
+        place = registry.name, key
         if registry.appending:
-            for entry in self.ledger.beside((registry.name, key)):
-                if (entry.owner is caller.owner and entry.run is not caller.run) or self._adopts(
-                    entry, subject, caller
-                ):
+            for entry in self.ledger.beside(place):
+                former = caller is not None and entry.owner is caller.owner and entry.run is not caller.run
+                if caller is not None and (former or self._gives_way(entry, subject, caller)):
                     self._take(registry, entry)
-                    self._retire(entry)
+                    self._replace(entry, caller)
         elif before is not MISSING:
-            top = self.ledger.top((registry.name, key))
-            if registry.same(key, before, subject) or (top is not None and self._adopts(top, subject, caller)):
+            top = self.ledger.top(place)
+            gives_way = top is not None and caller is not None and self._gives_way(top, subject, caller)
+            if gives_way or registry.same(key, before, subject):
                 registry.take(key, before)
 
     def _registered(self, registry: Registry, key: Hashable, before: Any, caller: Caller | None, done: bool) -> None:
@@ -209,21 +229,37 @@ class Guard:
             former = registry.subject(before)
             if not same_definition(former, subject):
                 self.ledger.insert(Entry(registry.name, key, before, former, None))
-        elif top is not None and top.owner is not caller.owner and self._adopts(top, subject, caller):
-            self._retire(top)
-        replaced = self.ledger.insert(Entry(registry.name, key, value, subject, *caller))
+        elif top is not None and self._gives_way(top, subject, caller):
+            self._replace(top, caller)
+        entry = Entry(registry.name, key, value, subject, *caller)
+        former = caller.run.replayed(place) if caller.run is not None else None
+        if former is not None:
+            entry.order = former.order
+        replaced = self.ledger.insert(entry)
         if replaced is not None and replaced.subject is not subject:
             self.ledger.retire(replaced)
         self.ledger.swept.pop(place, None)
         registry.loosen(value)
+        if former is not None:
+            self._put_newer(registry, entry)
 
-    def _adopts(self, entry: Entry, subject: Any, caller: Caller) -> bool:
-        """Whether the caller is the entry's cell under another id: none of its own, or one of a former session."""
+    def _gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
+        """Whether the entry's owner would not register it any more, or is the calling cell under another id: none of
+        its own, or one of a former session."""
         owner = entry.owner
-        if owner is None or owner is caller.owner or not owner.kind == caller.owner.kind == "cell":
+        if owner is None or owner is caller.owner:
             return False
+        if owner.kind != "cell":
+            return self._surroundings.is_outdated(entry)
         unknown = owner.id is None or owner.session != caller.owner.session
-        return owner.deleted or (unknown and same_definition(entry.subject, subject))
+        renamed = unknown and caller.owner.kind == "cell" and same_definition(entry.subject, subject)
+        return owner.deleted or renamed
+
+    def _replace(self, entry: Entry, caller: Caller) -> None:
+        """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
+        self._retire(entry)
+        if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
+            caller.run.withdrawn.append(entry)
 
     # -- the transaction
 
@@ -238,22 +274,23 @@ class Guard:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
         changed = [name for name, seen in self._snapshots.items() if seen.changed()]
-        if changed or run in self._active:
+        if changed or run in self._active or outcome == "undone":
             with self._lock, held_back():
                 for name in changed:
                     self._try(self.registries[name], self._follow, self.registries[name], run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
         run.active = False
-        if outcome != "not compiled":
+        if outcome in ("success", "failed"):
             run.owner.partial = outcome == "failed"
 
-    def between(self) -> None:
-        """Between two cells: what was written then, by a thread or a widget, is not the next cell's."""
+    def between(self, run: Run | None = None) -> None:
+        """Before a run begins: what was written until now is not its own, but that of the run around it. Between two
+        cells there is none: a thread wrote it, or a widget."""
         for name, seen in self._snapshots.items():
             if len(seen.live) != seen.size:
                 with self._lock, held_back():
-                    self._try(self.registries[name], self._follow, self.registries[name], None)
+                    self._try(self.registries[name], self._follow, self.registries[name], run)
 
     def clear(self, entries: Iterable[Entry]) -> int:
         """Take these entries out for good, and let what they shadowed come back. Returns how many there were."""
@@ -290,6 +327,8 @@ class Guard:
             self._try(registry, self._rename_again, registry, entry)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
+        if outcome == "undone":
+            self._undo(run)
         withdrawn = sorted(run.withdrawn, key=lambda entry: entry.order)
         gone = []
         for entry in withdrawn:
@@ -307,9 +346,14 @@ class Guard:
         self._restore(gone)
         run.withdrawn = []
 
+    def _undo(self, run: Run) -> None:
+        """Take out what the run registered: its definitions have not outlived it."""
+        self.clear(entry for entry in self.ledger.entries(run.owner) if entry.run is run)
+
     def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Mark what the run only guarded as kept."""
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        names = self._surroundings.namespace(run.owner)
         for name in {entry.registry for entry in gone}:
             former = keeping.by_statement(entry for entry in withdrawn if entry.registry == name)
             registered = keeping.by_statement(entry for entry in mine if entry.registry == name)
@@ -317,7 +361,7 @@ class Guard:
             writer = handout.function.rpartition(":")[2] if handout else None
             for entry in gone:
                 if entry.registry == name:
-                    entry.kept = keeping.only_guarded(entry, run, former, registered, self._namespace(), writer)
+                    entry.kept = keeping.only_guarded(entry, run, former, registered, names, writer)
 
     def _retire(self, entry: Entry) -> None:
         self.ledger.remove(entry)
@@ -331,11 +375,16 @@ class Guard:
             if registry.appending or not self.ledger.shadowed(entry):
                 self._put(registry, entry)
         for name in {entry.registry for entry in entries if self.registries[entry.registry].ordered}:
-            first = min(entry.order for entry in entries if entry.registry == name)
-            for entry in self.ledger.live(name):
-                if entry.order > first:
-                    self._take(self.registries[name], entry)
-                    self._put(self.registries[name], entry)
+            first = min((entry for entry in entries if entry.registry == name), key=lambda entry: entry.order)
+            self._put_newer(self.registries[name], first)
+
+    def _put_newer(self, registry: Registry, restored: Entry) -> None:
+        """Put what is newer than this entry over it again: at its key, or in all of a registry that has an order."""
+        newer = [self.ledger.top(restored.place)] if not registry.ordered else self.ledger.live(registry.name)
+        for entry in newer:
+            if entry is not None and entry.order > restored.order:
+                self._take(registry, entry)
+                self._put(registry, entry)
 
     def _take(self, registry: Registry, entry: Entry) -> None:
         with self._gates.open():
@@ -377,14 +426,12 @@ class Guard:
             self._try(registry, self._wrote, registry, key, value, before, run)
 
     def _wrote(self, registry: Registry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
-        text = key if isinstance(key, str) else None
         caller: Caller | None
         if run is None:
-            caller = self._find_owner(registry.subject(value))
+            caller = self._surroundings.find_owner(registry.subject(value))
         else:
-            line = source.line_of(run.source, text) if run.source and text else None
-            caller = self._find_writer(run, text) if line is None and text else None
-            caller = caller or Caller(run.owner, run, line)
+            line = source.line_of(run.source, key) if run.source and isinstance(key, str) else None
+            caller = Caller(run.owner, run, line)
         if caller is not None:
             self._record(registry, key, value, before, caller)
 
@@ -414,7 +461,9 @@ class Guard:
         except LookupError:
             key, _ = announced
             entry = self.ledger.swept.get((registry.name, key))
-            if entry is None or self._try(registry, self._locate_caller, sys._getframe(1), registry.plumbing):
+            if entry is None or self._try(
+                registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing
+            ):
                 raise
             if entry not in self.withdrawn():
                 self.tell(

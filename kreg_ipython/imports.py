@@ -1,67 +1,62 @@
-"""Notice that a module has been imported, whoever imports it and whenever, without importing it."""
+"""Notice that the body of a module is executed, whoever imports or reloads it, and however that ends."""
 
 from __future__ import annotations
 
-import importlib.abc
-import sys
+import importlib.machinery
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from kreg_ipython.patch import divert
 
-def notice(modules: set[str], imported: Callable[[str], None]) -> Callable[[], None]:
-    """Call ``imported`` with the name of each of these modules as soon as its body has been executed.
+End = Callable[[BaseException | None], None]
+"""Called when the body has been executed, with what it raised."""
+
+
+def notice(begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:
+    """Call ``begin`` when a module's body is about to be executed, and what it returns when that has ended.
+
+    `exec_module`, which the loaders of source files, byte code and zip files have in common, is diverted: finders,
+    loaders and specs stay as they are, and so do the frames of a traceback.
 
     Returns:
         The undo.
     """
-    finder = _Finder(modules, imported)
-    sys.meta_path.insert(0, finder)
-
-    def undo() -> None:
-        if finder in sys.meta_path:
-            sys.meta_path.remove(finder)
-
+    function: Any = importlib.machinery.SourceFileLoader.exec_module
+    _, undo = divert(function, begin, through=_exec_module)
     return undo
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Notices that one of ``modules`` has been imported; leaves the finding and the loading to the others."""
+def is_reload(module: ModuleType) -> bool:
+    """Whether the module that is being executed is one that `importlib.reload` executes again."""
+    return importlib._RELOADING.get(module.__name__) is module  # type: ignore[attr-defined]
 
-    def __init__(self, modules: set[str], imported: Callable[[str], None]) -> None:
-        self._modules, self._imported = modules, imported
 
-    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname not in self._modules:
-            return None
-        for finder in sys.meta_path:
-            find_spec = getattr(finder, "find_spec", None)
-            if finder is not self and find_spec is not None:
-                spec: ModuleSpec | None = find_spec(fullname, path, target)
-                if spec is not None:
-                    if spec.loader is not None:
-                        spec.loader = _Loader(spec.loader, self._imported)
-                    return spec
+def is_emptied(module: ModuleType) -> bool:
+    """Whether the body is executed in a namespace of its own: in a new module, or as `%autoreload` reloads."""
+    return all(name.startswith("__") for name in vars(module).copy())
+
+
+def source_of(module: ModuleType) -> str | None:
+    """The text of the module's file as it is now; None if there is none."""
+    get_source = getattr(getattr(module, "__loader__", None), "get_source", None)
+    try:
+        text = get_source(module.__name__) if get_source else None
+    except (ImportError, SyntaxError, ValueError):  # the file is gone, or its encoding is broken
         return None
+    return text if isinstance(text, str) else None
 
 
-class _Loader(importlib.abc.Loader):
-    """Stands in for a module's loader until the module's body has been executed, then says so."""
-
-    def __init__(self, loader: Any, imported: Callable[[str], None]) -> None:
-        self._loader, self._imported = loader, imported
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._imported(module.__name__)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
+def _exec_module(loader: Any, module: ModuleType) -> None:
+    original: Any = "the original"
+    begin: Any = "the around function"
+    end = begin(module)
+    try:
+        original(loader, module)
+    except BaseException as error:
+        if end is not None:
+            end(error)
+        at = error.__traceback__  # this frame stands for the original's
+        raise error.with_traceback(at.tb_next.tb_next if at and at.tb_next else at)  # noqa: B904: it is the same one
+    if end is not None:
+        end(None)

@@ -60,7 +60,7 @@ def only_guarded(
     again, ours = set(registered.get(stands, ())), set(former.get(stands, ()))
     if again and ("loop" not in around or again & ours):
         return False  # it was executed, and by no loop that skips what is done
-    return entry.site is None or not entry.site.notebook or _stands(entry.site.code, namespace)
+    return entry.site is None or not entry.site.own or _stands(entry.site.code, namespace)
 
 
 def _source(entry: Entry) -> str:
@@ -69,7 +69,7 @@ def _source(entry: Entry) -> str:
 
 def _is_the_cells_own(entry: Entry) -> bool:
     """Whether the registering call stands in the cell's own body, not in a function that may do it only once."""
-    return entry.site is None or (entry.site.notebook and is_body(entry.site.code))
+    return entry.site is None or (entry.site.own and is_body(entry.site.code))
 
 
 def _stands(site: CodeType, namespace: Mapping[str, Any]) -> bool:

@@ -57,16 +57,21 @@ class Run:
     """One execution of an owner, with ``source`` as it was then and ``number``, the execution count.
 
     ``withdrawn`` is what was taken out for it. ``broken`` tells that a cell inside the cell failed, which the outer
-    one does not show.
+    one does not show. ``replays`` tells that a former run is executed once more at its own place in the history:
+    `%autoreload` reloads a module that some cell imported long ago.
     """
 
-    __slots__ = ("active", "broken", "modules_before", "number", "owner", "source", "withdrawn")
+    __slots__ = ("active", "broken", "number", "owner", "replays", "source", "withdrawn")
 
     def __init__(self, owner: Owner, source: str | None = None, number: int | None = None) -> None:
         self.owner, self.source, self.number = owner, source, number
-        self.active = self.broken = False
-        self.modules_before = 0
+        self.active = self.broken = self.replays = False
         self.withdrawn: list[Entry] = []
+
+    def replayed(self, place: Place) -> Entry | None:
+        """The entry that a run which replays registers again at this place, and in whose order."""
+        mine = (e for e in self.withdrawn if e.place == place and e.owner is self.owner)
+        return next(mine, None) if self.replays else None
 
 
 @dataclass(eq=False)

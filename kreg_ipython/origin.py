@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Container
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _CELL = ("IPython.core.interactiveshell", "run_code")
 _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPython 9, the second before
@@ -13,14 +13,16 @@ _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPytho
     ("IPython.utils.py3compat", "execfile"),
     ("runpy", "_run_code"),
 )
+_NOTEBOOK = ("IPython.core.interactiveshell", "safe_execfile_ipy")  # and .ipy and .ipynb files, cell by cell
 _OURS = __name__.partition(".")[0]
 
 
 class Site(NamedTuple):
-    """The code that makes a registration, and whether the notebook defines it or a library."""
+    """The code that makes a registration, and whether it is the owner's own (the notebook's, for a cell) or comes from
+    elsewhere."""
 
     code: CodeType
-    notebook: bool
+    own: bool
 
 
 class Origin(NamedTuple):
@@ -47,7 +49,7 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
     is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
     """
     calls: list[tuple[CodeType, int]] = []
-    inner = body = site = None
+    inner = body = maker = None
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         if not calls:
@@ -56,25 +58,36 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
                 continue
             if name.partition(".")[0] in frameworks:
                 return None
-            site = Site(frame.f_code, name == "__main__")
+            maker = frame
         code = frame.f_code
         calls.append((code, frame.f_lineno))
         if is_body(code):
             caller = _function(frame.f_back)
-            if name != "__main__" and body is None:
-                if getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
-                    return Origin(module=name, line=_line(calls, code))
-            elif caller == _CELL:
-                body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
-            elif body is None and caller in _SCRIPT and frame.f_globals is vars(sys.modules["__main__"]):
+            if body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
                 # and not the kernel's own main module, which runpy executes, too
-                return Origin(script=code.co_filename, line=_line(calls, code))
+                site = _site(maker, frame.f_globals)
+                if caller in _SCRIPT:
+                    return Origin(script=code.co_filename, line=_line(calls, code), site=site)
+                if name != "__main__":
+                    return Origin(module=name, line=_line(calls, code), site=site)
+            if caller == _CELL:
+                body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
             elif inner is None and code.co_filename != "<string>":
                 inner = code
+        elif body is not None and _function(frame) == _NOTEBOOK and "fname" in frame.f_locals:
+            return Origin(script=str(frame.f_locals["fname"]), site=_site(maker))
         frame = frame.f_back
+    site = _site(maker)
     if body is not None and inner is not None:
         return Origin(line=_line(calls, body), inner_line=_line(calls, inner), in_cell=True, site=site)
     return Origin(line=calls[0][1] if calls else None, site=site)
+
+
+def body_of(frame: FrameType | None) -> str | None:
+    """The name of the module whose body is being executed: the innermost one that is."""
+    while frame is not None and not is_body(frame.f_code):
+        frame = frame.f_back
+    return None if frame is None else str(frame.f_globals.get("__name__"))
 
 
 def is_body(code: CodeType) -> bool:
@@ -90,6 +103,14 @@ def cell_code(frame: FrameType | None) -> CodeType | None:
             return frame.f_code
         frame = back
     return None
+
+
+def _site(maker: FrameType | None, body: dict[str, Any] | None = None) -> Site | None:
+    """The code of the frame that registers, which is own if its globals are the body's, or the notebook's."""
+    if maker is None:
+        return None
+    own = maker.f_globals.get("__name__") == "__main__" if body is None else maker.f_globals is body
+    return Site(maker.f_code, own)
 
 
 def _function(frame: FrameType | None) -> tuple[str, str] | None:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
-_TARGET = "the around function"
-
 
 def _gateway(*args: Any, **kwargs: Any) -> Any:
     __tracebackhide__ = True
@@ -16,8 +14,12 @@ def _gateway(*args: Any, **kwargs: Any) -> Any:
     return around(*args, **kwargs)  # type: ignore[operator]
 
 
-def divert(function: FunctionType, around: Callable[..., Any]) -> tuple[FunctionType, Callable[[], None]]:
+def divert(
+    function: FunctionType, around: Callable[..., Any], through: Callable[..., Any] = _gateway
+) -> tuple[FunctionType, Callable[[], None]]:
     """Make every call of ``function`` a call of ``around(*args, **kwargs)``.
+
+    ``through`` is what does that; its constants ``"the around function"`` and ``"the original"`` stand for the two.
 
     The function object stays the same object and only its ``__code__`` changes: users and other modules that imported
     it by name before are diverted too, which replacing a module's attribute would not do.
@@ -35,7 +37,7 @@ def divert(function: FunctionType, around: Callable[..., Any]) -> tuple[Function
     original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
     original.__kwdefaults__ = function.__kwdefaults__
     original.__qualname__, original.__module__ = function.__qualname__, function.__module__
-    diverted = _code_calling(around, code)
+    diverted = _code_with({"the around function": around, "the original": original}, through.__code__, code)
     signed = "__signature__" not in vars(function)
     if signed:
         function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
@@ -50,9 +52,8 @@ def divert(function: FunctionType, around: Callable[..., Any]) -> tuple[Function
     return original, undo
 
 
-def _code_calling(around: Callable[..., Any], like: CodeType) -> CodeType:
-    code = _gateway.__code__
-    consts = tuple(around if const == _TARGET else const for const in code.co_consts)
-    return code.replace(
+def _code_with(functions: dict[str, Callable[..., Any]], through: CodeType, like: CodeType) -> CodeType:
+    consts = tuple(functions.get(const, const) if isinstance(const, str) else const for const in through.co_consts)
+    return through.replace(
         co_consts=consts, co_name=like.co_name, co_filename=like.co_filename, co_firstlineno=like.co_firstlineno
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
 import re
+import tokenize
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
@@ -43,31 +45,58 @@ def statement(source: str, line: int | None) -> Hashable:
 
     A class or function statement is a `Definition`.
     """
-    found = None
-    for stands, first, last in _statements(source):
-        if line is not None and first <= line <= last:
-            found = stands
-    return found
+    found = _at(source, line)
+    return found.stands if found else None
 
 
 @functools.lru_cache(maxsize=4)
 def statements(source: str) -> set[Hashable]:
     """All statements of the source, as `statement` gives them."""
-    return {stands for stands, _, _ in _statements(source)}
+    return {each.stands for each in _statements(source)}
 
 
 @functools.lru_cache(maxsize=64)
 def around(source: str, stands: Hashable) -> set[str]:
     """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed."""
     found: set[str] = set()
-    places = [(first, last) for other, first, last in _statements(source) if other == stands]
-    for other, first, last in _statements(source):
+    places = [(first, last) for other, first, last, _ in _statements(source) if other == stands]
+    for other, first, last, _ in _statements(source):
         if any(first <= start and last >= end and other != stands for start, end in places):
             if isinstance(other, Definition):
                 found |= {"function"} if other.kind != "ClassDef" else set()
             else:
                 found |= {_AROUND.get(_kind(other), "")} - {""}
     return found
+
+
+def still_registers(before: str, line: int | None, now: str) -> bool:
+    """Whether the statement at a line of a former source stands in the present one, under the same decorators."""
+    found = _at(before, line)
+    if found is None:
+        return statements(before) <= statements(now)
+    return any((each.stands, each.decorators) == (found.stands, found.decorators) for each in _statements(now))
+
+
+def line_of_definition(source: str, qualname: str) -> int | None:
+    """The line at which a class or function statement begins, with its decorators."""
+    path = "." + qualname.replace(".<locals>", "")
+    for each in _statements(source):
+        if isinstance(each.stands, Definition) and each.stands.path == path:
+            return each.first
+    return None
+
+
+def of_file(path: str) -> str | None:
+    """The Python text of a file, of a notebook its code cells; None if it cannot be read."""
+    try:
+        with tokenize.open(path) as file:
+            text = file.read()
+        if not path.endswith(".ipynb"):
+            return text
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return "\n".join("".join(cell["source"]) for cell in cells)
+    except (OSError, SyntaxError, ValueError, LookupError, TypeError):
+        return None
 
 
 def line_of(source: str, text: str) -> int | None:
@@ -88,22 +117,40 @@ def header(source: str) -> int:
     return lines + 1 + header(body)
 
 
+class _Statement(NamedTuple):
+    stands: Hashable
+    first: int
+    last: int
+    decorators: tuple[str, ...]
+
+
+def _at(source: str, line: int | None) -> _Statement | None:
+    """The innermost statement at a line."""
+    found = None
+    for each in _statements(source):
+        if line is not None and each.first <= line <= each.last:
+            found = each
+    return found
+
+
 @functools.lru_cache(maxsize=4)
-def _statements(source: str) -> tuple[tuple[Hashable, int, int], ...]:
+def _statements(source: str) -> tuple[_Statement, ...]:
     """Each statement with its first and last line, outer ones before those inside them."""
     offset = header(source)
 
-    def walk(node: ast.AST, path: str) -> Iterator[tuple[Hashable, int, int]]:
+    def walk(node: ast.AST, path: str) -> Iterator[_Statement]:
         for child in ast.iter_child_nodes(node):
             inner = path
             if isinstance(child, ast.stmt):
                 first, last = child.lineno, child.end_lineno or child.lineno
                 stands: Hashable = (path, type(child).__name__, ast.dump(child))
+                decorators: tuple[str, ...] = ()
                 if isinstance(child, _DEFINITIONS):
                     inner = f"{path}.{child.name}"
                     first = min([first, *(d.lineno for d in child.decorator_list)])
-                    stands = Definition(type(child).__name__, inner, bool(child.decorator_list))
-                yield stands, first + offset, last + offset
+                    decorators = tuple(ast.dump(each) for each in child.decorator_list)
+                    stands = Definition(type(child).__name__, inner, bool(decorators))
+                yield _Statement(stands, first + offset, last + offset, decorators)
             yield from walk(child, inner)
 
     return tuple(walk(_parse(source), ""))

@@ -7,7 +7,7 @@ import linecache
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython import imports, origin, source
+from kreg_ipython import autoreload, imports, origin, scripts, source
 from kreg_ipython.guard import Caller, Guard, Outcome
-from kreg_ipython.ledger import Kind, Owner, Run
-from kreg_ipython.naming import definition
+from kreg_ipython.ledger import Entry, Owner, Run
+from kreg_ipython.modules import Modules, script_id
+from kreg_ipython.naming import definition, module_of
 from kreg_ipython.patch import divert
 from kreg_ipython.registries import FRAMEWORKS, all_registries
 
@@ -31,7 +32,7 @@ class Tracker:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self.guard = self._new_guard()
+        self._fresh()
         self._runs: dict[int, Run] = {}
         self._running: dict[int, Run] = {}
         self._loading: Run | None = None
@@ -40,7 +41,6 @@ class Tracker:
         self._deleted: set[str] = set()
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history) - 1  # shell.execution_count is the next cell's already, since IPython 9
-        self._others: dict[tuple[Kind, str], Owner] = {}
         self._sources: dict[tuple[str, int], tuple[str, int | None]] = {}
         self._defined_in: tuple[int, dict[str, int]] = 0, {}
         self._undo: list[Callable[[], None]] = []
@@ -62,32 +62,32 @@ class Tracker:
             self.shell.events.register(event, callback)
             self._undo.append(functools.partial(self._unregister, event, callback))
         self._undo.append(self._divert_thread_start())
-        modules = {registry.module for registry in self.guard.registries.values()}
-        self._undo.append(imports.notice(modules, self.guard.attach))
-        for module in [name for name in modules if name in sys.modules]:
-            self.guard.attach(module)
+        self._undo.append(imports.notice(self._at_the_boundary(self.modules.begin)))
+        self._undo.append(scripts.notice(self._at_the_boundary(self.modules.begin_script)))
+        for module, imported in self._imported.items():
+            if module in sys.modules:
+                imported()
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
         while self._undo:
             self._undo.pop()()
         self.guard.detach()
-        self.guard = self._new_guard()
+        self._fresh()
         self._runs.clear()
         self._running.clear()
         self._loading = None
         _executing.set(None)
 
-    def _new_guard(self) -> Guard:
-        return Guard(
-            all_registries(),
-            locate_caller=self._locate_caller,
-            find_owner=self._find_owner,
-            find_writer=self._find_writer,
-            namespace=lambda: self.shell.user_ns,
-            say=_say,
-            notes=IPython.version_info >= (8, 15),
-        )
+    def _fresh(self) -> None:
+        self.guard = Guard(all_registries(), self, say=_say, notes=IPython.version_info >= (8, 15))
+        self._imported: dict[str, Callable[[], None]] = {autoreload.MODULE: self._divert_autoreload}
+        for registry in self.guard.registries.values():
+            self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
+        self.modules = Modules(self.guard, _executing.get, FRAMEWORKS, self._imported)
+
+    def _divert_autoreload(self) -> None:
+        self._undo.append(autoreload.reload_fully(self.modules.may_register))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
         if callback in self.shell.events.callbacks[event]:
@@ -185,7 +185,7 @@ class Tracker:
         owner.session, owner.number, owner.source, owner.deleted = session, number, raw, False
         self._texts[text] = owner
         run = Run(owner, raw, number)
-        run.active, run.modules_before = True, len(sys.modules)
+        run.active = True
         return run
 
     def _request(self) -> tuple[dict[str, Any], str | None, str]:
@@ -198,59 +198,57 @@ class Tracker:
 
     # -- who registers
 
-    def _locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
+    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
         """Who registers under this frame: a module's body, a script, the cell of this context, of this thread, or the
         cell that defines the running code; None if a framework does."""
         found = origin.trace(frame, plumbing, FRAMEWORKS)
         if found is None or _root(found.module or "") in FRAMEWORKS:
             return None
         if found.module is not None or found.script is not None:
-            kind: Kind = "script" if found.module is None else "module"
-            return Caller(self._owner(kind, found.module or found.script or ""), None, found.line)
+            if found.module is not None:
+                owner = self.modules.owner("module", found.module)
+            else:
+                owner = self.modules.owner("script", script_id(found.script or ""))
+            return Caller(owner, self.modules.run(owner), found.line, found.site)
         run, line = _executing.get(), found.line
         if found.in_cell and run is not None and run.source is not None and line is not None:
             if run.source.lstrip().startswith("%%"):
                 line = found.inner_line or line
             return Caller(run.owner, run, line + source.header(run.source), found.site)
-        text, number = self._source_of(found.site.code) if found.site and found.site.notebook else ("", None)
+        text, number = self._source_of(found.site.code) if found.site and found.site.own else ("", None)
         run = run or self._started.get(threading.current_thread())
         same = run is not None and (run.source or "").strip() == text.strip()
         if text and not same and (run is None or not run.active):
             run, same = self._adopted(text, number, None).run, True
         if run is None:
-            return Caller(self._owner("module", "__main__"), None, None, found.site)
+            return Caller(self.modules.owner("module", "__main__"), None, None, found.site)
         return Caller(run.owner, run, line if same else None, found.site)
 
-    def _find_writer(self, run: Run, key: str) -> Caller | None:
-        """The module that wrote a key into a dict directly: one that was imported during the run and has it in its
-        source."""
-        for name in list(sys.modules)[run.modules_before :]:
-            path = getattr(sys.modules.get(name), "__file__", None) or ""
-            if _root(name) in FRAMEWORKS | sys.stdlib_module_names or not path.endswith(".py"):
-                continue
-            lines = linecache.getlines(path)
-            line = next((at for at, text in enumerate(lines, 1) if repr(key) in text or f'"{key}"' in text), None)
-            if line is not None:
-                return Caller(self._owner("module", name), None, line)
-        return None
+    def is_frameworks_body(self, frame: FrameType) -> bool:
+        """Whether a framework registers here because one of its own modules is being executed."""
+        return _root(origin.body_of(frame) or "") in FRAMEWORKS
 
-    def _find_owner(self, subject: Any) -> Caller | None:
+    def is_outdated(self, entry: Entry) -> bool:
+        """Whether the file of a module or script does not say any more what registered this."""
+        return self.modules.is_outdated(entry)
+
+    def namespace(self, owner: Owner) -> Mapping[str, Any]:
+        """What names mean to the owner's code."""
+        module = sys.modules.get(owner.id or "") if owner.kind == "module" else None
+        return vars(module) if module is not None else self.shell.user_ns
+
+    def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module, or the cell that ran its
         definition; None for a framework's own."""
         defined = definition(subject)
-        module = defined[0] if defined else None
-        if not isinstance(module, str) or _root(module) in FRAMEWORKS | sys.stdlib_module_names:
-            return None
-        if module != "__main__":
-            return Caller(self._owner("module", module)) if module in sys.modules else None
+        if module_of(subject) != "__main__":
+            found = self.modules.registered_before(subject)
+            return Caller(*found) if found is not None else None
         code = _code(subject)
         if code is not None:
             return self._owner_of_code(code)
         name = defined[1].partition(".")[0] if defined and isinstance(defined[1], str) else ""
         return self._owner_that_defines(name)
-
-    def _owner(self, kind: Kind, owner_id: str) -> Owner:
-        return self._others.setdefault((kind, owner_id), Owner(kind, owner_id))
 
     def _owner_of_code(self, code: CodeType) -> Caller | None:
         """The cell whose file this code was compiled from."""
@@ -303,6 +301,21 @@ class Tracker:
 
         original, undo = divert(threading.Thread.start, start)  # type: ignore[arg-type]
         return undo
+
+    def _at_the_boundary(self, begin: Callable[[Any], imports.End | None]) -> Callable[[Any], imports.End | None]:
+        """What is called in the midst of an import or a script: a fault of ours is told, and goes no further."""
+
+        def safely(act: Callable[[Any], Any], argument: Any) -> Any:
+            try:
+                return act(argument)
+            except Exception as error:
+                self._fault(error)
+
+        def begun(body: Any) -> imports.End | None:
+            end = safely(begin, body)
+            return None if end is None else functools.partial(safely, end)
+
+        return begun
 
     def _fault(self, error: Exception) -> None:
         self.guard.tell(f"this cell is not guarded properly: {type(error).__name__}: {error}")

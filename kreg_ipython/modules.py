@@ -1,0 +1,168 @@
+"""Modules and scripts: owners that the import system or ``%run`` executes, again or for the first time."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Container, Mapping
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+from kreg_ipython import imports, source
+from kreg_ipython.guard import Guard, Outcome
+from kreg_ipython.ledger import Entry, Kind, Owner, Run
+from kreg_ipython.naming import definition, module_of
+
+_innermost: ContextVar[Run | None] = ContextVar("kreg_ipython_innermost", default=None)
+"""The module or script whose body is being executed in this context."""
+
+
+class Modules:
+    """The transactions of modules and scripts.
+
+    Args:
+        guard: what they register is told to it.
+        around: the cell that is being executed, if any.
+        frameworks: packages whose modules are nobody's.
+        imported: what to do when a module of this name has been imported.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        around: Callable[[], Run | None],
+        frameworks: Container[str],
+        imported: Mapping[str, Callable[[], None]],
+    ) -> None:
+        self._guard, self._around, self._frameworks, self._imported = guard, around, frameworks, imported
+        self._owners: dict[tuple[Kind, str], Owner] = {}
+        self._running: dict[Owner, Run] = {}
+
+    def owner(self, kind: Kind, owner_id: str) -> Owner:
+        """The module of this name, or the script at this path."""
+        return self._owners.setdefault((kind, owner_id), Owner(kind, owner_id))
+
+    def run(self, owner: Owner) -> Run | None:
+        """The execution of the owner that is going on, with its source if it registers something."""
+        run = self._running.get(owner)
+        if run is not None and run.source is None:
+            run.source = _text(owner)
+        return run
+
+    def registered_before(self, subject: Any) -> tuple[Owner, Run, int | None] | None:
+        """The module of an object that nobody saw being registered, a run that stands for the one that did it, and the
+        line of the definition."""
+        module = module_of(subject)
+        if module not in sys.modules or self._is_foreign(module):
+            return None
+        owner = self.owner("module", module)
+        run = Run(owner, _text(owner))
+        qualname = str(definition(subject)[1]) if definition(subject) else ""  # type: ignore[index]
+        return owner, run, source.line_of_definition(run.source, qualname) if run.source else None
+
+    def is_outdated(self, entry: Entry) -> bool:
+        """Whether the file of a module or script does not say any more what registered this, or the module is gone."""
+        if entry.owner is None or entry.run is None or entry.run.source is None:
+            return False
+        before, now = entry.run.source, _text(entry.owner)
+        if now is None:
+            return _is_gone(entry.owner)
+        return before != now and not source.still_registers(before, entry.line, now)
+
+    # -- a body is executed
+
+    def begin(self, module: ModuleType) -> imports.End | None:
+        """See `imports.notice`: a module's body is about to be executed."""
+        name = module.__name__
+        imported = self._imported.get(name)
+        if imported is not None:
+            return lambda error: imported() if error is None else None
+        if self._is_foreign(name):
+            return None
+        emptied = imports.is_emptied(module)
+        replays = emptied and imports.is_reload(module)
+        return self._begin(self.owner("module", name), "undone" if emptied else "failed", replays)
+
+    def begin_script(self, path: str) -> imports.End:
+        """A script or notebook is about to be executed by ``%run``."""
+        return self._begin(self.owner("script", script_id(path)), "failed")
+
+    def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> imports.End:
+        """Begin a run; what is returned ends it.
+
+        What a script leaves behind when it fails is used, and so is what a reload does in the module's namespace. A
+        module that cannot be imported is gone with all its definitions, and `%autoreload`, which empties the namespace
+        first, puts the former ones back.
+        """
+        guard = self._guard
+        guard.between(_innermost.get() or self._around())
+        run, outer = Run(owner), self._running.get(owner)
+        run.active, run.replays = True, replays
+        if guard.ledger.holds(owner):
+            run.source = _text(owner)
+            guard.begin(run)
+        self._running[owner] = run
+        token = _innermost.set(run)
+
+        def end(error: BaseException | None) -> None:
+            _innermost.reset(token)
+            if outer is not None:
+                self._running[owner] = outer
+            else:
+                self._running.pop(owner, None)
+            guard.end(run, unsuccessful if error else "success")
+
+        return end
+
+    # -- autoreload
+
+    def may_register(self, module: ModuleType) -> bool:
+        """Whether executing this module's file may register something: it did, or it uses a framework, perhaps by way
+        of another module of the user's."""
+        return self._guard.ledger.holds(self.owner("module", module.__name__)) or self._uses(module, set())
+
+    def _uses(self, module: ModuleType, seen: set[str]) -> bool:
+        seen.add(module.__name__)
+        text = imports.source_of(module) or ""
+        if any(word in self._frameworks for word in re.findall(r"\w+", text)):
+            return True
+        homes = {
+            str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", ""))
+            for value in list(vars(module).values())
+        }
+        others = [sys.modules[home] for home in homes - seen if home in sys.modules and not self._is_foreign(home)]
+        return any(_root(home) in self._frameworks for home in homes) or any(
+            self._uses(other, seen) for other in others if "-packages" not in (getattr(other, "__file__", None) or "")
+        )
+
+    def _is_foreign(self, module: str) -> bool:
+        """Whether a module is Python's own or a framework's."""
+        return _root(module) in self._frameworks or _root(module) in sys.stdlib_module_names
+
+
+def script_id(path: str) -> str:
+    """The path by which a script is known, whatever the directory it was called from."""
+    return os.path.realpath(os.path.expanduser(path))
+
+
+def _text(owner: Owner) -> str | None:
+    """What the owner's file says now; None if nobody can tell."""
+    if owner.kind == "module":
+        module = sys.modules.get(owner.id or "")
+        return imports.source_of(module) if module is not None else None
+    return source.of_file(owner.id or "")
+
+
+def _is_gone(owner: Owner) -> bool:
+    """Whether the owner's file was deleted, or the module purged."""
+    if owner.kind == "script":
+        return not os.path.exists(owner.id or "")
+    module = sys.modules.get(owner.id or "")
+    file = getattr(module, "__file__", None)
+    return module is None or (file is not None and not os.path.exists(file))
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]

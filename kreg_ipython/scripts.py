@@ -1,0 +1,67 @@
+"""Notice that ``%run`` executes a script or a notebook, and how that ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from kreg_ipython.imports import End
+from kreg_ipython.patch import divert
+
+
+def notice(begin: Callable[[str], End | None]) -> Callable[[], None]:
+    """Call ``begin`` with the path of a script that is about to be executed, and what it returns when that has ended.
+
+    The methods of the shell are diverted that execute a file of Python, one of cells, and a module as a script. They
+    may show an exception instead of raising it, which is seen at `sys.last_value`.
+
+    Returns:
+        The undo.
+    """
+    undo = [
+        _divert(begin, "safe_execfile", "fname", str),
+        _divert(begin, "safe_execfile_ipy", "fname", str),
+        _divert(begin, "safe_run_module", "mod_name", _path_of_module),
+    ]
+
+    def undo_all() -> None:
+        for each in undo:
+            each()
+
+    return undo_all
+
+
+def _divert(
+    begin: Callable[[str], End | None], method: str, parameter: str, path_of: Callable[[Any], str]
+) -> Callable[[], None]:
+    def execute(shell: InteractiveShell, *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        end = begin(path_of(args[0] if args else options.get(parameter)))
+        shown, error = getattr(sys, "last_value", None), None
+        try:
+            return original(shell, *args, **options)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            last = getattr(sys, "last_value", None)
+            if end is not None:
+                end(error or (last if last is not shown else None))
+
+    original, undo = divert(getattr(InteractiveShell, method), execute)
+    return undo
+
+
+def _path_of_module(name: Any) -> str:
+    """The file that ``python -m name`` executes."""
+    try:
+        spec = importlib.util.find_spec(str(name))
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+    except (ImportError, ValueError):
+        spec = None
+    return (spec.origin if spec else None) or ""
