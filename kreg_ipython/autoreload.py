@@ -10,10 +10,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from kreg_ipython.naming import definition
 from kreg_ipython.patch import divert
 from kreg_ipython.registry import locate
 
-MODULE = "IPython.extensions.deduperreload.deduperreload"
+MODULE = "IPython.extensions.autoreload"
 
 
 def reload_fully(wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
@@ -23,6 +24,9 @@ def reload_fully(wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
 
     Returns:
         The undo.
+
+    Raises:
+        NotThere: if this IPython always does.
     """
 
     def maybe_reload_module(reloader: Any, module: ModuleType) -> Any:
@@ -32,3 +36,26 @@ def reload_fully(wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
 
     original, undo = divert(locate(f"{MODULE}:DeduperReloader.maybe_reload_module"), maybe_reload_module)
     return undo
+
+
+def leave_instances(registered: Callable[[Any], bool]) -> Callable[[], None]:
+    """Make ``%autoreload`` leave a former class and its instances as they are if the new one, which is ``registered``,
+    has other bases.
+
+    It would make them instances of a class whose ``__init__`` they have never seen: a layer could not be saved.
+
+    Returns:
+        The undo.
+    """
+
+    def update_class(old: type, new: type) -> Any:
+        if _bases(old) == _bases(new) or not registered(new):
+            return original(old, new)
+        return None
+
+    original, undo = divert(locate(f"{MODULE}:update_class"), update_class)
+    return undo
+
+
+def _bases(cls: type) -> list[tuple[Any, ...] | None]:
+    return [definition(base) for base in cls.__mro__[1:]]

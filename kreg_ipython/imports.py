@@ -47,16 +47,16 @@ def source_of(module: ModuleType) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _exec_module(loader: Any, module: ModuleType) -> None:
+def _exec_module(self: Any, module: ModuleType) -> None:
     original: Any = "the original"
     begin: Any = "the around function"
     end = begin(module)
     try:
-        original(loader, module)
+        original(self, module)
     except BaseException as error:
         if end is not None:
             end(error)
         at = error.__traceback__  # this frame stands for the original's
-        raise error.with_traceback(at.tb_next.tb_next if at and at.tb_next else at)  # noqa: B904: it is the same one
+        raise error.with_traceback(at.tb_next.tb_next if at and at.tb_next else at)  # noqa: B904 - the same one
     if end is not None:
         end(None)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from bisect import insort
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,17 +56,27 @@ class Owner:
 class Run:
     """One execution of an owner, with ``source`` as it was then and ``number``, the execution count.
 
+    A module's source is given as a function that reads it: it is read once, if the module registers something.
     ``withdrawn`` is what was taken out for it. ``broken`` tells that a cell inside the cell failed, which the outer
     one does not show. ``replays`` tells that a former run is executed once more at its own place in the history:
     `%autoreload` reloads a module that some cell imported long ago.
     """
 
-    __slots__ = ("active", "broken", "number", "owner", "replays", "source", "withdrawn")
+    __slots__ = ("_source", "active", "broken", "number", "owner", "replays", "withdrawn")
 
-    def __init__(self, owner: Owner, source: str | None = None, number: int | None = None) -> None:
-        self.owner, self.source, self.number = owner, source, number
+    def __init__(
+        self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
+    ) -> None:
+        self.owner, self._source, self.number = owner, source, number
         self.active = self.broken = self.replays = False
         self.withdrawn: list[Entry] = []
+
+    @property
+    def source(self) -> str | None:
+        """What was executed; None if nobody knows."""
+        if callable(self._source):
+            self._source = self._source()
+        return self._source
 
     def replayed(self, place: Place) -> Entry | None:
         """The entry that a run which replays registers again at this place, and in whose order."""
@@ -203,6 +213,10 @@ class Ledger:
     def same_subject(self, entry: Entry) -> list[Entry]:
         """The entries of the same object in the same registry, in the order of registration."""
         return sorted(self._by_subject.get((entry.registry, id(entry.subject)), ()), key=_order)
+
+    def has_subject(self, subject: Any) -> bool:
+        """Whether this object is registered by an owner, anywhere."""
+        return any(same == id(subject) for _, same in list(self._by_subject))
 
     def drop(self, place: Place) -> list[Entry]:
         """Forget the whole stack: the user took the key out. Returns what stood in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -45,10 +46,10 @@ class Modules:
         return self._owners.setdefault((kind, owner_id), Owner(kind, owner_id))
 
     def run(self, owner: Owner) -> Run | None:
-        """The execution of the owner that is going on, with its source if it registers something."""
+        """The execution of the owner that is going on, and is registering something."""
         run = self._running.get(owner)
-        if run is not None and run.source is None:
-            run.source = _text(owner)
+        if run is not None:
+            run.source  # noqa: B018 - is read now: later the file may have been edited
         return run
 
     def registered_before(self, subject: Any) -> tuple[Owner, Run, int | None] | None:
@@ -98,10 +99,9 @@ class Modules:
         """
         guard = self._guard
         guard.between(_innermost.get() or self._around())
-        run, outer = Run(owner), self._running.get(owner)
+        run, outer = Run(owner, functools.partial(_text, owner)), self._running.get(owner)
         run.active, run.replays = True, replays
         if guard.ledger.holds(owner):
-            run.source = _text(owner)
             guard.begin(run)
         self._running[owner] = run
         token = _innermost.set(run)

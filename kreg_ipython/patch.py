@@ -54,6 +54,5 @@ def divert(
 
 def _code_with(functions: dict[str, Callable[..., Any]], through: CodeType, like: CodeType) -> CodeType:
     consts = tuple(functions.get(const, const) if isinstance(const, str) else const for const in through.co_consts)
-    return through.replace(
-        co_consts=consts, co_name=like.co_name, co_filename=like.co_filename, co_firstlineno=like.co_firstlineno
-    )
+    names = ("co_name", "co_qualname", "co_filename", "co_firstlineno")  # Python 3.10 has no qualname here
+    return through.replace(co_consts=consts, **{name: getattr(like, name) for name in names if hasattr(like, name)})

@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -22,6 +23,7 @@ from kreg_ipython.modules import Modules, script_id
 from kreg_ipython.naming import definition, module_of
 from kreg_ipython.patch import divert
 from kreg_ipython.registries import FRAMEWORKS, all_registries
+from kreg_ipython.registry import NotThere
 
 _executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
 """The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
@@ -87,7 +89,9 @@ class Tracker:
         self.modules = Modules(self.guard, _executing.get, FRAMEWORKS, self._imported)
 
     def _divert_autoreload(self) -> None:
-        self._undo.append(autoreload.reload_fully(self.modules.may_register))
+        self._undo.append(autoreload.leave_instances(self.guard.ledger.has_subject))
+        with suppress(NotThere):
+            self._undo.append(autoreload.reload_fully(self.modules.may_register))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
         if callback in self.shell.events.callbacks[event]:

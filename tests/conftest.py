@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,35 @@ def shared_kernel() -> Iterator[Kernel]:
     )
     yield kernel
     kernel.close()
+
+
+class Files:
+    """Python files on disk, in a directory on the kernels' path. Each writing is seconds younger than the one before:
+    the import system and autoreload look at the time."""
+
+    _clock = itertools.count(1_700_000_000, 10)
+
+    def __init__(self, folder: Path, package: str) -> None:
+        self.folder, self.package = folder, package
+
+    def write(self, texts: dict[str, str | None]) -> None:
+        """Write files by their path, in which PKG stands for the package's name as in their texts; None deletes one."""
+        for name, text in texts.items():
+            path = self.folder / name.replace("PKG", self.package)
+            path.parent.mkdir(exist_ok=True)
+            if text is None:
+                path.unlink()
+                continue
+            path.write_text(textwrap.dedent(text).replace("PKG", self.package))
+            time = next(self._clock)
+            os.utime(path, (time, time))
+
+
+@pytest.fixture
+def files(nb: Notebook, tmp_path: Path) -> Files:
+    """Files that the notebook can import."""
+    nb.silently(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    return Files(tmp_path, nb.package)
 
 
 @pytest.fixture

@@ -1,0 +1,283 @@
+"""Modules and scripts: reloaded, purged and imported, failing, run by %run. Real files, real kernels."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+stock = pytest.mark.fails("stock")
+
+HEAD = "import keras, tensorflow as tf\n"
+LAYER = "@keras.saving.register_keras_serializable('PKG')\nclass Foo(keras.layers.Layer): number = 1\n"
+GRADIENT = "@tf.RegisterGradient('PKGgrad')\ndef grad(op, g): return 1\n"
+TEXT = HEAD + LAYER + GRADIENT
+
+AGAIN = {
+    "reload": "import importlib; importlib.reload(PKG)",
+    "purge": "del sys.modules['PKG']; import PKG",
+    "deep reload": "import PKG\nfrom IPython.lib import deepreload\ndeepreload.reload(PKG, exclude=[m for m in sys.modules if m != 'PKG'])",
+    "by hand": "import importlib.util as u\nspec = u.find_spec('PKG')\nspec.loader.exec_module(sys.modules['PKG'])",
+}
+
+
+def gradients(nb) -> dict[str, int]:
+    """The package's gradients, and what they return."""
+    table = (
+        "tf.__internal__  and __import__('tensorflow.python.framework.ops', fromlist='x')._gradient_registry._registry"
+    )
+    return nb.value(f"{{k.replace('PKG', ''): v['type'](0, 0) for k, v in ({table}).items() if k.startswith('PKG')}}")
+
+
+def numbers(nb) -> dict[str, int]:
+    """The package's custom objects by name, and their numbers."""
+    return nb.value(
+        "{k.partition('>')[2]: v.number for k, v in keras.utils.get_custom_objects().items() if k.startswith('PKG>')}"
+    )
+
+
+@stock
+@pytest.mark.parametrize("again", AGAIN)
+def test_a_module_that_is_executed_again_replaces_what_it_registered(nb, files, again):
+    files.write({"PKG.py": TEXT})
+    nb.run("a", "import PKG")
+    files.write({"PKG.py": TEXT.replace("= 1", "= 2").replace("Foo", "Bar").replace("return 1", "return 2")})
+    nb.run("b", AGAIN[again])
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 2}, {"grad": 2})
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Bar'] is PKG.Bar")
+    nb.run("a", "import PKG")  # it is cached, and registers nothing
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 2}, {"grad": 2})
+
+
+@stock
+def test_a_package_with_submodules_and_relative_imports_may_be_purged(nb, files):
+    files.write(
+        {
+            "PKG/__init__.py": "from .layers import Foo\nfrom . import grads",
+            "PKG/layers.py": "from .base import Base, keras\n" + LAYER.replace("keras.layers.Layer", "Base"),
+            "PKG/base.py": "import keras\n" + LAYER.replace("Foo", "Base").replace("= 1", "= 7"),
+            "PKG/grads.py": HEAD + GRADIENT,
+        }
+    )
+    nb.run("a", "import PKG")
+    assert {key: entry["owner"]["id"].replace(nb.package, "PKG") for key, entry in nb.status().items()} == {
+        "PKG>Base": "PKG.base",
+        "PKG>Foo": "PKG.layers",
+        "PKGgrad": "PKG.grads",
+    }
+    files.write({"PKG/grads.py": HEAD + GRADIENT.replace("PKGgrad", "PKGother")})
+    nb.run("b", "for name in [n for n in sys.modules if n.startswith('PKG')]: del sys.modules[name]\nimport PKG")
+    assert (numbers(nb), gradients(nb)) == ({"Base": 7, "Foo": 1}, {"other": 1})
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'] is PKG.Foo")
+
+
+@stock
+def test_a_definition_that_moved_to_another_file_may_be_reloaded_there_first(nb, files):
+    files.write({"PKG/a.py": TEXT, "PKG/b.py": HEAD})  # and no __init__: a namespace package
+    nb.run("i", "import importlib, PKG.a, PKG.b")
+    files.write({"PKG/a.py": HEAD, "PKG/b.py": TEXT})
+    nb.run("b", "importlib.reload(PKG.b)")
+    nb.run("a", "importlib.reload(PKG.a)")
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": 1})
+    assert {entry["owner"]["id"] for entry in nb.entries() if entry["state"] == "current"} == {f"{nb.package}.b"}
+
+
+@stock
+@pytest.mark.parametrize("to", ["module", "cell", "script", "renamed file"])
+def test_a_definition_may_move_between_files_and_cells(nb, files, to):
+    files.write({"PKG.py": TEXT, "PKG_run.py": TEXT.replace("= 1", "= 2")})
+    if to == "module":
+        nb.run("a", TEXT)
+        nb.run("a", "import PKG")
+    else:
+        nb.run("a", "import PKG")
+        files.write({"PKG.py": None} if to == "renamed file" else {"PKG.py": HEAD})
+        script = str(files.folder / f"{nb.package}_run.py")
+        nb.run("b", {"cell": TEXT, "script": f"%run {script}", "renamed file": "import PKG_run"}[to])
+    assert list(numbers(nb)) == ["Foo"]
+    assert gradients(nb) == {"grad": 1}
+
+
+def test_two_files_that_really_register_one_name_differently_collide(nb, files):
+    files.write({"PKG/a.py": TEXT, "PKG/b.py": TEXT})
+    nb.run("a", "import PKG.a")
+    error = nb.run("b", "import PKG.b", fails=True)
+    assert "Registering two gradient with name" in error.error
+    assert f"is registered by module {nb.package}.a, line 4; this is module {nb.package}.b, line 4" in (
+        error.traceback + error.stderr
+    )
+    assert gradients(nb) == {"grad": 1}
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'] is PKG.a.Foo")
+
+
+@stock
+@pytest.mark.parametrize("failure", ["1 / 0", "raise KeyboardInterrupt", "import sys; sys.exit(3)"])
+def test_a_first_import_that_fails_leaves_nothing_and_the_mended_one_meets_no_ghosts(nb, files, failure):
+    files.write({"PKG/__init__.py": f"import PKG.sub\n{TEXT}\n{failure}", "PKG/sub.py": "import keras\n" + LAYER})
+    nb.run("a", "import PKG", fails=True)
+    assert gradients(nb) == {}
+    assert numbers(nb) == {"Foo": 1}  # the submodule's, which Python keeps
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].__module__ == 'PKG.sub'")
+    moved = TEXT.replace("Foo", "Bar").replace("grad(op", "renamed(op")  # another definition of the same gradient
+    files.write({"PKG/__init__.py": moved})
+    nb.run("a", "import PKG")
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1, "Bar": 1}, {"grad": 1})
+
+
+@stock
+@pytest.mark.parametrize("broken", ["1 / 0", "def (", "raise KeyboardInterrupt"])
+def test_a_reload_that_fails_loses_nothing(nb, files, broken):
+    more = GRADIENT.replace("grad", "more")
+    files.write({"PKG.py": TEXT + more})
+    nb.run("a", "import importlib, PKG")
+    files.write({"PKG.py": TEXT.replace("return 1", "return 2") + broken})
+    nb.run("b", "importlib.reload(PKG)", fails=True)
+    executed = 1 if broken == "def (" else 2
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": executed, "more": 1})
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'] is PKG.Foo")
+    files.write({"PKG.py": TEXT.replace("return 1", "return 3")})
+    nb.run("b", "importlib.reload(PKG)")
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": 3})
+
+
+@stock
+def test_a_purge_whose_import_fails_keeps_what_there_was(nb, files):
+    files.write({"PKG.py": TEXT})
+    nb.run("a", "import PKG")
+    files.write({"PKG.py": TEXT.replace("return 1", "return 2") + "1 / 0"})
+    nb.run("b", "del sys.modules['PKG']; import PKG", fails=True)
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": 1})
+    files.write({"PKG.py": TEXT.replace("return 1", "return 3")})
+    nb.run("b", "import PKG")
+    assert gradients(nb) == {"grad": 3}
+
+
+def test_what_a_reload_only_guards_is_kept(nb, files):
+    guarded = HEAD + "if 'Foo' not in globals():\n" + "".join(f"    {line}\n" for line in LAYER.splitlines())
+    files.write({"PKG.py": guarded})
+    nb.run("a", "import importlib, PKG")
+    nb.run("b", "importlib.reload(PKG)")
+    assert numbers(nb) == {"Foo": 1}
+
+
+@stock
+def test_a_module_writes_to_the_dict_itself_and_is_reloaded(nb, files):
+    text = HEAD + "class Foo: number = 1\nkeras.utils.get_custom_objects()['PKG>' + 'Foo'] = Foo\n"
+    files.write({"PKG.py": text})
+    nb.run("a", "d = keras.utils.get_custom_objects(); d['PKG>mine'] = type('Mine', (), {'number': 5})\nimport PKG")
+    owners = {key: entry["owner"]["kind"] for key, entry in nb.status().items()}
+    assert owners == {"PKG>Foo": "module", "PKG>mine": "cell"}
+    nb.run("a", "pass")
+    assert numbers(nb) == {"Foo": 1}
+    files.write({"PKG.py": text.replace("'Foo'", "'Bar'")})
+    nb.run("b", "import importlib; importlib.reload(PKG)")
+    assert numbers(nb) == {"Bar": 1}
+
+
+@stock
+def test_a_module_imported_before_loading_is_adopted_and_reloaded(stock_nb, tmp_path, mode):
+    from conftest import Files
+
+    files, nb = Files(tmp_path, stock_nb.package), stock_nb
+    nb.silently(f"import sys; sys.path.insert(0, {str(tmp_path)!r})")
+    files.write({"PKG.py": TEXT})
+    nb.run("a", "import importlib, PKG")
+    nb.mode = mode
+    nb.load()
+    try:
+        files.write({"PKG.py": TEXT.replace("Foo", "Bar").replace("PKGgrad", "PKGother")})
+        nb.run("b", "importlib.reload(PKG)")
+        assert (numbers(nb), gradients(nb)) == ({"Bar": 1}, {"other": 1})
+    finally:
+        nb.unload()
+
+
+def test_a_modules_loader_spec_source_pickle_and_traceback_are_as_without_us(nb, stock_nb, files):
+    files.write({"PKG.py": "class Plain: pass\ndef boom(): 1 / 0\n", "PKG_bad.py": "1 / 0", "PKG_syntax.py": "def ("})
+    look = """
+        import importlib, inspect, pickle, traceback
+        def trace(act):
+            try: act()
+            except Exception as error:
+                return [(f.filename, f.name) for f in traceback.extract_tb(error.__traceback__)][1:]
+        import PKG
+        def bad(): import PKG_bad
+        seen = [
+            type(PKG.__loader__).__qualname__, PKG.__spec__.loader is PKG.__loader__, str(PKG.__spec__).split("0x")[0],
+            inspect.getsource(PKG.Plain), type(pickle.loads(pickle.dumps(PKG.Plain()))).__qualname__,
+            trace(PKG.boom), trace(bad), trace(lambda: importlib.import_module("PKG_bad")),
+            trace(lambda: importlib.import_module("PKG_syntax")), trace(lambda: importlib.reload(PKG)),
+            [type(finder).__name__ for finder in sys.meta_path],
+        ]
+        del sys.modules["PKG"]
+    """
+    nb.run("a", look)
+    with_us = nb.value("seen")
+    nb.unload()
+    nb.run("a", look)
+    assert with_us == nb.value("seen")
+    nb.load()
+
+
+SCRIPT = "import keras, tensorflow as tf\n" + LAYER + GRADIENT
+
+
+@stock
+@pytest.mark.parametrize("options", ["", "-i", "-n", "-t -N2", "-m"])
+def test_a_script_that_is_run_again_replaces_what_it_registered(nb, files, options):
+    name = f"{nb.package}_script" + ("" if options == "-m" else ".py")
+    run = f"%cd -q {files.folder}\n%run {options} {name}"
+    files.write({"PKG_script.py": SCRIPT})
+    assert "Traceback" not in nb.run("a", run).stdout
+    owner = {"kind": "script", "id": str((files.folder / f"{nb.package}_script.py").resolve())}
+    assert {tuple(entry["owner"].items())[:2] for entry in nb.entries()} == {tuple(owner.items())}
+    files.write({"PKG_script.py": SCRIPT.replace("Foo", "Bar").replace("return 1", "return 2")})
+    assert "Traceback" not in nb.run("b", run).stdout
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 1}, {"grad": 2})
+    nb.run("a", "pass")
+    nb.run("b", "pass")
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 1}, {"grad": 2})
+
+
+@stock
+def test_a_script_that_fails_loses_nothing(nb, files):
+    path = files.folder / f"{nb.package}_script.py"
+    files.write({"PKG_script.py": SCRIPT})
+    nb.run("a", f"%run {path}")
+    files.write({"PKG_script.py": SCRIPT.replace("return 1", "return 2").replace("@tf", "1 / 0\n@tf")})
+    nb.run("a", f"%run {path}", fails=True)
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": 1})
+    files.write({"PKG_script.py": SCRIPT.replace("return 1", "return 3")})
+    nb.run("a", f"%run {path}")
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": 3})
+
+
+@stock
+def test_a_notebook_that_is_run_again_replaces_what_it_registered(nb, files):
+    path = files.folder / "other.ipynb"
+
+    def write(*cells):
+        made = [
+            {
+                "cell_type": "code",
+                "source": c.replace("PKG", nb.package),
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+                "id": str(n),
+            }
+            for n, c in enumerate(cells)
+        ]
+        path.write_text(json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+    write(HEAD, LAYER, GRADIENT)
+    nb.run("a", f"%run {path}")
+    assert {entry["owner"]["kind"] for entry in nb.entries()} == {"script"}
+    nb.run("a", "pass")
+    assert (numbers(nb), gradients(nb)) == ({"Foo": 1}, {"grad": 1})
+    write(HEAD, LAYER.replace("Foo", "Bar"), GRADIENT.replace("return 1", "return 2"))
+    nb.run("b", f"%run {path}")
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 1}, {"grad": 2})
+    write(HEAD, "1 / 0", GRADIENT.replace("return 1", "return 3"))
+    nb.run("b", f"%run {path}", fails=True)
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 1}, {"grad": 2})
