@@ -11,7 +11,6 @@ import shlex
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import nullcontext
 from types import FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -47,8 +46,8 @@ class Surroundings(Protocol):
         """Who registers under this frame, which the registry's ``plumbing`` is looked through for; None for a framework
         that registers for itself."""
 
-    def is_frameworks_body(self, frame: FrameType) -> bool:
-        """Whether a framework registers here because one of its own modules is being executed."""
+    def is_framework_again(self, frame: FrameType) -> bool:
+        """Whether a framework registers under this frame because one of its own modules is executed again."""
 
     def find_owner(self, subject: Any) -> Caller | None:
         """Who registered an object unseen; None if it is a framework's."""
@@ -151,11 +150,13 @@ class Guard:
         caller = self._try(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
         with self._lock, self._gates.open():
             done, before = False, self._try(registry, registry.current, key, otherwise=MISSING)
-            again = self._may_make_way(registry, key, before, caller, sys._getframe(1))
+            again = self._may_make_way(registry, key, caller, sys._getframe(1))
             try:
                 if again:
                     self._try(registry, self._make_way, registry, key, subject, before, caller)
-                with registry.aside(subject) if again else nullcontext():
+                if again:
+                    result = registry.register_again(subject, original, args, kwargs)
+                else:
                     result = original(*args, **kwargs)
                 done = True
                 return result
@@ -166,13 +167,11 @@ class Guard:
             finally:
                 self._try(registry, self._registered, registry, key, before, caller, done)
 
-    def _may_make_way(
-        self, registry: Registry, key: Hashable, before: Any, caller: Caller | None, frame: FrameType
-    ) -> bool:
+    def _may_make_way(self, registry: Registry, key: Hashable, caller: Caller | None, frame: FrameType) -> bool:
         """Whether a former registration of the key may be set aside. If this very run made it, the framework answers as
         in a fresh kernel."""
         if caller is None:  # a framework that has been purged or reloaded meets what it registered itself
-            return before is not MISSING and self._surroundings.is_frameworks_body(frame)
+            return self._surroundings.is_framework_again(frame)
         top = self.ledger.top((registry.name, key))
         return top is None or top.run is None or top.run is not caller.run or not top.run.active
 

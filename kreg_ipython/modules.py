@@ -40,6 +40,9 @@ class Modules:
         self._guard, self._around, self._frameworks, self._imported = guard, around, frameworks, imported
         self._owners: dict[tuple[Kind, str], Owner] = {}
         self._running: dict[Owner, Run] = {}
+        self._executed = {name for name in sys.modules if _root(name) in frameworks}
+        self.again: set[str] = set()
+        """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
 
     def owner(self, kind: Kind, owner_id: str) -> Owner:
         """The module of this name, or the script at this path."""
@@ -77,14 +80,27 @@ class Modules:
     def begin(self, module: ModuleType) -> imports.End | None:
         """See `imports.notice`: a module's body is about to be executed."""
         name = module.__name__
-        imported = self._imported.get(name)
-        if imported is not None:
-            return lambda error: imported() if error is None else None
+        if name in self._imported or name in self._executed:
+            return self._begin_framework(name)
         if self._is_foreign(name):
+            if _root(name) in self._frameworks:
+                self._executed.add(name)
             return None
         emptied = imports.is_emptied(module)
         replays = emptied and imports.is_reload(module)
         return self._begin(self.owner("module", name), "undone" if emptied else "failed", replays)
+
+    def _begin_framework(self, name: str) -> imports.End:
+        if name in self._executed:
+            self.again.add(name)
+        self._executed.add(name)
+
+        def end(error: BaseException | None) -> None:
+            self.again.discard(name)
+            if error is None and name in self._imported:
+                self._imported[name]()
+
+        return end
 
     def begin_script(self, path: str) -> imports.End:
         """A script or notebook is about to be executed by ``%run``."""

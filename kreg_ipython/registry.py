@@ -8,8 +8,7 @@ in ``sys.modules``. A new registry is one more instance of a shape below, in ``k
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -119,8 +118,9 @@ class Registry(Protocol):
     def rename(self, value: Any, key: Hashable) -> None:
         """Let the reverse map call the object by this key again."""
 
-    def aside(self, subject: Any) -> AbstractContextManager[None]:
-        """While the object is registered again: what else would refuse it stands aside, a reverse map for one."""
+    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call ``register(*args, **kwargs)`` although something else than the key may refuse it, a reverse map for
+        one."""
 
     def tighten(self) -> None:
         """Undo every `loosen`."""
@@ -159,11 +159,33 @@ class Shape:
     def rename(self, value: Any, key: Hashable) -> None:
         """Most registries have no reverse map."""
 
-    def aside(self, subject: Any) -> AbstractContextManager[None]:
-        return nullcontext()
+    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        return register(*args, **kwargs)
 
     def tighten(self) -> None:
         """Most registries have no reverse map."""
+
+
+class Untracked(Shape):
+    """What passes the gates leaves no entry that could be taken out: C++ state."""
+
+    table: dict[Hashable, Any] = {}
+
+    def entries(self) -> Iterable[tuple[Hashable, Any]]:
+        return ()
+
+    def current(self, key: Hashable) -> Any:
+        return MISSING
+
+    def holds(self, key: Hashable, value: Any) -> bool:
+        return False
+
+    def take(self, key: Hashable, value: Any) -> None:
+        """Nothing can."""
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Nothing was taken."""
 
 
 class DictRegistry(Shape):
@@ -230,15 +252,15 @@ class DictRegistry(Shape):
         if self._reverse and subject in names:
             names[subject] = key
 
-    @contextmanager
-    def aside(self, subject: Any) -> Iterator[None]:
+    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
         names = self.names
         try:
             name = names.pop(subject, MISSING)
         except TypeError:  # it cannot be hashed
             name = MISSING
         try:
-            yield
+            return register(*args, **kwargs)
         finally:
             if name is not MISSING:
                 names.setdefault(subject, name)

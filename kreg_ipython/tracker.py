@@ -228,9 +228,9 @@ class Tracker:
             return Caller(self.modules.owner("module", "__main__"), None, None, found.site)
         return Caller(run.owner, run, line if same else None, found.site)
 
-    def is_frameworks_body(self, frame: FrameType) -> bool:
-        """Whether a framework registers here because one of its own modules is being executed."""
-        return _root(origin.body_of(frame) or "") in FRAMEWORKS
+    def is_framework_again(self, frame: FrameType) -> bool:
+        """Whether a framework registers under this frame because one of its own modules is executed again."""
+        return bool(self.modules.again) and origin.body_of(frame) in self.modules.again
 
     def is_outdated(self, entry: Entry) -> bool:
         """Whether the file of a module or script does not say any more what registered this."""

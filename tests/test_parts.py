@@ -64,7 +64,7 @@ class Setting:
     def locate_caller(self, frame, plumbing):
         return Caller(self.run.owner, self.run, 1) if self.run else None
 
-    def is_frameworks_body(self, frame):
+    def is_framework_again(self, frame):
         return False
 
     def find_owner(self, subject):

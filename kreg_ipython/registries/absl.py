@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -56,14 +55,14 @@ class Flags(DictRegistry):
         definer = locate(_FLAGS).find_module_defining_flag(key)
         return value is subject or bool(definer == _calling_module())
 
-    @contextmanager
-    def aside(self, subject: Any) -> Iterator[None]:
+    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """An error of absl's names the calling module: ours is on the stack, and is not it."""
+        __tracebackhide__ = True
         disclaimed = locate("absl.flags._helpers:disclaim_module_ids")
         ours = {id(sys.modules[name]) for name in _OURS} - disclaimed
         disclaimed |= ours
         try:
-            yield
+            return register(*args, **kwargs)
         finally:
             disclaimed -= ours
 

@@ -16,6 +16,7 @@ from kreg_ipython.registry import (
     ListRegistry,
     Registry,
     Shape,
+    Untracked,
     locate,
     same_value,
 )
@@ -77,6 +78,7 @@ def registries() -> Iterator[Registry]:
     )
     yield OpCallbacks()
     yield OpLibraries()
+    yield Gauges()
 
 
 # -- tensorflow.python.framework.registry.Registry: name -> {"type": object, "location": …}
@@ -503,10 +505,8 @@ class OpCallbacks(ListRegistry):
         locate(self._home + "add_op_callback")(value)
 
 
-class OpLibraries(Shape):
-    """`tf.load_op_library`: C++ that cannot be unloaded. Nothing is tracked; loading a rebuilt one is remarked on."""
-
-    table: dict[Hashable, Any] = {}
+class OpLibraries(Untracked):
+    """`tf.load_op_library`: C++ that cannot be unloaded. Loading a rebuilt one is remarked on."""
 
     def __init__(self) -> None:
         module = _PYTHON + "framework.load_library"
@@ -518,17 +518,23 @@ class OpLibraries(Shape):
         if os.path.exists(path) and self._built.setdefault(path, os.path.getmtime(path)) != os.path.getmtime(path):
             raise CannotUndo(f"{library_filename} was rebuilt, but the former one stays loaded: restart the kernel")
 
-    def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        return ()
 
-    def current(self, key: Hashable) -> Any:
-        return MISSING
+class Gauges(Untracked):
+    """`tensorflow.python.eager.monitoring`: TensorFlow 2.12 refuses a second gauge of a name while the first one lives,
+    which it does with anything of a Keras that was purged. The new Keras counts under another name."""
 
-    def holds(self, key: Hashable, value: Any) -> bool:
-        return False
+    def __init__(self) -> None:
+        module = _PYTHON + "eager.monitoring"
+        super().__init__("tensorflow.gauges", module, [Gate(f"{module}:Metric.__init__", self._announce)])
 
-    def take(self, key: Hashable, value: Any) -> None:
-        """Nothing can."""
+    def _announce(self, gauge: Any, kind: str, methods: Any, label_length: int, name: str, *rest: Any) -> Announcement:
+        return name, gauge
 
-    def put(self, key: Hashable, value: Any) -> None:
-        """Nothing was taken."""
+    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        already_exists: type[Exception] = locate(_PYTHON + "framework.errors_impl:AlreadyExistsError")
+        try:
+            return register(*args, **kwargs)
+        except already_exists:
+            *first, name = args[:5]
+            return self.register_again(subject, register, (*first, f"{name}/again", *args[5:]), kwargs)
