@@ -14,10 +14,11 @@ from kreg_ipython.naming import definition
 from kreg_ipython.patch import divert
 from kreg_ipython.registry import locate
 
-MODULE = "IPython.extensions.autoreload"
+HOMES = ("IPython.extensions.autoreload", "autoreload")
+"""The modules that the extension may be: IPython 7 finds its own extensions on the path."""
 
 
-def reload_fully(wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
+def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
     """Make ``%autoreload`` reload the modules that are ``wanted`` as a whole.
 
     `DeduperReloader.maybe_reload_module` leaves a module to be reloaded if it has no former text to compare with.
@@ -34,11 +35,11 @@ def reload_fully(wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
             reloader.source_by_modname[module.__name__] = ""
         return original(reloader, module)
 
-    original, undo = divert(locate(f"{MODULE}:DeduperReloader.maybe_reload_module"), maybe_reload_module)
+    original, undo = divert(locate(f"{home}:DeduperReloader.maybe_reload_module"), maybe_reload_module)
     return undo
 
 
-def leave_instances(registered: Callable[[Any], bool]) -> Callable[[], None]:
+def leave_instances(home: str, registered: Callable[[Any], bool]) -> Callable[[], None]:
     """Make ``%autoreload`` leave a former class and its instances as they are if the new one, which is ``registered``,
     has other bases.
 
@@ -53,7 +54,7 @@ def leave_instances(registered: Callable[[Any], bool]) -> Callable[[], None]:
             return original(old, new)
         return None
 
-    original, undo = divert(locate(f"{MODULE}:update_class"), update_class)
+    original, undo = divert(locate(f"{home}:update_class"), update_class)
     return undo
 
 

@@ -83,15 +83,17 @@ class Tracker:
 
     def _fresh(self) -> None:
         self.guard = Guard(all_registries(), self, say=_say, notes=IPython.version_info >= (8, 15))
-        self._imported: dict[str, Callable[[], None]] = {autoreload.MODULE: self._divert_autoreload}
+        self._imported: dict[str, Callable[[], None]] = {}
+        for home in autoreload.HOMES:
+            self._imported[home] = functools.partial(self._divert_autoreload, home)
         for registry in self.guard.registries.values():
             self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
         self.modules = Modules(self.guard, _executing.get, FRAMEWORKS, self._imported)
 
-    def _divert_autoreload(self) -> None:
-        self._undo.append(autoreload.leave_instances(self.guard.ledger.has_subject))
+    def _divert_autoreload(self, home: str) -> None:
         with suppress(NotThere):
-            self._undo.append(autoreload.reload_fully(self.modules.may_register))
+            self._undo.append(autoreload.leave_instances(home, self.guard.ledger.has_subject))
+            self._undo.append(autoreload.reload_fully(home, self.modules.may_register))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
         if callback in self.shell.events.callbacks[event]:

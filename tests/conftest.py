@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import textwrap
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kernels import ENVIRONMENT, Kernel, Outcome
+from packaging.requirements import Requirement
 
 os.environ.update(ENVIRONMENT)  # before a test imports TensorFlow in this process
+
+IMPORTS = """
+import gc, os, sys, weakref
+import keras
+from absl import flags
+from importlib.util import find_spec
+if find_spec("tensorflow"):
+    import tensorflow as tf
+if find_spec("tf_keras"):
+    import tf_keras
+else:
+    tf_keras = keras  # Keras 2 itself, with TensorFlow 2.12; tests that need the other one are left out with Keras 3
+library = dict(tf_keras.utils.get_custom_objects())
+"""
+"""What the shared kernels import, of what is there."""
 
 _count = itertools.count()
 EXTENSION = {"kreg": "kreg_ipython", "naive": "naive", "stock": None}
@@ -70,10 +88,7 @@ class Notebook:
 @pytest.fixture(scope="session")
 def shared_kernel() -> Iterator[Kernel]:
     kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
-    kernel.run(
-        None,
-        "import gc, os, sys, weakref\nimport tensorflow as tf, keras, tf_keras\nfrom absl import flags\nlibrary = dict(tf_keras.utils.get_custom_objects())",
-    )
+    kernel.run(None, IMPORTS)
     yield kernel
     kernel.close()
 
@@ -133,6 +148,28 @@ def own_kernel() -> Iterator[Kernel]:
     kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
     yield kernel
     kernel.close()
+
+
+def is_met(requirement: str) -> bool:
+    """Whether a distribution is installed, in a version that fits."""
+    wanted = Requirement(requirement)
+    try:
+        return wanted.specifier.contains(version(wanted.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, and say so, what needs another version of something: the suite runs on several stacks."""
+    unmet: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        for requirement in {arg for mark in item.iter_markers("needs") for arg in mark.args if not is_met(arg)}:
+            unmet.setdefault(requirement, []).append(item)
+    left_out = {item for some in unmet.values() for item in some}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+    for requirement, some in sorted(unmet.items()):
+        print(f"left out, for want of {requirement}: {len(some)} tests", file=sys.__stdout__)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

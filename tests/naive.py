@@ -6,6 +6,7 @@ Tests marked ``fails("naive")`` run with this in place of kreg_ipython too, and 
 import sys
 
 _MAPS = {
+    "keras.saving.object_registration": ("_GLOBAL_CUSTOM_OBJECTS", "_GLOBAL_CUSTOM_NAMES"),
     "keras.src.saving.object_registration": ("GLOBAL_CUSTOM_OBJECTS", "GLOBAL_CUSTOM_NAMES"),
     "tf_keras.src.saving.object_registration": ("_GLOBAL_CUSTOM_OBJECTS", "_GLOBAL_CUSTOM_NAMES"),
     "tensorflow.python.framework.type_spec_registry": ("_NAME_TO_TYPE_SPEC", "_TYPE_SPEC_TO_NAME"),

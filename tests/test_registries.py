@@ -46,15 +46,15 @@ def autograph(name: str) -> Case:
 CASES = [
     Case(
         "keras.custom_objects",
-        "@keras.saving.register_keras_serializable('PKG')\ndef f(): return VERSION",
-        "keras.saving.get_registered_object('PKG>f')()",
-        "len(keras.saving.get_custom_objects())",
+        "@keras.utils.register_keras_serializable('PKG')\ndef f(): return VERSION",
+        "keras.utils.get_custom_objects()['PKG>f']()",
+        "len(keras.utils.get_custom_objects())",
     ),
     Case(
         "tf_keras.custom_objects",
-        "@tf_keras.saving.register_keras_serializable('PKG')\ndef f(): return VERSION",
-        "tf_keras.saving.get_registered_object('PKG>f')()",
-        "len(tf_keras.saving.get_custom_objects())",
+        "@tf_keras.utils.register_keras_serializable('PKG')\ndef f(): return VERSION",
+        "tf_keras.utils.get_custom_objects()['PKG>f']()",
+        "len(tf_keras.utils.get_custom_objects())",
     ),
     Case(
         "tensorflow.keras_custom_objects",
@@ -239,7 +239,7 @@ CASES = [
         "@pfor.RegisterPFor('PKGOp')\ndef converter(i): return VERSION",
         "pfor._pfor_converter_registry['PKGOp'](0)",
         "len(pfor._pfor_converter_registry)",
-        "from tensorflow.python.ops.parallel_for import pfor",
+        "import tensorflow.python.ops.parallel_for.pfor; pfor = " + PY.format("ops.parallel_for.pfor"),
         "Re-registering PKGOp",
     ),
     Case(
@@ -247,7 +247,7 @@ CASES = [
         "@pfor.RegisterPForWithArgs('PKGOp', 1)\ndef converter(*a): return VERSION",
         "pfor._pfor_converter_registry['PKGOp'](0)",
         "len(pfor._pfor_converter_registry)",
-        "from tensorflow.python.ops.parallel_for import pfor",
+        "import tensorflow.python.ops.parallel_for.pfor; pfor = " + PY.format("ops.parallel_for.pfor"),
         "Re-registering PKGOp",
     ),
     *map(
@@ -309,11 +309,23 @@ CASES = [
         raises="is defined twice",
     ),
 ]
-IDS = [f"{case.registry}-{n}" for n, case in enumerate(CASES)]
+NEEDS = {
+    "keras.tree_nodes": "optree",
+    "optree.nodes": "optree",
+    "tensorflow.autograph_print": "tensorflow>=2.16",
+    "tensorflow.autograph_sorted": "tensorflow>=2.16",
+    "tensorflow.data_v2_callbacks": "tensorflow>=2.16",
+    "tensorflow_probability.kl_divergences": "tensorflow-probability",
+    "tf_keras.custom_objects": "tf_keras",
+}
+PARAMETERS = [
+    pytest.param(case, id=f"{case.registry}-{n}", marks=pytest.mark.needs(*filter(None, [NEEDS.get(case.registry)])))
+    for n, case in enumerate(CASES)
+]
 
 
 @pytest.mark.fails("stock")
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@pytest.mark.parametrize("case", PARAMETERS)
 def test_an_edited_cell_registers_its_last_version_once(nb, case):
     nb.run("setup", case.setup)
     before = nb.value(case.count)
@@ -332,7 +344,7 @@ def test_an_edited_cell_registers_its_last_version_once(nb, case):
 ENTRIES = "get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']"
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
+@pytest.mark.parametrize("case", PARAMETERS)
 def test_a_run_that_fails_before_it_registers_leaves_the_former_version(nb, case):
     nb.run("setup", case.setup)
     nb.run("a", case.source.replace("VERSION", "1"))
@@ -345,9 +357,7 @@ def test_a_run_that_fails_before_it_registers_leaves_the_former_version(nb, case
     assert nb.value(case.count) == once
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case.raises], ids=[i for i, c in zip(IDS, CASES) if c.raises]
-)
+@pytest.mark.parametrize("case", [parameter for parameter in PARAMETERS if parameter.values[0].raises])
 def test_without_the_extension_the_second_run_raises(stock_nb, case):
     stock_nb.run("setup", case.setup)
     stock_nb.run("a", case.source.replace("VERSION", "1"))
@@ -446,6 +456,7 @@ def test_a_frameworks_flag_that_a_cell_overrides_comes_back(nb):
         ),
     ],
 )
+@pytest.mark.needs("optree")
 def test_unregistering_ones_own_former_entry_first_works(nb, setup, source):
     nb.run("setup", setup + "\nonce = []")
     for _ in range(3):

@@ -6,7 +6,7 @@ import pytest
 from test_cells import naive, stock
 
 OPTIMIZER = """
-@keras.saving.register_keras_serializable("PKG")
+@keras.utils.register_keras_serializable("PKG")
 class Momentum(keras.optimizers.Optimizer):
     VERSION = {version}
 
@@ -30,6 +30,7 @@ class Momentum(keras.optimizers.Optimizer):
 
 
 @stock
+@pytest.mark.needs("keras>=3")
 def test_an_optimizer_that_is_edited_five_times_and_trained_and_loaded_in_between(nb, tmp_path):
     nb.run("z", "import numpy as np; x = np.ones((8, 2), 'float32'); y = np.ones((8, 1), 'float32'); classes = []")
     path = str(tmp_path / "model.keras")
@@ -116,10 +117,10 @@ def test_a_model_of_an_extension_type_made_before_the_re_run_is_still_saved(nb, 
 
 def test_a_thousand_runs_of_a_class_cell_leave_no_former_class_alive(nb):
     cell = """
-    @keras.saving.register_keras_serializable("PKG")
+    @keras.utils.register_keras_serializable("PKG")
     class Layer(keras.layers.Layer):
         def call(self, x): return x
-    @tf_keras.saving.register_keras_serializable("PKG")
+    @tf_keras.utils.register_keras_serializable("PKG")
     class Metric(tf_keras.metrics.Metric): pass
     @tf.RegisterGradient("PKGOp")
     def gradient(op, grad): return grad
@@ -144,7 +145,7 @@ def test_a_thousand_runs_of_a_class_cell_leave_no_former_class_alive(nb):
 
 @pytest.mark.parametrize("framework", ["keras", "tf_keras"])
 def test_a_swept_class_in_a_live_model_keeps_its_name(nb, framework):
-    nb.run("a", f"@{framework}.saving.register_keras_serializable('PKG')\nclass Foo({framework}.layers.Layer): pass")
+    nb.run("a", f"@{framework}.utils.register_keras_serializable('PKG')\nclass Foo({framework}.layers.Layer): pass")
     nb.run("m", "layer = Foo()")
     nb.run("a", "x = 1")
-    assert nb.value(f"{framework}.saving.get_registered_name(type(layer)).partition('>')[2]") == "Foo"
+    assert nb.value(f"{framework}.utils.get_registered_name(type(layer)).partition('>')[2]") == "Foo"

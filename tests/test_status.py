@@ -56,6 +56,7 @@ def test_every_state_is_shown(nb, state, history):
     assert states == [state]
 
 
+@pytest.mark.needs("keras>=3")
 def test_what_frameworks_registered_is_counted_and_listed_only_on_demand(nb):
     status = nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
     assert status["framework"]["tensorflow.gradients"] > 500
@@ -148,6 +149,7 @@ def test_a_registry_that_is_not_understood_is_one_line_and_a_row_and_the_others_
     assert "not guarded: tensorflow.elementwise_dispatch: NotThere" in status.text
 
 
+@pytest.mark.needs("keras>=3")
 def test_a_registry_that_this_version_does_not_have_is_no_fault(own_kernel):
     own_kernel.run("i", "import tensorflow as tf")
     own_kernel.run("p", "from tensorflow.python.util import dispatch; del dispatch._GLOBAL_DISPATCHERS")

@@ -35,8 +35,8 @@ def test_without_ids_equal_definitions_take_each_others_place(nb):
 
 
 def test_without_ids_a_cell_that_only_uses_a_name_again_hides_nothing(nb):
-    nb.run(None, "@keras.saving.register_keras_serializable('PKG')\ndef act(x): return x")
-    nb.run(None, "def act(x): return x\nfound = keras.saving.get_registered_object('PKG>act')")
+    nb.run(None, "@keras.utils.register_keras_serializable('PKG')\ndef act(x): return x")
+    nb.run(None, "def act(x): return x\nfound = keras.utils.get_custom_objects()['PKG>act']")
     assert nb.value("found is not None") is True
 
 
@@ -123,12 +123,12 @@ def test_an_async_cell_and_the_tasks_that_outlive_it_register_for_it(nb):
     source = """
     import asyncio
     await asyncio.sleep(0)
-    @keras.saving.register_keras_serializable("PKG")
+    @keras.utils.register_keras_serializable("PKG")
     def during(x): return x
     event = asyncio.Event()
     async def later():
         await event.wait()
-        keras.saving.register_keras_serializable("PKG", "late")(lambda x: x)
+        keras.utils.register_keras_serializable("PKG", "late")(lambda x: x)
         finished.set()
     finished = asyncio.Event()
     task = asyncio.create_task(later())
@@ -143,7 +143,7 @@ def test_an_async_cell_and_the_tasks_that_outlive_it_register_for_it(nb):
 
 @stock
 def test_a_helper_defined_in_one_cell_and_called_in_another_belongs_to_the_caller(nb):
-    nb.run("h", "def helper(name):\n    keras.saving.register_keras_serializable('PKG', name)(lambda x: x)")
+    nb.run("h", "def helper(name):\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)")
     nb.run("a", "x = 1\nhelper('one')")
     assert nb.status()["PKG>one"]["owner"]["id"] == "a"
     assert nb.status()["PKG>one"]["line"] == 2
@@ -153,7 +153,7 @@ def test_a_helper_defined_in_one_cell_and_called_in_another_belongs_to_the_calle
 
 @stock
 def test_code_that_a_cell_executes_as_a_string_belongs_to_the_cell(nb):
-    nb.run("a", "exec(\"keras.saving.register_keras_serializable('PKG', 'one')(lambda x: x)\")")
+    nb.run("a", "exec(\"keras.utils.register_keras_serializable('PKG', 'one')(lambda x: x)\")")
     assert nb.status()["PKG>one"]["owner"]["id"] == "a"
     nb.run("a", "x = 1")
     assert nb.custom_objects() == {}
@@ -161,9 +161,7 @@ def test_code_that_a_cell_executes_as_a_string_belongs_to_the_cell(nb):
 
 def test_a_script_owns_what_it_registers_whichever_cell_runs_it(nb, tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(
-        f"import keras\n\n@keras.saving.register_keras_serializable('{nb.package}')\ndef f(x): return x\n"
-    )
+    script.write_text(f"import keras\n\n@keras.utils.register_keras_serializable('{nb.package}')\ndef f(x): return x\n")
     nb.run("a", f"%run {script}")
     assert nb.status()["PKG>f"]["owner"] == {"kind": "script", "id": str(script), "label": f"script {script}"}
     assert nb.status()["PKG>f"]["line"] == 3 + DECORATED
@@ -180,7 +178,7 @@ def test_a_thread_registers_for_the_cell_that_started_it(nb):
     import threading
     def work():
         go.wait()
-        keras.saving.register_keras_serializable("PKG", "threaded")(lambda x: x)
+        keras.utils.register_keras_serializable("PKG", "threaded")(lambda x: x)
     go = threading.Event()
     thread = threading.Thread(target=work); thread.start()
     """
@@ -198,7 +196,7 @@ def test_a_thread_nobody_saw_start_registers_for_the_cell_that_defines_its_code(
         """
     import _thread, threading
     def work():
-        keras.saving.register_keras_serializable("PKG", "threaded")(lambda x: x)
+        keras.utils.register_keras_serializable("PKG", "threaded")(lambda x: x)
         done.set()
     done = threading.Event()
     """,
@@ -242,6 +240,7 @@ def test_threads_that_race_for_a_name_register_it_once(nb):
 
 
 @stock
+@pytest.mark.needs("ipykernel>=7")
 def test_two_cells_at_once_in_subshells_own_their_own_entries(nb):
     client = nb.kernel.client
     client.control_channel.send(client.session.msg("create_subshell_request", {}))
@@ -250,7 +249,7 @@ def test_two_cells_at_once_in_subshells_own_their_own_entries(nb):
     run("z", "import threading; first, second = threading.Event(), threading.Event()")
     source = """
     {}.set(); assert {}.wait(60)
-    @keras.saving.register_keras_serializable("PKG")
+    @keras.utils.register_keras_serializable("PKG")
     def {}(x): return x
     """
     pkg = lambda text: text.replace("PKG", nb.package).replace("\n    ", "\n")
@@ -304,7 +303,7 @@ def test_loaded_after_the_first_failure_the_next_run_succeeds(stock_nb, edit):
 @pytest.mark.parametrize("method", ["", "    def call(self, x): return x"])
 def test_loaded_late_it_adopts_what_cells_registered_and_names_the_cell(stock_nb, method):
     nb = stock_nb
-    source = f'@keras.saving.register_keras_serializable("PKG")\nclass Foo(keras.layers.Layer):\n    V = 1\n{method}\n'
+    source = f'@keras.utils.register_keras_serializable("PKG")\nclass Foo(keras.layers.Layer):\n    V = 1\n{method}\n'
     nb.run("a", source)
     number = nb.value("get_ipython().execution_count - 1")
     nb.mode = "kreg"
@@ -332,7 +331,7 @@ def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_
     import tensorflow as tf, keras, sys
     @tf.RegisterGradient("Mine")
     def _mine(op, grad): return grad
-    @keras.saving.register_keras_serializable("P")
+    @keras.utils.register_keras_serializable("P")
     class Foo(keras.layers.Layer): pass
     """
     own_kernel.run("l", "%load_ext kreg_ipython")
@@ -393,6 +392,7 @@ def snapshot():
 """
 
 
+@pytest.mark.needs("tensorflow-probability")
 def test_unloading_gives_everything_back_and_may_be_repeated(own_kernel):
     nb = Notebook(own_kernel, "stock")
     nb.run("i", "import gc, sys, tensorflow as tf, keras, tf_keras, tensorflow_probability")
@@ -421,6 +421,7 @@ def test_unloading_gives_everything_back_and_may_be_repeated(own_kernel):
         assert nb.value("sorted(k for k in before if before[k] != after[k])") == []
 
 
+@pytest.mark.needs("keras>=3")
 def test_unloading_keeps_what_is_registered_and_a_models_name(stock_nb, tmp_path):
     nb = stock_nb
     nb.mode = "kreg"
@@ -430,14 +431,14 @@ def test_unloading_keeps_what_is_registered_and_a_models_name(stock_nb, tmp_path
     nb.run("a", LAYER.format(2))
     nb.run("u", "%unload_ext kreg_ipython")
     assert nb.custom_objects() == {"Foo": "Foo"}
-    assert nb.value("keras.saving.get_registered_name(type(layer)).partition('>')[2]") == "Foo"
+    assert nb.value("keras.utils.get_registered_name(type(layer)).partition('>')[2]") == "Foo"
     names = "sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES"
     assert nb.value(f"[type(k).__name__ for k in {names} if 'weak' in type(k).__name__.lower()]") == []
 
 
 def test_a_patch_that_is_not_ours_any_more_is_left_alone(stock_nb):
     nb = stock_nb
-    nb.run("z", "function = keras.saving.register_keras_serializable; original = function.__code__")
+    nb.run("z", "function = keras.utils.register_keras_serializable; original = function.__code__")
     nb.mode = "kreg"
     nb.load()
     nb.run(
@@ -454,7 +455,7 @@ def test_a_patch_that_is_not_ours_any_more_is_left_alone(stock_nb):
 
 def test_what_was_imported_by_name_before_loading_is_guarded_too(stock_nb):
     nb = stock_nb
-    nb.run("i", "from keras.saving import register_keras_serializable as early")
+    nb.run("i", "from keras.utils import register_keras_serializable as early")
     nb.mode = "kreg"
     nb.load()
     nb.run("a", "@early('PKG')\ndef one(x): return x")
@@ -476,6 +477,7 @@ def test_unloading_in_a_cell_restores_what_is_withdrawn_for_it(stock_nb):
     nb.unload()
 
 
+@pytest.mark.needs("keras>=3")
 def test_loading_late_frees_the_classes_that_were_registered_again_before(stock_nb):
     nb = stock_nb
     nb.run("z", "references = []")
@@ -488,11 +490,12 @@ def test_loading_late_frees_the_classes_that_were_registered_again_before(stock_
     nb.unload()
 
 
+@pytest.mark.needs("keras>=2.13")
 def test_a_decorator_made_before_unloading_works_afterwards(stock_nb):
     nb = stock_nb
     nb.mode = "kreg"
     nb.load()
-    nb.run("a", "decorate = keras.saving.register_keras_serializable('PKG', 'late')")
+    nb.run("a", "decorate = keras.utils.register_keras_serializable('PKG', 'late')")
     nb.run("u", "%unload_ext kreg_ipython")
     nb.run("b", "decorate(lambda x: x)")
     names = "sys.modules['keras.src.saving.object_registration'].GLOBAL_CUSTOM_NAMES"
@@ -503,7 +506,7 @@ def test_a_pool_started_by_one_cell_registers_for_the_cell_that_defines_the_task
     nb.run("a", "import concurrent.futures\npool = concurrent.futures.ThreadPoolExecutor(1)\npool.submit(int).result()")
     task = """
     def task():
-        keras.saving.register_keras_serializable("PKG", "pooled")(lambda x: x)
+        keras.utils.register_keras_serializable("PKG", "pooled")(lambda x: x)
     pool.submit(task).result()
     """
     nb.run("b", task)
