@@ -1,4 +1,5 @@
-# make demo: see it work. make test: everything that must hold. Both build .venv by themselves.
+# make demo: see it work. make test: everything that must hold. make test-matrix: the same on older and other stacks.
+# They build their virtual environments by themselves.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-matrix lint bench clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kreg_ipython needs Python 3.10 or newer: make PYTHON=...")'
@@ -20,6 +21,9 @@ demo: $(VENV)/installed
 test: lint
 	$(BIN)/python -m pytest -q --nbval-lax tests notebooks/quickstart.ipynb
 
+test-matrix:
+	$(PYTHON) tests/matrix.py $(STACKS)
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,4 +33,4 @@ bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/cells.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis

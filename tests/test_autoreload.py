@@ -176,6 +176,7 @@ def test_a_module_that_uses_no_framework_is_still_patched_in_place(nb, files):
 
 
 @pytest.mark.parametrize("order", ["kreg last", "kreg first"], indirect=True)
+@pytest.mark.needs("tensorflow")
 def test_a_reload_that_fails_loses_nothing_and_the_mended_file_reloads_at_the_next_cell(nb, files, order):
     text = HEAD + THINGS["class"] + THINGS["gradient"].replace("Thing(", "grad(")
     started(nb, files, a=text)
@@ -209,6 +210,7 @@ def test_a_cells_override_of_a_modules_key_outlives_the_modules_edit(nb, files):
 
 
 @pytest.mark.parametrize("edit", ["body", "base class", "name", "renamed", "decorator removed", "moved"])
+@pytest.mark.needs("tensorflow")
 def test_a_model_made_before_an_edit_predicts_is_saved_and_loads(nb, files, tmp_path, edit):
     started(nb, files, a=HEAD + THINGS["class"], b=HEAD)
     nb.run("build", "model = keras.Sequential([keras.Input((2,)), PKG.a.Thing()])\nformer = PKG.a.Thing")
@@ -220,6 +222,7 @@ def test_a_model_made_before_an_edit_predicts_is_saved_and_loads(nb, files, tmp_
     assert nb.value("look('PKG')[0].keys() >= {'PKG>Thing'}") == (edit in ("body", "base class", "moved"))
 
 
+@pytest.mark.needs("tensorflow")
 def test_an_interrupt_while_reloading_is_a_failure_like_any_other(nb, files):
     text = HEAD + THINGS["gradient"]
     started(nb, files, a=text)

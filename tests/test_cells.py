@@ -60,6 +60,7 @@ def test_tf_keras_is_guarded_like_keras(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_gradient_cell_runs_again_with_the_edited_function(nb):
     nb.run("a", GRADIENT.format(2))
     nb.run("a", GRADIENT.format(3))
@@ -67,6 +68,7 @@ def test_a_gradient_cell_runs_again_with_the_edited_function(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_renamed_gradient_is_gone_and_its_name_is_free_for_another_cell(nb):
     nb.run("a", GRADIENT.format(2))
     nb.run("a", GRADIENT.format(2).replace("PKGGrad", "PKGOther"))
@@ -74,6 +76,7 @@ def test_a_renamed_gradient_is_gone_and_its_name_is_free_for_another_cell(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_an_extension_type_with_a_name_runs_again(nb):
     source = """
     class Masked(tf.experimental.ExtensionType):
@@ -119,6 +122,7 @@ def test_the_last_run_wins_a_shared_key(nb):
 
 @naive
 @pytest.mark.needs("keras>=2.13")
+@pytest.mark.needs("tf_keras")
 def test_the_librarys_own_entry_comes_back(nb):
     assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'] is library['Custom>Adam']")
     nb.run(
@@ -133,6 +137,7 @@ def test_the_librarys_own_entry_comes_back(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_class_moved_to_another_cell_is_there_once(nb):
     nb.run("a", LAYER.format(1) + GRADIENT.format(1))
     nb.run("b", LAYER.format(2) + GRADIENT.format(2))
@@ -201,6 +206,7 @@ def test_the_frameworks_dicts_stay_the_same_objects(nb):
 
 @naive
 @pytest.mark.parametrize("broken", ["def f(:\n", "1 +", "x = 'abc", "%%time\nfor"])
+@pytest.mark.needs("tensorflow")
 def test_code_that_does_not_compile_changes_nothing(nb, broken):
     nb.run("a", LAYER.format(1) + GRADIENT.format(1))
     before = nb.value("id(keras.utils.get_custom_objects()['PKG>Foo'])")
@@ -211,6 +217,7 @@ def test_code_that_does_not_compile_changes_nothing(nb, broken):
 
 
 @naive
+@pytest.mark.needs("tensorflow")
 def test_a_run_that_fails_early_loses_nothing(nb):
     nb.run("a", LAYER.format(1) + GRADIENT.format(1))
     nb.run("a", "1/0\n" + LAYER.format(2) + GRADIENT.format(2), fails=True)
@@ -220,6 +227,7 @@ def test_a_run_that_fails_early_loses_nothing(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_what_a_failing_run_registered_anew_stays_and_the_next_run_mends_it(nb):
     nb.run("a", LAYER.format(1) + GRADIENT.format(1))
     nb.run("a", LAYER.format(2) + "1/0\n" + GRADIENT.format(2), fails=True)
@@ -231,6 +239,7 @@ def test_what_a_failing_run_registered_anew_stays_and_the_next_run_mends_it(nb):
 
 
 @naive
+@pytest.mark.needs("tensorflow")
 def test_an_interrupted_run_loses_nothing(nb):
     nb.run("a", LAYER.format(1) + GRADIENT.format(1))
     outcome = nb.run("a", "raise KeyboardInterrupt\n" + GRADIENT.format(2), fails=True)
@@ -293,6 +302,7 @@ def test_a_guard_on_the_registry_itself_lets_edits_through(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_names_made_with_counters_do_not_pile_up(nb):
     nb.run("c", "count = 0")
     source = "count += 1\n" + GRADIENT.format(1).replace('"PKGGrad"', '"PKGGrad%d" % count')
@@ -350,6 +360,7 @@ def test_a_library_function_called_by_a_cell_registers_for_the_cell(nb, tmp_path
 
 
 @naive
+@pytest.mark.needs("tensorflow")
 def test_gradients_that_tracing_registers_are_never_withdrawn(nb):
     source = """
         @tf.custom_gradient
@@ -388,6 +399,7 @@ def test_gradients_that_tracing_registers_are_never_withdrawn(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_swept_gradient_is_still_found_by_a_graph_that_was_traced_before(nb):
     nb.run("a", GRADIENT.format(3))
     nb.run(
@@ -479,6 +491,7 @@ def test_objects_that_cannot_be_weakly_referenced_register(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_true_collision_is_the_frameworks_error_with_both_places(nb):
     nb.run("a", "\n" + GRADIENT.format(1))
     number = nb.status()["PKGGrad"]["owner"]["label"] if nb.mode == "kreg" else ""
@@ -498,6 +511,7 @@ def test_registering_a_key_twice_in_one_run_is_refused_as_in_a_fresh_kernel(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_the_same_definition_is_accepted_from_a_cell_whose_id_changed(nb):
     nb.run("a", GRADIENT.format(1))
     nb.run("other", GRADIENT.format(2))
@@ -505,6 +519,7 @@ def test_the_same_definition_is_accepted_from_a_cell_whose_id_changed(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_deleted_cell_keeps_nobody_from_its_names_and_loses_nothing(nb):
     nb.run("a", LAYER.format(1) + GRADIENT.format(1))
     nb.run("b", GRADIENT.format(2).replace("_gradient", "_mine"), deletedCells=["a"])
@@ -548,6 +563,7 @@ def test_a_nested_run_cell_that_fails_loses_nothing(nb):
     assert nb.custom_objects() == {"Foo": "Foo"}
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_factory_called_by_two_cells_registers_for_both(nb):
     nb.run(
         "f",
@@ -605,6 +621,7 @@ def setup():
 
 
 @naive
+@pytest.mark.needs("tensorflow")
 def test_a_direct_write_over_a_librarys_key_gives_it_back(nb):
     nb.run("a", "tf_keras.utils.get_custom_objects()['Custom>Adam'] = 1")
     nb.run("a", "x = 1")
@@ -625,6 +642,7 @@ def test_a_library_that_writes_directly_keeps_its_entries_whatever_they_are(nb, 
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_frameworks_object_that_a_cell_wrote_directly_is_the_cells(nb):
     nb.run("a", "keras.utils.get_custom_objects()['PKG>relu6'] = tf.nn.relu6")
     assert nb.status()["PKG>relu6"]["owner"]["id"] == "a"
@@ -654,6 +672,7 @@ def test_what_a_thread_writes_directly_between_cells_is_not_the_next_cells(nb):
 
 @stock
 @pytest.mark.needs("keras>=2.13")
+@pytest.mark.needs("tensorflow")
 def test_a_direct_write_and_a_registration_of_one_key_in_one_cell_both_go(nb):
     nb.run(
         "a",
@@ -681,6 +700,7 @@ def test_an_object_that_invents_attributes_is_harmless(nb):
     assert nb.custom_objects() == {}
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_key_that_the_framework_refuses_is_its_own_error_and_nothing_else(nb):
     nb.run(
         "a",

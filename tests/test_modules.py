@@ -38,6 +38,7 @@ def numbers(nb) -> dict[str, int]:
 
 @stock
 @pytest.mark.parametrize("again", AGAIN)
+@pytest.mark.needs("tensorflow")
 def test_a_module_that_is_executed_again_replaces_what_it_registered(nb, files, again):
     files.write({"PKG.py": TEXT})
     nb.run("a", "import PKG")
@@ -50,6 +51,7 @@ def test_a_module_that_is_executed_again_replaces_what_it_registered(nb, files, 
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_package_with_submodules_and_relative_imports_may_be_purged(nb, files):
     files.write(
         {
@@ -72,6 +74,7 @@ def test_a_package_with_submodules_and_relative_imports_may_be_purged(nb, files)
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_definition_that_moved_to_another_file_may_be_reloaded_there_first(nb, files):
     files.write({"PKG/a.py": TEXT, "PKG/b.py": HEAD})  # and no __init__: a namespace package
     nb.run("i", "import importlib, PKG.a, PKG.b")
@@ -84,6 +87,7 @@ def test_a_definition_that_moved_to_another_file_may_be_reloaded_there_first(nb,
 
 @stock
 @pytest.mark.parametrize("to", ["module", "cell", "script", "renamed file"])
+@pytest.mark.needs("tensorflow")
 def test_a_definition_may_move_between_files_and_cells(nb, files, to):
     files.write({"PKG.py": TEXT, "PKG_run.py": TEXT.replace("= 1", "= 2")})
     if to == "module":
@@ -98,6 +102,7 @@ def test_a_definition_may_move_between_files_and_cells(nb, files, to):
     assert gradients(nb) == {"grad": 1}
 
 
+@pytest.mark.needs("tensorflow")
 def test_two_files_that_really_register_one_name_differently_collide(nb, files):
     files.write({"PKG/a.py": HEAD + GRADIENT, "PKG/b.py": HEAD + GRADIENT})
     nb.run("a", "import PKG.a")
@@ -114,6 +119,7 @@ def test_two_files_that_really_register_one_name_differently_collide(nb, files):
 
 @stock
 @pytest.mark.parametrize("failure", ["1 / 0", "raise KeyboardInterrupt", "import sys; sys.exit(3)"])
+@pytest.mark.needs("tensorflow")
 def test_a_first_import_that_fails_leaves_nothing_and_the_mended_one_meets_no_ghosts(nb, files, failure):
     files.write(
         {
@@ -132,6 +138,7 @@ def test_a_first_import_that_fails_leaves_nothing_and_the_mended_one_meets_no_gh
 
 @stock
 @pytest.mark.parametrize("broken", ["1 / 0", "def (", "raise KeyboardInterrupt"])
+@pytest.mark.needs("tensorflow")
 def test_a_reload_that_fails_loses_nothing(nb, files, broken):
     more = GRADIENT.replace("grad", "more")
     files.write({"PKG.py": TEXT + more})
@@ -147,6 +154,7 @@ def test_a_reload_that_fails_loses_nothing(nb, files, broken):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_purge_whose_import_fails_keeps_what_there_was(nb, files):
     files.write({"PKG.py": TEXT})
     nb.run("a", "import PKG")
@@ -158,6 +166,7 @@ def test_a_purge_whose_import_fails_keeps_what_there_was(nb, files):
     assert gradients(nb) == {"grad": 3}
 
 
+@pytest.mark.needs("tensorflow")
 def test_what_a_reload_only_guards_is_kept(nb, files):
     guarded = HEAD + "if 'Foo' not in globals():\n" + "".join(f"    {line}\n" for line in LAYER.splitlines())
     files.write({"PKG.py": guarded})
@@ -167,6 +176,7 @@ def test_what_a_reload_only_guards_is_kept(nb, files):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_module_writes_to_the_dict_itself_and_is_reloaded(nb, files):
     text = HEAD + "class Foo: number = 1\nkeras.utils.get_custom_objects()['PKG>' + 'Foo'] = Foo\n"
     files.write({"PKG.py": text})
@@ -181,6 +191,7 @@ def test_a_module_writes_to_the_dict_itself_and_is_reloaded(nb, files):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_module_imported_before_loading_is_adopted_and_reloaded(stock_nb, tmp_path, mode):
     from conftest import Files
 
@@ -230,6 +241,7 @@ SCRIPT = "import keras, tensorflow as tf\n" + LAYER + GRADIENT
 
 @stock
 @pytest.mark.parametrize("options", ["", "-i", "-n", "-t -N2", "-m"])
+@pytest.mark.needs("tensorflow")
 def test_a_script_that_is_run_again_replaces_what_it_registered(nb, files, options):
     name = f"{nb.package}_script" + ("" if options == "-m" else ".py")
     run = f"%cd -q {files.folder}\n%run {options} {name}"
@@ -246,6 +258,7 @@ def test_a_script_that_is_run_again_replaces_what_it_registered(nb, files, optio
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_script_that_fails_loses_nothing(nb, files):
     path = files.folder / f"{nb.package}_script.py"
     files.write({"PKG_script.py": SCRIPT})
@@ -259,6 +272,7 @@ def test_a_script_that_fails_loses_nothing(nb, files):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_notebook_that_is_run_again_replaces_what_it_registered(nb, files):
     path = files.folder / "other.ipynb"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from conftest import is_met
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def autograph(name: str) -> Case:
 
 CASES = [
     Case(
-        "keras.custom_objects",
+        "keras.custom_objects" if is_met("keras>=2.13") else "keras2.custom_objects",
         "@keras.utils.register_keras_serializable('PKG')\ndef f(): return VERSION",
         "keras.utils.get_custom_objects()['PKG>f']()",
         "len(keras.utils.get_custom_objects())",
@@ -318,10 +319,15 @@ NEEDS = {
     "tensorflow_probability.kl_divergences": "tensorflow-probability",
     "tf_keras.custom_objects": "tf_keras",
 }
-PARAMETERS = [
-    pytest.param(case, id=f"{case.registry}-{n}", marks=pytest.mark.needs(*filter(None, [NEEDS.get(case.registry)])))
-    for n, case in enumerate(CASES)
-]
+
+
+def needs(case: Case) -> pytest.MarkDecorator:
+    text = case.setup + case.source + case.version + case.count
+    found = ["tensorflow"] if "tf." in text or "tensorflow" in text else []
+    return pytest.mark.needs(*found, *filter(None, [NEEDS.get(case.registry)]))
+
+
+PARAMETERS = [pytest.param(case, id=f"{case.registry}-{n}", marks=needs(case)) for n, case in enumerate(CASES)]
 
 
 @pytest.mark.fails("stock")
@@ -365,6 +371,7 @@ def test_without_the_extension_the_second_run_raises(stock_nb, case):
     assert case.raises.replace("PKG", stock_nb.package) in outcome.error
 
 
+@pytest.mark.needs("tensorflow")
 def test_order_matters_and_stays_that_of_the_last_runs(nb):
     """The first conversion function that fits wins; the last saved-model predicate is asked first."""
     convert = """
@@ -381,6 +388,7 @@ def test_order_matters_and_stays_that_of_the_last_runs(nb):
     assert nb.value("tf.convert_to_tensor(Base()).numpy().decode()") == "second"
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_rebuilt_op_library_is_remarked_on_once(nb, tmp_path):
     library = tmp_path / "op.so"
     library.write_bytes(b"not a library")
@@ -405,6 +413,7 @@ def test_a_rebuilt_op_library_is_remarked_on_once(nb, tmp_path):
         ("dispatch_for_unary_elementwise_apis(PKGType)", "def target(api, x)", "tf.abs(PKGType(tf.constant(0)))"),
     ],
 )
+@pytest.mark.needs("tensorflow")
 def test_unregistering_the_former_dispatch_target_before_defining_it_again_works(nb, decorator, function, probe):
     nb.run("setup", TYPE)
     source = f"""
@@ -419,6 +428,7 @@ def test_unregistering_the_former_dispatch_target_before_defining_it_again_works
     assert nb.value(f"int({probe}.x)") == 2
 
 
+@pytest.mark.needs("tensorflow")
 def test_one_function_for_two_signatures_of_an_api_survives_a_failure(nb):
     nb.run("setup", TYPE + TYPE.replace("PKGType", "PKGOther"))
     source = """

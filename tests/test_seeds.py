@@ -55,6 +55,7 @@ def test_an_optimizer_that_is_edited_five_times_and_trained_and_loaded_in_betwee
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_guided_backpropagation_cell_is_edited_and_run_again(nb):
     cell = """
     @tf.RegisterGradient("PKGGuidedRelu")
@@ -76,6 +77,7 @@ def test_a_guided_backpropagation_cell_is_edited_and_run_again(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_an_extension_type_is_edited_run_again_and_saved(nb, tmp_path):
     cell = """
     class Masked(tf.experimental.ExtensionType):
@@ -95,6 +97,7 @@ def test_an_extension_type_is_edited_run_again_and_saved(nb, tmp_path):
 
 
 @naive
+@pytest.mark.needs("tensorflow")
 def test_a_model_of_an_extension_type_made_before_the_re_run_is_still_saved(nb, tmp_path):
     cell = """
     class Masked(tf.experimental.ExtensionType):
@@ -115,6 +118,7 @@ def test_a_model_of_an_extension_type_made_before_the_re_run_is_still_saved(nb, 
     nb.run("s", f"tf.saved_model.save(module, {str(tmp_path)!r})")
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_thousand_runs_of_a_class_cell_leave_no_former_class_alive(nb):
     cell = """
     @keras.utils.register_keras_serializable("PKG")

@@ -19,6 +19,7 @@ def test_bare_kreg_is_the_status_as_text_and_html(nb):
     assert nb.run("q", "%kreg status").text == outcome.text
 
 
+@pytest.mark.needs("tensorflow")
 def test_the_result_is_an_object_and_its_dict_the_same_as_json(nb):
     nb.run("a", "x = 1\n" + GRADIENT.format(1))
     number = nb.value("get_ipython().execution_count - 1")
@@ -57,6 +58,7 @@ def test_every_state_is_shown(nb, state, history):
 
 
 @pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
 def test_what_frameworks_registered_is_counted_and_listed_only_on_demand(nb):
     status = nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
     assert status["framework"]["tensorflow.gradients"] > 500
@@ -114,6 +116,7 @@ def test_clear_takes_out_a_key_or_a_cells_entries_and_lets_the_shadowed_come_bac
     assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 1
 
 
+@pytest.mark.needs("tensorflow")
 def test_clear_is_the_way_out_of_a_collision(nb):
     nb.run("a", GRADIENT.format(1))
     mine = GRADIENT.format(2).replace("_gradient", "_mine")
@@ -135,6 +138,7 @@ def test_off_leaves_everything_as_stock_and_on_adopts(nb):
     assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_registry_that_is_not_understood_is_one_line_and_a_row_and_the_others_go_on(own_kernel):
     own_kernel.run("i", "import tensorflow as tf, keras")
     own_kernel.run("p", "from tensorflow.python.util import dispatch; del dispatch.dispatch_for_unary_elementwise_apis")
@@ -150,6 +154,7 @@ def test_a_registry_that_is_not_understood_is_one_line_and_a_row_and_the_others_
 
 
 @pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
 def test_a_registry_that_this_version_does_not_have_is_no_fault(own_kernel):
     own_kernel.run("i", "import tensorflow as tf")
     own_kernel.run("p", "from tensorflow.python.util import dispatch; del dispatch._GLOBAL_DISPATCHERS")

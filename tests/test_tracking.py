@@ -26,6 +26,7 @@ def test_without_ids_equal_source_is_the_same_cell(nb):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_without_ids_equal_definitions_take_each_others_place(nb):
     nb.run(None, GRADIENT.format(1) + LAYER.format(1))
     nb.run(None, GRADIENT.format(2) + LAYER.format(2))
@@ -93,6 +94,7 @@ def test_a_cell_magic_does_not_hide_the_cell(nb, magic):
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_a_nested_run_cell_registers_for_the_outer_cell(nb):
     nb.run("a", f"get_ipython().run_cell({LAYER.format(1)!r})\nafter = 1" + GRADIENT.format(1))
     assert {nb.status()[key]["owner"]["id"] for key in ("PKG>Foo", "PKGGrad")} == {"a"}
@@ -208,6 +210,7 @@ def test_a_thread_nobody_saw_start_registers_for_the_cell_that_defines_its_code(
 
 
 @stock
+@pytest.mark.needs("tensorflow")
 def test_threads_that_race_for_a_name_register_it_once(nb):
     nb.run(
         "a",
@@ -278,6 +281,7 @@ def wait_for_idle(kernel, requests, timeout=120):
 
 
 @pytest.mark.parametrize("edit", [lambda source: source, lambda source: "# edited\n" + source])
+@pytest.mark.needs("tensorflow")
 def test_loaded_after_the_first_failure_the_next_run_succeeds(stock_nb, edit):
     nb = stock_nb
     masked = 'class Masked(tf.experimental.ExtensionType):\n    __name__ = "PKG.Masked"\n    x: tf.Tensor\n'
@@ -326,6 +330,7 @@ def test_the_cell_that_loads_it_is_tracked_too(stock_nb):
     nb.unload()
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_kernel):
     source = """
     import tensorflow as tf, keras, sys

@@ -1,0 +1,85 @@
+"""Run the suite on each stack that people have: ``make test-matrix``, or ``python tests/matrix.py NAME…`` for some.
+
+Each stack gets a virtual environment of its own under ``.matrix``. One whose interpreter is missing is left out, and
+said so by name.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A Python version, what pip installs, which environment variables are set, and which files pytest gets."""
+
+    python: str
+    requirements: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    tests: list[str] = field(default_factory=lambda: ["tests"])
+
+
+TOOLS = ".[test-tools]"
+STACKS = {
+    "newest": Stack("3.13", [".[test]"], tests=["--nbval-lax", "tests", "notebooks/quickstart.ipynb"]),
+    "lowest-ipython": Stack(
+        "3.11",
+        [TOOLS, "ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
+    ),
+    "jax": Stack("3.12", [TOOLS, "ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
+    "tensorflow-2.12": Stack("3.11", [TOOLS, "ipython<9", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"]),
+    "tensorflow-2.15": Stack("3.11", [TOOLS, "ipython<9", "ipykernel<7", "tensorflow==2.15.*"]),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named stacks, or all; how many failed."""
+    results = {name: run(name, STACKS[name]) for name in names or STACKS}
+    print("\nmatrix:")
+    for name, result in results.items():
+        print(f"  {name:<16} Python {STACKS[name].python}  {result}")
+    return sum(result.startswith("FAILED") for result in results.values())
+
+
+def run(name: str, stack: Stack) -> str:
+    """Install a stack and run the suite on it; how that went, in one line."""
+    print(f"\n== {name}: Python {stack.python}, {', '.join(stack.requirements)}", flush=True)
+    python = interpreter(stack.python)
+    if python is None:
+        return f"SKIPPED: there is no Python {stack.python} here"
+    began = time.monotonic()
+    environment = ROOT / ".matrix" / name
+    inside = str(environment / "bin" / "python")
+    subprocess.run([python, "-m", "venv", "--clear", environment], check=True)
+    pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *stack.requirements]
+    if subprocess.run([*pip, "--editable", "."], cwd=ROOT).returncode:
+        return "FAILED: it cannot be installed"
+    installed = time.monotonic()
+    variables = {**os.environ, **stack.environment, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    pytest = [inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *stack.tests]
+    failed = subprocess.run(pytest, cwd=ROOT, env=variables).returncode
+    took = f"{installed - began:.0f} s to install, {time.monotonic() - installed:.0f} s to test"
+    return f"{'FAILED' if failed else 'passed'}, {took}"
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of this version that works: on the path, or one of pyenv's."""
+    installed = os.path.expanduser(os.environ.get("PYENV_ROOT", "~/.pyenv"))
+    candidates = [shutil.which(f"python{version}"), *glob.glob(f"{installed}/versions/{version}.*/bin/python")]
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "--version"], capture_output=True).returncode == 0:
+            return candidate
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
