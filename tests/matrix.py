@@ -20,24 +20,25 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Stack:
-    """A Python version, what pip installs, which environment variables are set, and which files pytest gets."""
+    """A Python version, what pip installs beside us and our extra, which environment variables are set, and which files
+    pytest gets."""
 
     python: str
     requirements: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    extra: str = "test-tools"
     tests: list[str] = field(default_factory=lambda: ["tests"])
 
 
-TOOLS = ".[test-tools]"
 STACKS = {
-    "newest": Stack("3.13", [".[test]"], tests=["--nbval-lax", "tests", "notebooks/quickstart.ipynb"]),
+    "newest": Stack("3.13", [], extra="test", tests=["--nbval-lax", "tests", "notebooks/quickstart.ipynb"]),
     "lowest-ipython": Stack(
         "3.11",
-        [TOOLS, "ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
+        ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
     ),
-    "jax": Stack("3.12", [TOOLS, "ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
-    "tensorflow-2.12": Stack("3.11", [TOOLS, "ipython<9", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"]),
-    "tensorflow-2.15": Stack("3.11", [TOOLS, "ipython<9", "ipykernel<7", "tensorflow==2.15.*"]),
+    "jax": Stack("3.12", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
+    "tensorflow-2.12": Stack("3.11", ["ipython<9", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"]),
+    "tensorflow-2.15": Stack("3.11", ["ipython<9", "ipykernel<7", "tensorflow==2.15.*"]),
 }
 
 
@@ -52,7 +53,7 @@ def main(names: list[str]) -> int:
 
 def run(name: str, stack: Stack) -> str:
     """Install a stack and run the suite on it; how that went, in one line."""
-    print(f"\n== {name}: Python {stack.python}, {', '.join(stack.requirements)}", flush=True)
+    print(f"\n== {name}: Python {stack.python}", *stack.requirements, flush=True)
     python = interpreter(stack.python)
     if python is None:
         return f"SKIPPED: there is no Python {stack.python} here"
@@ -60,8 +61,8 @@ def run(name: str, stack: Stack) -> str:
     environment = ROOT / ".matrix" / name
     inside = str(environment / "bin" / "python")
     subprocess.run([python, "-m", "venv", "--clear", environment], check=True)
-    pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *stack.requirements]
-    if subprocess.run([*pip, "--editable", "."], cwd=ROOT).returncode:
+    pip = [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f".[{stack.extra}]"]
+    if subprocess.run([*pip, *stack.requirements], cwd=ROOT).returncode:
         return "FAILED: it cannot be installed"
     installed = time.monotonic()
     variables = {**os.environ, **stack.environment, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import signal
 import sys
 import types
@@ -10,7 +11,7 @@ import weakref
 
 import pytest
 
-from kreg_ipython import patch, source, weak
+from kreg_ipython import imports, patch, source, weak
 from kreg_ipython.guard import Caller, Guard
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run
 from kreg_ipython.naming import definition, key_text
@@ -76,13 +77,13 @@ class Setting:
     def is_outdated(self, entry):
         return False
 
-    def cell(self, name, *registrations, outcome="success"):
+    def cell(self, name, *registrations, outcome="success", replays=False):
         """Run a cell that makes these calls."""
         owner = self.owners.setdefault(name, Owner("cell", name))
         text = "\n".join(map(str, registrations))
         owner.source = text
         self.run = Run(owner, text)
-        self.run.active = True
+        self.run.active, self.run.replays = True, replays
         self.guard.begin(self.run)
         error = None
         try:
@@ -331,3 +332,91 @@ def test_an_object_whose_attributes_raise_has_a_definition():
             raise RuntimeError(name)
 
     assert definition(Hostile())[-1] == "instance"
+
+
+def test_a_run_that_is_undone_leaves_what_there_was_before_it(setting):
+    setting.cell("a", ("register", "x", 1), ("register_once", "y", 1), ("append", ("z", 1)))
+    setting.cell("b", ("register", "x", 2))
+    setting.cell("a", ("register", "new", 3), ("append", ("z", 3)), outcome="undone")
+    assert (setting.home.table, setting.home.loud, setting.home.line) == ({"x": 2}, {"y": 1}, [("z", 1)])
+    setting.cell("c", ("register", "x", 4), outcome="undone")
+    setting.cell("b")
+    assert setting.home.table == {"x": 1}
+
+
+def test_a_run_that_replays_stands_where_it_stood(setting):
+    setting.cell("module", ("register", "x", 1), ("append", ("z", 1)))
+    setting.cell("cell", ("register", "x", "mine"), ("append", ("after", 1)))
+    setting.cell("module", ("register", "x", 2), ("append", ("z", 2)), replays=True)
+    assert (setting.home.table, setting.home.line) == ({"x": "mine"}, [("z", 2), ("after", 1)])
+    setting.cell("cell")
+    assert (setting.home.table, setting.home.line) == ({"x": 2}, [("z", 2)])
+
+
+def test_what_its_owner_would_not_register_any_more_gives_way_and_comes_back_if_that_fails(setting, monkeypatch):
+    setting.cell("old file", ("register_once", "y", 1))
+    setting.owners["old file"].kind = "module"
+    assert setting.cell("new file", ("register_once", "y", 2)).args == ("y has already been registered",)
+    monkeypatch.setattr(setting, "is_outdated", lambda entry: True)
+    setting.cell("new file", ("register_once", "y", 2), outcome="undone")
+    assert setting.home.loud == {"y": 1}
+    assert setting.cell("new file", ("register_once", "y", 2)) is None
+    assert setting.home.loud == {"y": 2}
+    setting.cell("new file")
+    assert setting.home.loud == {}
+
+
+@pytest.mark.parametrize(
+    "now, stands",
+    [
+        ("@register('A')\nclass Foo:\n    y = 2", True),
+        ("x = 1\n\n@register('A')\nclass Foo(Base):\n    pass", True),
+        ("@register('B')\nclass Foo:\n    x = 1", False),
+        ("class Foo:\n    x = 1", False),
+        ("", False),
+        ("def (", False),
+    ],
+)
+def test_whether_a_file_still_registers_what_a_former_text_did(now, stands):
+    before = "@register('A')\nclass Foo:\n    x = 1"
+    assert [source.still_registers(before, line, now) for line in (1, 2)] == [stands, stands]
+
+
+def test_the_line_of_a_definition_is_that_of_its_first_decorator():
+    text = "\n@a\n@b\nclass Foo:\n    @c\n    def f(self): pass\n"
+    assert [source.line_of_definition(text, name) for name in ("Foo", "Foo.f", "Bar")] == [2, 5, None]
+
+
+def test_the_text_of_a_notebook_is_that_of_its_code_cells(tmp_path):
+    path = tmp_path / "n.ipynb"
+    path.write_text(
+        '{"cells": [{"cell_type": "markdown", "source": "#"}, {"cell_type": "code", "source": ["a\\n", "b"]}]}'
+    )
+    assert source.of_file(str(path)) == "a\nb"
+    path.write_text("no notebook")
+    assert source.of_file(str(path)) is None
+    assert source.of_file(str(tmp_path / "missing.py")) is None
+
+
+def test_a_diverted_exec_module_ends_what_it_began_and_leaves_the_traceback(tmp_path, monkeypatch):
+    seen = []
+
+    def begin(module):
+        seen.append(module.__name__)
+        return None if module.__name__ == "noticed_c" else lambda error: seen.append(type(error).__name__)
+
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in (("noticed_a", "import noticed_c"), ("noticed_b", "1 / 0"), ("noticed_c", "")):
+        (tmp_path / f"{name}.py").write_text(text)
+    undo = imports.notice(begin)
+    try:
+        importlib.import_module("noticed_a")
+        with pytest.raises(ZeroDivisionError) as caught:
+            importlib.import_module("noticed_b")
+    finally:
+        undo()
+    assert [entry.name for entry in caught.traceback][-3:] == ["exec_module", "_call_with_frames_removed", "<module>"]
+    assert seen == ["noticed_a", "noticed_c", "NoneType", "noticed_b", "ZeroDivisionError"]
+    importlib.import_module("noticed_a")
+    importlib.reload(sys.modules["noticed_a"])
+    assert len(seen) == 5
