@@ -31,6 +31,7 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/cells.py
+	$(BIN)/python tests/benchmarks/imports.py
 
 clean:
 	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis

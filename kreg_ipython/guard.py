@@ -231,15 +231,15 @@ class Guard:
         elif top is not None and self._gives_way(top, subject, caller):
             self._replace(top, caller)
         entry = Entry(registry.name, key, value, subject, *caller)
-        former = caller.run.replayed(place) if caller.run is not None else None
-        if former is not None:
-            entry.order = former.order
+        order = caller.run.replayed_order(place) if caller.run is not None else None
+        if order is not None:
+            entry.order = order
         replaced = self.ledger.insert(entry)
         if replaced is not None and replaced.subject is not subject:
             self.ledger.retire(replaced)
         self.ledger.swept.pop(place, None)
         registry.loosen(value)
-        if former is not None:
+        if order is not None:
             self._put_newer(registry, entry)
 
     def _gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:

@@ -78,10 +78,12 @@ class Run:
             self._source = self._source()
         return self._source
 
-    def replayed(self, place: Place) -> Entry | None:
-        """The entry that a run which replays registers again at this place, and in whose order."""
-        mine = (e for e in self.withdrawn if e.place == place and e.owner is self.owner)
-        return next(mine, None) if self.replays else None
+    def replayed_order(self, place: Place) -> int | None:
+        """Where in the order of registration a run that replays registers: where it did so before, if it did. What is
+        new stands with the last of the former entries."""
+        former = [entry for entry in self.withdrawn if self.replays and entry.owner is self.owner]
+        orders = [entry.order for entry in former if entry.place == place] or [entry.order for entry in former]
+        return max(orders, default=None)
 
 
 @dataclass(eq=False)

@@ -37,7 +37,7 @@ STACKS = {
         ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
     ),
     "jax": Stack("3.12", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
-    "tensorflow-2.12": Stack("3.11", ["ipython<9", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"]),
+    "tensorflow-2.12": Stack("3.11", ["ipython<8.20", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"]),
     "tensorflow-2.15": Stack("3.11", ["ipython<9", "ipykernel<7", "tensorflow==2.15.*"]),
 }
 

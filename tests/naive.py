@@ -7,7 +7,12 @@ import sys
 
 _MAPS = {
     "keras.saving.object_registration": ("_GLOBAL_CUSTOM_OBJECTS", "_GLOBAL_CUSTOM_NAMES"),
-    "keras.src.saving.object_registration": ("GLOBAL_CUSTOM_OBJECTS", "GLOBAL_CUSTOM_NAMES"),
+    "keras.src.saving.object_registration": (
+        "GLOBAL_CUSTOM_OBJECTS",
+        "GLOBAL_CUSTOM_NAMES",
+        "_GLOBAL_CUSTOM_OBJECTS",  # Keras 2.13 to 2.15
+        "_GLOBAL_CUSTOM_NAMES",
+    ),
     "tf_keras.src.saving.object_registration": ("_GLOBAL_CUSTOM_OBJECTS", "_GLOBAL_CUSTOM_NAMES"),
     "tensorflow.python.framework.type_spec_registry": ("_NAME_TO_TYPE_SPEC", "_TYPE_SPEC_TO_NAME"),
     "tensorflow.python.framework.ops": ("_gradient_registry",),
@@ -19,8 +24,9 @@ _before = {}
 def _maps():
     for module, names in _MAPS.items():
         for name in names if module in sys.modules else ():
-            state = getattr(sys.modules[module], name)
-            yield f"{module}:{name}", getattr(state, "_registry", state)
+            state = getattr(sys.modules[module], name, None)
+            if state is not None:
+                yield f"{module}:{name}", getattr(state, "_registry", state)
 
 
 def pre_run_cell(info):

@@ -347,10 +347,14 @@ def test_a_run_that_is_undone_leaves_what_there_was_before_it(setting):
 def test_a_run_that_replays_stands_where_it_stood(setting):
     setting.cell("module", ("register", "x", 1), ("append", ("z", 1)))
     setting.cell("cell", ("register", "x", "mine"), ("append", ("after", 1)))
-    setting.cell("module", ("register", "x", 2), ("append", ("z", 2)), replays=True)
-    assert (setting.home.table, setting.home.line) == ({"x": "mine"}, [("z", 2), ("after", 1)])
+    setting.cell("cell 2", ("register", "new", "mine"))
+    again = ("register", "x", 2), ("append", ("z", 2)), ("append", ("more", 2)), ("register", "new", 2)
+    setting.cell("module", *again, replays=True)
+    assert setting.home.table == {"x": "mine", "new": "mine"}
+    assert setting.home.line == [("z", 2), ("more", 2), ("after", 1)]
     setting.cell("cell")
-    assert (setting.home.table, setting.home.line) == ({"x": 2}, [("z", 2)])
+    setting.cell("cell 2")
+    assert (setting.home.table, setting.home.line) == ({"x": 2, "new": 2}, [("z", 2), ("more", 2)])
 
 
 def test_what_its_owner_would_not_register_any_more_gives_way_and_comes_back_if_that_fails(setting, monkeypatch):

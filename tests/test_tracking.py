@@ -495,7 +495,7 @@ def test_loading_late_frees_the_classes_that_were_registered_again_before(stock_
     nb.unload()
 
 
-@pytest.mark.needs("keras>=2.13")
+@pytest.mark.needs("keras>=3")
 def test_a_decorator_made_before_unloading_works_afterwards(stock_nb):
     nb = stock_nb
     nb.mode = "kreg"
