@@ -20,7 +20,7 @@ from kreg_ipython.interrupts import held_back
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run, unnumbered
 from kreg_ipython.naming import key_text, module_of, same_definition
 from kreg_ipython.origin import Site
-from kreg_ipython.registry import MISSING, NotThere, Registry, same_value
+from kreg_ipython.registry import MISSING, Announcement, NotThere, Registry, same_value
 from kreg_ipython.snapshot import Snapshot
 
 _LATE = 100
@@ -165,7 +165,7 @@ class Guard:
                     self._try(registry, self._explain, registry, key, before, caller, error)
                 raise
             finally:
-                self._try(registry, self._registered, registry, key, before, caller, done)
+                self._try(registry, self._registered, registry, announced, before, caller, done)
 
     def _may_make_way(self, registry: Registry, key: Hashable, caller: Caller | None, frame: FrameType) -> bool:
         """Whether a former registration of the key may be set aside. If this very run made it, the framework answers as
@@ -194,12 +194,16 @@ class Guard:
             if gives_way or registry.same(key, before, subject):
                 registry.take(key, before)
 
-    def _registered(self, registry: Registry, key: Hashable, before: Any, caller: Caller | None, done: bool) -> None:
-        """Follow what a call to the framework left behind, whether it succeeded or raised half-way."""
+    def _registered(
+        self, registry: Registry, announced: Announcement, before: Any, caller: Caller | None, done: bool
+    ) -> None:
+        """Follow what a call to the framework left behind, whether it succeeded, raised half-way, or was ignored: a
+        flag that is in use stays when it is defined anew."""
+        key, subject = announced
         after = registry.current(key)
         if after is MISSING and before is not MISSING and not registry.appending:
             registry.put(key, before)
-        elif after is not MISSING and (done or not same_value(after, before)):
+        elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
             snapshot = self._snapshots.get(registry.name)
             if snapshot is not None:
                 if not snapshot.knows(key, before):

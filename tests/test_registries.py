@@ -444,7 +444,20 @@ def test_one_function_for_two_signatures_of_an_api_survives_a_failure(nb):
     assert nb.value(probe) == [2, 2]
 
 
+def test_a_frameworks_flag_that_is_in_use_is_not_the_cells_that_defines_it_in_vain(nb):
+    nb.silently("flags.FLAGS['verbosity'].using_default_value = False")  # as TensorFlow leaves it when it saves a model
+    for _ in range(2):
+        nb.run("a", "flags.DEFINE_integer('verbosity', 3, 'help', allow_override=True)")
+    nb.run("a", "x = 1")
+    assert nb.value("[type(flags.FLAGS['verbosity']).__module__, flags.FLAGS['verbosity'].default]") == [
+        "absl.logging",
+        -1,
+    ]
+    nb.silently("flags.FLAGS['verbosity'].using_default_value = True")
+
+
 def test_a_frameworks_flag_that_a_cell_overrides_comes_back(nb):
+    nb.silently("flags.FLAGS['verbosity'].using_default_value = True")
     nb.run("a", "flags.DEFINE_integer('verbosity', 3, 'help', allow_override=True)")
     assert nb.value("flags.FLAGS['verbosity'].default") == 3
     nb.run("a", "x = 1")
