@@ -178,7 +178,9 @@ def test_detaching_restores_what_is_withdrawn_and_gives_the_functions_back(home)
     assert home.table == {"x": 1} and home.register.__code__ is code
 
 
-def test_an_interrupt_takes_effect_only_when_the_registries_are_whole_again(setting):
+def test_an_interrupt_takes_effect_only_when_the_registries_are_whole_again(setting, request):
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, former))
     setting.cell("a", ("register", "x", 1), ("register", "y", 1))
     registry, run = setting.guard.registries["silent"], Run(setting.owners["a"])
     take = registry.take
