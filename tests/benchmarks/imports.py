@@ -12,6 +12,7 @@ CODE = """
 import sys, time
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
+import kreg_ipython.magic, kreg_ipython.tracker  # with what Python modules it imports, which TensorFlow would
 if sys.argv[1] == "guarded":
     shell.run_line_magic("load_ext", "kreg_ipython")
 began = time.process_time()
@@ -28,7 +29,10 @@ def seconds(mode: str) -> float:
 
 def main() -> None:
     seconds("bare"), seconds("guarded")  # warm up the disk's cache
-    pairs = [(seconds("bare"), seconds("guarded")) for _ in range(PAIRS)]
+    pairs = []
+    for turn in range(PAIRS):
+        took = {mode: seconds(mode) for mode in (("bare", "guarded") if turn % 2 else ("guarded", "bare"))}
+        pairs.append((took["bare"], took["guarded"]))
     bare, guarded = (statistics.median(column) for column in zip(*pairs))
     ratios = [second / first for first, second in pairs]
     print(f"import tensorflow: bare {bare:.2f} s, guarded {guarded:.2f} s, {statistics.median(ratios):.3f}x")
