@@ -128,7 +128,7 @@ class Modules:
                 self._running[owner] = outer
             else:
                 self._running.pop(owner, None)
-            guard.end(run, unsuccessful if error else "success")
+            guard.end(run, "success" if error is None else unsuccessful)
 
         return end
 

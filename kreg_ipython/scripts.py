@@ -49,8 +49,10 @@ def _divert(
             raise
         finally:
             last = getattr(sys, "last_value", None)
+            if error is None and last is not shown:
+                error = last
             if end is not None:
-                end(error or (last if last is not shown else None))
+                end(error)
 
     original, undo = divert(getattr(InteractiveShell, method), execute)
     return undo

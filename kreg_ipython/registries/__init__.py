@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kreg_ipython.registry import Registry
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
-"""Packages that register for themselves: what they put into a registry is nobody's, see rule 2 in docs/design.md."""
+"""Packages that register for themselves: what they put into a registry is nobody's, see docs/how-it-works.md."""
 
 
 def all_registries() -> Iterator[Registry]:
