@@ -63,6 +63,8 @@ class Tracker:
         for event, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
             self.shell.events.register(event, callback)
             self._undo.append(functools.partial(self._unregister, event, callback))
+        before = self.shell.events.callbacks["pre_run_cell"]
+        before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
         self._undo.append(self._divert_thread_start())
         self._undo.append(imports.notice(self._at_the_boundary(self.modules.begin)))
         self._undo.append(scripts.notice(self._at_the_boundary(self.modules.begin_script)))

@@ -234,3 +234,14 @@ def test_an_interrupt_while_reloading_is_a_failure_like_any_other(nb, files):
     files.write({"PKG/a.py": text.replace("+ 1", "+ 2")})
     assert nb.run("x", "pass").stderr == ""
     assert nb.value("look('PKG')[1]['PKGThing'][2:]") == [["None", "2"], [], True]
+
+
+@pytest.mark.fails("stock")
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("order", ["kreg last", "kreg first"], indirect=True)
+def test_a_definition_moves_from_the_cell_to_a_module_that_is_reloaded_before_it_runs(nb, files, order):
+    started(nb, files, a=HEAD)
+    nb.run("cell", "import PKG.a" + THINGS["gradient"])
+    files.write({"PKG/a.py": HEAD + THINGS["gradient"]})
+    assert nb.run("cell", "import PKG.a").stderr == ""
+    assert nb.value("[stored[0] for stored in look('PKG')[1].values()]") == [f"{nb.package}.a"]
