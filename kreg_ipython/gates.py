@@ -53,6 +53,13 @@ class Gates:
             self._diverted.append(diverted)
         diverted.passing[registry.name] = registry, gate, around
 
+    def remove(self, registry: Registry) -> None:
+        """Let what is for this registry go straight through; give functions back that serve no other one."""
+        for diverted in list(self._diverted):
+            if diverted.passing.pop(registry.name, None) is not None and not diverted.passing:
+                diverted.undo()
+                self._diverted.remove(diverted)
+
     def close(self) -> None:
         """Give every function back that is still ours, and let what was decorated before go straight through."""
         for diverted in self._diverted:

@@ -7,21 +7,23 @@ adapters.
 
 from __future__ import annotations
 
-import shlex
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
-from kreg_ipython import keeping, source
+from kreg_ipython import explain, keeping, source
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
-from kreg_ipython.ledger import Entry, Ledger, Owner, Run, unnumbered
-from kreg_ipython.naming import key_text, module_of, same_definition
+from kreg_ipython.journal import GONE, Act, Journal
+from kreg_ipython.ledger import Entry, Ledger, Owner, Place, Run, unnumbered
+from kreg_ipython.naming import definition, key_text, same_definition
 from kreg_ipython.origin import Site
-from kreg_ipython.registry import MISSING, Announcement, NotThere, Registry, same_value
-from kreg_ipython.snapshot import Snapshot
+from kreg_ipython.registry import MISSING, Announcement, Gate, NotThere, Registry, same_value
+from kreg_ipython.settings import Settings
+from kreg_ipython.snapshot import Contents, Snapshot
 
 _LATE = 100
 """How many swept entries are still served to graphs that name them: names made with counters never end."""
@@ -58,6 +60,9 @@ class Surroundings(Protocol):
     def is_outdated(self, entry: Entry) -> bool:
         """Whether the owner would not register the entry any more if it were executed now."""
 
+    def number(self) -> int | None:
+        """The execution count of the cell that is being executed."""
+
 
 class Guard:
     """All registries under one ledger.
@@ -67,6 +72,9 @@ class Guard:
         surroundings: what is being executed.
         say: shows one line to the user.
         notes: whether the notes of an exception are shown with it.
+        journal: where each act is written down.
+        settings: what the user has set.
+        pinned: what the user wants kept.
     """
 
     def __init__(
@@ -76,8 +84,14 @@ class Guard:
         *,
         say: Callable[[str], None],
         notes: bool = True,
+        journal: Journal | None = None,
+        settings: Settings | None = None,
+        pinned: set[Place] | None = None,
     ) -> None:
         self.ledger = Ledger()
+        self.journal, self.settings = journal or Journal(), settings or Settings()
+        self.pinned: set[Place] = set() if pinned is None else pinned
+        """What is never swept: the user said `%kreg keep`."""
         self.registries = {registry.name: registry for registry in registries}
         self.faults: dict[str, str] = {}
         self.absent: list[str] = []
@@ -86,9 +100,12 @@ class Guard:
         self._gates = Gates(self.tell)
         self._lock = threading.RLock()
         self._attached: dict[str, None] = {}
-        self._snapshots: dict[str, Snapshot] = {}
-        self._told: set[str] = set()
+        self._snapshots: dict[str, Snapshot | Contents] = {}
+        self._told: set[Hashable] = set()
         self._active: dict[Run, None] = {}
+        self._swept: list[Entry] = []
+        """What the last sweep took, for `undo`."""
+        self._looked_up: set[str] = set()
 
     # -- coming and going
 
@@ -98,6 +115,27 @@ class Guard:
             if registry.module == module:
                 with self._lock:
                     self._try(registry, self._attach, registry)
+
+    def add(self, registry: Registry) -> None:
+        """Guard one more registry, now or when its module is imported."""
+        self.registries[registry.name] = registry
+        if registry.module in sys.modules:
+            with self._lock:
+                self._try(registry, self._attach, registry)
+
+    def remove(self, name: str) -> None:
+        """Leave a registry alone: what is in it stays, and what runs have withdrawn from it comes back."""
+        with self._lock, held_back():
+            for run in self._active:
+                mine = [entry for entry in run.withdrawn if entry.registry == name]
+                run.withdrawn = [entry for entry in run.withdrawn if entry.registry != name]
+                self._restore(mine, f"{name} is not guarded any more")
+            self._gates.remove(self.registries[name])
+            for entry in [entry for entry in self.ledger if entry.registry == name]:
+                self.ledger.drop(entry.place)
+            self._swept = [entry for entry in self._swept if entry.registry != name]
+            for known in (self._attached, self._snapshots, self.registries, self.faults):
+                known.pop(name, None)
 
     def detach(self) -> None:
         """Give everything back: what runs have withdrawn, the functions where they are still ours, strong keys."""
@@ -109,6 +147,7 @@ class Guard:
                 self._try(registry, registry.tighten)
             self._attached.clear()
             self._snapshots.clear()
+            self._swept = []
 
     def present(self) -> list[Registry]:
         """The registries that are guarded now."""
@@ -128,6 +167,8 @@ class Guard:
         if registry.handout is not None:
             self._snapshots[registry.name] = Snapshot(registry.table)
             self._gates.add(registry, registry.handout, self._handing_out)
+        elif registry.direct:
+            self._snapshots[registry.name] = Contents(registry)
         registry.loosen_all()
         for key, value in registry.entries():
             self._try(registry, self._adopt, registry, key, value)
@@ -139,7 +180,7 @@ class Guard:
             return  # the module was imported anew, and what it guards was not
         caller = self._surroundings.find_owner(registry.subject(value))
         if caller is not None:
-            self._record(registry, self._own_key(registry, key, None), value, MISSING, caller)
+            self._record(registry, self._own_key(registry, key, None), value, MISSING, caller, "adopted")
 
     # -- a registration
 
@@ -150,6 +191,8 @@ class Guard:
         caller = self._try(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
         with self._lock, self._gates.open():
             done, before = False, self._try(registry, registry.current, key, otherwise=MISSING)
+            if caller is not None and self.settings.on_conflict == "error":
+                self._refuse(registry, key, subject, before, caller)
             again = self._may_make_way(registry, key, caller, sys._getframe(1))
             try:
                 if again:
@@ -161,8 +204,8 @@ class Guard:
                 done = True
                 return result
             except Exception as error:
-                if before is not MISSING and caller is not None:
-                    self._try(registry, self._explain, registry, key, before, caller, error)
+                if caller is not None:
+                    self._try(registry, self._explain, registry, key, subject, before, caller, error)
                 raise
             finally:
                 self._try(registry, self._registered, registry, announced, before, caller, done)
@@ -191,7 +234,8 @@ class Guard:
         elif before is not MISSING:
             top = self.ledger.top(place)
             gives_way = top is not None and caller is not None and self._gives_way(top, subject, caller)
-            if gives_way or registry.same(key, before, subject):
+            replaces = caller is not None and self.settings.on_conflict == "replace"
+            if gives_way or replaces or registry.same(key, before, subject):
                 registry.take(key, before)
 
     def _registered(
@@ -222,7 +266,36 @@ class Guard:
                 return former.key
         return self.ledger.free_key(registry.name, key)
 
-    def _record(self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller) -> None:
+    def _refuse(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
+        """Raise for a different definition under a taken key, also where the framework would not.
+
+        Raises:
+            ValueError: with both places, and the ways out.
+        """
+        __tracebackhide__ = True
+        top = self.ledger.top((registry.name, key))
+        if before is not MISSING and top is not None and self._collides(top, subject, caller):
+            raise ValueError(
+                explain.collision(key, top, before, caller.owner, caller.line)
+                + ", or: %config KregMagics.on_conflict = 'note'"
+            )
+
+    def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
+        """Whether two owners claim a key for different definitions, and neither is meant to override the other, as a
+        cell overrides a module. Cells without ids may be one and the same, edited."""
+        there, here = top.owner, caller.owner
+        return (
+            there is not None
+            and there is not here
+            and there.kind == here.kind
+            and (there.kind != "cell" or (there.id is not None and here.id is not None))
+            and not same_definition(top.subject, subject)
+            and not self._gives_way(top, subject, caller)
+        )
+
+    def _record(
+        self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller, act: Act = "registered"
+    ) -> None:
         """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
         place, subject = (registry.name, key), registry.subject(value)
         top = self.ledger.top(place)
@@ -234,7 +307,10 @@ class Guard:
                 self.ledger.insert(Entry(registry.name, key, before, former, None))
         elif top is not None and self._gives_way(top, subject, caller):
             self._replace(top, caller)
+        if top is not None and not registry.appending and top.owner not in (None, caller.owner):
+            self._shadow(top, subject, caller)
         entry = Entry(registry.name, key, value, subject, *caller)
+        self._log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
         order = caller.run.replayed_order(place) if caller.run is not None else None
         if order is not None:
             entry.order = order
@@ -245,6 +321,15 @@ class Guard:
         registry.loosen(value)
         if order is not None:
             self._put_newer(registry, entry)
+
+    def _shadow(self, top: Entry, subject: Any, caller: Caller) -> None:
+        """Write down that an entry gets another one over it, and tell of it if that is a collision."""
+        if self.ledger.top(top.place) is not top:
+            return  # it has given way
+        self._log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
+        if self.settings.on_conflict != "replace" and self._collides(top, subject, caller):
+            text = explain.collision(top.key, top, None, caller.owner, caller.line)
+            self.tell(text, about=(top.place, top.owner, caller.owner))
 
     def _gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
         """Whether the entry's owner would not register it any more, or is the calling cell under another id: none of
@@ -260,6 +345,7 @@ class Guard:
 
     def _replace(self, entry: Entry, caller: Caller) -> None:
         """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
+        self._log("replaced", entry, f"{explain.where(caller.owner, caller.line)} registers it now", caller.run)
         self._retire(entry)
         if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
             caller.run.withdrawn.append(entry)
@@ -271,12 +357,12 @@ class Guard:
         with self._lock, held_back():
             self._active[run] = None
             for entry in reversed(self.ledger.entries(run.owner)):
-                self._withdraw(entry, run)
+                self._withdraw(entry, run, "withdrew", f"{run.owner.kind} runs again")
 
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
-        changed = [name for name, seen in self._snapshots.items() if seen.changed()]
+        changed = [name for name, seen in self._snapshots.items() if self._is_true(name, seen.changed)]
         if changed or run in self._active or outcome == "undone":
             with self._lock, held_back():
                 for name in changed:
@@ -291,42 +377,73 @@ class Guard:
         """Before a run begins: what was written until now is not its own, but that of the run around it. Between two
         cells there is none: a thread wrote it, or a widget."""
         for name, seen in self._snapshots.items():
-            if len(seen.live) != seen.size:
+            if self._is_true(name, seen.resized):
                 with self._lock, held_back():
                     self._try(self.registries[name], self._follow, self.registries[name], run)
 
-    def clear(self, entries: Iterable[Entry]) -> int:
-        """Take these entries out for good, and let what they shadowed come back. Returns how many there were."""
+    def _is_true(self, name: str, ask: Callable[[], bool]) -> bool:
+        try:
+            return ask()
+        except NotThere as error:  # the user's own container is gone
+            self._fault(self.registries[name], error)
+            return False
+
+    def clear(self, entries: Iterable[Entry], reason: str = "%kreg clear") -> list[Entry]:
+        """Take these entries out for good, and let what they shadowed come back. Returns those that were there."""
         cleared = Run(Owner("cell", None))
         with self._lock, held_back():
             for entry in list(entries):
-                self._withdraw(entry, cleared)
+                self.pinned.discard(entry.place)
+                self._withdraw(entry, cleared, "cleared", reason)
             for entry in cleared.withdrawn:
                 self._retire(entry)
-        return len(cleared.withdrawn)
+            self._swept = cleared.withdrawn or self._swept
+        return cleared.withdrawn
+
+    def empty(self, owner: Owner) -> None:
+        """The owner has no code left: sweep what it registered, as a run of it would."""
+        mine = [entry for entry in self.ledger.entries(owner) if entry.place not in self.pinned]
+        self.clear(mine, f"{owner.label} is empty")
+
+    def undo(self) -> list[Entry]:
+        """Take back the last sweep, or clearing; returns what is registered again, or shadowed. What its owner has
+        registered anew meanwhile stays as it is."""
+        with self._lock, held_back():
+            entries = [e for e in self._swept if e.owner is None or self.ledger.entry(e.owner, e.place) is None]
+            self._swept = []
+            for entry in entries:
+                entry.kept = "%kreg undo brought it back"
+            self._restore(entries, "%kreg undo")
+        return entries
 
     def withdrawn(self) -> list[Entry]:
         """What is withdrawn at the moment for runs that have not ended."""
         return [entry for run in list(self._active) for entry in run.withdrawn]
 
-    def _withdraw(self, entry: Entry, run: Run) -> None:
+    def _withdraw(self, entry: Entry, run: Run, act: Act, reason: str) -> None:
         registry = self.registries[entry.registry]
         shadowed = self.ledger.shadowed(entry) and not registry.appending
         below = None if shadowed or registry.appending else self.ledger.under(entry)
         if not shadowed and not self._try(registry, registry.holds, entry.key, entry.value, otherwise=False):
-            self._retire(entry)  # the user took it out or overwrote it: their word
+            self._log("forgot", entry, "it was taken out or overwritten by hand", run)
+            self._retire(entry)  # their word
             return
+        self._log(act, entry, reason, run)
         run.withdrawn.append(entry)
         self.ledger.remove(entry)
-        if registry.late is not None:
+        if registry.late:
             self.ledger.swept[entry.place] = entry
             while len(self.ledger.swept) > _LATE:
                 del self.ledger.swept[next(iter(self.ledger.swept))]
-            self._try(registry, self._gates.add, registry, registry.late, self._looking_up)
+        if registry.lookups and registry.name not in self._looked_up:
+            self._looked_up.add(registry.name)
+            for gate in registry.lookups:
+                self._try(registry, self._add_lookup, registry, gate)
         if not shadowed:
             self._take(registry, entry)
             if below is not None:
                 self._put(registry, below)
+                self._log("restored", below, f"what shadowed it was {act}", run)
             self._try(registry, self._rename_again, registry, entry)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
@@ -340,21 +457,35 @@ class Guard:
                 gone.append(entry)
             elif again.subject is not entry.subject:
                 self.ledger.retire(entry)
+        reason = _WHY_RESTORED[outcome]
         if outcome == "success":
             self._keep(gone, run, withdrawn)
-            for entry in gone:
-                if not entry.kept:
-                    self._retire(entry)
-            gone = [entry for entry in gone if entry.kept]
-        self._restore(gone)
+            swept = [entry for entry in gone if not entry.kept]
+            self._sweep(swept, run, withdrawn)
+            gone, reason = [entry for entry in gone if entry.kept], "kept"
+        self._restore(gone, reason, run)
         run.withdrawn = []
+
+    def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
+        """Drop for good what the run does not register any more."""
+        if not swept:
+            return
+        former = {entry.place for entry in withdrawn}
+        new = [entry for entry in self.ledger.entries(run.owner) if entry.run is run and entry.place not in former]
+        for entry in swept:
+            self._retire(entry)
+            instead = [other.key for other in new if other.registry == entry.registry]
+            self._log("swept", entry, explain.swept(entry, run, instead), run)
+        self._swept = swept
 
     def _undo(self, run: Run) -> None:
         """Take out what the run registered: its definitions have not outlived it."""
-        self.clear(entry for entry in self.ledger.entries(run.owner) if entry.run is run)
+        former = self._swept
+        self.clear((entry for entry in self.ledger.entries(run.owner) if entry.run is run), "it failed")
+        self._swept = former
 
     def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
-        """Mark what the run only guarded as kept."""
+        """Mark what the run only guarded, or the user wants kept, and why."""
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
         names = self._surroundings.namespace(run.owner)
         for name in {entry.registry for entry in gone}:
@@ -364,15 +495,18 @@ class Guard:
             writer = handout.function.rpartition(":")[2] if handout else None
             for entry in gone:
                 if entry.registry == name:
-                    entry.kept = keeping.only_guarded(entry, run, former, registered, names, writer)
+                    pinned = "you said %kreg keep" if entry.place in self.pinned else ""
+                    entry.kept = pinned or keeping.why_kept(entry, run, former, registered, names, writer)
 
     def _retire(self, entry: Entry) -> None:
         self.ledger.remove(entry)
         self.ledger.retire(entry)
 
-    def _restore(self, entries: list[Entry]) -> None:
+    def _restore(self, entries: list[Entry], reason: str, run: Run | None = None) -> None:
         for entry in entries:
             registry = self.registries[entry.registry]
+            act: Act = "kept" if reason == "kept" else "restored"
+            self._log(act, entry, entry.kept if act == "kept" else reason, run)
             self.ledger.insert(entry)
             self.ledger.swept.pop(entry.place, None)
             if registry.appending or not self.ledger.shadowed(entry):
@@ -405,7 +539,7 @@ class Guard:
     def _note(self, registry: Registry, key: Hashable) -> None:
         snapshot = self._snapshots.get(registry.name)
         if snapshot is not None:
-            snapshot.note(key)
+            self._try(registry, snapshot.note, key)
 
     def _rename_again(self, registry: Registry, gone: Entry) -> None:
         """An object that is registered under another key as well is known by that one again."""
@@ -421,11 +555,19 @@ class Guard:
 
     def _follow(self, registry: Registry, run: Run | None) -> None:
         """Give the run what it wrote into a dict directly, and forget what it took out: that is the user's word."""
-        written, removed = self._snapshots[registry.name].changes()
-        for key in removed:
-            for entry in self.ledger.drop((registry.name, key)):
-                self.ledger.retire(entry)
-        for key, (value, before) in written.items():
+        seen = self._snapshots[registry.name]
+        if isinstance(seen, Contents) and seen.is_replaced() and run is not None and run.owner.id == registry.module:
+            for entry in self.ledger.live(registry.name):
+                if entry.owner is not run.owner:  # the module made its container anew: a fresh kernel would fill it
+                    self._put(registry, entry)
+        changes = seen.changes()
+        for key, value in changes.removed:
+            place = registry.name, key
+            beside = [e for e in self.ledger.beside(place) if same_value(e.value, value)] if registry.appending else []
+            for entry in beside or self.ledger.drop(place):
+                self._log("forgot", entry, "it was taken out by hand", run)
+                self._retire(entry)
+        for key, value, before in changes.written:
             self._try(registry, self._wrote, registry, key, value, before, run)
 
     def _wrote(self, registry: Registry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
@@ -433,10 +575,9 @@ class Guard:
         if run is None:
             caller = self._surroundings.find_owner(registry.subject(value))
         else:
-            line = source.line_of(run.source, key) if run.source and isinstance(key, str) else None
-            caller = Caller(run.owner, run, line)
+            caller = Caller(run.owner, run, _line_of(run.source, key, registry.subject(value)))
         if caller is not None:
-            self._record(registry, key, value, before, caller)
+            self._record(registry, self._own_key(registry, key, caller.run), value, before, caller)
 
     # -- what users unregister, and what frameworks look up late
 
@@ -456,17 +597,22 @@ class Guard:
                 self._retire(entry)
         return None if meant else original(*args, **kwargs)
 
+    def _add_lookup(self, registry: Registry, gate: Gate) -> None:
+        with suppress(NotThere):  # a version that has no such function
+            self._gates.add(registry, gate, self._looking_up)
+
     def _looking_up(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Serve a framework what a live graph still names although it was swept or is withdrawn."""
+        """Say where a key has gone that somebody looks up, or serve a framework what a live graph still names."""
         __tracebackhide__ = True
+        key, _ = announced
         try:
             return original(*args, **kwargs)
-        except LookupError:
-            key, _ = announced
-            entry = self.ledger.swept.get((registry.name, key))
+        except Exception as error:
+            entry = self.ledger.swept.get((registry.name, key)) if isinstance(error, LookupError) else None
             if entry is None or self._try(
                 registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing
             ):
+                self._try(registry, self._explain_absence, registry, key, error)
                 raise
             if entry not in self.withdrawn():
                 self.tell(
@@ -475,39 +621,79 @@ class Guard:
                 )
             return entry.subject
 
-    # -- faults and explanations
+    # -- notices, notes, faults
 
-    def tell(self, text: str) -> None:
-        """One line to the user, once."""
-        if text not in self._told:
-            self._told.add(text)
+    def tell(self, text: str, about: Hashable = None) -> None:
+        """One line to the user, once about the same thing."""
+        about = about or text
+        if about not in self._told:
+            self._told.add(about)
+            if self.settings.verbosity != "quiet":
+                self._say(text)
+
+    def _explain(
+        self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller, error: BaseException
+    ) -> None:
+        """Tell both places in a note on the framework's own exception: of the key, or of the same object under another
+        one."""
+        top = self.ledger.top((registry.name, key))
+        if before is MISSING and not registry.appending:
+            known = [entry for entry in self.ledger if entry.registry == registry.name and entry.subject is subject]
+            if not known:
+                return
+            top, key = known[-1], known[-1].key
+        elif registry.appending:
+            top = next((entry for entry in reversed(self.ledger.beside((registry.name, key)))), None)
+            if top is None:
+                return
+        former = None if before is MISSING else registry.subject(before)
+        self._annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
+
+    def _explain_absence(self, registry: Registry, key: Hashable, error: BaseException) -> None:
+        """Tell in a note when, and by what, the key was registered that is not there any more."""
+        event = self.journal.last(registry.name, key)
+        if event is not None and event.act in GONE:
+            self._annotate(error, f"{event.key!r} was {event.reason}" if event.act == "swept" else explain.gone(event))
+
+    def _annotate(self, error: BaseException, text: str) -> None:
+        if text in "".join(getattr(error, "__notes__", ())):
+            return
+        if self._notes and hasattr(error, "add_note"):
+            error.add_note(f"kreg: {text}")
+        else:  # Python 3.10, or IPython before 8.15
             self._say(text)
 
-    def _explain(self, registry: Registry, key: Hashable, before: Any, caller: Caller, error: BaseException) -> None:
-        """Tell both places in a note on the framework's own exception."""
-        top = self.ledger.top((registry.name, key))
-        name = key_text(key)
-        if top is not None and top.owner is not None:
-            there, way_out = where(top.owner, top.line), f"Rename one, or: %kreg clear {shlex.quote(name)}"
-        else:
-            there, way_out = module_of(registry.subject(before)) or "a framework", "Rename yours."
-        note = f"kreg: {name!r} is registered by {there}; this is {where(caller.owner, caller.line)}. {way_out}"
-        if self._notes and hasattr(error, "add_note"):
-            error.add_note(note)
-        else:  # Python 3.10, or IPython before 8.15
-            self._say(note.removeprefix("kreg: "))
+    def _log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
+        number = run.number if run is not None and run.number is not None else self._surroundings.number()
+        self.journal.note(act, entry.registry, entry.key, entry.owner, number, reason)
 
     def _try(self, registry: Registry, act: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
         """Ask or tell an adapter something. Its fault is a line, once, and a row in the status; the others go on."""
         try:
             return act(*args)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}".splitlines()[0]
-            self.faults.setdefault(registry.name, text)
-            self.tell(f"the registry {registry.name} is not guarded properly: {self.faults[registry.name]}")
+            self._fault(registry, error)
             return otherwise
 
+    def _fault(self, registry: Registry, error: Exception) -> None:
+        text = explain.fault(error)
+        if self.faults.setdefault(registry.name, text) == text:
+            self.journal.note("failed", registry.name, "", None, self._surroundings.number(), text)
+        self.tell(f"the registry {registry.name} is not guarded properly: {self.faults[registry.name]}")
 
-def where(owner: Owner, line: int | None) -> str:
-    """``cell [3], line 2``: a place as people look for it."""
-    return owner.label if line is None else f"{owner.label}, line {line}"
+
+def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
+    """The line of what nobody saw being written: its key as a string literal, or its definition."""
+    if not text:
+        return None
+    line = source.line_of(text, key) if isinstance(key, str) else None
+    defined = definition(subject) if line is None else None
+    return source.line_of_definition(text, str(defined[1])) if defined and len(defined) > 1 else line
+
+
+_WHY_RESTORED: dict[Outcome, str] = {
+    "success": "",
+    "not compiled": "the new source does not compile",
+    "failed": "the run failed before it registered it again",
+    "undone": "the run failed, and left nothing behind",
+}

@@ -1,4 +1,4 @@
-"""Whether a run that did not register something again only guarded it. When in doubt the entry is kept."""
+"""Whether a run that did not register something again only guarded it. When in doubt the entry is kept, and why."""
 
 from __future__ import annotations
 
@@ -24,15 +24,20 @@ def by_statement(entries: Iterable[Entry]) -> Statements:
     return found
 
 
-def only_guarded(
+_COPY = "a cell without an id may be a copy of the one that registered it"
+_UNSEEN = "nobody saw what registered it, and it may still do so"
+_SKIPPED = "the code that registered it stands, and may have been skipped"
+
+
+def why_kept(
     entry: Entry,
     run: Run,
     former: Statements,
     registered: Statements,
     namespace: Mapping[str, Any],
     writer: str | None = None,
-) -> bool:
-    """Whether a successful run may still hold the code that registered ``entry`` without having executed it.
+) -> str:
+    """Why a successful run may still hold the code that registered ``entry`` without having executed it; empty if not.
 
     It does not if the statement is gone, or if it certainly was executed and registered other things.
 
@@ -44,23 +49,26 @@ def only_guarded(
         writer: the name of the function that hands the registry's dict out, by which a cell may have written to it.
     """
     before, now = _source(entry), run.source
-    if not before or now is None or (run.owner.id is None and run.owner.kind == "cell"):
-        return True  # a cell without an id, found by equal source, may be a copy of the one that registered this
+    if not before or now is None:
+        return _UNSEEN
+    if run.owner.id is None and run.owner.kind == "cell":
+        return _COPY
     stands = source.statement(before, entry.line)
     if stands is None:  # written by a statement that nobody saw
         if None in registered:
-            return False
+            return ""
         elsewhere = entry.site is None and writer is not None and writer not in before
-        return elsewhere or source.statements(before) <= source.statements(now)
+        return _UNSEEN if elsewhere or source.statements(before) <= source.statements(now) else ""
     if stands not in source.statements(now):
-        return False
+        return ""
     around = source.around(now, stands)
     if not around & {"condition", "function"} and _is_the_cells_own(entry):
-        return False  # it was executed
+        return ""  # it was executed
     again, ours = set(registered.get(stands, ())), set(former.get(stands, ()))
     if again and ("loop" not in around or again & ours):
-        return False  # it was executed, and by no loop that skips what is done
-    return entry.site is None or not entry.site.own or _stands(entry.site.code, namespace)
+        return ""  # it was executed, and by no loop that skips what is done
+    skipped = entry.site is None or not entry.site.own or _stands(entry.site.code, namespace)
+    return _SKIPPED if skipped else ""
 
 
 def _source(entry: Entry) -> str:

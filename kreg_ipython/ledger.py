@@ -102,7 +102,8 @@ class Entry:
     run: Run | None = None
     line: int | None = None
     site: Site | None = None
-    kept: bool = False
+    kept: str = ""
+    """Why it is kept although the last run did not register it again; empty if it was."""
     order: int = field(default_factory=itertools.count().__next__)
 
     @property
@@ -123,6 +124,7 @@ class Former:
     owner: Owner | None
     run: Run | None
     line: int | None
+    order: int
 
 
 class Ledger:
@@ -242,7 +244,7 @@ class Ledger:
         key = key_text(entry.key)
         alive = [f for f in self._former.get((entry.registry, key), ()) if f.subject() is not None]
         if all(f.subject() is not entry.subject for f in alive):
-            alive.append(Former(entry.registry, key, subject, entry.owner, entry.run, entry.line))
+            alive.append(Former(entry.registry, key, subject, entry.owner, entry.run, entry.line, entry.order))
         self._former[entry.registry, key] = alive
 
     def former(self) -> list[Former]:

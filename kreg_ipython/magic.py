@@ -59,7 +59,7 @@ def _clear(tracker: Tracker, args: argparse.Namespace) -> None:
         entries = [e for e in entries if e.owner and e.owner.kind == "cell" and e.owner.number == args.cell]
         if not entries:
             raise UsageError(f"%kreg clear: cell [{args.cell}] holds no entries. %kreg status lists those that do.")
-    cleared = tracker.guard.clear(entries)
+    cleared = len(tracker.guard.clear(entries))
     print(f"kreg: cleared {cleared} {'entry' if cleared == 1 else 'entries'}")
 
 

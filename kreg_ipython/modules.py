@@ -40,6 +40,7 @@ class Modules:
         self._guard, self._around, self._frameworks, self._imported = guard, around, frameworks, imported
         self._owners: dict[tuple[Kind, str], Owner] = {}
         self._running: dict[Owner, Run] = {}
+        self._bodies: dict[Run, None] = {}
         self._executed = {name for name in sys.modules if _root(name) in frameworks}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
@@ -80,33 +81,50 @@ class Modules:
     def begin(self, module: ModuleType) -> imports.End | None:
         """See `imports.notice`: a module's body is about to be executed."""
         name = module.__name__
-        if name in self._imported or name in self._executed:
-            return self._begin_framework(name)
         if self._is_foreign(name):
-            if _root(name) in self._frameworks:
-                self._executed.add(name)
+            end = self._begin_framework(name)
+        else:
+            emptied = imports.is_emptied(module)
+            replays = emptied and imports.is_reload(module)
+            end = self._begin(self.owner("module", name), "undone" if emptied else "failed", replays)
+        return end if name not in self._imported else functools.partial(self._end_import, name, end)
+
+    def _end_import(self, name: str, end: imports.End | None, error: BaseException | None) -> None:
+        if end is not None:
+            end(error)
+        if error is None:
+            self._imported[name]()
+
+    def _begin_framework(self, name: str) -> imports.End | None:
+        executed = name in self._executed
+        if _root(name) in self._frameworks:
+            self._executed.add(name)
+        if not executed:
             return None
-        emptied = imports.is_emptied(module)
-        replays = emptied and imports.is_reload(module)
-        return self._begin(self.owner("module", name), "undone" if emptied else "failed", replays)
-
-    def _begin_framework(self, name: str) -> imports.End:
-        if name in self._executed:
-            self.again.add(name)
-        self._executed.add(name)
-
-        def end(error: BaseException | None) -> None:
-            self.again.discard(name)
-            if error is None and name in self._imported:
-                self._imported[name]()
-
-        return end
+        self.again.add(name)
+        return lambda error: self.again.discard(name)
 
     def begin_script(self, path: str) -> imports.End:
         """A script or notebook is about to be executed by ``%run``."""
         return self._begin(self.owner("script", script_id(path)), "failed")
 
-    def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> imports.End:
+    def begin_body(self, owner: Owner, text: str | None = None) -> imports.End:
+        """A body of code that says whose it is is about to be executed; its text, unless the owner is a file."""
+        return self._begin(owner, "failed", text=text, says_so=True)
+
+    def body(self) -> Run | None:
+        """The body that is being executed in this context, if the innermost one says whose it is."""
+        run = _innermost.get()
+        return run if run in self._bodies else None
+
+    def _begin(
+        self,
+        owner: Owner,
+        unsuccessful: Outcome,
+        replays: bool = False,
+        text: str | None = None,
+        says_so: bool = False,
+    ) -> imports.End:
         """Begin a run; what is returned ends it.
 
         What a script leaves behind when it fails is used, and so is what a reload does in the module's namespace. A
@@ -115,19 +133,22 @@ class Modules:
         """
         guard = self._guard
         guard.between(_innermost.get() or self._around())
-        run, outer = Run(owner, functools.partial(_text, owner)), self._running.get(owner)
+        run, outer = Run(owner, text or functools.partial(_text, owner)), self._running.get(owner)
         run.active, run.replays = True, replays
-        if guard.ledger.holds(owner):
-            guard.begin(run)
+        if guard.ledger.holds(owner) and not (says_so and outer is not None):
+            guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
+        if says_so:
+            self._bodies[run] = None
         self._running[owner] = run
         token = _innermost.set(run)
 
         def end(error: BaseException | None) -> None:
             _innermost.reset(token)
-            if outer is not None:
+            if outer is not None and outer.active:
                 self._running[owner] = outer
-            else:
-                self._running.pop(owner, None)
+            elif self._running.get(owner) is run:
+                del self._running[owner]
+            self._bodies.pop(run, None)
             guard.end(run, "success" if error is None else unsuccessful)
 
         return end

@@ -50,20 +50,30 @@ def module_of(subject: Any) -> str | None:
 def definition_text(subject: Any) -> str:
     """``module.qualname``, for people and for keys of registries without names."""
     found = definition(subject)
-    return ".".join(str(part) for part in found) if found else repr(subject)
+    return ".".join(_text(part) for part in found) if found else _text(subject)
 
 
 def key_text(key: Hashable) -> str:
     """A key as people read it: strings as they are, classes and functions by ``module.qualname``."""
     if isinstance(key, str):
-        return key
+        return str.__str__(key)
     if isinstance(key, Parameter):
         return f"{key.name}: {key_text(key.type)}"
     if isinstance(key, tuple):
         return ", ".join(key_text(part) for part in key)
     if isinstance(_ask(key, "__qualname__"), str):
         return definition_text(key)
-    return repr(key)
+    return _text(key)
+
+
+def _text(value: Any) -> str:
+    """A string as it is, anything else as its repr, if it has one that works."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    try:
+        return repr(value)
+    except Exception:  # a __repr__ of the user's
+        return object.__repr__(value)
 
 
 def _own(subject: Any, name: str) -> Any:

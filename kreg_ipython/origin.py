@@ -83,6 +83,17 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
     return Origin(line=calls[0][1] if calls else None, site=site)
 
 
+def within(frame: FrameType | None, site: Site | None, path: str) -> tuple[int | None, Site | None]:
+    """The innermost line in a body of code that was executed from this file, or from a string; and the site, which is
+    own if it is in there."""
+    while frame is not None and frame.f_code.co_filename not in (path, "<string>"):
+        frame = frame.f_back
+    if frame is None:
+        return None, site
+    own = site is not None and site.code.co_filename == frame.f_code.co_filename
+    return frame.f_lineno, Site(site.code, own) if site is not None else None
+
+
 def body_of(frame: FrameType | None) -> str | None:
     """The name of the module whose body is being executed: the innermost one that is."""
     while frame is not None and not is_body(frame.f_code):

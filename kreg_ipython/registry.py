@@ -67,8 +67,9 @@ class Registry(Protocol):
     ``module`` is the one whose import brings the registry about; ``plumbing`` names the modules between the user's
     statement and the gate, which the search for the owner looks through. A registry is ``appending`` if equal keys
     stand side by side instead of replacing each other, and ``ordered`` if the order of its entries means something.
-    ``handout`` is the function that hands its dict out to users, who then write to it themselves; ``late`` the look-up
-    by which a live graph finds entries by name.
+    ``direct`` tells that users write to it themselves; ``handout`` is the function that hands it out to them, if that
+    is the only way to get at it. ``lookups`` look a key up for somebody and raise if it is not there; it is looked up
+    ``late`` if a live graph does so by name.
     """
 
     name: str
@@ -77,8 +78,10 @@ class Registry(Protocol):
     plumbing: frozenset[str]
     appending: bool
     ordered: bool
+    direct: bool
     handout: Gate | None
-    late: Gate | None
+    lookups: tuple[Gate, ...]
+    late: bool
 
     @property
     def removal(self) -> Gate | None:
@@ -131,8 +134,10 @@ class Shape:
 
     appending = False
     ordered = False
+    direct = False
     handout: Gate | None = None
-    late: Gate | None = None
+    lookups: tuple[Gate, ...] = ()
+    late = False
     removal: Gate | None = None
 
     def __init__(
@@ -201,12 +206,14 @@ class DictRegistry(Shape):
         subject: Callable[[Any], Any] | None = None,
         handout: Gate | None = None,
         ordered: bool = False,
-        late: Gate | None = None,
+        lookups: Iterable[Gate] = (),
+        late: bool = False,
         plumbing: Iterable[str] = (),
     ) -> None:
         super().__init__(name, table.partition(":")[0], gates, plumbing, ordered)
         self._table, self._reverse, self._subject = table, reverse, subject
-        self.handout, self.late = handout, late
+        self.direct, self.handout = handout is not None, handout
+        self.lookups, self.late = tuple(lookups), late
 
     @property
     def table(self) -> dict[Hashable, Any]:
@@ -320,6 +327,20 @@ class ListRegistry(Shape):
 
     def subject(self, value: Any) -> Any:
         return self._subject(value) if self._subject else value
+
+
+def checked(registry: Any) -> Registry:
+    """The adapter, if it is one.
+
+    Raises:
+        TypeError: with what it lacks.
+    """
+    wanted = [name for name in {*Registry.__annotations__, *vars(Registry)} if not name.startswith("_")]
+    lacking = sorted(name for name in wanted if name not in dir(registry))
+    if lacking or isinstance(registry, type):
+        lacks = f", it has no {', '.join(lacking)}" if lacking else ""
+        raise TypeError(f"{registry!r} is no registry adapter{lacks}: make a DictRegistry or a ListRegistry")
+    return registry  # type: ignore[no-any-return]
 
 
 def same_value(one: Any, other: Any) -> bool:

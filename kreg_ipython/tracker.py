@@ -1,4 +1,4 @@
-"""What is executing: IPython's cells, imports of frameworks, threads. Only here and in magic.py: IPython."""
+"""What is executing in IPython: cells, `%run` scripts, `%autoreload`. Only here and in magic.py: IPython."""
 
 from __future__ import annotations
 
@@ -6,52 +6,41 @@ import functools
 import linecache
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython import autoreload, imports, origin, scripts, source
-from kreg_ipython.guard import Caller, Guard, Outcome
-from kreg_ipython.ledger import Entry, Owner, Run
-from kreg_ipython.modules import Modules, script_id
+from kreg_ipython import autoreload, origin, scripts, source
+from kreg_ipython.guard import Caller, Outcome
+from kreg_ipython.ledger import Owner, Run
 from kreg_ipython.naming import definition, module_of
-from kreg_ipython.patch import divert
-from kreg_ipython.registries import FRAMEWORKS, all_registries
+from kreg_ipython.origin import Origin
+from kreg_ipython.process import Process, executing
 from kreg_ipython.registry import NotThere
 
-_executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
-"""The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
 
+class Tracker(Process):
+    """Tells the guard when a cell begins and ends, and which one registers."""
 
-class Tracker:
-    """Tells the guard when a cell begins and ends, who registers, and which framework has been imported."""
+    _notes = IPython.version_info >= (8, 15)
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self._fresh()
         self._runs: dict[int, Run] = {}
         self._running: dict[int, Run] = {}
         self._loading: Run | None = None
-        self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
         self._cells: dict[str, Owner] = {}
         self._deleted: set[str] = set()
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._sources: dict[tuple[str, int], tuple[str, int | None]] = {}
         self._defined_in: tuple[int, dict[str, int]] = 0, {}
-        self._undo: list[Callable[[], None]] = []
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
-
-    @property
-    def on(self) -> bool:
-        """Whether the registries are guarded now."""
-        return bool(self._undo)
+        super().__init__()
 
     def start(self) -> None:
         """Hook into IPython, the import system and threads; adopt what was registered before."""
@@ -60,37 +49,28 @@ class Tracker:
         code = origin.cell_code(sys._getframe())
         if code is not None:
             self._begin_late(code)
+        super().start()
+
+    def stop(self) -> None:
+        """Give everything back, in reverse; what is registered stays registered."""
+        super().stop()
+        self._runs.clear()
+        self._running.clear()
+        self._loading = None
+
+    def _hook(self) -> None:
         for event, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
             self.shell.events.register(event, callback)
             self._undo.append(functools.partial(self._unregister, event, callback))
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
-        self._undo.append(self._divert_thread_start())
-        self._undo.append(imports.notice(self._at_the_boundary(self.modules.begin)))
+        super()._hook()
         self._undo.append(scripts.notice(self._at_the_boundary(self.modules.begin_script)))
-        for module, imported in self._imported.items():
-            if module in sys.modules:
-                imported()
-
-    def stop(self) -> None:
-        """Give everything back, in reverse; what is registered stays registered."""
-        while self._undo:
-            self._undo.pop()()
-        self.guard.detach()
-        self._fresh()
-        self._runs.clear()
-        self._running.clear()
-        self._loading = None
-        _executing.set(None)
 
     def _fresh(self) -> None:
-        self.guard = Guard(all_registries(), self, say=_say, notes=IPython.version_info >= (8, 15))
-        self._imported: dict[str, Callable[[], None]] = {}
+        super()._fresh()
         for home in autoreload.HOMES:
             self._imported[home] = functools.partial(self._divert_autoreload, home)
-        for registry in self.guard.registries.values():
-            self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
-        self.modules = Modules(self.guard, _executing.get, FRAMEWORKS, self._imported)
 
     def _divert_autoreload(self, home: str) -> None:
         with suppress(NotThere):
@@ -116,7 +96,7 @@ class Tracker:
             self.guard.between()
             run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
             self._running[thread] = self._runs[id(info)] = run
-            _executing.set(run)
+            executing.set(run)
             if self.guard.ledger.holds(run.owner):
                 self.guard.begin(run)
         except Exception as error:
@@ -145,7 +125,7 @@ class Tracker:
         """A cell without any code has no pre_run_cell: it registers nothing now."""
         owner = self._cells.get(getattr(info, "cell_id", None) or "")
         if owner is not None and self.guard.ledger.holds(owner) and not (info.raw_cell or "").strip():
-            self.guard.clear(self.guard.ledger.entries(owner))
+            self.guard.empty(owner)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         try:
@@ -155,8 +135,8 @@ class Tracker:
         thread = threading.get_ident()  # last: a run that an interrupt keeps from ending here ends with the next cell
         if self._running.get(thread) is run:
             del self._running[thread]
-        if _executing.get() is run:
-            _executing.set(None)
+        if executing.get() is run:
+            executing.set(None)
 
     def _begin_late(self, code: CodeType) -> None:
         """Loaded by a cell: the rest of that cell is tracked like any other, and what it registered before adopted."""
@@ -166,7 +146,7 @@ class Tracker:
         if number is not None:
             self._number = run.number = run.owner.number = number
         self._loading = self._running[threading.get_ident()] = run
-        _executing.set(run)
+        executing.set(run)
 
     def _identify(self, cell_id: str | None, raw: str) -> Run:
         """The cell that is about to run: by the front end's id, for an unknown one or none by equal source.
@@ -206,19 +186,9 @@ class Tracker:
 
     # -- who registers
 
-    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
-        """Who registers under this frame: a module's body, a script, the cell of this context, of this thread, or the
-        cell that defines the running code; None if a framework does."""
-        found = origin.trace(frame, plumbing, FRAMEWORKS)
-        if found is None or _root(found.module or "") in FRAMEWORKS:
-            return None
-        if found.module is not None or found.script is not None:
-            if found.module is not None:
-                owner = self.modules.owner("module", found.module)
-            else:
-                owner = self.modules.owner("script", script_id(found.script or ""))
-            return Caller(owner, self.modules.run(owner), found.line, found.site)
-        run, line = _executing.get(), found.line
+    def _caller_in(self, found: Origin) -> Caller:
+        """The cell of this context, of this thread, or the one that defines the running code."""
+        run, line = executing.get(), found.line
         if found.in_cell and run is not None and run.source is not None and line is not None:
             if run.source.lstrip().startswith("%%"):
                 line = found.inner_line or line
@@ -229,32 +199,23 @@ class Tracker:
         if text and not same and (run is None or not run.active):
             run, same = self._adopted(text, number, None).run, True
         if run is None:
-            return Caller(self.modules.owner("module", "__main__"), None, None, found.site)
+            return super()._caller_in(found)
         return Caller(run.owner, run, line if same else None, found.site)
 
-    def is_framework_again(self, frame: FrameType) -> bool:
-        """Whether a framework registers under this frame because one of its own modules is executed again."""
-        return bool(self.modules.again) and origin.body_of(frame) in self.modules.again
-
-    def is_outdated(self, entry: Entry) -> bool:
-        """Whether the file of a module or script does not say any more what registered this."""
-        return self.modules.is_outdated(entry)
-
-    def namespace(self, owner: Owner) -> Mapping[str, Any]:
-        """What names mean to the owner's code."""
-        module = sys.modules.get(owner.id or "") if owner.kind == "module" else None
-        return vars(module) if module is not None else self.shell.user_ns
+    def variables(self) -> Mapping[str, Any]:
+        """The notebook's variables."""
+        names: dict[str, Any] = self.shell.user_ns
+        return names
 
     def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module, or the cell that ran its
         definition; None for a framework's own."""
-        defined = definition(subject)
         if module_of(subject) != "__main__":
-            found = self.modules.registered_before(subject)
-            return Caller(*found) if found is not None else None
+            return super().find_owner(subject)
         code = _code(subject)
         if code is not None:
             return self._owner_of_code(code)
+        defined = definition(subject)
         name = defined[1].partition(".")[0] if defined and isinstance(defined[1], str) else ""
         return self._owner_that_defines(name)
 
@@ -292,41 +253,11 @@ class Tracker:
         return self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
 
     def _adopted(self, text: str, number: int | None, line: int | None) -> Caller:
-        run = _executing.get()
+        run = executing.get()
         if run is not None and (run.source or "").strip() == text.strip():
             return Caller(run.owner, run, line)
         owner = self._texts.setdefault(text.strip(), Owner("cell", None, source=text, number=number))
         return Caller(owner, Run(owner, text, number), line)
-
-    def _divert_thread_start(self) -> Callable[[], None]:
-        """`threading.Thread.start`: a thread's registrations belong to the cell that started it."""
-
-        def start(thread: threading.Thread) -> None:
-            run = _executing.get() or self._started.get(threading.current_thread())
-            if run is not None:
-                self._started[thread] = run
-            original(thread)
-
-        original, undo = divert(threading.Thread.start, start)  # type: ignore[arg-type]
-        return undo
-
-    def _at_the_boundary(self, begin: Callable[[Any], imports.End | None]) -> Callable[[Any], imports.End | None]:
-        """What is called in the midst of an import or a script: a fault of ours is told, and goes no further."""
-
-        def safely(act: Callable[[Any], Any], argument: Any) -> Any:
-            try:
-                return act(argument)
-            except Exception as error:
-                self._fault(error)
-
-        def begun(body: Any) -> imports.End | None:
-            end = safely(begin, body)
-            return None if end is None else functools.partial(safely, end)
-
-        return begun
-
-    def _fault(self, error: Exception) -> None:
-        self.guard.tell(f"this cell is not guarded properly: {type(error).__name__}: {error}")
 
 
 def _outcome(result: Any) -> Outcome:
@@ -348,11 +279,3 @@ def _code(subject: Any) -> CodeType | None:
         if isinstance(candidate, FunctionType) and candidate.__module__ == "__main__":
             return candidate.__code__
     return None
-
-
-def _root(module: str) -> str:
-    return module.partition(".")[0]
-
-
-def _say(text: str) -> None:
-    print(f"kreg: {text}", file=sys.stderr)

@@ -374,8 +374,8 @@ def snapshot():
     functions |= {name: getattr(Shell, name) for name in ("safe_execfile", "safe_execfile_ipy", "safe_run_module")}
     functions["autoreload"] = DeduperReloader.maybe_reload_module
     dicts = {}
-    for registry in all_registries():
-        for gate in (*registry.gates, registry.late, registry.removal, registry.handout):
+    for registry in all_registries({}):
+        for gate in (*registry.gates, *registry.lookups, registry.removal, registry.handout):
             if gate is not None:
                 try: functions[gate.function] = locate(gate.function)
                 except NotThere: pass

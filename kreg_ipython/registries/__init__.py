@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import entry_points
 
-from kreg_ipython.registry import Registry
+from kreg_ipython.explain import fault
+from kreg_ipython.registry import Registry, checked
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """Packages that register for themselves: what they put into a registry is nobody's, see docs/how-it-works.md."""
 
+GROUP = "kreg_ipython.registries"
+"""The entry-point group by which another package brings its adapters: a function that returns them."""
 
-def all_registries() -> Iterator[Registry]:
-    """Every adapter, present or not."""
+added: dict[str, Registry] = {}
+"""The adapters that `kreg_ipython.register_adapter` was given, by name."""
+
+
+def all_registries(faults: dict[str, str]) -> Iterator[Registry]:
+    """Every adapter, present or not: ours, those of other packages, those that were registered.
+
+    Args:
+        faults: gets a line for each package whose adapters cannot be had.
+    """
     from kreg_ipython.registries import absl, keras, optree, tensorflow, tensorflow_probability
 
     for framework in (keras, tensorflow, tensorflow_probability, optree, absl):
         yield from framework.registries()
+    for plugin in entry_points(group=GROUP):
+        try:
+            adapters: Callable[[], Iterable[Registry]] = plugin.load()
+            yield from [checked(adapter) for adapter in adapters()]
+        except Exception as error:
+            faults[plugin.value] = fault(error)
+    yield from added.values()

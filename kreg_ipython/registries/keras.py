@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kreg_ipython.registry import Announcement, DictRegistry, Gate, Registry
@@ -24,7 +24,31 @@ def registries() -> Iterator[Registry]:
             [Gate(f"{module}:register_keras_serializable", _announce, decorator=True)],
             reverse=f"{module}:GLOBAL_CUSTOM_NAMES|{module}:_GLOBAL_CUSTOM_NAMES",
             handout=Gate(f"{module}:get_custom_objects", lambda: (None, None)),
+            lookups=_lookups(module.partition(".")[0]),
         )
+
+
+def _lookups(package: str) -> Iterator[Gate]:
+    """The functions that raise "Could not locate class" and "Unknown layer", in the several homes of Keras."""
+    new = ("src.saving.serialization_lib", "saving.serialization_lib")
+    old = (
+        "src.legacy.saving.serialization",
+        "src.saving.legacy.serialization",
+        "saving.legacy.serialization",
+        "python.keras.utils.generic_utils",
+    )
+    yield Gate(
+        _in(package, new, "_retrieve_class_or_fn"),
+        lambda name, registered_name, *args, **kwargs: (registered_name or name, None),
+    )
+    yield Gate(
+        _in(package, old, "class_and_config_for_serialized_keras_object"),
+        lambda config, *args, **kwargs: (config["class_name"], None),
+    )
+
+
+def _in(package: str, homes: Iterable[str], function: str) -> str:
+    return "|".join(f"{package}.{home}:{function}" for home in homes)
 
 
 def _announce(subject: Any, package: str = "Custom", name: str | None = None) -> Announcement:

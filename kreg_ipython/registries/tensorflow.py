@@ -100,7 +100,8 @@ def _framework_registries() -> Iterator[Registry]:
             f"{home}._registry",
             [Gate(_PYTHON + "framework.registry:Registry.register", _register_in(home))],
             subject=lambda stored: stored["type"],
-            late=lookup if attribute == "_gradient_registry" else None,
+            lookups=[lookup],
+            late=attribute == "_gradient_registry",
             plumbing=_DECORATORS,
         )
 

@@ -1,0 +1,51 @@
+"""What notes and notices say: where a key is registered, by whom it is claimed, where it has gone. Pure text."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Hashable
+from typing import Any
+
+from kreg_ipython.journal import Event
+from kreg_ipython.ledger import Entry, Owner, Run
+from kreg_ipython.naming import key_text, module_of
+
+
+def where(owner: Owner, line: int | None) -> str:
+    """``cell [3], line 2``: a place as people look for it."""
+    return owner.label if line is None else f"{owner.label}, line {line}"
+
+
+def collision(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: int | None) -> str:
+    """Both places that register a key, and the command that helps. ``former`` is what stands there if no owner of
+    ours put it there."""
+    name = key_text(key)
+    if top is not None and top.owner is not None:
+        there, way_out = where(top.owner, top.line), f"Rename one, or: %kreg clear {shlex.quote(name)}"
+    else:
+        there, way_out = module_of(former) or "a framework", "Rename yours."
+    return f"{name!r} is registered by {there}; this is {where(owner, line)}. {way_out}"
+
+
+def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
+    """Why a run swept an entry: ``registered by cell [3] until run [12], which registers 'P>Bar'``."""
+    owner, former = run.owner, entry.run.number if entry.run else None
+    if owner.kind == "cell":
+        who, until = f"cell [{'?' if former is None else former}]", f"run [{run.number}]"
+    else:
+        who, until = owner.label, "its last run"
+    names = ", ".join(repr(key_text(key)) for key in instead[:3]) + (", …" if len(instead) > 3 else "")
+    return f"registered by {who} until {until}, which " + (f"registers {names}" if names else "does not register it")
+
+
+def gone(event: Event) -> str:
+    """Where a key has gone that no run swept."""
+    there = f"{event.key!r} was registered by {event.owner.label}"
+    if event.act == "withdrew":
+        return f"{there}, which is running again and has not registered it yet"
+    return f"{there} until it was {'cleared' if event.act == 'cleared' else 'taken out'} ({event.reason})"
+
+
+def fault(error: BaseException) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,86 @@
+"""What was done to which entry, and why: the newest events, in order. Text only: it holds no object of the user's."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from typing import Literal, NamedTuple
+
+from kreg_ipython.ledger import Owner
+from kreg_ipython.naming import key_text
+
+Act = Literal[
+    "registered",
+    "adopted",
+    "withdrew",
+    "restored",
+    "swept",
+    "kept",
+    "shadowed",
+    "replaced",
+    "cleared",
+    "forgot",
+    "failed",
+]
+"""``registered`` is the user's own act, the others are ours. ``replaced`` gave way to the same definition, or to one that
+moved; ``forgot`` is what users took out themselves; ``failed`` is an adapter's fault."""
+
+GONE: frozenset[Act] = frozenset({"swept", "cleared", "forgot", "withdrew"})
+"""The acts after which a key is not registered any more, unless something restores or registers it."""
+
+_LENGTH = 5_000
+
+
+class OwnerText(NamedTuple):
+    """What an owner was called at the time."""
+
+    kind: str | None = None
+    id: str | None = None
+    label: str | None = None
+
+    @classmethod
+    def of(cls, owner: Owner | None) -> OwnerText:
+        return cls() if owner is None else cls(owner.kind, owner.id, owner.label)
+
+
+class Event(NamedTuple):
+    """One act on one entry. ``run`` is the execution count of the cell in which it happened."""
+
+    act: Act
+    registry: str
+    key: str
+    owner: OwnerText
+    run: int | None
+    reason: str
+
+
+class Journal:
+    """The newest events."""
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque(maxlen=_LENGTH)
+        self.count = 0
+        """How many events there ever were: what came after a certain moment is `since` it."""
+
+    def note(self, act: Act, registry: str, key: Hashable, owner: Owner | None, run: int | None, reason: str) -> None:
+        """Write down what has just been done, in the cell with this execution count."""
+        self.count += 1
+        self._events.append(Event(act, registry, key_text(key), OwnerText.of(owner), run, reason))
+
+    def events(self) -> list[Event]:
+        """All events that are still known, the newest last."""
+        return list(self._events)
+
+    def since(self, count: int) -> list[Event]:
+        """What has happened since `count` was this."""
+        new = min(self.count - count, len(self._events))
+        return list(self._events)[-new:] if new > 0 else []
+
+    def last(self, registry: str, key: Hashable) -> Event | None:
+        """What was done to this key last: it, or one of that name in any package, as legacy files have it."""
+        wanted = key_text(key)
+        for event in reversed(self._events):
+            named = event.key == wanted or event.key.rpartition(">")[2] == wanted
+            if event.registry == registry and named and event.act != "kept":
+                return event
+        return None

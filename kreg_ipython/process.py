@@ -1,0 +1,263 @@
+"""The guard of this process without IPython: modules, threads, and bodies of code that say whose they are."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any
+
+from kreg_ipython import imports, origin, registries, watching
+from kreg_ipython.guard import Caller, Guard
+from kreg_ipython.journal import Journal
+from kreg_ipython.ledger import Entry, Owner, Place, Run
+from kreg_ipython.modules import Modules, script_id
+from kreg_ipython.naming import module_of
+from kreg_ipython.origin import Origin
+from kreg_ipython.patch import divert
+from kreg_ipython.registry import NotThere, Registry
+from kreg_ipython.settings import Settings
+
+executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
+"""The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
+
+_current: Process | None = None
+
+
+def current() -> Process | None:
+    """What guards this process now, if anything does."""
+    return _current
+
+
+class Process:
+    """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
+
+    What users decided (``settings``, ``pinned``, ``watched``) and the ``journal`` outlive `stop`.
+    """
+
+    _notes = True
+
+    def __init__(self) -> None:
+        self.settings, self.journal = Settings(), Journal()
+        self.pinned: set[Place] = set()
+        self.watched: dict[str, Registry | None] = {}
+        """What `%kreg watch` names; None until its module is imported."""
+        self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
+        self._undo: list[Callable[[], None]] = []
+        self._fresh()
+
+    @property
+    def on(self) -> bool:
+        """Whether the registries are guarded now."""
+        return bool(self._undo)
+
+    def start(self) -> None:
+        """Hook into the import system and threads; adopt what was registered before."""
+        global _current
+        if self.on:
+            return
+        if type(_current) is Process:
+            _current.stop()
+        _current = self
+        self._hook()
+        for module, imported in list(self._imported.items()):
+            if module in sys.modules:
+                imported()
+
+    def stop(self) -> None:
+        """Give everything back, in reverse; what is registered stays registered."""
+        global _current
+        while self._undo:
+            self._undo.pop()()
+        self.guard.detach()
+        self._fresh()
+        executing.set(None)
+        if _current is self:
+            _current = None
+
+    def _fresh(self) -> None:
+        faults: dict[str, str] = {}
+        self.guard = Guard(
+            [*registries.all_registries(faults), *filter(None, self.watched.values())],
+            self,
+            say=self._say,
+            notes=self._notes,
+            journal=self.journal,
+            settings=self.settings,
+            pinned=self.pinned,
+        )
+        self.guard.faults.update(faults)
+        self._imported: dict[str, Callable[[], None]] = {}
+        for registry in self.guard.registries.values():
+            self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
+        for path, registry_ in self.watched.items():
+            if registry_ is None:
+                self._watch_when_imported(path)
+        self.modules = Modules(self.guard, executing.get, registries.FRAMEWORKS, self._imported)
+
+    def _hook(self) -> None:
+        self._undo.append(self._divert_thread_start())
+        self._undo.append(imports.notice(self._at_the_boundary(self.modules.begin)))
+
+    # -- registries that come later
+
+    def add(self, registry: Registry) -> None:
+        """Guard one more registry; one of the same name makes way."""
+        if registry.name in self.guard.registries:
+            self.guard.remove(registry.name)
+        self.guard.add(registry)
+        self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
+
+    def watch(self, path: str) -> Registry | None:
+        """Guard the container at ``"package.module:attribute"``; None if its module is not imported yet: then as soon
+        as it is.
+
+        Raises:
+            NotThere: if the module has nothing of this name.
+            TypeError: if it is no dict, list or set.
+        """
+        if path.partition(":")[0] not in sys.modules:
+            self.watched[path] = None
+            self._watch_when_imported(path)
+            return None
+        registry = self.watched.get(path)
+        if registry is None:
+            registry = self.watched[path] = watching.watched(path)
+            self.add(registry)
+        return registry
+
+    def unwatch(self, path: str) -> None:
+        """Leave a container alone again; what is in it stays."""
+        if self.watched.pop(path) is not None:
+            self.guard.remove(path)
+
+    def _watch_when_imported(self, path: str) -> None:
+        module = path.partition(":")[0]
+        before = self._imported.get(module)
+
+        def imported() -> None:
+            if before is not None:
+                before()
+            if path in self.watched:
+                try:
+                    self.watch(path)
+                except (NotThere, TypeError) as error:
+                    del self.watched[path]
+                    self.guard.tell(f"cannot watch {path}: {error}")
+
+        self._imported[module] = imported
+
+    # -- bodies that say whose they are
+
+    @contextmanager
+    def owner(self, name: str, source: str | None = None) -> Iterator[Owner]:
+        """Run the body of the with statement as a transaction of this owner: see `kreg_ipython.owner`."""
+        path = script_id(name)
+        owner = self.modules.owner("script", path if os.path.exists(path) else name)
+        end = self.modules.begin_body(owner, source)
+        try:
+            yield owner
+        except BaseException as error:
+            end(error)
+            raise
+        end(None)
+
+    # -- who registers
+
+    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
+        """Who registers under this frame: a body that says whose it is, a module's, a script, or what `_caller_in`
+        finds; None if a framework does."""
+        found = origin.trace(frame, plumbing, registries.FRAMEWORKS)
+        if found is None or _root(found.module or "") in registries.FRAMEWORKS:
+            return None
+        body = self.modules.body()
+        if body is not None:
+            return Caller(body.owner, body, *origin.within(frame, found.site, body.owner.id or ""))
+        if found.module is not None or found.script is not None:
+            if found.module is not None:
+                owner = self.modules.owner("module", found.module)
+            else:
+                owner = self.modules.owner("script", script_id(found.script or ""))
+            return Caller(owner, self.modules.run(owner), found.line, found.site)
+        return self._caller_in(found)
+
+    def _caller_in(self, found: Origin) -> Caller:
+        """Who registers where no body of code is being executed that we know: the one that started the thread."""
+        run = executing.get() or self._started.get(threading.current_thread())
+        if run is None:
+            return Caller(self.modules.owner("module", "__main__"), None, None, found.site)
+        return Caller(run.owner, run, None, found.site)
+
+    def is_framework_again(self, frame: FrameType) -> bool:
+        """Whether a framework registers under this frame because one of its own modules is executed again."""
+        return bool(self.modules.again) and origin.body_of(frame) in self.modules.again
+
+    def is_outdated(self, entry: Entry) -> bool:
+        """Whether the file of a module or script does not say any more what registered this."""
+        return self.modules.is_outdated(entry)
+
+    def namespace(self, owner: Owner) -> Mapping[str, Any]:
+        """What names mean to the owner's code."""
+        module = sys.modules.get(owner.id or "") if owner.kind == "module" else None
+        return vars(module) if module is not None else self.variables()
+
+    def variables(self) -> Mapping[str, Any]:
+        """The variables that people work with: the notebook's, or the main program's."""
+        return vars(sys.modules["__main__"])
+
+    def find_owner(self, subject: Any) -> Caller | None:
+        """The owner of an object that was registered before we were watching: its module; None for a framework's."""
+        if module_of(subject) == "__main__":
+            return None
+        found = self.modules.registered_before(subject)
+        return Caller(*found) if found is not None else None
+
+    def number(self) -> int | None:
+        """The execution count of the cell that is being executed."""
+        run = executing.get()
+        return run.number if run is not None else None
+
+    def _divert_thread_start(self) -> Callable[[], None]:
+        """`threading.Thread.start`: a thread's registrations belong to whoever started it."""
+
+        def start(thread: threading.Thread) -> None:
+            run = self.modules.body() or executing.get() or self._started.get(threading.current_thread())
+            if run is not None:
+                self._started[thread] = run
+            original(thread)
+
+        original, undo = divert(threading.Thread.start, start)  # type: ignore[arg-type]
+        return undo
+
+    # -- faults
+
+    def _at_the_boundary(self, begin: Callable[[Any], imports.End | None]) -> Callable[[Any], imports.End | None]:
+        """What is called in the midst of an import or a script: a fault of ours is told, and goes no further."""
+
+        def safely(act: Callable[[Any], Any], argument: Any) -> Any:
+            try:
+                return act(argument)
+            except Exception as error:
+                self._fault(error)
+
+        def begun(body: Any) -> imports.End | None:
+            end = safely(begin, body)
+            return None if end is None else functools.partial(safely, end)
+
+        return begun
+
+    def _fault(self, error: Exception) -> None:
+        self.guard.tell(f"this run is not guarded properly: {type(error).__name__}: {error}")
+
+    def _say(self, text: str) -> None:
+        print(f"kreg: {text}", file=sys.stderr)
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]

@@ -1,0 +1,20 @@
+"""What users can set: written by ``%config KregMagics``, read by whoever acts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Verbosity = Literal["quiet", "notices", "all"]
+OnConflict = Literal["note", "replace", "error"]
+VERBOSITIES: tuple[Verbosity, ...] = get_args(Verbosity)
+ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
+
+
+@dataclass
+class Settings:
+    """``verbosity``: say nothing, what a user must know, or every act. ``on_conflict``: what becomes of a different
+    definition for a taken key: the framework's own answer with a note, the newcomer in any case, or an error."""
+
+    verbosity: Verbosity = "notices"
+    on_conflict: OnConflict = "note"

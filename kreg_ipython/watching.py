@@ -1,0 +1,73 @@
+"""Registries that users name themselves: any dict, list or set, by ``MODULE:ATTRIBUTE``."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from kreg_ipython.naming import definition_text
+from kreg_ipython.registry import MISSING, DictRegistry, ListRegistry, Registry, Shape, locate
+
+
+class _Watched:
+    """What users write to themselves, through no gate."""
+
+    direct = True
+
+
+class WatchedDict(_Watched, DictRegistry):
+    """A dict of the user's own."""
+
+
+class WatchedList(_Watched, ListRegistry):
+    """A list of the user's own."""
+
+
+class WatchedSet(_Watched, Shape):
+    """A set of the user's own: each element is its own key."""
+
+    def __init__(self, name: str, table: str) -> None:
+        super().__init__(name, table.partition(":")[0])
+        self._table = table
+
+    @property
+    def table(self) -> set[Hashable]:
+        found: set[Hashable] = locate(self._table)
+        return found
+
+    def entries(self) -> Iterable[tuple[Hashable, Any]]:
+        return [(element, element) for element in self.table.copy()]
+
+    def current(self, key: Hashable) -> Any:
+        return key if key in self.table else MISSING
+
+    def holds(self, key: Hashable, value: Any) -> bool:
+        return key in self.table
+
+    def take(self, key: Hashable, value: Any) -> None:
+        self.table.discard(key)
+
+    def put(self, key: Hashable, value: Any) -> None:
+        self.table.add(key)
+
+
+def watched(path: str) -> Registry:
+    """A registry for the container at ``"package.module:attribute"``, which must be there.
+
+    Raises:
+        NotThere: if the module has not been imported, or has nothing of this name.
+        TypeError: if it is no dict, list or set.
+    """
+    found = locate(path)
+    if isinstance(found, dict):
+        return WatchedDict(path, path)
+    if isinstance(found, list):
+        return WatchedList(path, path, key=_key_of)
+    if isinstance(found, set):
+        return WatchedSet(path, path)
+    raise TypeError(f"{path} is a {type(found).__name__}, no dict, list or set")
+
+
+def _key_of(element: Any) -> Hashable:
+    """Strings and numbers name themselves."""
+    return element if isinstance(element, (str, bytes, int, float)) else definition_text(element)
