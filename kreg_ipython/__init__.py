@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kreg_ipython.api import owner, register_adapter, status
+from kreg_ipython.registry import DictRegistry, Gate, ListRegistry, Registry
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from kreg_ipython.magic import KregMagics
 
-__all__ = ["load_ipython_extension", "unload_ipython_extension"]
+__all__ = [
+    "DictRegistry",
+    "Gate",
+    "ListRegistry",
+    "Registry",
+    "load_ipython_extension",
+    "owner",
+    "register_adapter",
+    "status",
+    "unload_ipython_extension",
+]
 __version__ = "0.1.0"
 
 
@@ -20,8 +33,10 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
     if _magics(shell) is None:
         tracker = Tracker(shell)
-        shell.register_magics(KregMagics(shell, tracker))
-        tracker.start()
+        magics = KregMagics(shell, tracker)
+        shell.register_magics(magics)
+        if magics.enabled:
+            tracker.start()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -30,10 +45,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     magics = _magics(shell)
     if magics is not None:
         magics.tracker.stop()
-        # Nothing in IPython takes a magic out again: these are the three places where it stands.
-        shell.magics_manager.magics["line"].pop("kreg", None)
-        shell.magics_manager.registry.pop("KregMagics", None)
-        shell.configurables[:] = [each for each in shell.configurables if id(each) != id(magics)]
+        magics.withdraw_from(shell)
 
 
 def _magics(shell: InteractiveShell) -> KregMagics | None:

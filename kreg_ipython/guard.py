@@ -7,6 +7,7 @@ adapters.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -142,12 +143,14 @@ class Guard:
         with self._lock:
             for run in list(self._active):
                 self.end(run, "failed")
+            if self._swept:
+                self._swept = []
+                gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
                 self._try(registry, registry.tighten)
             self._attached.clear()
             self._snapshots.clear()
-            self._swept = []
 
     def present(self) -> list[Registry]:
         """The registries that are guarded now."""
@@ -443,7 +446,7 @@ class Guard:
             self._take(registry, entry)
             if below is not None:
                 self._put(registry, below)
-                self._log("restored", below, f"what shadowed it was {act}", run)
+                self._log("restored", below, "what shadowed it went", run)
             self._try(registry, self._rename_again, registry, entry)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
@@ -463,6 +466,8 @@ class Guard:
             swept = [entry for entry in gone if not entry.kept]
             self._sweep(swept, run, withdrawn)
             gone, reason = [entry for entry in gone if entry.kept], "kept"
+        for entry in gone:
+            entry.restored |= outcome == "failed"
         self._restore(gone, reason, run)
         run.withdrawn = []
 

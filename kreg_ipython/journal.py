@@ -10,20 +10,18 @@ from kreg_ipython.ledger import Owner
 from kreg_ipython.naming import key_text
 
 Act = Literal[
-    "registered",
+    "registered",  # the user's own act, all others are ours
     "adopted",
     "withdrew",
     "restored",
     "swept",
     "kept",
     "shadowed",
-    "replaced",
+    "replaced",  # it gave way to the same definition, or to one that moved
     "cleared",
-    "forgot",
-    "failed",
+    "forgot",  # users took it out themselves
+    "failed",  # an adapter's fault
 ]
-"""``registered`` is the user's own act, the others are ours. ``replaced`` gave way to the same definition, or to one that
-moved; ``forgot`` is what users took out themselves; ``failed`` is an adapter's fault."""
 
 GONE: frozenset[Act] = frozenset({"swept", "cleared", "forgot", "withdrew"})
 """The acts after which a key is not registered any more, unless something restores or registers it."""

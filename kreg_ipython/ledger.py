@@ -104,6 +104,8 @@ class Entry:
     site: Site | None = None
     kept: str = ""
     """Why it is kept although the last run did not register it again; empty if it was."""
+    restored: bool = False
+    """The last run failed before it registered this again."""
     order: int = field(default_factory=itertools.count().__next__)
 
     @property

@@ -1,119 +1,73 @@
-"""``%kreg``: one table of subcommands, each with its own arguments, help and function."""
+"""``%kreg`` in IPython: the magic, its configuration, its completion. What the words do is in commands.py."""
 
 from __future__ import annotations
 
-import argparse
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
+from traitlets import Bool, Enum, TraitError, Unicode, observe, validate
 
-from kreg_ipython import report
+from kreg_ipython.commands import SUBCOMMANDS, Refused, completions
+from kreg_ipython.report.render import clean
+from kreg_ipython.settings import ON_CONFLICT, VERBOSITIES
 from kreg_ipython.tracker import Tracker
 
 
-@dataclass(frozen=True)
-class Subcommand:
-    """One word after ``%kreg``: what it does, in a line; its arguments; the function that does it."""
-
-    name: str
-    summary: str
-    run: Callable[[Tracker, argparse.Namespace], Any]
-    arguments: tuple[tuple[str, dict[str, Any]], ...] = ()
-
-    def parser(self) -> _Parser:
-        parser = _Parser(prog=f"%kreg {self.name}", description=self.summary, add_help=False)
-        parser.add_argument("-h", "--help", action="store_true", help="show this")
-        for name, options in self.arguments:
-            parser.add_argument(name, **options)
-        return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports bad arguments as IPython's one-line UsageError."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}. {self.format_usage().strip()}")
-
-
-def _status(tracker: Tracker, args: argparse.Namespace) -> report.Status | None:
-    status = report.status(tracker.guard, on=tracker.on, everything=args.all)
-    if not args.json:
-        return status
-    print(status.to_json())
-    return None
-
-
-def _clear(tracker: Tracker, args: argparse.Namespace) -> None:
-    entries = list(tracker.guard.ledger)
-    if args.key is None and args.cell is None:
-        raise UsageError("%kreg clear: say what: a key that %kreg status shows, or --cell N.")
-    if args.key is not None:
-        entries = report.matching(entries, args.key)
-        if not entries and not report.matching(tracker.guard.withdrawn(), args.key):
-            raise UsageError(f"%kreg clear: no entry of yours has the key {args.key!r}. %kreg status lists them.")
-    if args.cell is not None:
-        entries = [e for e in entries if e.owner and e.owner.kind == "cell" and e.owner.number == args.cell]
-        if not entries:
-            raise UsageError(f"%kreg clear: cell [{args.cell}] holds no entries. %kreg status lists those that do.")
-    cleared = len(tracker.guard.clear(entries))
-    print(f"kreg: cleared {cleared} {'entry' if cleared == 1 else 'entries'}")
-
-
-def _on(tracker: Tracker, args: argparse.Namespace) -> None:
-    tracker.start()
-
-
-def _off(tracker: Tracker, args: argparse.Namespace) -> None:
-    tracker.stop()
-
-
-SUBCOMMANDS = {
-    subcommand.name: subcommand
-    for subcommand in (
-        Subcommand(
-            "status",
-            "Show what is registered, by which cell or module, at which line, in which state.",
-            _status,
-            (
-                ("--all", {"action": "store_true", "help": "list what the frameworks registered, too"}),
-                ("--json", {"action": "store_true", "help": "print JSON"}),
-            ),
-        ),
-        Subcommand(
-            "clear",
-            "Take entries out for good; what they shadowed comes back.",
-            _clear,
-            (
-                ("key", {"nargs": "?", "metavar": "KEY", "help": "a key, as %%kreg status shows it"}),
-                ("--cell", {"type": int, "metavar": "N", "help": "all that cell [N] registered"}),
-            ),
-        ),
-        Subcommand("on", "Guard the registries again, and adopt what is in them.", _on),
-        Subcommand("off", "Leave everything as TensorFlow and Keras would; nothing is taken out.", _off),
-    )
-}
-
-
 def _summary() -> str:
-    words = "\n".join(f"    %kreg {name:<8}{each.summary}" for name, each in SUBCOMMANDS.items())
+    words = "\n".join(f"    %kreg {name:<9}{each.summary}" for name, each in SUBCOMMANDS.items())
     return (
         "Show and change how kreg_ipython guards the registries of Keras and TensorFlow.\n\n"
         f"{words}\n\nBare %kreg is %kreg status. %kreg WORD --help says more. `st = %kreg status` gives the result\n"
-        "as an object; st.to_dict() as a dict."
+        "as an object; st.to_dict() as a dict. %config KregMagics shows what can be set."
     )
 
 
 @magics_class
 class KregMagics(Magics):
-    """The ``%kreg`` magic of one shell."""
+    """The ``%kreg`` magic of one shell, and what can be set with ``%config KregMagics`` or in ipython_config.py."""
+
+    enabled = Bool(True, help="Guard the registries: %kreg on and %kreg off.").tag(config=True)
+    verbosity = Enum(
+        VERBOSITIES,
+        "notices",
+        help="What goes to stderr: nothing, what you must know (collisions, faults), or every act of kreg's.",
+    ).tag(config=True)
+    on_conflict = Enum(
+        ON_CONFLICT,
+        "note",
+        help="What becomes of a different definition for a key that another cell registers: the framework's own answer "
+        "and a note, the newcomer in any case, or an error in any case.",
+    ).tag(config=True)
+    status = Unicode("", help="The options of a bare %kreg or %kreg status, such as '--stale'.").tag(config=True)
+
+    _ready = False
 
     def __init__(self, shell: Any, tracker: Tracker) -> None:
-        super().__init__(shell)
         self.tracker = tracker
+        super().__init__(shell)
+        self._set()
+        self._ready = True
+        shell.set_hook("complete_command", self._complete, str_key="%kreg")
+
+    @observe("verbosity", "on_conflict")
+    def _set(self, change: Any = None) -> None:
+        self.tracker.settings.verbosity, self.tracker.settings.on_conflict = self.verbosity, self.on_conflict
+
+    @observe("enabled")
+    def _switch(self, change: Any) -> None:
+        if self._ready and change.new != self.tracker.on:
+            self.tracker.start() if change.new else self.tracker.stop()
+
+    @validate("status")
+    def _checked(self, proposal: Any) -> str:
+        options: str = proposal.value
+        try:
+            SUBCOMMANDS["status"].parser().parse_args(shlex.split(options))
+        except (Refused, ValueError) as error:
+            raise TraitError(f"KregMagics.status: {error}") from None
+        return options
 
     @line_magic
     def kreg(self, line: str) -> Any:
@@ -123,14 +77,52 @@ class KregMagics(Magics):
             raise UsageError(f"%kreg: {error}") from None
         if word.startswith("-"):
             word, rest = "status", [word, *rest]
+        if word == "status" and not rest:
+            rest = shlex.split(self.status)
         subcommand = SUBCOMMANDS.get(word)
         if subcommand is None:
-            raise UsageError(f"%kreg: there is no {word!r}; there is {', '.join(SUBCOMMANDS)}.")
-        parser = subcommand.parser()
-        args = parser.parse_args(rest)
-        if args.help:
-            print(parser.format_help())
+            raise UsageError(_one_line(f"%kreg: there is no {word!r}; there is {', '.join(SUBCOMMANDS)}."))
+        try:
+            args = subcommand.parser().parse_args(rest)
+            if args.help:
+                print(subcommand.parser().format_help())
+                return None
+            result = subcommand.run(self.tracker, args)
+        except Refused as error:
+            raise UsageError(_one_line(f"%kreg {word}: {error}")) from None
+        self.enabled = self.tracker.on
+        if getattr(args, "json", False):
+            print(result.to_json())
             return None
-        return subcommand.run(self.tracker, args)
+        return result
 
     kreg.__doc__ = _summary()
+
+    def _complete(self, shell: Any, event: Any) -> list[str]:
+        """IPython's ``complete_command`` hook: ``event.symbol`` is the end of the last word that IPython replaces."""
+        words = event.text_until_cursor.split()[1:]
+        if not words or event.text_until_cursor[-1].isspace():
+            words.append("")
+        cut = len(words[-1]) - len(event.symbol)
+        if cut < 0:
+            return []
+        found = completions(self.tracker, words)
+        return [each[cut:] if _is_one_word(each) else shlex.quote(each)[cut:] for each in found]
+
+    def withdraw_from(self, shell: Any) -> None:
+        """Take the magic out of its shell: nothing in IPython does. These are the places where it stands."""
+        shell.magics_manager.magics["line"].pop("kreg", None)
+        shell.magics_manager.registry.pop("KregMagics", None)
+        shell.configurables[:] = [each for each in shell.configurables if each is not self]
+        shell.strdispatchers["complete_command"].strs.pop("%kreg", None)
+
+
+def _one_line(text: str) -> str:
+    return clean(" ".join(text.split()), 1_000)
+
+
+def _is_one_word(text: str) -> bool:
+    try:
+        return shlex.split(text) == [text]
+    except ValueError:
+        return False

@@ -170,7 +170,7 @@ class Modules:
             for value in list(vars(module).values())
         }
         others = [sys.modules[home] for home in homes - seen if home in sys.modules and not self._is_foreign(home)]
-        return any(_root(home) in self._frameworks for home in homes) or any(
+        return any(_root(home) in self._frameworks or home in self._imported for home in homes) or any(
             self._uses(other, seen) for other in others if "-packages" not in (getattr(other, "__file__", None) or "")
         )
 

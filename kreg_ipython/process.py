@@ -22,6 +22,7 @@ from kreg_ipython.naming import module_of
 from kreg_ipython.origin import Origin
 from kreg_ipython.patch import divert
 from kreg_ipython.registry import NotThere, Registry
+from kreg_ipython.report.done import named
 from kreg_ipython.settings import Settings
 
 executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
@@ -50,6 +51,7 @@ class Process:
         """What `%kreg watch` names; None until its module is imported."""
         self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
         self._undo: list[Callable[[], None]] = []
+        self._said = 0
         self._fresh()
 
     @property
@@ -137,6 +139,10 @@ class Process:
         if self.watched.pop(path) is not None:
             self.guard.remove(path)
 
+    def waiting(self) -> list[str]:
+        """What is watched as soon as its module is imported."""
+        return [path for path, registry in self.watched.items() if registry is None]
+
     def _watch_when_imported(self, path: str) -> None:
         module = path.partition(":")[0]
         before = self._imported.get(module)
@@ -166,7 +172,10 @@ class Process:
         except BaseException as error:
             end(error)
             raise
-        end(None)
+        else:
+            end(None)
+        finally:
+            self._say_acts()
 
     # -- who registers
 
@@ -205,11 +214,7 @@ class Process:
     def namespace(self, owner: Owner) -> Mapping[str, Any]:
         """What names mean to the owner's code."""
         module = sys.modules.get(owner.id or "") if owner.kind == "module" else None
-        return vars(module) if module is not None else self.variables()
-
-    def variables(self) -> Mapping[str, Any]:
-        """The variables that people work with: the notebook's, or the main program's."""
-        return vars(sys.modules["__main__"])
+        return vars(sys.modules["__main__"] if module is None else module)
 
     def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module; None for a framework's."""
@@ -254,6 +259,16 @@ class Process:
 
     def _fault(self, error: Exception) -> None:
         self.guard.tell(f"this run is not guarded properly: {type(error).__name__}: {error}")
+
+    def _say_acts(self) -> None:
+        """After each body of code, for those who want to be told all: what was done, act by act."""
+        acts: dict[str, list[str]] = {}
+        for event in self.journal.since(self._said) if self.settings.verbosity == "all" else ():
+            acts.setdefault(event.act, []).append(event.key)
+        self._said = self.journal.count
+        acts.pop("registered", None)
+        if acts:
+            self._say("; ".join(f"{act} {named(dict.fromkeys(keys))}" for act, keys in acts.items()))
 
     def _say(self, text: str) -> None:
         print(f"kreg: {text}", file=sys.stderr)

@@ -212,7 +212,7 @@ class DictRegistry(Shape):
     ) -> None:
         super().__init__(name, table.partition(":")[0], gates, plumbing, ordered)
         self._table, self._reverse, self._subject = table, reverse, subject
-        self.direct, self.handout = handout is not None, handout
+        self.direct, self.handout = self.direct or handout is not None, handout
         self.lookups, self.late = tuple(lookups), late
 
     @property

@@ -30,6 +30,13 @@ def definitions(source: str) -> set[str]:
     return set(_DEFINES.findall(source))
 
 
+def assigned(source: str) -> set[str]:
+    """The names that the source gives a value to, or defines, in any of its parts."""
+    nodes = list(ast.walk(_parse(source)))
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return stored | {node.name for node in nodes if isinstance(node, _DEFINITIONS)}
+
+
 class Definition(NamedTuple):
     """A class or function statement, whatever its body says: its kind, its place in other definitions, and whether it
     is decorated. A guard around one means that its former body is the one that stands."""

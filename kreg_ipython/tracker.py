@@ -132,6 +132,7 @@ class Tracker(Process):
             self.guard.end(run, outcome)
         except Exception as error:
             self._fault(error)
+        self._say_acts()
         thread = threading.get_ident()  # last: a run that an interrupt keeps from ending here ends with the next cell
         if self._running.get(thread) is run:
             del self._running[thread]
@@ -202,10 +203,21 @@ class Tracker(Process):
             return super()._caller_in(found)
         return Caller(run.owner, run, line if same else None, found.site)
 
-    def variables(self) -> Mapping[str, Any]:
-        """The notebook's variables."""
+    def namespace(self, owner: Owner) -> Mapping[str, Any]:
+        """What names mean to the owner's code."""
         names: dict[str, Any] = self.shell.user_ns
-        return names
+        return super().namespace(owner) if owner.kind == "module" else names
+
+    def variables(self) -> Mapping[str, Any]:
+        """The notebook's variables, without those that IPython puts there."""
+        hidden = self.shell.user_ns_hidden
+        return {name: value for name, value in list(self.shell.user_ns.items()) if name not in hidden}
+
+    def cell_that_assigns(self, name: str) -> int | None:
+        """The execution count of the cell that gives a variable its value, the last one that does."""
+        owners = {owner for owner in self._texts.values() if owner.number is not None and owner.source is not None}
+        numbers = [owner.number for owner in owners if name in source.assigned(owner.source or "")]
+        return max((number for number in numbers if number is not None), default=None)
 
     def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module, or the cell that ran its

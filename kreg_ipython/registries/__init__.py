@@ -18,20 +18,42 @@ added: dict[str, Registry] = {}
 """The adapters that `kreg_ipython.register_adapter` was given, by name."""
 
 
-def all_registries(faults: dict[str, str]) -> Iterator[Registry]:
+def builtin() -> Iterator[Registry]:
+    """The adapters that come with us, present or not."""
+    from kreg_ipython.registries import absl, keras, optree, tensorflow, tensorflow_probability
+
+    for framework in (keras, tensorflow, tensorflow_probability, optree, absl):
+        yield from framework.registries()
+
+
+def builtin_names() -> set[str]:
+    """Their names, which no other adapter may have."""
+    return {registry.name for registry in builtin()}
+
+
+def all_registries(faults: dict[str, str]) -> list[Registry]:
     """Every adapter, present or not: ours, those of other packages, those that were registered.
 
     Args:
         faults: gets a line for each package whose adapters cannot be had.
     """
-    from kreg_ipython.registries import absl, keras, optree, tensorflow, tensorflow_probability
-
-    for framework in (keras, tensorflow, tensorflow_probability, optree, absl):
-        yield from framework.registries()
+    found = {registry.name: registry for registry in builtin()}
     for plugin in entry_points(group=GROUP):
         try:
             adapters: Callable[[], Iterable[Registry]] = plugin.load()
-            yield from [checked(adapter) for adapter in adapters()]
+            for adapter in map(checked, adapters()):
+                if adapter.name in found:
+                    raise ValueError(f"{adapter.name} is guarded already")
+                found[adapter.name] = adapter
         except Exception as error:
             faults[plugin.value] = fault(error)
-    yield from added.values()
+    return [*{**found, **added}.values()]
+
+
+def is_opaque(kind: type) -> bool:
+    """Whether objects of a type are a framework's own state, which reaches everything. Those of Keras are what models
+    are made of."""
+    return str(kind.__module__).partition(".")[0] in _OPAQUE
+
+
+_OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {"jax", "jaxlib", "torch", "numpy"}

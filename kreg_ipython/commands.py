@@ -1,0 +1,410 @@
+"""The words after ``%kreg``: one table, in which each has its arguments, its help, its completions and its function."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from kreg_ipython import report
+from kreg_ipython.ledger import Entry
+from kreg_ipython.naming import key_text
+from kreg_ipython.registries import is_opaque
+from kreg_ipython.registry import NotThere, locate
+from kreg_ipython.report.done import Done, named
+from kreg_ipython.report.render import count
+from kreg_ipython.report.status import in_registry, is_stale
+from kreg_ipython.tracker import Tracker
+
+
+class Refused(Exception):
+    """A command cannot be done: one line that names the thing and the way out."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument: its names and options for argparse, and what may stand for it now."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any]
+    complete: Callable[[Tracker], Iterable[str]] = lambda tracker: ()
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """One word after ``%kreg``: what it does, in a line; the function that does it; its arguments."""
+
+    name: str
+    summary: str
+    run: Callable[[Tracker, argparse.Namespace], report.Shown]
+    arguments: tuple[Argument, ...] = ()
+
+    def parser(self) -> argparse.ArgumentParser:
+        """What reads its arguments; raises `Refused` for those that it has not."""
+        parser = _Parser(prog=f"%kreg {self.name}", description=self.summary, add_help=False)
+        parser.add_argument("-h", "--help", action="store_true", help="show this")
+        for argument in self.arguments:
+            parser.add_argument(*argument.names, **argument.options)
+        return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Refused(f"{message}. {self.format_usage().strip()}")
+
+
+# -- looking
+
+
+def _status(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    if args.registry is not None:
+        _named_registry(tracker, args.registry)
+    if args.cell is not None:
+        _of_cell(tracker, args.cell)
+    asked = [f"--registry {args.registry}"] * bool(args.registry) + [f"--cell {args.cell}"] * (args.cell is not None)
+    return report.status(
+        tracker.guard,
+        on=tracker.on,
+        registry=args.registry,
+        cell=args.cell,
+        stale=args.stale,
+        everything=args.all,
+        waiting=tracker.waiting(),
+        asked=" ".join(asked + ["--stale"] * args.stale + ["--all"] * args.all),
+    )
+
+
+def _show(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    if args.registry is not None:
+        _named_registry(tracker, args.registry)
+    lives = report.lives(
+        tracker.guard,
+        args.key,
+        names=tracker.variables(),
+        cell_that_assigns=tracker.cell_that_assigns,
+        is_opaque=is_opaque,
+        registry=lambda name: args.registry is None or in_registry(name, args.registry),
+    )
+    if not lives.lives:
+        raise Refused(f"nothing is known of the key {args.key!r}.{_meant(tracker, args.key)}")
+    return lives
+
+
+def _log(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    events = [event for event in tracker.journal.events() if event.act != "registered"]
+    return report.Log(
+        tuple(events if args.number is None else events[len(events) - min(args.number, len(events)) :]), args.number
+    )
+
+
+# -- changing
+
+
+def _clear(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    entries = list(tracker.guard.ledger)
+    ways = [bool(args.key), args.cell is not None, args.module is not None, args.stale, args.all]
+    if sum(ways) != 1:
+        raise Refused("say what, in one way: keys that %kreg status shows, --cell N, --module M, --stale or --all.")
+    if args.key:
+        chosen = _with_keys(tracker, args.key, entries)
+    elif args.cell is not None:
+        chosen = _of_cell(tracker, args.cell)
+    elif args.module is not None:
+        ids = _ids(tracker, args.module)
+        chosen = [entry for entry in entries if entry.owner and entry.owner.kind != "cell" and entry.owner.id in ids]
+    else:
+        chosen = [
+            entry for entry in entries if args.all or (is_stale(entry) and entry.place not in tracker.guard.pinned)
+        ]
+    return _done("clear", "cleared", tracker.guard.clear(chosen), "%kreg undo takes it back.")
+
+
+def _undo(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    restored = tracker.guard.undo()
+    if not restored:
+        raise Refused("there is no sweep to take back: only the last one can be, once. %kreg log tells what was swept.")
+    return _done(
+        "undo", "brought back", restored, "The next run sweeps again what you do not %kreg keep."
+    )
+
+
+def _keep(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    entries = _with_keys(tracker, args.key, list(tracker.guard.ledger)) or _withdrawn(tracker, args.key)
+    tracker.guard.pinned.update(entry.place for entry in entries)
+    return _done("keep", "will keep", entries, "%kreg release ends it.")
+
+
+def _release(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    places = {place for place in tracker.guard.pinned if key_text(place[1]) in args.key}
+    missing = set(args.key) - {key_text(key) for _, key in places}
+    if missing:
+        raise Refused(f"{named(missing)} is not kept by %kreg keep. {_pinned_text(tracker)}")
+    tracker.guard.pinned -= places
+    keys = tuple((registry, key_text(key)) for registry, key in places)
+    names = named(key for _, key in keys)
+    return Done("release", f"released {names}: the next run of its cell sweeps what it does not register again", keys)
+
+
+def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    paths = [_path(path) for path in args.path]
+    for path in paths:
+        try:
+            found = locate(path)
+        except NotThere:
+            found = None
+        taken = next((each.name for each in tracker.guard.present() if found is not None and each.table is found), path)
+        if taken != path:
+            raise Refused(f"{path} is guarded already, as {taken}.")
+        try:
+            tracker.watch(path)
+        except NotThere:
+            module, _, attribute = path.partition(":")
+            raise Refused(f"{module} has no {attribute!r}.{_closest(attribute, vars(sys.modules[module]))}") from None
+        except TypeError as error:
+            raise Refused(f"{error}: name the container itself.") from None
+    waiting = [path for path in tracker.waiting() if path in paths]
+    entries = [entry for entry in tracker.guard.ledger if entry.registry in paths]
+    words = f"watching {', '.join(tracker.watched) or 'nothing: %kreg watch MODULE:ATTR'}"
+    words += f"; adopted {count(len(entries), 'entry', 'entries')}" if entries else ""
+    words += f"; {', '.join(waiting)} as soon as it is imported" if waiting else ""
+    return Done("watch", words, _keys(entries))
+
+
+def _unwatch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    for path in args.path:
+        if path not in tracker.watched:
+            raise Refused(f"{path} is not watched; what is: {', '.join(tracker.watched) or 'nothing'}.")
+    for path in dict.fromkeys(args.path):
+        tracker.unwatch(path)
+    return Done("unwatch", f"no longer watching {', '.join(args.path)}; what is in it stays")
+
+
+def _on(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    tracker.start()
+    entries = count(len(list(tracker.guard.ledger)), "entry", "entries")
+    return Done("on", f"on: guarding {len(tracker.guard.present())} registries, with {entries} of yours")
+
+
+def _off(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    tracker.stop()
+    return Done("off", "off: registries are as TensorFlow and Keras leave them; nothing was taken out. %kreg on")
+
+
+# -- finding what is meant
+
+
+def _with_keys(tracker: Tracker, keys: Iterable[str], entries: list[Entry]) -> list[Entry]:
+    """The entries that have these keys; what a cell that is running has had withdrawn counts as there, but is not."""
+    chosen: list[Entry] = []
+    for key in keys:
+        found = report.matching(entries, key)
+        if not found and not _withdrawn(tracker, [key]):
+            raise Refused(f"no entry of yours has the key {key!r}.{_meant(tracker, key)}")
+        chosen += found
+    return chosen
+
+
+def _withdrawn(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
+    return [entry for key in keys for entry in report.matching(tracker.guard.withdrawn(), key)]
+
+
+def _of_cell(tracker: Tracker, number: int) -> list[Entry]:
+    entries = [entry for entry in tracker.guard.ledger if entry.owner is not None and entry.owner.kind == "cell"]
+    mine = [entry for entry in entries if entry.owner is not None and entry.owner.number == number]
+    if not mine:
+        cells = sorted({entry.owner.label for entry in entries if entry.owner is not None}, key=_number_in)
+        raise Refused(f"cell [{number}] holds no entries; those that do: {', '.join(cells) or 'none'}.")
+    return mine
+
+
+def _ids(tracker: Tracker, name: str) -> set[str]:
+    """The modules and scripts of this name: a package's modules, too."""
+    ids = set(_modules(tracker))
+    found = {each for each in ids if each == name or each.startswith(f"{name}.") or each.endswith(f"/{name}")}
+    if not found:
+        raise Refused(f"no module or script {name!r} holds entries; those that do: {', '.join(sorted(ids)) or 'none'}.")
+    return found
+
+
+def _named_registry(tracker: Tracker, name: str) -> None:
+    names = list(tracker.guard.registries)
+    if not any(in_registry(each, name) for each in names):
+        raise Refused(f"there is no registry {name!r}.{_closest(name, names) or ' ' + ', '.join(sorted(names))}")
+
+
+def _path(text: str) -> str:
+    if not re.fullmatch(r"[\w.]+:[\w.]+", text):
+        raise Refused(f"{text!r} names no container: write MODULE:ATTR, such as mymodels.registry:MODELS.")
+    return text
+
+
+def _meant(tracker: Tracker, key: str) -> str:
+    return _closest(key, _known(tracker)) or " %kreg status lists them."
+
+
+def _closest(word: str, words: Iterable[str]) -> str:
+    found = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    return f" Did you mean {named(found)}?" if found else ""
+
+
+def _pinned_text(tracker: Tracker) -> str:
+    pinned = named(_pinned(tracker))
+    return f"What is: {pinned}." if pinned else "Nothing is."
+
+
+def _number_in(label: str) -> int:
+    return int(re.sub(r"\D", "", label) or 0)
+
+
+def _done(act: str, verb: str, entries: list[Entry], then: str) -> Done:
+    names = named(dict.fromkeys(key_text(entry.key) for entry in entries))
+    message = f"{verb} {count(len(entries), 'entry', 'entries')}" + (f": {names}. {then}" if entries else "")
+    return Done(act, message, _keys(entries))
+
+
+def _keys(entries: Iterable[Entry]) -> tuple[tuple[str, str], ...]:
+    return tuple((entry.registry, key_text(entry.key)) for entry in entries)
+
+
+# -- what may stand for an argument
+
+
+def _known(tracker: Tracker) -> list[str]:
+    """Every key of the user's, also former ones."""
+    ledger = tracker.guard.ledger
+    return list(dict.fromkeys([key_text(entry.key) for entry in ledger] + [former.key for former in ledger.former()]))
+
+
+def _pinned(tracker: Tracker) -> list[str]:
+    return sorted({key_text(key) for _, key in tracker.guard.pinned})
+
+
+def _registries(tracker: Tracker) -> list[str]:
+    return [registry.name for registry in tracker.guard.present()]
+
+
+def _cells(tracker: Tracker) -> list[str]:
+    owners = {entry.owner for entry in tracker.guard.ledger if entry.owner is not None and entry.owner.kind == "cell"}
+    return [str(owner.number) for owner in owners]
+
+
+def _modules(tracker: Tracker) -> list[str]:
+    owners = {entry.owner for entry in tracker.guard.ledger if entry.owner is not None and entry.owner.kind != "cell"}
+    return [owner.id for owner in owners if owner.id is not None]
+
+
+def _watched(tracker: Tracker) -> list[str]:
+    return list(tracker.watched)
+
+
+def _containers(tracker: Tracker) -> list[str]:
+    """The containers of the modules that the notebook has imported."""
+    modules = [name for name in sys.modules if name.partition(".")[0] not in sys.stdlib_module_names]
+    return [
+        f"{module}:{name}"
+        for module in modules
+        for name, value in list(getattr(sys.modules[module], "__dict__", {}).items())
+        if type(value) in (dict, list, set) and not name.startswith("__")
+    ]
+
+
+def _cell_number(text: str) -> int:
+    return int(text.strip("[]"))
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
+    return int(text)
+
+
+_cell_number.__name__ = "cell number"  # argparse names it in its message
+
+
+_KEY = Argument(("key",), {"metavar": "KEY", "help": "a key, as %%kreg status shows it"}, _known)
+_KEYS = Argument(("key",), {**_KEY.options, "nargs": "+"}, _known)
+_PATHS = Argument(("path",), {"metavar": "MODULE:ATTR", "nargs": "+", "help": "a dict, list or set"}, _watched)
+_CELL = Argument(("--cell",), {"type": _cell_number, "metavar": "N", "help": "only what cell [N] registered"}, _cells)
+_REGISTRY = Argument(("--registry",), {"metavar": "R", "help": "only this registry, or framework"}, _registries)
+_JSON = Argument(("--json",), {"action": "store_true", "help": "print JSON"})
+
+
+def _flag(name: str, words: str) -> Argument:
+    return Argument((name,), {"action": "store_true", "help": words})
+
+
+SUBCOMMANDS = {
+    subcommand.name: subcommand
+    for subcommand in (
+        Subcommand(
+            "status",
+            "Show what is registered, by which cell or module, at which line, in which state.",
+            _status,
+            (
+                _REGISTRY,
+                _CELL,
+                _flag("--stale", "only what a fresh kernel may not have"),
+                _flag("--all", "list what the frameworks registered, too"),
+                _JSON,
+            ),
+        ),
+        Subcommand(
+            "show",
+            "Show one key's life: where it stands, what it shadows, who uses former objects, what happened to it.",
+            _show,
+            (_KEY, _REGISTRY, _JSON),
+        ),
+        Subcommand(
+            "log",
+            "Show what kreg did and why, the newest last.",
+            _log,
+            (Argument(("-n",), {"type": _natural, "metavar": "N", "dest": "number", "help": "the last N"}), _JSON),
+        ),
+        Subcommand("undo", "Take back the last sweep, or clearing.", _undo),
+        Subcommand(
+            "clear",
+            "Take entries out for good; what they shadowed comes back.",
+            _clear,
+            (
+                Argument(_KEY.names, {**_KEY.options, "nargs": "*"}, _known),
+                Argument(_CELL.names, {**_CELL.options, "help": "all that cell [N] registered"}, _cells),
+                Argument(("--module",), {"metavar": "M", "help": "all that a module or script registered"}, _modules),
+                _flag("--stale", "all that was not registered again by the last runs"),
+                _flag("--all", "all of yours"),
+            ),
+        ),
+        Subcommand("keep", "Never sweep these keys, whatever the next runs register.", _keep, (_KEYS,)),
+        Subcommand("release", "End %kreg keep.", _release, (Argument(_KEYS.names, _KEYS.options, _pinned),)),
+        Subcommand(
+            "watch",
+            "Guard a dict, list or set of your own, or of another library.",
+            _watch,
+            (Argument(_PATHS.names, {**_PATHS.options, "nargs": "*"}, _containers),),
+        ),
+        Subcommand("unwatch", "End %kreg watch; what is in the container stays.", _unwatch, (_PATHS,)),
+        Subcommand("on", "Guard the registries again, and adopt what is in them.", _on),
+        Subcommand("off", "Leave everything as TensorFlow and Keras would; nothing is taken out.", _off),
+    )
+}
+
+
+def completions(tracker: Tracker, words: list[str]) -> list[str]:
+    """What may stand in place of the last of these words, which follow ``%kreg``."""
+    *before, word = words
+    if not before:
+        candidates: Iterable[str] = SUBCOMMANDS
+    elif before[0] not in SUBCOMMANDS:
+        return []
+    else:
+        arguments = SUBCOMMANDS[before[0]].arguments
+        taking = [each for each in arguments if before[-1] in each.names and "action" not in each.options]
+        if word.startswith("-"):
+            candidates = [name for each in arguments for name in each.names if name.startswith("-")] + ["--help"]
+        else:
+            positional = [each for each in arguments if not each.names[0].startswith("-")]
+            candidates = [word for each in taking or positional for word in each.complete(tracker)]
+    return [candidate for candidate in candidates if candidate.startswith(word)]

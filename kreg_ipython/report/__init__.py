@@ -1,0 +1,9 @@
+"""What the user sees: each result of ``%kreg`` as text, as HTML and as a dict, all from one object."""
+
+from kreg_ipython.report.done import Done
+from kreg_ipython.report.life import Lives, lives
+from kreg_ipython.report.log import Log
+from kreg_ipython.report.render import Shown
+from kreg_ipython.report.status import Status, matching, status
+
+__all__ = ["Done", "Lives", "Log", "Shown", "Status", "lives", "matching", "status"]

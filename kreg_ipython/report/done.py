@@ -1,0 +1,36 @@
+"""What a command did: `%kreg clear`, `keep`, `undo`, `watch` and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kreg_ipython.report import render
+
+
+@dataclass(frozen=True, repr=False)
+class Done(render.Shown):
+    """One act, in a sentence, and the entries it was done to as ``(registry, key)``."""
+
+    act: str
+    message: str
+    entries: tuple[tuple[str, str], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"act", "message", "entries": [{"registry", "key"}, …]}``."""
+        entries = [{"registry": registry, "key": key} for registry, key in self.entries]
+        return {"act": self.act, "message": self.message, "entries": entries}
+
+    def text(self) -> Iterable[str]:
+        yield f"kreg: {render.clean(self.message, 1_000)}"
+
+    def html(self) -> Iterable[str]:
+        yield render.paragraph(f"kreg: {self.message}", 1_000)
+
+
+def named(keys: Iterable[str]) -> str:
+    """Keys in a sentence: the first few, and how many more."""
+    keys = list(keys)
+    shown = ", ".join(repr(render.clean(key)) for key in keys[:5])
+    return shown + (f" and {len(keys) - 5:,} more" if len(keys) > 5 else "")

@@ -1,0 +1,214 @@
+"""`%kreg show KEY`: where an entry stands, what it shadows, who still uses former objects, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kreg_ipython.guard import Guard
+from kreg_ipython.holders import Holder, holders
+from kreg_ipython.journal import Event
+from kreg_ipython.ledger import Entry, Former
+from kreg_ipython.naming import key_text
+from kreg_ipython.report import render
+from kreg_ipython.report.log import HEAD, event_cells, event_dict
+from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_of_framework, stands
+
+
+@dataclass(frozen=True)
+class Use:
+    """A variable that holds a former object, and the cell that assigns it, by its execution count."""
+
+    name: str
+    relation: str
+    cell: int | None
+
+    def sentence(self, one: Row) -> str:
+        """``model is built from the former Foo of run [5]; re-run cell [6], which builds it``."""
+        what = f"the former {one.object.rpartition('.')[2]}" + (f" of run [{one.run}]" if one.run is not None else "")
+        rerun = "re-run the cell that builds it" if self.cell is None else f"re-run cell [{self.cell}], which builds it"
+        return f"{self.name} {self.relation} {what}" + ("" if self.relation == "is" else f"; {rerun}")
+
+
+@dataclass(frozen=True)
+class Life:
+    """One key in one registry. ``row`` is what stands there now, None if nothing does; ``source`` the line that
+    registered it."""
+
+    registry: str
+    key: str
+    row: Row | None
+    source: str | None
+    shadows: tuple[Row, ...]
+    former: tuple[tuple[Row, tuple[Use, ...]], ...]
+    history: tuple[Event, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Lives.to_dict`."""
+        nothing = dict.fromkeys(("object", "owner", "line", "run"), None) | {"state": "not registered", "note": ""}
+        return {
+            **(asdict(self.row) if self.row is not None else nothing),
+            "registry": self.registry,
+            "key": self.key,
+            "source": self.source,
+            "shadows": [asdict(row) for row in self.shadows],
+            "former": [{**asdict(row), "holders": [asdict(use) for use in uses]} for row, uses in self.former],
+            "history": [event_dict(event) for event in self.history],
+        }
+
+    def head(self) -> str:
+        """The key, the registry, the state."""
+        state = "not registered" if self.row is None else self.row.state
+        return f"{render.clean(self.key)} in {self.registry}: {state}"
+
+    def facts(self) -> Iterable[str]:
+        """What there is to say, a sentence each."""
+        if self.row is not None:
+            yield _sentence("registered", self.row)
+            if self.row.note:
+                yield f"kept: {self.row.note}"
+        for row in self.shadows:
+            yield _sentence("shadows", row)
+        for row, uses in self.former:
+            yield _sentence("still alive, the former" if row.state == "superseded" else "swept, and still alive:", row)
+            yield from (use.sentence(row) for use in uses)
+
+
+@dataclass(frozen=True, repr=False)
+class Lives(render.Shown):
+    """What `%kreg show` found: the key in each registry that knows it."""
+
+    key: str
+    lives: tuple[Life, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"key", "entries": [{registry, key, object, owner, line, run, state, note, source, "shadows": [entry],
+        "former": [entry with "holders": [{name, relation, cell}]], "history": [event]}]}``."""
+        return {"key": self.key, "entries": [life.to_dict() for life in self.lives]}
+
+    def text(self) -> Iterable[str]:
+        for life in self.lives:
+            yield f"kreg: {life.head()}"
+            for at, fact in enumerate(life.facts()):
+                yield f"  {render.clean(fact, 160)}"
+                if at == 0 and life.source is not None:
+                    yield f"      {render.clean(life.source, 120)}"
+            if life.history:
+                yield "  history"
+                yield from render.columns([event_cells(event) for event in life.history[-render.FOLDED :]], "    ")
+
+    def html(self) -> Iterable[str]:
+        for life in self.lives:
+            state = "framework" if life.row is None else life.row.state
+            yield render.paragraph(life.head(), state=state)
+            yield render.code(life.source) if life.source is not None else ""
+            yield render.items(life.facts())
+            if life.history:
+                history = render.table(HEAD, [event_cells(event) for event in life.history])
+                yield render.fold(f"history: {render.count(len(life.history), 'event')}", history, shut=True)
+
+
+def lives(
+    guard: Guard,
+    key: str,
+    *,
+    names: Mapping[str, Any],
+    cell_that_assigns: Callable[[str], int | None],
+    is_opaque: Callable[[type], bool],
+    registry: Callable[[str], bool] = lambda name: True,
+) -> Lives:
+    """Everything that is known of a key.
+
+    Args:
+        guard: what guards the registries.
+        key: its text.
+        names: the variables among which the holders of former objects are looked for.
+        cell_that_assigns: the execution count of the cell that gives a variable its value.
+        is_opaque: types whose objects are not looked into.
+        registry: which registries count, by their names.
+    """
+    formers = [one for one in former(guard) if one.key == key and registry(one.registry)]
+    held = holders(names, [one.subject() for one in formers], is_opaque) if formers else {}
+    places = {entry.place: None for entry in guard.ledger if key_text(entry.key) == key}
+    found = [_of_place(guard, place, formers, held, cell_that_assigns) for place in places if registry(place[0])]
+    known = {life.registry for life in found}
+    for name in guard.registries:
+        if name not in known and registry(name):
+            found += _elsewhere(guard, name, key, formers, held, cell_that_assigns)
+    return Lives(key, tuple(found))
+
+
+def _of_place(
+    guard: Guard, place: Any, formers: list[Former], held: dict[int, list[Holder]], cell: Callable[[str], int | None]
+) -> Life:
+    top = guard.ledger.top(place)
+    assert top is not None
+    below, entry = [], guard.ledger.under(top)
+    while entry is not None:
+        below.append(_row(guard, entry))
+        entry = guard.ledger.under(entry)
+    row = _row(guard, top) if stands(guard, top) else None
+    return _life(guard, place[0], key_text(place[1]), row, _line_of_source(top), below, formers, held, cell)
+
+
+def _elsewhere(
+    guard: Guard,
+    name: str,
+    key: str,
+    formers: list[Former],
+    held: dict[int, list[Holder]],
+    cell: Callable[[str], int | None],
+) -> Iterable[Life]:
+    """A key that no owner has now: a framework's own, or one that is gone."""
+    registry = guard.registries[name]
+    rows = [
+        row_of_framework(name, own, registry.subject(value))
+        for own, value in (registry.entries() if registry in guard.present() else ())
+        if key_text(own) == key
+    ]
+    for row in rows[-1:]:
+        yield _life(guard, name, key, row, None, [], formers, held, cell)
+    if not rows and (any(one.registry == name for one in formers) or guard.journal.last(name, key) is not None):
+        yield _life(guard, name, key, None, None, [], formers, held, cell)
+
+
+def _life(
+    guard: Guard,
+    registry: str,
+    key: str,
+    row: Row | None,
+    source: str | None,
+    below: list[Row],
+    formers: list[Former],
+    held: dict[int, list[Holder]],
+    cell: Callable[[str], int | None],
+) -> Life:
+    registered = {(registry, key)} if row is not None else set()
+    mine = [
+        (
+            row_of_former(one, registered),
+            tuple(Use(h.name, h.relation, cell(h.name)) for h in held.get(id(one.subject()), ())),
+        )
+        for one in formers
+        if one.registry == registry
+    ]
+    history = tuple(e for e in guard.journal.events() if e.registry == registry and e.key == key)
+    return Life(registry, key, row, source, tuple(below), tuple(mine), history)
+
+
+def _row(guard: Guard, entry: Entry) -> Row:
+    return (
+        row_of(guard, entry) if entry.owner is not None else row_of_framework(entry.registry, entry.key, entry.subject)
+    )
+
+
+def _line_of_source(entry: Entry) -> str | None:
+    lines = ((entry.run.source if entry.run else None) or "").splitlines()
+    return lines[entry.line - 1].strip() if entry.line is not None and 0 < entry.line <= len(lines) else None
+
+
+def _sentence(act: str, row: Row) -> str:
+    line = "" if row.line is None else f", line {row.line}"
+    run = "" if row.run is None else f" (run [{row.run}])"
+    return f"{act} {row.object} by {row.owner['label']}{line}{run}"

@@ -1,0 +1,314 @@
+"""`%kreg status`: what is registered, by whom, in which state, grouped by owner in the order of execution."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from kreg_ipython.explain import fault
+from kreg_ipython.guard import Guard
+from kreg_ipython.ledger import Entry, Former, Owner
+from kreg_ipython.naming import definition_text, key_text
+from kreg_ipython.report import render
+
+State = Literal["current", "shadowed", "superseded", "swept", "kept", "partial"]
+
+MEANING: dict[State, str] = {
+    "current": "registered, as a fresh kernel would have it",
+    "shadowed": "under a newer entry of another owner; comes back when that one goes",
+    "superseded": "a former object that is still alive; its key has a newer one",
+    "swept": "a former object that is still alive, or kept for %kreg undo; its key is not registered any more",
+    "kept": "not registered again by the last run, or its cell was deleted; kept to be safe",
+    "partial": "restored, because the last run of its owner failed before it registered it again",
+}
+
+STALE: frozenset[str] = frozenset({"superseded", "swept", "kept", "partial"})
+"""What a fresh kernel would not have, or may not have."""
+
+_GROUPS = 50
+"""How many owners the text shows."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry, as `%kreg status` shows it. ``run`` is an execution count, ``line`` counts from 1. ``note`` says why
+    the entry is kept."""
+
+    registry: str
+    key: str
+    object: str
+    owner: dict[str, str | None]
+    line: int | None
+    run: int | None
+    state: State | Literal["framework"]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """An owner's rows; ``title`` says who it is, and how it is."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+    def summary(self) -> str:
+        """The title, the number of entries, and how many are in which state, unless all are current."""
+        counts = _counts(self.rows)
+        what = render.count(len(self.rows), "entry", "entries")
+        return f"{self.title}: {what}" + (
+            f" ({_counts_text(counts)})" if set(counts) - {"current", "framework"} else ""
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Status(render.Shown):
+    """The registries' state at one moment. ``counts`` is of all the user's entries, ``groups`` are those asked for."""
+
+    on: bool
+    groups: tuple[Group, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    framework: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    asked: str = ""
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, the oldest owner's first."""
+        return [row for group in self.groups for row in group.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
+        "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry]}``.
+
+        Absent are registries that this version of their framework does not have, waiting those of `%kreg watch` whose
+        module is not imported yet.
+        """
+        return {
+            "on": self.on,
+            "entries": [asdict(row) for row in self.rows],
+            "counts": dict(self.counts),
+            "framework": dict(self.framework),
+            "faults": dict(self.faults),
+            "absent": list(self.absent),
+            "waiting": list(self.waiting),
+        }
+
+    def text(self) -> Iterable[str]:
+        yield from self._head()
+        if len(self.groups) > _GROUPS:
+            yield f"… {len(self.groups) - _GROUPS:,} earlier owners: {_EVERYTHING}"
+        for group in self.groups[-_GROUPS:]:
+            yield group.summary()
+            yield from render.columns([_cells(row) for row in group.rows[: render.FOLDED]])
+            if len(group.rows) > render.FOLDED:
+                yield "  " + render.more(len(group.rows) - render.FOLDED, _EVERYTHING)
+        yield from self._foot()
+
+    def html(self) -> Iterable[str]:
+        yield from map(render.paragraph, self._head())
+        shown = sum(len(group.rows) for group in self.groups)
+        for group in self.groups:
+            body = render.table(_HEAD, [_cells(row) for row in group.rows], state=1, way=_EVERYTHING)
+            shut = len(group.rows) > render.FOLDED or shown > 10 * render.FOLDED
+            yield render.fold(group.summary(), body, shut=shut)
+        yield from map(render.paragraph, self._foot())
+
+    def _head(self) -> Iterable[str]:
+        if not self.on:
+            yield "kreg is off: registries are as TensorFlow and Keras leave them. %kreg on"
+            return
+        yours = f"{sum(self.counts.values()):,} of yours" + (f" ({_counts_text(self.counts)})" if self.counts else "")
+        frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {len(self.framework)} registries"
+        yield f"kreg: {yours}, {frameworks}"
+        if self.asked:
+            yield f"{render.count(len(self.rows), 'entry', 'entries')} asked for: {self.asked}"
+
+    def _foot(self) -> Iterable[str]:
+        for registry, text in self.faults.items():
+            yield f"not guarded: {registry}: {text}"
+        for path in self.waiting:
+            yield f"watched as soon as it is imported: {path}"
+
+
+_HEAD = ("key", "state", "line", "run", "object", "registry", "note")
+_EVERYTHING = "st = %kreg status; st.to_dict()"
+
+
+def status(
+    guard: Guard,
+    *,
+    on: bool = True,
+    registry: str | None = None,
+    cell: int | None = None,
+    stale: bool = False,
+    everything: bool = False,
+    waiting: Iterable[str] = (),
+    asked: str = "",
+) -> Status:
+    """Look at all registries.
+
+    Args:
+        guard: what guards them.
+        on: whether it does now.
+        registry: only this one, or those of this framework.
+        cell: only the cell with this execution count.
+        stale: only what a fresh kernel would not have, or may not have.
+        everything: list what the frameworks registered instead of only counting it.
+        waiting: what is watched as soon as it is imported.
+        asked: these wishes, as the user typed them.
+    """
+    groups = [(owner, rows) for owner, rows in _of_owners(guard)]
+    framework, theirs = _of_frameworks(guard, everything)
+    counts = _counts(row for _, rows in groups for row in rows)
+
+    def wanted(row: Row) -> bool:
+        return (registry is None or in_registry(row.registry, registry)) and (not stale or row.state in STALE)
+
+    shown = [
+        Group(_title(owner), tuple(filter(wanted, rows)))
+        for owner, rows in groups
+        if cell is None or (owner is not None and owner.kind == "cell" and _is_cell(owner, rows, cell))
+    ]
+    if everything and cell is None:
+        shown = [Group(title, tuple(filter(wanted, rows))) for title, rows in theirs.items()] + shown
+    return Status(
+        on,
+        tuple(group for group in shown if group.rows),
+        counts,
+        framework,
+        dict(guard.faults),
+        tuple(guard.absent),
+        tuple(waiting),
+        asked,
+    )
+
+
+def in_registry(name: str, asked: str) -> bool:
+    """Whether a registry is the one asked for, or of the framework asked for."""
+    return name == asked or name.startswith(f"{asked}.")
+
+
+def matching(entries: Iterable[Entry], key: str) -> list[Entry]:
+    """The entries whose key reads like this."""
+    return [entry for entry in entries if key_text(entry.key) == key]
+
+
+def is_stale(entry: Entry) -> bool:
+    """Whether an entry is registered although a fresh kernel may not have it."""
+    return _state(entry, shadowed=False) in STALE
+
+
+def former(guard: Guard) -> list[Former]:
+    """Former objects that are still alive, the oldest first."""
+    if guard.ledger.former():
+        gc.collect()  # a class is in a cycle with itself: only a collection tells whether anything else holds it
+    return guard.ledger.former()
+
+
+def _of_owners(guard: Guard) -> list[tuple[Owner | None, list[Row]]]:
+    """Each owner's rows, former objects among them; who executed last comes last."""
+    entries = [entry for entry in guard.ledger if stands(guard, entry)]
+    registered = {(entry.registry, key_text(entry.key)) for entry in entries}
+    rows: dict[Owner | None, list[tuple[int, Row]]] = {}
+    for one in former(guard):
+        rows.setdefault(one.owner, []).append((one.order, row_of_former(one, registered)))
+    for entry in entries:
+        rows.setdefault(entry.owner, []).append((entry.order, row_of(guard, entry)))
+    ordered = sorted(rows.items(), key=lambda item: max(order for order, _ in item[1]))
+    return [(owner, [row for _, row in sorted(mine, key=lambda item: item[0])]) for owner, mine in ordered]
+
+
+def _of_frameworks(guard: Guard, everything: bool) -> tuple[dict[str, int], dict[str, list[Row]]]:
+    """How many entries the frameworks have in each registry; and, if wanted, these, under a title."""
+    numbers: dict[str, int] = {}
+    rows: dict[str, list[Row]] = {}
+    for registry in guard.present():
+        mine = {entry.key for entry in guard.ledger.live(registry.name)}
+        try:
+            others = [(key, value) for key, value in registry.entries() if key not in mine]
+        except Exception as error:
+            guard.faults.setdefault(registry.name, fault(error))
+            continue
+        numbers[registry.name] = len(others)
+        for key, value in others if everything else ():
+            row = row_of_framework(registry.name, key, registry.subject(value))
+            rows.setdefault(f"{registry.name}, as its framework fills it", []).append(row)
+    return numbers, rows
+
+
+def stands(guard: Guard, entry: Entry) -> bool:
+    """Whether the entry is still there: users may take out what they like, and the status says what is."""
+    registry = guard.registries[entry.registry]
+    try:
+        return guard.ledger.shadowed(entry) or registry.holds(entry.key, entry.value)
+    except Exception:  # the registry's fault is reported where its entries are counted
+        return True
+
+
+def row_of(guard: Guard, entry: Entry) -> Row:
+    """One entry of the user's."""
+    state = _state(entry, guard.ledger.shadowed(entry))
+    pinned = "" if entry.place not in guard.pinned else "you said %kreg keep"
+    number = entry.run.number if entry.run else None
+    subject, owner = definition_text(entry.subject), owner_dict(entry.owner)
+    return Row(entry.registry, key_text(entry.key), subject, owner, entry.line, number, state, entry.kept or pinned)
+
+
+def _state(entry: Entry, shadowed: bool) -> State:
+    if shadowed:
+        return "shadowed"
+    if entry.kept or (entry.owner is not None and entry.owner.deleted):
+        return "kept"
+    return "partial" if entry.restored else "current"
+
+
+def row_of_former(one: Former, registered: Iterable[tuple[str, str]]) -> Row:
+    """One former object; ``registered`` says which keys have a newer one."""
+    state: State = "superseded" if (one.registry, one.key) in registered else "swept"
+    number = one.run.number if one.run else None
+    return Row(one.registry, one.key, definition_text(one.subject()), owner_dict(one.owner), one.line, number, state)
+
+
+def row_of_framework(registry: str, key: Any, subject: Any) -> Row:
+    """One entry that a framework registered itself."""
+    module = str(getattr(subject, "__module__", None))
+    owner: dict[str, str | None] = {"kind": "module", "id": module, "label": f"module {module}"}
+    return Row(registry, key_text(key), definition_text(subject), owner, None, None, "framework")
+
+
+def owner_dict(owner: Owner | None) -> dict[str, str | None]:
+    """An owner, of JSON's types."""
+    if owner is None:
+        return {"kind": None, "id": None, "label": None}
+    return {"kind": owner.kind, "id": owner.id, "label": owner.label}
+
+
+def _is_cell(owner: Owner, rows: Iterable[Row], number: int) -> bool:
+    return owner.number == number or any(row.run == number for row in rows)
+
+
+def _title(owner: Owner | None) -> str:
+    if owner is None:
+        return "nobody"
+    deleted = ", which was deleted" if owner.deleted else ""
+    return owner.label + deleted + (", whose last run failed" if owner.partial else "")
+
+
+def _counts(rows: Iterable[Row]) -> dict[str, int]:
+    """How many rows are in which state, in the order of `MEANING`."""
+    states = [row.state for row in rows]
+    return {state: states.count(state) for state in [*MEANING, "framework"] if state in states}
+
+
+def _counts_text(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {state}" for state, number in counts.items())
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    line = "" if row.line is None else f"line {row.line}"
+    run = "" if row.run is None else f"[{row.run}]"
+    return row.key, row.state, line, run, row.object, row.registry, row.note

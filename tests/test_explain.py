@@ -1,0 +1,171 @@
+"""Errors that remain explain themselves: who registered the key, where it has gone, which command helps."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+import pytest
+from test_cells import GRADIENT, LAYER
+from test_registries import PARAMETERS
+
+OTHER = LAYER.format(2).replace("class Foo", "class Other").replace('"PKG"', '"PKG", "Foo"')
+"""Another class for the key that LAYER registers."""
+
+
+def elsewhere(source: str) -> str:
+    """The same registrations, of other definitions: those of a function are no second run of the notebook's own."""
+    return "def define():\n" + textwrap.indent(source, "    ") + "\ndefine()"
+
+
+RAISING = [
+    parameter
+    for parameter in PARAMETERS
+    if parameter.values[0].raises and re.search("^(class|def) ", parameter.values[0].source, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("case", RAISING)
+def test_an_already_registered_error_names_both_places_and_the_command_that_helps(nb, case):
+    nb.run("s", case.setup)
+    nb.run("a", case.source.replace("VERSION", "1"))
+    first = nb.value("get_ipython().execution_count - 1")
+    outcome = nb.run("b", elsewhere(case.source.replace("VERSION", "2")), fails=True)
+    shown = outcome.traceback + "\n" + outcome.stderr  # Python 3.10 and IPython before 8.15 know no notes
+    assert re.search(rf"kreg: .* is registered by cell \[{first}\].*; this is cell \[{first + 1}\], line \d+", shown)
+    assert "%kreg clear" in shown
+    assert shown.count("kreg: ") == 1
+    assert nb.value(case.version.replace("VERSION", "1")) == 1
+
+
+def lookup_error(nb, load: str) -> str:
+    outcome = nb.run("x", load, fails=True)
+    return outcome.traceback + "\n" + outcome.stderr
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.parametrize("file", ["keras", "h5"])
+def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named(nb, tmp_path, file):
+    nb.run("a", LAYER.format(1))
+    first = nb.value("get_ipython().execution_count - 1")
+    nb.run("m", f"keras.Sequential([keras.Input((2,)), Foo()]).save({str(tmp_path / ('m.' + file))!r})")
+    nb.run("a", LAYER.format(2).replace("Foo", "Bar"))
+    shown = lookup_error(nb, f"keras.models.load_model({str(tmp_path / ('m.' + file))!r})")
+    until = f"registered by cell [{first}] until run [{first + 2}], which registers '{nb.package}>Bar'"
+    assert f"kreg: '{nb.package}>Foo' was {until}" in shown
+
+
+def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
+    load = "tf_keras.layers.deserialize({'class_name': 'PKG>Foo', 'config': {}}, use_legacy_format=True)"
+    layer = LAYER.format(1).replace("keras.", "tf_keras.")
+    nb.run("a", layer)
+    if nb.value("tf_keras.__version__ < '2.12'"):
+        load = load.replace(", use_legacy_format=True", "")
+    nb.run("a", "x = 1")
+    shown = lookup_error(nb, load)
+    assert re.search(rf"kreg: '{nb.package}>Foo' was registered by cell \[\d+\] until run \[\d+\], which does not", shown)
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        ("%kreg clear PKG>Foo", r"until it was cleared \(%kreg clear\)"),
+        ("keras.utils.get_custom_objects().pop('PKG>Foo')", r"until it was taken out"),
+    ],
+)
+def test_what_was_cleared_or_taken_out_is_remembered_as_well(nb, act, says):
+    nb.run("a", LAYER.format(1))
+    config = nb.value("keras.saving.serialize_keras_object(Foo())")
+    nb.run("c", act)
+    shown = lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
+    if "clear" in act:
+        assert re.search(rf"kreg: '{nb.package}>Foo' was registered by cell \[\d+\] {says}", shown)
+    else:  # nothing of ours was withdrawn before: the look-up is diverted with the first entry that is
+        nb.run("a", LAYER.format(1))
+        nb.run("a", "keras.utils.get_custom_objects().pop('PKG>Foo', None)")
+        shown = lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
+        assert "kreg: " in shown
+
+
+@pytest.mark.needs("keras>=3")
+def test_a_name_that_was_never_registered_gets_no_note(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", "x = 1")
+    config = {"module": "nowhere", "class_name": "Never", "config": {}, "registered_name": f"{nb.package}>Never"}
+    shown = lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
+    assert "Could not locate class" in shown or "Could not deserialize" in shown
+    assert "kreg: " not in shown
+
+
+@pytest.mark.needs("keras>=3")
+def test_a_class_that_its_own_cell_has_not_registered_yet_is_said_to_be_withdrawn(nb):
+    nb.run("a", LAYER.format(1))
+    config = nb.value("keras.saving.serialize_keras_object(Foo())")
+    outcome = nb.run("a", f"keras.saving.deserialize_keras_object({config!r})\n" + LAYER.format(2), fails=True)
+    assert "which is running again and has not registered it yet" in outcome.traceback + outcome.stderr
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+def test_a_true_collision_where_the_framework_is_silent_is_one_line_once(nb):
+    nb.run("a", LAYER.format(1))
+    first = nb.value("get_ipython().execution_count - 1")
+    told = nb.run("b", OTHER).stderr
+    assert told == (
+        f"kreg: '{nb.package}>Foo' is registered by cell [{first}], line 2; this is cell [{first + 1}], line 2. "
+        f"Rename one, or: %kreg clear '{nb.package}>Foo'\n"
+    )
+    assert nb.run("b", OTHER).stderr == ""
+    assert nb.status()["PKG>Foo"]["object"] == "__main__.Other"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("a", LAYER.format(1)), ("b", LAYER.format(2))),  # the same definition, moved or copied
+        ((None, LAYER.format(1)), (None, OTHER)),  # cells without ids: perhaps one cell, edited
+        (("a", LAYER.format(1)), (None, OTHER)),
+    ],
+)
+def test_what_is_no_true_collision_stays_silent(nb, first, second):
+    nb.run(*first)
+    assert nb.run(*second).stderr == ""
+
+
+def test_a_cell_that_overrides_a_modules_key_stays_silent(nb, files):
+    files.write({"PKGmod.py": "import keras\n" + LAYER.format(1)})
+    nb.run("i", "import PKGmod")
+    assert nb.run("a", OTHER).stderr == ""
+    assert [entry["state"] for entry in nb.entries()] == ["shadowed", "current"]
+
+
+def test_on_conflict_error_refuses_a_different_definition_everywhere(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("c", "%config KregMagics.on_conflict = 'error'")
+    outcome = nb.run("b", OTHER, fails=True)
+    assert outcome.error.startswith(f"ValueError: '{nb.package}>Foo' is registered by cell [")
+    assert "%config KregMagics.on_conflict = 'note'" in outcome.error
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    nb.run("b", LAYER.format(2))
+
+
+@pytest.mark.needs("tensorflow")
+def test_on_conflict_replace_lets_the_newcomer_in_and_the_former_back_when_it_goes(nb):
+    nb.run("a", GRADIENT.format(1))
+    nb.run("c", "%config KregMagics.on_conflict = 'replace'")
+    other = GRADIENT.format(2).replace("_gradient", "_other")
+    assert nb.run("b", other).stderr == ""
+    gradient = "tf.__internal__.ops if 0 else sys.modules['tensorflow.python.framework.ops'].gradient_registry"
+    assert nb.value(f"({gradient}).lookup('PKGGrad')(None, 1)") == 2
+    nb.run("b", "x = 1")
+    assert nb.value(f"({gradient}).lookup('PKGGrad')(None, 1)") == 1
+
+
+def test_verbosity_says_all_or_nothing(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("c", "%config KregMagics.verbosity = 'all'")
+    told = nb.run("a", LAYER.format(2).replace("Foo", "Bar")).stderr
+    assert told == f"kreg: withdrew '{nb.package}>Foo'; swept '{nb.package}>Foo'\n"
+    assert nb.run("e", "x = 1").stderr == ""
+    nb.run("c", "%config KregMagics.verbosity = 'quiet'")
+    assert nb.run("b", OTHER.replace("Foo", "Bar")).stderr == ""
