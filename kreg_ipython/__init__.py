@@ -28,12 +28,12 @@ __version__ = "0.1.0"
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext kreg_ipython``: guard the registries, adopt what is in them, add ``%kreg``."""
-    from kreg_ipython.magic import KregMagics
+    from kreg_ipython.magic import configured
     from kreg_ipython.tracker import Tracker
 
     if _magics(shell) is None:
         tracker = Tracker(shell)
-        magics = KregMagics(shell, tracker)
+        magics = configured(shell, tracker)
         shell.register_magics(magics)
         if magics.enabled:
             tracker.start()

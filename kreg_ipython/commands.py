@@ -46,7 +46,7 @@ class Subcommand:
     def parser(self) -> argparse.ArgumentParser:
         """What reads its arguments; raises `Refused` for those that it has not."""
         parser = _Parser(prog=f"%kreg {self.name}", description=self.summary, add_help=False)
-        parser.add_argument("-h", "--help", action="store_true", help="show this")
+        parser.add_argument("-h", "--help", action="store_true", help="show this")  # the magic looks for it first
         for argument in self.arguments:
             parser.add_argument(*argument.names, **argument.options)
         return parser
@@ -127,9 +127,7 @@ def _undo(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     restored = tracker.guard.undo()
     if not restored:
         raise Refused("there is no sweep to take back: only the last one can be, once. %kreg log tells what was swept.")
-    return _done(
-        "undo", "brought back", restored, "The next run sweeps again what you do not %kreg keep."
-    )
+    return _done("undo", "brought back", restored, "The next run sweeps again what you do not %kreg keep.")
 
 
 def _keep(tracker: Tracker, args: argparse.Namespace) -> report.Shown:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
-from traitlets import Bool, Enum, TraitError, Unicode, observe, validate
+from traitlets import Bool, Enum, TraitError, Unicode, observe
 
 from kreg_ipython.commands import SUBCOMMANDS, Refused, completions
 from kreg_ipython.report.render import clean
@@ -22,6 +23,18 @@ def _summary() -> str:
         f"{words}\n\nBare %kreg is %kreg status. %kreg WORD --help says more. `st = %kreg status` gives the result\n"
         "as an object; st.to_dict() as a dict. %config KregMagics shows what can be set."
     )
+
+
+def configured(shell: Any, tracker: Tracker) -> KregMagics:
+    """The magics of a shell; with the defaults, and a line that says so, if its configuration is wrong."""
+    try:
+        return KregMagics(shell, tracker)
+    except TraitError as error:
+        shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, KregMagics)]
+        tracker.guard.tell(_one_line(f"not configured: {error}"))
+        config = copy.deepcopy(shell.config)
+        del config["KregMagics"]
+        return KregMagics(shell, tracker, config=config)
 
 
 @magics_class
@@ -44,9 +57,9 @@ class KregMagics(Magics):
 
     _ready = False
 
-    def __init__(self, shell: Any, tracker: Tracker) -> None:
+    def __init__(self, shell: Any, tracker: Tracker, **options: Any) -> None:
         self.tracker = tracker
-        super().__init__(shell)
+        super().__init__(shell, **options)
         self._set()
         self._ready = True
         shell.set_hook("complete_command", self._complete, str_key="%kreg")
@@ -60,33 +73,25 @@ class KregMagics(Magics):
         if self._ready and change.new != self.tracker.on:
             self.tracker.start() if change.new else self.tracker.stop()
 
-    @validate("status")
-    def _checked(self, proposal: Any) -> str:
-        options: str = proposal.value
-        try:
-            SUBCOMMANDS["status"].parser().parse_args(shlex.split(options))
-        except (Refused, ValueError) as error:
-            raise TraitError(f"KregMagics.status: {error}") from None
-        return options
-
     @line_magic
     def kreg(self, line: str) -> Any:
         try:
             word, *rest = shlex.split(line) or ["status"]
+            if word == "status" and not rest:
+                rest = shlex.split(self.status)
         except ValueError as error:
             raise UsageError(f"%kreg: {error}") from None
         if word.startswith("-"):
             word, rest = "status", [word, *rest]
-        if word == "status" and not rest:
-            rest = shlex.split(self.status)
         subcommand = SUBCOMMANDS.get(word)
         if subcommand is None:
             raise UsageError(_one_line(f"%kreg: there is no {word!r}; there is {', '.join(SUBCOMMANDS)}."))
         try:
-            args = subcommand.parser().parse_args(rest)
-            if args.help:
-                print(subcommand.parser().format_help())
+            parser = subcommand.parser()
+            if {"-h", "--help"} & set(rest):
+                print(parser.format_help())
                 return None
+            args = parser.parse_args(rest)
             result = subcommand.run(self.tracker, args)
         except Refused as error:
             raise UsageError(_one_line(f"%kreg {word}: {error}")) from None
@@ -103,11 +108,10 @@ class KregMagics(Magics):
         words = event.text_until_cursor.split()[1:]
         if not words or event.text_until_cursor[-1].isspace():
             words.append("")
-        cut = len(words[-1]) - len(event.symbol)
-        if cut < 0:
-            return []
-        found = completions(self.tracker, words)
-        return [each[cut:] if _is_one_word(each) else shlex.quote(each)[cut:] for each in found]
+        quote = words[-1][:1] if words[-1][:1] in ("'", '"') else ""
+        found = completions(self.tracker, [*words[:-1], words[-1].removeprefix(quote)])
+        whole = [each if _is_one_word(each) and not quote else _quoted(each, quote) for each in found]
+        return [each[max(len(words[-1]) - len(event.symbol), 0) :] for each in whole]
 
     def withdraw_from(self, shell: Any) -> None:
         """Take the magic out of its shell: nothing in IPython does. These are the places where it stands."""
@@ -119,6 +123,10 @@ class KregMagics(Magics):
 
 def _one_line(text: str) -> str:
     return clean(" ".join(text.split()), 1_000)
+
+
+def _quoted(text: str, quote: str) -> str:
+    return f"{quote}{text}{quote}" if quote else shlex.quote(text)
 
 
 def _is_one_word(text: str) -> bool:

@@ -55,6 +55,7 @@ class Notebook:
                         guard = magics.tracker.guard
                         guard.clear(list(guard.ledger))
                     get_ipython().extension_manager.unload_extension(name)
+            get_ipython().config.pop("KregMagics", None)
             for key, value in library.items():  # the naive extension loses some
                 tf_keras.utils.get_custom_objects().setdefault(key, value)
         """)
@@ -74,6 +75,11 @@ class Notebook:
             "{k.partition('>')[2]: getattr(v, '__qualname__', str(v)) for k, v in "
             f"{framework}.utils.get_custom_objects().items() if k.startswith('PKG>')}}"
         )
+
+    @property
+    def custom_registry(self) -> str:
+        """What the registry of Keras's custom objects is called."""
+        return "keras.custom_objects" if is_met("keras>=2.13") else "keras2.custom_objects"
 
     def entries(self) -> list[dict[str, Any]]:
         """The entries of `%kreg status` whose key has the package's name in it."""

@@ -110,12 +110,21 @@ class Kernel:
                 self.client.kernel_info()
         raise TimeoutError("the kernel did not answer")
 
-    def run(self, cell_id: str | None, source: str, *, fails: bool = False, **metadata: Any) -> Outcome:
-        """Run a cell as JupyterLab would; without an id, as nbclient would."""
+    def complete(self, code: str) -> list[tuple[int, str]]:
+        """What the kernel offers at the end of this code: where each completion begins, and its text."""
+        message_id = self.client.complete(code, len(code))
+        deadline = time.monotonic() + 120
+        reply = self._next(self.client.get_shell_msg, deadline)
+        while reply["parent_header"].get("msg_id") != message_id:
+            reply = self._next(self.client.get_shell_msg, deadline)
+        return [(reply["content"]["cursor_start"], match) for match in reply["content"]["matches"]]
+
+    def run(self, cell_id: str | None, source: str, *, fails: bool | None = False, **metadata: Any) -> Outcome:
+        """Run a cell as JupyterLab would; without an id, as nbclient would. ``fails`` may be None: it may or not."""
         if cell_id is not None:
             metadata = {"cellId": cell_id, "deletedCells": [], "recordTiming": False, **metadata}
         outcome = self.collect(self.send(textwrap.dedent(source), metadata))
-        if outcome.error is not None and not fails:
+        if outcome.error is not None and fails is False:
             raise CellError(outcome.traceback or outcome.error)
         if fails and outcome.error is None:
             raise CellError(f"this cell should have failed:\n{source}")

@@ -63,7 +63,9 @@ def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
         load = load.replace(", use_legacy_format=True", "")
     nb.run("a", "x = 1")
     shown = lookup_error(nb, load)
-    assert re.search(rf"kreg: '{nb.package}>Foo' was registered by cell \[\d+\] until run \[\d+\], which does not", shown)
+    assert re.search(
+        rf"kreg: '{nb.package}>Foo' was registered by cell \[\d+\] until run \[\d+\], which does not", shown
+    )
 
 
 @pytest.mark.needs("keras>=3")

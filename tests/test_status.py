@@ -33,6 +33,7 @@ def test_the_result_is_an_object_and_its_dict_the_same_as_json(nb):
         "line": 3 + DECORATED,
         "run": number,
         "state": "current",
+        "note": "",
     }
     printed = nb.run("q", "%kreg status --json")
     assert json.loads(printed.stdout)["entries"] == nb.value("entries")
@@ -74,68 +75,6 @@ def test_names_that_look_like_markup_or_have_lines_are_harmless(nb):
     outcome = nb.run("q", "%kreg")
     assert "<script" not in outcome.results[0]["text/html"]
     assert f"{nb.package}\\nx" in outcome.text
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("%kreg stauts", "there is no 'stauts'; there is status, clear, on, off."),
-        ("%kreg status extra", "unrecognized arguments: extra"),
-        ("%kreg clear", "say what"),
-        ("%kreg clear Nothing", "no entry of yours has the key 'Nothing'"),
-        ("%kreg clear --cell 99999", "cell [99999] holds no entries"),
-        ("%kreg clear --cell x", "invalid int value: 'x'"),
-        ("%kreg 'unbalanced", "No closing quotation"),
-        ("%kreg on now", "unrecognized arguments: now"),
-    ],
-)
-def test_a_wrong_word_gets_one_line_and_the_right_ones(nb, line, says):
-    outcome = nb.kernel.collect(nb.kernel.send(line, {"cellId": "q"}))
-    said = outcome.stderr + outcome.stdout + outcome.text
-    assert says in said
-    assert len(said.strip().splitlines()) == 1
-    assert "Traceback" not in said
-
-
-def test_help_names_every_subcommand(nb):
-    text = nb.value("get_ipython().magics_manager.magics['line']['kreg'].__doc__")
-    for word in ("status", "clear", "on", "off"):
-        assert f"%kreg {word}" in text
-    assert "--json" in nb.run("q", "%kreg status --help").stdout
-    pager = nb.run("q", "%kreg?")
-    assert pager.error is None
-
-
-def test_clear_takes_out_a_key_or_a_cells_entries_and_lets_the_shadowed_come_back(nb):
-    nb.run("a", LAYER.format(1) + LAYER.format(1).replace("Foo", "Bar"))
-    nb.run("b", LAYER.format(2))
-    assert nb.run("q", "%kreg clear 'PKG>Bar'").stdout == "kreg: cleared 1 entry\n"
-    assert nb.custom_objects() == {"Foo": "Foo"}
-    number = nb.status()["PKG>Foo"]["owner"]["label"].strip("cel []")
-    nb.run("q", f"%kreg clear --cell {number}")
-    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 1
-
-
-@pytest.mark.needs("tensorflow")
-def test_clear_is_the_way_out_of_a_collision(nb):
-    nb.run("a", GRADIENT.format(1))
-    mine = GRADIENT.format(2).replace("_gradient", "_mine")
-    nb.run("b", mine, fails=True)
-    nb.run("q", "%kreg clear PKGGrad")
-    nb.run("b", mine)
-    assert nb.status()["PKGGrad"]["owner"]["id"] == "b"
-
-
-def test_off_leaves_everything_as_stock_and_on_adopts(nb):
-    nb.run("a", LAYER.format(1))
-    nb.run("q", "%kreg off")
-    assert "kreg is off" in nb.run("q", "%kreg").text
-    nb.run("a", LAYER.format(1).replace("Foo", "Bar"))
-    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
-    nb.run("q", "%kreg on")
-    assert set(nb.status()) == {"PKG>Foo", "PKG>Bar"}
-    nb.run("a", LAYER.format(2).replace("Foo", "Bar"))
-    assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
 
 
 @pytest.mark.needs("tensorflow")

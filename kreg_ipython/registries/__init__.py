@@ -51,9 +51,17 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
 
 
 def is_opaque(kind: type) -> bool:
-    """Whether objects of a type are a framework's own state, which reaches everything. Those of Keras are what models
-    are made of."""
+    """Whether objects of a type are a framework's own state, IPython's or ours, which reaches everything. Those of
+    Keras are what models are made of."""
     return str(kind.__module__).partition(".")[0] in _OPAQUE
 
 
-_OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {"jax", "jaxlib", "torch", "numpy"}
+_OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {
+    "jax",
+    "jaxlib",
+    "torch",
+    "numpy",
+    "IPython",
+    "ipykernel",
+    "kreg_ipython",
+}

@@ -1,0 +1,464 @@
+"""%kreg show, log, undo, clear, keep, watch, on and off: what they do, show and refuse, driven in a real kernel."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_cells import GRADIENT, LAYER
+
+BAR = LAYER.format(2).replace("Foo", "Bar")
+
+
+def result(nb, line: str) -> dict:
+    """What a command's result says of itself as a dict, checked to have its other two faces."""
+    outcome = nb.run("q", f"%kreg {line}")
+    assert outcome.text and not outcome.text.startswith("<") and outcome.stderr == ""
+    assert outcome.results[0]["text/html"].startswith("<div>")
+    return nb.value("_.to_dict()")
+
+
+def acts(nb) -> list[tuple[str, str]]:
+    """The log, as acts and the ends of their keys."""
+    events = nb.value("get_ipython().run_line_magic('kreg', 'log').to_dict()['events']")
+    return [(event["act"], event["key"].rpartition(">")[2]) for event in events if nb.package in event["key"]]
+
+
+# -- show
+
+
+def test_show_tells_where_an_entry_stands_and_what_it_shadows(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("b", "x = 1\n" + LAYER.format(2))
+    [entry] = result(nb, "show PKG>Foo")["entries"]
+    assert (entry["registry"], entry["state"], entry["owner"]["id"]) == (nb.custom_registry, "current", "b")
+    assert entry["source"].startswith(("@keras.utils.register_keras_serializable", "class Foo"))
+    [shadowed] = entry["shadows"]
+    assert (shadowed["owner"]["id"], shadowed["state"]) == ("a", "shadowed")
+    assert [event["act"] for event in entry["history"]] == ["registered", "shadowed", "registered"]
+    text = nb.run("q", "%kreg show PKG>Foo").text
+    assert f"{nb.package}>Foo in {nb.custom_registry}: current" in text
+    assert "shadows __main__.Foo by cell" in text
+
+
+@pytest.mark.needs("tensorflow")
+def test_show_tells_which_variables_use_a_former_class_and_which_cell_to_run_again(nb):
+    nb.run("a", LAYER.format(1))
+    built = nb.run("m", "model = keras.Sequential([keras.layers.InputLayer((2,)), Foo(), keras.layers.Dense(1)])")
+    assert built.error is None
+    cell = nb.value("get_ipython().execution_count - 1")
+    nb.run("o", "layer, other, kept = Foo(), keras.layers.Dense(1), [Foo]")
+    nb.run("a", LAYER.format(2))
+    [entry] = result(nb, "show PKG>Foo")["entries"]
+    [former] = entry["former"]
+    held = {holder["name"]: (holder["relation"], holder["cell"]) for holder in former["holders"]}
+    assert held == {
+        "model": ("is built from", cell),
+        "layer": ("is an instance of", cell + 1),
+        "kept": ("is built from", cell + 1),
+    }
+    text = nb.run("q", "%kreg show PKG>Foo").text
+    assert f"model is built from the former Foo of run [{cell - 1}]; re-run cell [{cell}], which builds it" in text
+    nb.run("m", "model = layer = kept = None")
+    assert result(nb, "show PKG>Foo")["entries"][0]["former"] == []
+
+
+def test_show_knows_a_key_that_is_gone_and_suggests_one_for_a_typing_error(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", BAR)
+    [entry] = result(nb, "show PKG>Foo")["entries"]
+    assert entry["state"] == "not registered" and entry["history"][-1]["act"] == "swept"
+    assert f"Did you mean '{nb.package}>Bar'?" in refusal(nb, "show PKG>Baar")
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_show_finds_a_frameworks_own_entry_in_one_registry_or_in_all(nb):
+    [entry] = result(nb, "show MatMul --registry tensorflow.gradients")["entries"]
+    assert entry["state"] == "framework" and entry["object"].endswith("_MatMulGrad")
+    assert {entry["registry"] for entry in result(nb, "show MatMul")["entries"]} >= {"tensorflow.gradients"}
+
+
+# -- log, undo
+
+
+def test_the_log_says_what_was_done_and_why(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", BAR)
+    assert acts(nb) == [("withdrew", "Foo"), ("swept", "Foo")]
+    nb.run("a", "1/0", fails=True)
+    assert acts(nb)[2:] == [("withdrew", "Bar"), ("restored", "Bar")]
+    guarded = "if 0:" + BAR.replace("\n", "\n    ")
+    nb.run("a", guarded)
+    assert acts(nb)[4:] == [("withdrew", "Bar"), ("kept", "Bar")]
+    last = nb.value("get_ipython().run_line_magic('kreg', 'log -n 1').to_dict()['events']")
+    number = nb.value("get_ipython().execution_count - 1")
+    assert last == [
+        {
+            "act": "kept",
+            "registry": nb.custom_registry,
+            "key": f"{nb.package}>Bar",
+            "owner": {"kind": "cell", "id": "a", "label": f"cell [{number}]"},
+            "run": number,
+            "reason": "the code that registered it stands, and may have been skipped",
+        }
+    ]
+    text = nb.run("q", "%kreg log").text
+    assert "which registers" in text and "may have been skipped" in text
+
+
+def test_a_long_log_is_cut_in_text_and_complete_in_the_dict(nb):
+    for name in ("a", "b") * 20:
+        nb.run("a", f"keras.utils.get_custom_objects()['PKG>{name}'] = 1")
+    outcome = nb.run("q", "log = %kreg log\nlog")
+    events = nb.value("len(log.to_dict()['events'])")
+    assert events > 40
+    assert outcome.text.splitlines()[0] == f"kreg: {events - 30} earlier events: %kreg log -n {events}"
+    assert len(outcome.text.splitlines()) == 31
+
+
+def test_undo_takes_back_the_last_sweep_once(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", BAR)
+    done = result(nb, "undo")
+    assert done["entries"] == [{"registry": nb.custom_registry, "key": f"{nb.package}>Foo"}]
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+    assert nb.status()["PKG>Foo"]["note"] == "%kreg undo brought it back"
+    assert "there is no sweep to take back" in refusal(nb, "undo")
+    nb.run("a", BAR)
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+def test_undo_brings_back_an_object_that_nothing_else_holds(nb):
+    nb.run("a", "keras.utils.get_custom_objects()['PKG>f'] = lambda: 7")
+    nb.run("a", "gc.collect()")
+    nb.run("q", "%kreg undo")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>f']()") == 7
+
+
+def test_undo_takes_back_a_clearing_under_what_has_been_registered_since(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "%kreg clear PKG>Foo")
+    nb.run("b", LAYER.format(2))
+    nb.run("q", "%kreg undo")
+    states = {entry["owner"]["id"]: entry["state"] for entry in nb.entries()}
+    assert states == {"a": "shadowed", "b": "current"}
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
+
+
+@pytest.mark.needs("tensorflow")
+def test_undo_leaves_alone_what_its_cell_has_registered_anew(nb):
+    nb.run("a", GRADIENT.format(1))
+    nb.run("a", "x = 1")
+    nb.run("a", GRADIENT.format(2))
+    assert "there is no sweep to take back" in refusal(nb, "undo")
+    assert nb.status()["PKGGrad"]["state"] == "current"
+
+
+# -- clear, keep
+
+
+def test_clear_takes_out_a_key_or_a_cells_entries_and_lets_the_shadowed_come_back(nb):
+    nb.run("a", LAYER.format(1) + LAYER.format(1).replace("Foo", "Bar"))
+    nb.run("b", LAYER.format(2))
+    assert nb.run("q", "%kreg clear 'PKG>Bar'").text.startswith("kreg: cleared 1 entry: ")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    number = nb.status()["PKG>Foo"]["owner"]["label"].strip("cel []")
+    nb.run("q", f"%kreg clear --cell {number}")
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 1
+
+
+@pytest.mark.needs("tensorflow")
+def test_clear_is_the_way_out_of_a_collision(nb):
+    nb.run("a", GRADIENT.format(1))
+    mine = GRADIENT.format(2).replace("_gradient", "_mine")
+    nb.run("b", mine, fails=True)
+    nb.run("q", "%kreg clear PKGGrad")
+    nb.run("b", mine)
+    assert nb.status()["PKGGrad"]["owner"]["id"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("clear PKG>Foo PKG>Kept", {"Bar", "Mod"}),
+        ("clear --module PKGmod", {"Foo", "Bar", "Kept"}),
+        ("clear --stale", {"Foo", "Bar", "Mod"}),
+        ("clear --all", set()),
+    ],
+)
+def test_clear_takes_out_what_is_named(nb, files, line, left):
+    files.write({"PKGmod.py": "import keras\n" + LAYER.format(1).replace("Foo", "Mod")})
+    nb.run("i", "import PKGmod")
+    nb.run("a", LAYER.format(1) + BAR)
+    guarded = "if {}:" + LAYER.format(1).replace("Foo", "Kept").replace("\n", "\n    ")
+    nb.run("k", guarded.format(1))
+    nb.run("k", guarded.format(0))
+    assert nb.status()["PKG>Kept"]["state"] == "kept"
+    result(nb, line)
+    assert set(nb.custom_objects()) == left
+    result(nb, "undo")
+    assert set(nb.custom_objects()) == {"Foo", "Bar", "Kept", "Mod"}
+
+
+def test_what_the_user_keeps_survives_every_re_run_until_it_is_released(nb):
+    nb.run("a", LAYER.format(1))
+    result(nb, "keep PKG>Foo")
+    nb.run("a", BAR)
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+    assert (nb.status()["PKG>Foo"]["state"], nb.status()["PKG>Foo"]["note"]) == ("kept", "you said %kreg keep")
+    nb.run("a", "1/0", fails=True)
+    nb.run("a", "")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    nb.run("a", LAYER.format(3))
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 3
+    result(nb, "clear --stale")
+    result(nb, "release PKG>Foo")
+    nb.run("a", BAR)
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+def test_keep_in_the_cell_itself_keeps_what_the_cell_has_had_withdrawn(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", "%kreg keep PKG>Foo")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+def test_keep_survives_off_and_on(nb):
+    nb.run("a", LAYER.format(1))
+    for line in ("keep PKG>Foo", "off", "on"):
+        result(nb, line)
+    nb.run("a", BAR)
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+
+
+# -- on, off
+
+
+def test_off_leaves_everything_as_stock_and_on_adopts(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "%kreg off")
+    assert "kreg is off" in nb.run("q", "%kreg").text
+    nb.run("a", LAYER.format(1).replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+    nb.run("q", "%kreg on")
+    assert set(nb.status()) == {"PKG>Foo", "PKG>Bar"}
+    nb.run("a", LAYER.format(2).replace("Foo", "Bar"))
+    assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
+
+
+# -- every subcommand
+
+
+EXAMPLES = {
+    "status": "status --stale",
+    "show": "show PKG>Foo",
+    "log": "log -n 3",
+    "undo": "undo",
+    "clear": "clear PKG>Foo",
+    "keep": "keep PKG>Foo",
+    "release": "release PKG>Foo",
+    "watch": "watch __main__:PKGtable",
+    "unwatch": "unwatch __main__:PKGtable",
+    "on": "on",
+    "off": "off",
+}
+
+
+def test_every_subcommand_has_help_and_a_result_with_three_faces(nb):
+    nb.run("a", "PKGtable = {}\n" + LAYER.format(1))
+    nb.run("a2", "keras.utils.get_custom_objects()['PKG>x'] = 1")
+    nb.run("a2", "x = 1")
+    words = nb.value("list(sys.modules['kreg_ipython.commands'].SUBCOMMANDS)")
+    assert set(words) == set(EXAMPLES)
+    for word in words:
+        usage = nb.run("q", f"%kreg {word} --help").stdout
+        assert usage.startswith(f"usage: %kreg {word} ") and word in nb.value(
+            "get_ipython().magics_manager.magics['line']['kreg'].__doc__"
+        )
+    for line in ("keep", "watch", "status", "show", "log", "undo", "release", "unwatch", "clear", "off", "on"):
+        json.dumps(result(nb, EXAMPLES[line]))
+
+
+@pytest.mark.parametrize("line", ["status", "show PKG>Foo", "log"])
+def test_json_is_the_dict(nb, line):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(2))
+    printed = nb.run("q", f"%kreg {line} --json")
+    assert printed.results == []
+    assert json.loads(printed.stdout) == nb.value(f"get_ipython().run_line_magic('kreg', '{line}').to_dict()")
+
+
+def refusal(nb, line: str) -> str:
+    """The one line in which a command is refused."""
+    outcome = nb.kernel.collect(nb.kernel.send(f"%kreg {line}".replace("PKG", nb.package), {"cellId": "q"}))
+    said = outcome.stderr + outcome.stdout + outcome.text
+    assert len(said.strip().splitlines()) == 1 and "Traceback" not in said + outcome.traceback
+    assert said.startswith("UsageError: %kreg")
+    return said
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "stauts",
+            "there is no 'stauts'; there is status, show, log, undo, clear, keep, release, watch, unwatch, on, off.",
+        ),
+        ("status extra", "unrecognized arguments: extra"),
+        ("status --registry kears", "there is no registry 'kears'."),
+        ("status --cell 99999", "cell [99999] holds no entries"),
+        ("status --cell x", "invalid cell number value: 'x'"),
+        ("show", "the following arguments are required: KEY"),
+        ("show Nothing", "nothing is known of the key 'Nothing'"),
+        ("show Nothing --registry nowhere", "there is no registry 'nowhere'"),
+        ("log -n x", "'x' is no number of events"),
+        ("undo", "there is no sweep to take back"),
+        ("clear", "say what, in one way"),
+        ("clear --all --stale", "say what, in one way"),
+        ("clear Nothing", "no entry of yours has the key 'Nothing'"),
+        ("clear --cell 99999", "cell [99999] holds no entries"),
+        ("clear --module nowhere", "no module or script 'nowhere' holds entries"),
+        ("keep Nothing", "no entry of yours has the key 'Nothing'"),
+        ("release Nothing", "'Nothing' is not kept by %kreg keep"),
+        ("watch keras", "'keras' names no container: write MODULE:ATTR"),
+        ("watch os:environ", "os:environ is a _Environ, no dict, list or set"),
+        ("watch sys:modulse", "sys has no 'modulse'. Did you mean 'modules'?"),
+        ("unwatch sys:modules", "sys:modules is not watched; what is: nothing."),
+        ("'unbalanced", "No closing quotation"),
+        ("on now", "unrecognized arguments: now"),
+        ("x\x1b[31m" + "y" * 5000, "there is no 'x\\x1b"),
+    ],
+)
+def test_a_wrong_word_gets_one_line_and_the_way_out(nb, line, says):
+    assert says in refusal(nb, line)
+
+
+def test_a_framework_registry_is_not_watched_a_second_time(nb):
+    home = nb.value(
+        "next(r for r in sys.modules['kreg_ipython'].process.current().guard.present() if r.name == 'absl.flags').name"
+    )
+    assert home == "absl.flags"
+    nb.silently("table = keras.utils.get_custom_objects()")
+    assert f"is guarded already, as {nb.custom_registry}." in refusal(nb, "watch __main__:table")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("%kreg st", "status"),
+        ("%kreg status --st", "--stale"),
+        ("%kreg status --registry ker", None),
+        ("%kreg show PKG", "PKG>Foo"),
+        ("%kreg show PKG>F", "PKG>Foo"),
+        ("%kreg clear --cell ", None),
+        ("%kreg clear PKG>Foo PKG>B", "PKG>Bar"),
+        ("%kreg keep 'PKGspa", "'PKGspace d'"),
+        ("kreg sta", "status"),
+    ],
+)
+def test_words_options_and_live_keys_are_completed(nb, typed, offered):
+    nb.run("a", LAYER.format(1) + BAR)
+    nb.run("b", "keras.utils.get_custom_objects()['PKGspace d'] = 1")
+    if offered is None:
+        offered = (
+            nb.custom_registry if "registry" in typed else nb.status()["PKG>Foo"]["owner"]["label"].strip("cel []")
+        )
+    code = typed.replace("PKG", nb.package)
+    assert offered.replace("PKG", nb.package) in [
+        code[code.rindex(" ") + 1 : start] + match for start, match in nb.kernel.complete(code)
+    ]
+
+
+# -- configuration
+
+
+def test_config_shows_and_changes_what_can_be_set(nb):
+    shown = nb.run("q", "%config KregMagics").stdout
+    for name in ("enabled", "verbosity", "on_conflict", "status"):
+        assert f"KregMagics.{name}=" in shown
+    nb.run("q", "%config KregMagics.enabled = False")
+    assert "kreg is off" in nb.run("q", "%kreg").text
+    nb.run("q", "%kreg on")
+    assert nb.value("get_ipython().magics_manager.registry['KregMagics'].enabled") is True
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "%config KregMagics.status = '--stale'")
+    assert f"{nb.package}>Foo" not in nb.run("q", "%kreg").text
+    assert f"{nb.package}>Foo" in nb.run("q", "%kreg status --registry keras --registry " + nb.custom_registry).text
+
+
+@pytest.mark.parametrize("line", ["verbosity = 'loud'", "on_conflict = 1"])
+def test_a_wrong_setting_is_refused_and_changes_nothing(nb, line):
+    outcome = nb.run("q", f"%config KregMagics.{line}", fails=None)
+    assert "KregMagics" in outcome.stderr + outcome.traceback
+    settings = "sys.modules['kreg_ipython.process'].current().settings"
+    assert nb.value(f"[{settings}.verbosity, {settings}.on_conflict]") == ["notices", "note"]
+
+
+def test_wrong_options_for_the_status_are_one_line(nb):
+    nb.run("q", "%config KregMagics.status = '--no'")
+    assert "unrecognized arguments: --no" in refusal(nb, "")
+
+
+def test_a_wrong_setting_in_the_profile_is_one_line_and_the_defaults_hold(own_kernel):
+    own_kernel.silently("get_ipython().config.KregMagics.verbosity = 'loud'")
+    told = own_kernel.run("l", "%load_ext kreg_ipython").stderr.splitlines()
+    assert len(told) == 1 and told[0].startswith("kreg: not configured: ") and "'loud'" in told[0]
+    assert "kreg: 0 of yours" in own_kernel.run("q", "%kreg").text
+    own_kernel.run("u", "%unload_ext kreg_ipython")
+
+
+def test_the_profile_configures_the_extension_before_it_is_loaded(own_kernel):
+    own_kernel.silently("get_ipython().config.KregMagics.enabled = False")
+    own_kernel.run("l", "%load_ext kreg_ipython")
+    assert "kreg is off" in own_kernel.run("q", "%kreg").text
+    own_kernel.run("q", "%kreg on")
+    assert "kreg: 0 of yours" in own_kernel.run("q", "%kreg").text
+
+
+# -- much, and hostile
+
+
+def test_ten_thousand_entries_are_shown_within_a_second_and_stay_readable(nb):
+    nb.run("a", "keras.utils.get_custom_objects().update({f'PKG>{i}': i for i in range(10_000)})")
+    seconds = nb.value(
+        "(lambda time, kreg: (lambda start: (repr(kreg()), kreg()._repr_html_(), (time() - start) / 2))(time())[-1])"
+        "(__import__('time').perf_counter, lambda: get_ipython().run_line_magic('kreg', 'status'))"
+    )
+    assert seconds < 1
+    shown = nb.run("q", "%kreg")
+    assert len(shown.text.splitlines()) < 40 and "… and 9,980 more: " in shown.text
+    html = shown.results[0]["text/html"]
+    assert "<details><summary" in html and "10,000 entries" in html and len(html) < 1_500_000
+    assert len(nb.entries()) == 10_000
+
+
+HOSTILE = {
+    "markup": "'PKG<script>alert(1)</script>'",
+    "lines": "'PKG\\nx\\r\\x1b[31m\\x00'",
+    "long": "'PKG' + 'k' * 10_000",
+    "surrogate": "'PKG\\ud800'",
+    "number": "7_000_001",
+    "tuple": "('PKG', 1, None)",
+    "repr": "type('PKGRepr', (), {'__repr__': lambda self: 1 / 0})()",
+    "str": "type('PKGStr', (str,), {'__str__': lambda self: 1 / 0, '__repr__': lambda self: 1 / 0})('PKGs')",
+}
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_hostile_names_are_harmless(nb, key):
+    nb.run("k", f"key = {HOSTILE[key]}")
+    for value in ("abs", "all", None):
+        nb.run("a", "x = 1" if value is None else f"keras.utils.get_custom_objects()[key] = {value}")
+        for line in ("", "log", "status --all"):
+            outcome = nb.run("q", f"%kreg {line}")
+            assert outcome.stderr == ""
+            assert "<script" not in outcome.results[0]["text/html"]
+            assert all(len(text) < 300 and (text.isprintable()) for text in outcome.text.splitlines())
+    text = nb.value("sys.modules['kreg_ipython.naming'].key_text(key)")
+    nb.run("k2", f"key_text = {text!r}")
+    shown = nb.run("q", "get_ipython().run_line_magic('kreg', 'show ' + __import__('shlex').quote(key_text))")
+    assert "swept" in shown.text and "<script" not in shown.results[0]["text/html"]
+    nb.run("q", "%kreg undo")
+    nb.run("q", "get_ipython().run_line_magic('kreg', 'clear ' + __import__('shlex').quote(key_text))")
+    assert not nb.value("key in keras.utils.get_custom_objects()")
