@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kreg_ipython import registries
-from kreg_ipython.process import Process, current
+from kreg_ipython.process import current, started
 from kreg_ipython.registry import Registry, checked
 from kreg_ipython.report import Status
 from kreg_ipython.report import status as _status
@@ -30,11 +30,7 @@ def owner(name: str, source: str | None = None) -> Iterator[None]:
         source: the text that is executed, if ``name`` is no path of it. If nobody knows the text, what is not
             registered again is kept: it may have been skipped.
     """
-    process = current()
-    if process is None:
-        process = Process()
-        process.start()
-    with process.owner(name, source):
+    with started().owner(name, source):
         yield
 
 

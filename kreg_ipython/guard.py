@@ -76,6 +76,7 @@ class Guard:
         journal: where each act is written down.
         settings: what the user has set.
         pinned: what the user wants kept.
+        remembered: what a former guard knew of entries that may still stand.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Guard:
         journal: Journal | None = None,
         settings: Settings | None = None,
         pinned: set[Place] | None = None,
+        remembered: Iterable[Entry] = (),
     ) -> None:
         self.ledger = Ledger()
         self.journal, self.settings = journal or Journal(), settings or Settings()
@@ -98,6 +100,10 @@ class Guard:
         self.absent: list[str] = []
         """Registries that the imported version of their framework does not have."""
         self._surroundings, self._say, self._notes = surroundings, say, notes
+        self.remembered: dict[Place, list[Entry]] = {}
+        """What a former guard knew, until everything that stands has been adopted."""
+        for entry in remembered:
+            self.remembered.setdefault((entry.registry, unnumbered(entry.key)), []).append(entry)
         self._gates = Gates(self.tell)
         self._lock = threading.RLock()
         self._attached: dict[str, None] = {}
@@ -181,6 +187,14 @@ class Guard:
         known = self.ledger.beside(place) if registry.appending else filter(None, [self.ledger.top(place)])
         if any(same_value(entry.value, value) for entry in known):
             return  # the module was imported anew, and what it guards was not
+        former = self.remembered.get(place, [])
+        same = [entry for entry in former if same_value(entry.value, value)]
+        if same and (registry.appending or same[-1] is former[-1]):
+            for entry in same[:1] if registry.appending else list(former):
+                former.remove(entry)
+                self.ledger.insert(entry)
+                registry.loosen(entry.value)
+            return
         caller = self._surroundings.find_owner(registry.subject(value))
         if caller is not None:
             self._record(registry, self._own_key(registry, key, None), value, MISSING, caller, "adopted")

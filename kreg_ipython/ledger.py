@@ -144,6 +144,10 @@ class Ledger:
         """Every owner's entries, in the order of registration."""
         return iter(sorted((e for mine in list(self._owned.values()) for e in list(mine.values())), key=_order))
 
+    def stacks(self) -> Iterator[Entry]:
+        """All entries that are known, also those that nobody owns, in the order of registration."""
+        return iter(sorted((entry for stack in list(self._stacks.values()) for entry in stack), key=_order))
+
     # -- owners
 
     def holds(self, owner: Owner) -> bool:

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
@@ -29,11 +29,20 @@ executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default
 """The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
 
 _current: Process | None = None
+_starting = threading.Lock()
 
 
 def current() -> Process | None:
     """What guards this process now, if anything does."""
     return _current
+
+
+def started() -> Process:
+    """What guards this process now, or begins to."""
+    with _starting:
+        process = _current or Process()
+        process.start()
+        return process
 
 
 class Process:
@@ -67,10 +76,14 @@ class Process:
         if type(_current) is Process:
             _current.stop()
         _current = self
+        for adapter in registries.added.values():
+            if self.guard.registries.get(adapter.name) is not adapter:
+                self.add(adapter)
         self._hook()
         for module, imported in list(self._imported.items()):
             if module in sys.modules:
                 imported()
+        self.guard.remembered.clear()
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
@@ -78,12 +91,12 @@ class Process:
         while self._undo:
             self._undo.pop()()
         self.guard.detach()
-        self._fresh()
+        self._fresh(self.guard.ledger.stacks())
         executing.set(None)
         if _current is self:
             _current = None
 
-    def _fresh(self) -> None:
+    def _fresh(self, remembered: Iterable[Entry] = ()) -> None:
         faults: dict[str, str] = {}
         self.guard = Guard(
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
@@ -93,6 +106,7 @@ class Process:
             journal=self.journal,
             settings=self.settings,
             pinned=self.pinned,
+            remembered=remembered,
         )
         self.guard.faults.update(faults)
         self._imported: dict[str, Callable[[], None]] = {}

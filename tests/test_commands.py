@@ -247,6 +247,19 @@ def test_off_leaves_everything_as_stock_and_on_adopts(nb):
     assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
 
 
+def test_on_again_knows_what_off_has_forgotten_and_what_is_shadowed(nb):
+    nb.run("a", "keras.utils.get_custom_objects().update(PKGone=1, PKGtwo=1)")
+    nb.run("b", "keras.utils.get_custom_objects().update(PKGone=2)")
+    nb.run("q", "%kreg off")
+    nb.run("q", "%kreg on")
+    nb.run("a", "keras.utils.get_custom_objects().update(PKGone=3)")
+    nb.run("a", "keras.utils.get_custom_objects().update(PKGthree=3)")
+    objects = "{k[-3:]: v for k, v in keras.utils.get_custom_objects().items() if 'PKG' in k}"
+    assert nb.value(objects) == {"one": 2, "ree": 3}
+    nb.run("b", "x = 1")
+    assert nb.value(objects) == {"ree": 3}
+
+
 # -- every subcommand
 
 

@@ -1,0 +1,305 @@
+"""Without a notebook: bodies of code that say whose they are, the status, adapters from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+PRELUDE = """
+import json, sys, threading, types
+sys.modules["IPython"] = None  # whoever imports it fails
+import keras, kreg_ipython
+objects = keras.utils.get_custom_objects()
+BODY = '''
+import keras
+@keras.utils.register_keras_serializable("P")
+class NAME(keras.layers.Layer):
+    pass
+'''
+def keys(): return sorted(key for key in objects if key.startswith("P>"))
+def run(text, name="app.py", owner=kreg_ipython.owner):
+    module = types.ModuleType("__main__")  # as Streamlit does
+    former, sys.modules["__main__"] = sys.modules["__main__"], module
+    try:
+        with owner(name, text):
+            exec(compile(text, "app.py", "exec"), module.__dict__)
+    finally:
+        sys.modules["__main__"] = former
+"""
+
+
+def python(code: str, *path: Path, **environment: str) -> dict:
+    """What a program of its own prints last, as JSON."""
+    paths = os.pathsep.join(map(str, path))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
+
+
+def test_a_script_that_is_executed_again_replaces_what_it_registered_and_leaks_no_class():
+    found = python(
+        """
+        import gc, weakref, contextlib
+        run(BODY.replace("NAME", "Old"), owner=lambda *a: contextlib.nullcontext())
+        stock = keys()
+        seen = []
+        for name in ("One", "Two", "Two"):
+            run(BODY.replace("NAME", name))
+            seen.append(keys())
+            entry = kreg_ipython.status().to_dict()["entries"][-1]
+        try:
+            run(BODY.replace("NAME", "Three") + "1/0")
+        except ZeroDivisionError:
+            seen.append(keys())
+        run("x = 1")
+        seen.append(keys())
+        classes = [weakref.ref(objects.setdefault("P>Old", None))]
+        for _ in range(20):
+            run(BODY.replace("NAME", "Many"))
+            classes.append(weakref.ref(objects["P>Many"]))
+        gc.collect()
+        print(json.dumps({"stock": stock, "seen": seen, "entry": entry,
+                          "alive": sum(c() is not None for c in classes[1:])}))
+        """
+    )
+    assert found["stock"] == ["P>Old"]
+    assert found["seen"] == [
+        ["P>Old", "P>One"],
+        ["P>Old", "P>Two"],
+        ["P>Old", "P>Two"],
+        ["P>Old", "P>Three", "P>Two"],
+        ["P>Old"],
+    ]
+    assert found["alive"] == 1
+    assert found["entry"]["owner"] == {"kind": "script", "id": "app.py", "label": "script app.py"}
+    assert (found["entry"]["state"], found["entry"]["line"] in (3, 4)) == ("current", True)
+
+
+def test_the_source_of_a_script_file_is_known_and_of_a_name_is_not(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text("x = 1\n")
+    found = python(
+        f"""
+        def register(name): keras.utils.register_keras_serializable("P")(type(name, (), dict(get_config=lambda s: {{}})))
+        seen = []
+        for owner in ({str(script)!r}, "a name"):
+            for name in ("A", "B"):
+                with kreg_ipython.owner(owner):
+                    register(name)
+            seen.append(keys())
+            states = {{row.key: row.state for row in kreg_ipython.status().rows}}
+            with kreg_ipython.owner(owner):
+                pass
+        print(json.dumps({{"seen": seen, "states": states}}))
+        """
+    )
+    assert found["seen"][1] == ["P>A", "P>B"] and found["states"]["P>A"] == "kept"
+
+
+def test_threads_belong_to_their_body_and_two_of_one_owner_at_once_lose_nothing():
+    found = python(
+        """
+        def body(name):
+            with kreg_ipython.owner("app"):
+                barrier.wait()
+                exec(BODY.replace("NAME", name), {})
+                barrier.wait()
+        barrier = threading.Barrier(2)
+        threads = [threading.Thread(target=body, args=(name,)) for name in ("A", "B")]
+        [t.start() for t in threads]; [t.join() for t in threads]
+        both = keys()
+        with kreg_ipython.owner("starter", "x"):
+            thread = threading.Thread(target=exec, args=(BODY.replace("NAME", "C"), {}))
+            thread.start(); thread.join()
+        owners = {row.key: row.owner["id"] for row in kreg_ipython.status().rows}
+        print(json.dumps({"both": both, "owners": owners}))
+        """
+    )
+    assert found["both"] == ["P>A", "P>B"]
+    assert found["owners"] == {"P>A": "app", "P>B": "app", "P>C": "starter"}
+
+
+def test_the_status_of_a_process_that_nothing_guards_is_off():
+    found = python("print(json.dumps(kreg_ipython.status().to_dict()))")
+    assert (found["on"], found["entries"]) == (False, [])
+
+
+def test_in_a_notebook_a_body_that_says_whose_it_is_is_not_the_cells(nb):
+    source = """
+        import kreg_ipython
+        with kreg_ipython.owner("job", "text"):
+            @keras.utils.register_keras_serializable("PKG")
+            class Job(keras.layers.Layer): pass
+        @keras.utils.register_keras_serializable("PKG")
+        class Own(keras.layers.Layer): pass
+        """
+    nb.run("a", source)
+    owners = {key: entry["owner"]["label"] for key, entry in nb.status().items()}
+    assert owners["PKG>Job"] == "script job" and owners["PKG>Own"].startswith("cell [")
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {"Job": "Job"}
+    rows = "sys.modules['kreg_ipython'].status().rows"
+    assert nb.value(f"[r.key for r in {rows} if 'PKG' in r.key and r.state == 'current']") == [f"{nb.package}>Job"]
+
+
+def test_the_extension_takes_over_from_a_program_and_a_program_from_the_extension(own_kernel):
+    own_kernel.run("i", "import keras, kreg_ipython\nobjects = keras.utils.get_custom_objects()")
+    layer = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"
+    own_kernel.run("o", f"with kreg_ipython.owner('job', 'x'): exec({layer.format('Job')!r})")
+    own_kernel.run("l", "%load_ext kreg_ipython")
+    own_kernel.run("a", layer.format("A"))
+    own_kernel.run("a", layer.format("B"))
+    assert own_kernel.value("sorted(k for k in objects if k.startswith('P>'))") == ["P>B", "P>Job"]
+    own_kernel.run("l", "%unload_ext kreg_ipython")
+    assert own_kernel.value("kreg_ipython.status().to_dict()['on']") is False
+    own_kernel.run("o", f"with kreg_ipython.owner('job', 'x'): exec({layer.format('Job')!r})")
+    own_kernel.run("o", "with kreg_ipython.owner('job', 'y'): pass")
+    assert own_kernel.value("sorted(k for k in objects if k.startswith('P>'))") == ["P>B"]
+
+
+# -- adapters from outside
+
+LIBRARY = """
+    MODELS = {}
+    def register(name, model):
+        if name in MODELS:
+            raise KeyError(f"{name} has already been registered")
+        MODELS[name] = model
+    """
+ADAPTER = """
+from kreg_ipython import DictRegistry, Gate, register_adapter
+
+register_adapter(
+    DictRegistry(
+        "PKGlib.models",  # what %kreg status calls it
+        "PKGlib:MODELS",  # where the dict is
+        [Gate("PKGlib:register", lambda name, model: (name, model))],  # what registering passes by
+    )
+)
+"""
+"""The worked example of docs/adapters.md."""
+
+
+def test_the_worked_example_is_short_and_is_the_one_in_the_docs():
+    docs = (Path(__file__).parent.parent / "docs" / "adapters.md").read_text()
+    assert ADAPTER.replace("PKGlib", "mylib").strip() in docs
+    assert len(ADAPTER.strip().splitlines()) < 15
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_an_adapter_that_is_registered_guards_another_library(nb, files, order):
+    files.write({"PKGlib.py": LIBRARY})
+    for source in (ADAPTER, "import PKGlib") if order == "before" else ("import PKGlib", ADAPTER):
+        nb.run("s", source)
+    cell = "def model(): return {}\nPKGlib.register('PKGone', model)"
+    nb.run("a", cell.format(1))
+    nb.run("a", cell.format(2))
+    assert nb.value("PKGlib.MODELS['PKGone']()") == 2
+    assert (nb.status()["PKGone"]["registry"], nb.status()["PKGone"]["line"]) == (f"{nb.package}lib.models", 2)
+    other = nb.run("b", cell.replace("model", "other").format(3), fails=True)
+    assert "is registered by cell [" in other.traceback + other.stderr
+    nb.run("s2", ADAPTER)  # and run again: the former one makes way
+    nb.run("a", "x = 1")
+    assert nb.value("PKGlib.MODELS") == {}
+
+
+def test_an_adapter_that_is_registered_while_kreg_is_off_is_there_when_it_is_on(nb, files):
+    files.write({"PKGlib.py": LIBRARY})
+    nb.run("i", "import PKGlib\n%kreg off")
+    nb.run("s", ADAPTER)
+    nb.run("o", "%kreg on")
+    nb.run("a", "PKGlib.register('PKGone', abs)")
+    nb.run("a", "x = 1")
+    assert nb.value("PKGlib.MODELS") == {}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "says"),
+    [
+        ("7", "TypeError: 7 is no registry adapter, it has no "),
+        ("kreg_ipython.DictRegistry", "is no registry adapter"),
+        ("kreg_ipython.DictRegistry('absl.flags', 'x:y')", "ValueError: absl.flags is guarded already"),
+    ],
+)
+def test_what_is_no_adapter_is_refused(nb, adapter, says):
+    assert says in nb.run("a", f"import kreg_ipython; kreg_ipython.register_adapter({adapter})", fails=True).error
+
+
+def test_an_adapter_that_fails_is_a_line_and_a_row_and_the_cell_runs_on(nb, files):
+    files.write({"PKGlib.py": LIBRARY})
+    broken = (
+        ADAPTER.replace("(name, model))", "(name, model))")
+        .replace("DictRegistry(", "Broken(", 1)
+        .replace(
+            "register_adapter(\n",
+            "class Broken(DictRegistry):\n    def put(self, key, value): 1 / 0\n    take = put\nregister_adapter(\n",
+            1,
+        )
+    )
+    nb.run("i", "import PKGlib")
+    nb.run("s", broken.replace("Broken(\n", "Broken(\n"))
+    nb.run("a", "PKGlib.register('PKGone', abs)")
+    outcome = nb.run("a", "x = 1")
+    assert [line for line in outcome.stderr.splitlines() if line.startswith("kreg: ")] == [
+        f"kreg: the registry {nb.package}lib.models is not guarded properly: ZeroDivisionError: division by zero"
+    ]
+    assert f"not guarded: {nb.package}lib.models: ZeroDivisionError" in nb.run("q", "%kreg").text
+
+
+def plugin(folder: Path, name: str, code: str) -> Path:
+    """A distribution with one module and an entry point of our group, on a path of its own."""
+    home = folder / name
+    info = home / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[kreg_ipython.registries]\n{name} = {name}:registries\n")
+    (home / f"{name}.py").write_text(textwrap.dedent(code))
+    return home
+
+
+def test_entry_points_bring_adapters_and_a_broken_one_is_a_row_and_nothing_more(tmp_path):
+    good = plugin(
+        tmp_path,
+        "goodplug",
+        """
+        from kreg_ipython import DictRegistry
+        def registries():
+            yield DictRegistry("good.models", "goodplug:MODELS")
+        MODELS = {}
+        """,
+    )
+    bad = [
+        plugin(tmp_path, "missing", "raise ImportError('no such thing')"),
+        plugin(tmp_path, "noadapter", "def registries(): return [7]"),
+        plugin(
+            tmp_path,
+            "taken",
+            "from kreg_ipython import DictRegistry\ndef registries(): return [DictRegistry('absl.flags', 'x:y')]",
+        ),
+    ]
+    found = python(
+        """
+        with kreg_ipython.owner("app", "x"):
+            exec(BODY.replace("NAME", "A"), {})
+        status = kreg_ipython.status()
+        print(json.dumps({**status.to_dict(), "keys": keys(), "text": repr(status)}))
+        """,
+        good,
+        *bad,
+    )
+    assert found["faults"].keys() == {"missing:registries", "noadapter:registries", "taken:registries"}
+    assert found["faults"]["missing:registries"] == "ImportError: no such thing"
+    assert "good.models" in found["framework"] and found["keys"] == ["P>A"]
+    assert "not guarded: taken:registries: ValueError: absl.flags is guarded already" in found["text"]
+    assert "kreg" not in found["stderr"]
