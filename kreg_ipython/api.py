@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from kreg_ipython import registries
 from kreg_ipython.process import current, started
 from kreg_ipython.registry import Registry, checked
-from kreg_ipython.report import Status
-from kreg_ipython.report import status as _status
+
+if TYPE_CHECKING:
+    from kreg_ipython.report import Status
 
 
 @contextmanager
@@ -36,10 +38,12 @@ def owner(name: str, source: str | None = None) -> Iterator[None]:
 
 def status() -> Status:
     """What is registered in this process, as ``%kreg status`` shows it; ``on`` is False if nothing is guarded."""
+    from kreg_ipython import report
+
     process = current()
     if process is None:
-        return Status(False)
-    return _status(process.guard, on=process.on, waiting=process.waiting())
+        return report.Status(False)
+    return report.status(process.guard, on=process.on, waiting=process.waiting())
 
 
 def register_adapter(adapter: Registry) -> None:

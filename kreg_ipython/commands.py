@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -12,10 +11,10 @@ from typing import Any, NoReturn
 
 from kreg_ipython import report
 from kreg_ipython.ledger import Entry
-from kreg_ipython.naming import key_text
+from kreg_ipython.naming import key_text, named
 from kreg_ipython.registries import is_opaque
 from kreg_ipython.registry import NotThere, locate
-from kreg_ipython.report.done import Done, named
+from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_stale
 from kreg_ipython.tracker import Tracker
@@ -245,6 +244,8 @@ def _meant(tracker: Tracker, key: str) -> str:
 
 
 def _closest(word: str, words: Iterable[str]) -> str:
+    import difflib  # seldom needed
+
     found = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
     return f" Did you mean {named(found)}?" if found else ""
 

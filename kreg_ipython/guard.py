@@ -405,8 +405,8 @@ class Guard:
             self._fault(self.registries[name], error)
             return False
 
-    def clear(self, entries: Iterable[Entry], reason: str = "%kreg clear") -> list[Entry]:
-        """Take these entries out for good, and let what they shadowed come back. Returns those that were there."""
+    def clear(self, entries: Iterable[Entry], reason: str = "%kreg clear", *, for_undo: bool = True) -> list[Entry]:
+        """Take these entries out, and let what they shadowed come back. Returns those that were there."""
         cleared = Run(Owner("cell", None))
         with self._lock, held_back():
             for entry in list(entries):
@@ -414,7 +414,8 @@ class Guard:
                 self._withdraw(entry, cleared, "cleared", reason)
             for entry in cleared.withdrawn:
                 self._retire(entry)
-            self._swept = cleared.withdrawn or self._swept
+            if for_undo and cleared.withdrawn:
+                self._swept = cleared.withdrawn
         return cleared.withdrawn
 
     def empty(self, owner: Owner) -> None:
@@ -499,9 +500,8 @@ class Guard:
 
     def _undo(self, run: Run) -> None:
         """Take out what the run registered: its definitions have not outlived it."""
-        former = self._swept
-        self.clear((entry for entry in self.ledger.entries(run.owner) if entry.run is run), "it failed")
-        self._swept = former
+        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        self.clear(mine, "it failed", for_undo=False)
 
     def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Mark what the run only guarded, or the user wants kept, and why."""

@@ -1,4 +1,5 @@
-"""``%kreg`` in IPython: the magic, its configuration, its completion. What the words do is in commands.py."""
+"""``%kreg`` in IPython: the magic, its configuration, its completion. What the words do is in commands.py, which is
+imported when the first one is said: loading must be quick."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from traitlets import Bool, Enum, TraitError, Unicode, observe
 
-from kreg_ipython.commands import SUBCOMMANDS, Refused, completions
-from kreg_ipython.report.render import clean
+from kreg_ipython.naming import clean
 from kreg_ipython.settings import ON_CONFLICT, VERBOSITIES
 from kreg_ipython.tracker import Tracker
 
 
 def _summary() -> str:
+    from kreg_ipython.commands import SUBCOMMANDS
+
     words = "\n".join(f"    %kreg {name:<9}{each.summary}" for name, each in SUBCOMMANDS.items())
     return (
         "Show and change how kreg_ipython guards the registries of Keras and TensorFlow.\n\n"
@@ -75,6 +77,9 @@ class KregMagics(Magics):
 
     @line_magic
     def kreg(self, line: str) -> Any:
+        """Show and change how kreg_ipython guards the registries of Keras and TensorFlow: ``%kreg?``."""
+        from kreg_ipython.commands import SUBCOMMANDS, Refused
+
         try:
             word, *rest = shlex.split(line) or ["status"]
             if word == "status" and not rest:
@@ -101,10 +106,12 @@ class KregMagics(Magics):
             return None
         return result
 
-    kreg.__doc__ = _summary()
+    kreg.getdoc = _summary  # type: ignore[union-attr]  # what IPython shows for %kreg?
 
     def _complete(self, shell: Any, event: Any) -> list[str]:
         """IPython's ``complete_command`` hook: ``event.symbol`` is the end of the last word that IPython replaces."""
+        from kreg_ipython.commands import completions
+
         words = event.text_until_cursor.split()[1:]
         if not words or event.text_until_cursor[-1].isspace():
             words.append("")

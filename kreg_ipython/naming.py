@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 
@@ -74,6 +74,24 @@ def _text(value: Any) -> str:
         return repr(value)
     except Exception:  # a __repr__ of the user's
         return object.__repr__(value)
+
+
+def clean(text: str, width: int = 60) -> str:
+    """One line of at most ``width`` characters, all of which can be printed."""
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def named(keys: Iterable[str]) -> str:
+    """Keys in a sentence: the first few, and how many more."""
+    keys = list(keys)
+    shown = ", ".join(repr(clean(key)) for key in keys[:5])
+    return shown + (f" and {len(keys) - 5:,} more" if len(keys) > 5 else "")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def _own(subject: Any, name: str) -> Any:

@@ -18,11 +18,10 @@ from kreg_ipython.guard import Caller, Guard
 from kreg_ipython.journal import Journal
 from kreg_ipython.ledger import Entry, Owner, Place, Run
 from kreg_ipython.modules import Modules, script_id
-from kreg_ipython.naming import module_of
+from kreg_ipython.naming import module_of, named
 from kreg_ipython.origin import Origin
 from kreg_ipython.patch import divert
 from kreg_ipython.registry import NotThere, Registry
-from kreg_ipython.report.done import named
 from kreg_ipython.settings import Settings
 
 executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)

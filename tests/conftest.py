@@ -53,7 +53,7 @@ class Notebook:
                     magics = get_ipython().magics_manager.registry.get("KregMagics")
                     if magics is not None:
                         guard = magics.tracker.guard
-                        guard.clear(list(guard.ledger))
+                        guard.clear(list(guard.ledger), for_undo=False)
                     get_ipython().extension_manager.unload_extension(name)
             get_ipython().config.pop("KregMagics", None)
             for key, value in library.items():  # the naive extension loses some
@@ -157,7 +157,9 @@ def own_kernel() -> Iterator[Kernel]:
 
 
 def is_met(requirement: str) -> bool:
-    """Whether a distribution is installed, in a version that fits."""
+    """Whether a distribution is installed, in a version that fits; or, for a path, whether it exists."""
+    if requirement.startswith("/"):
+        return Path(requirement).exists()
     wanted = Requirement(requirement)
     try:
         return wanted.specifier.contains(version(wanted.name), prereleases=True)

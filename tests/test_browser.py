@@ -15,7 +15,8 @@ import nbformat
 import pytest
 from kernels import ENVIRONMENT
 
-pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3")
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
 
 LAYER = "@keras.saving.register_keras_serializable('Shown')\nclass First(keras.layers.Layer):\n    number = 1"
 CELLS = [
@@ -98,7 +99,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
-    command += ["--ip=127.0.0.1", f"--port={port}", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
+    command += [
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={folder}",
+    ]
     own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "spaces")}
     process = subprocess.Popen(
@@ -125,14 +131,14 @@ def page(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = CHROMIUM
     profile = tmp_path_factory.mktemp("profile")
     for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1200,1600"):
         options.add_argument(f"--{flag}")
     for flag in ("disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"):
         options.add_argument(f"--{flag}")
     options.add_argument(f"--user-data-dir={profile}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
         driver.get(server)
         shown = Page(driver)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kreg_ipython.naming import clean
 from kreg_ipython.report import render
 
 
@@ -23,14 +24,7 @@ class Done(render.Shown):
         return {"act": self.act, "message": self.message, "entries": entries}
 
     def text(self) -> Iterable[str]:
-        yield f"kreg: {render.clean(self.message, 1_000)}"
+        yield f"kreg: {clean(self.message, 1_000)}"
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(f"kreg: {self.message}", 1_000)
-
-
-def named(keys: Iterable[str]) -> str:
-    """Keys in a sentence: the first few, and how many more."""
-    keys = list(keys)
-    shown = ", ".join(repr(render.clean(key)) for key in keys[:5])
-    return shown + (f" and {len(keys) - 5:,} more" if len(keys) > 5 else "")

@@ -10,7 +10,7 @@ from kreg_ipython.guard import Guard
 from kreg_ipython.holders import Holder, holders
 from kreg_ipython.journal import Event
 from kreg_ipython.ledger import Entry, Former
-from kreg_ipython.naming import key_text
+from kreg_ipython.naming import clean, key_text
 from kreg_ipython.report import render
 from kreg_ipython.report.log import HEAD, event_cells, event_dict
 from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_of_framework, stands
@@ -60,7 +60,7 @@ class Life:
     def head(self) -> str:
         """The key, the registry, the state."""
         state = "not registered" if self.row is None else self.row.state
-        return f"{render.clean(self.key)} in {self.registry}: {state}"
+        return f"{clean(self.key)} in {self.registry}: {state}"
 
     def facts(self) -> Iterable[str]:
         """What there is to say, a sentence each."""
@@ -91,9 +91,9 @@ class Lives(render.Shown):
         for life in self.lives:
             yield f"kreg: {life.head()}"
             for at, fact in enumerate(life.facts()):
-                yield f"  {render.clean(fact, 160)}"
+                yield f"  {clean(fact, 160)}"
                 if at == 0 and life.source is not None:
-                    yield f"      {render.clean(life.source, 120)}"
+                    yield f"      {clean(life.source, 120)}"
             if life.history:
                 yield "  history"
                 yield from render.columns([event_cells(event) for event in life.history[-render.FOLDED :]], "    ")

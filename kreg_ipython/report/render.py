@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from kreg_ipython.naming import clean
+
 COLOURS = {
     "current": "#23863a",
     "shadowed": "#2f7ad0",
@@ -55,17 +57,6 @@ class Shown:
 
 
 # -- text
-
-
-def clean(text: str, width: int = 60) -> str:
-    """One line of at most ``width`` characters, all of which can be printed."""
-    if len(text) > width:
-        text = text[: width - 1] + "…"
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
