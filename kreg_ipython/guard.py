@@ -379,7 +379,7 @@ class Guard:
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
-        changed = [name for name, seen in self._snapshots.items() if self._is_true(name, seen.changed)]
+        changed = [name for name, seen in self._snapshots.items() if seen.changed()]
         if changed or run in self._active or outcome == "undone":
             with self._lock, held_back():
                 for name in changed:
@@ -394,16 +394,9 @@ class Guard:
         """Before a run begins: what was written until now is not its own, but that of the run around it. Between two
         cells there is none: a thread wrote it, or a widget."""
         for name, seen in self._snapshots.items():
-            if self._is_true(name, seen.resized):
+            if seen.resized():
                 with self._lock, held_back():
                     self._try(self.registries[name], self._follow, self.registries[name], run)
-
-    def _is_true(self, name: str, ask: Callable[[], bool]) -> bool:
-        try:
-            return ask()
-        except NotThere as error:  # the user's own container is gone
-            self._fault(self.registries[name], error)
-            return False
 
     def clear(self, entries: Iterable[Entry], reason: str = "%kreg clear", *, for_undo: bool = True) -> list[Entry]:
         """Take these entries out, and let what they shadowed come back. Returns those that were there."""

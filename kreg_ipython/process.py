@@ -275,13 +275,14 @@ class Process:
 
     def _say_acts(self) -> None:
         """After each body of code, for those who want to be told all: what was done, act by act."""
-        acts: dict[str, list[str]] = {}
-        for event in self.journal.since(self._said) if self.settings.verbosity == "all" else ():
-            acts.setdefault(event.act, []).append(event.key)
-        self._said = self.journal.count
-        acts.pop("registered", None)
-        if acts:
-            self._say("; ".join(f"{act} {named(dict.fromkeys(keys))}" for act, keys in acts.items()))
+        said, self._said = self._said, self.journal.count
+        if self.settings.verbosity == "all" and said < self._said:
+            acts: dict[str, dict[str, None]] = {}
+            for event in self.journal.since(said):
+                acts.setdefault(event.act, {})[event.key] = None
+            acts.pop("registered", None)
+            if acts:
+                self._say("; ".join(f"{act} {named(keys)}" for act, keys in acts.items()))
 
     def _say(self, text: str) -> None:
         print(f"kreg: {text}", file=sys.stderr)

@@ -9,7 +9,7 @@ from operator import is_
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from kreg_ipython.registry import MISSING, Registry
+from kreg_ipython.registry import MISSING, NotThere, Registry
 
 
 class Changes(NamedTuple):
@@ -106,7 +106,10 @@ class Contents:
 
     def resized(self) -> bool:
         """Whether anything was written or taken out, by its size alone."""
-        table = self._registry.table
+        try:
+            table = self._registry.table
+        except NotThere:
+            return True  # whoever asks what has changed is told so
         return table is not self._live or len(table) != len(self._entries)
 
     def note(self, key: Hashable) -> None:
@@ -115,7 +118,10 @@ class Contents:
 
     def changed(self) -> bool:
         """Whether anything was written or taken out since the last look."""
-        items = self._items()
+        try:
+            items = self._items()
+        except NotThere:
+            return True
         return len(items) != len(self._known) or not all(map(is_, items, self._known))
 
     def knows(self, key: Hashable, value: Any) -> bool:
