@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kreg_ipython.api import owner, register_adapter, status
+from kreg_ipython.api import owner, register_adapter, status, stop
 from kreg_ipython.registry import DictRegistry, Gate, ListRegistry, Registry
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "owner",
     "register_adapter",
     "status",
+    "stop",
     "unload_ipython_extension",
 ]
 __version__ = "0.1.0"
@@ -44,7 +45,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     is in them."""
     magics = _magics(shell)
     if magics is not None:
-        magics.tracker.stop()
+        magics.tracker.close()
         magics.withdraw_from(shell)
 
 

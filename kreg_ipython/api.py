@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def owner(name: str, source: str | None = None) -> Iterator[None]:
+def owner(name: str | os.PathLike[str], source: str | None = None) -> Iterator[None]:
     """Run the body of the with statement as a transaction: what it registered the last time is withdrawn before, and
     swept or restored afterwards, as for a cell that runs again.
 
@@ -24,16 +25,28 @@ def owner(name: str, source: str | None = None) -> Iterator[None]:
         with kreg_ipython.owner("app.py"):
             exec(compile(text, "app.py", "exec"), namespace)
 
-    The first use begins to guard the registries of this process, unless ``%load_ext kreg_ipython`` has done so. Two
-    threads may execute the body of one owner at once: the one that began first is the transaction.
+    The first use begins to guard the registries of this process, unless ``%load_ext kreg_ipython`` has done so; after
+    ``%kreg off`` nothing is guarded. Two threads may execute the body of one owner at once: the one that began first
+    is the transaction.
 
     Args:
-        name: whose the body is: the path of a script, or any name.
+        name: whose the body is: the path of a script, always written the same way, or any name.
         source: the text that is executed, if ``name`` is no path of it. If nobody knows the text, what is not
             registered again is kept: it may have been skipped.
     """
-    with started().owner(name, source):
+    process = started()
+    if process.on:
+        with process.owner(os.fspath(name), source):
+            yield
+    else:
         yield
+
+
+def stop() -> None:
+    """Guard nothing any more, and give every function back; what is registered stays. In IPython: ``%unload_ext``."""
+    process = current()
+    if process is not None:
+        process.close()
 
 
 def status() -> Status:

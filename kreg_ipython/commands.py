@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from kreg_ipython import report
-from kreg_ipython.ledger import Entry
+from kreg_ipython.holders import Opaque
+from kreg_ipython.ledger import Entry, Owner
 from kreg_ipython.naming import key_text, named
-from kreg_ipython.registries import is_opaque
-from kreg_ipython.registry import NotThere, locate
+from kreg_ipython.registries import BUILT_UPON, is_opaque
+from kreg_ipython.registry import NotThere
 from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_stale
@@ -62,14 +63,12 @@ class _Parser(argparse.ArgumentParser):
 def _status(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     if args.registry is not None:
         _named_registry(tracker, args.registry)
-    if args.cell is not None:
-        _of_cell(tracker, args.cell)
     asked = [f"--registry {args.registry}"] * bool(args.registry) + [f"--cell {args.cell}"] * (args.cell is not None)
     return report.status(
         tracker.guard,
         on=tracker.on,
         registry=args.registry,
-        cell=args.cell,
+        owners=None if args.cell is None else _cell(tracker, args.cell),
         stale=args.stale,
         everything=args.all,
         waiting=tracker.waiting(),
@@ -85,7 +84,7 @@ def _show(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
         args.key,
         names=tracker.variables(),
         cell_that_assigns=tracker.cell_that_assigns,
-        is_opaque=is_opaque,
+        opaque=Opaque(is_opaque, BUILT_UPON),
         registry=lambda name: args.registry is None or in_registry(name, args.registry),
     )
     if not lives.lives:
@@ -94,10 +93,11 @@ def _show(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 
 def _log(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    events = [event for event in tracker.journal.events() if event.act != "registered"]
-    return report.Log(
-        tuple(events if args.number is None else events[len(events) - min(args.number, len(events)) :]), args.number
-    )
+    events = tracker.journal.acts()
+    if args.number is None:
+        return report.Log(tuple(events))
+    earlier = max(len(events) - args.number, 0)
+    return report.Log(tuple(events[earlier:]), earlier)
 
 
 # -- changing
@@ -109,15 +109,16 @@ def _clear(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     if sum(ways) != 1:
         raise Refused("say what, in one way: keys that %kreg status shows, --cell N, --module M, --stale or --all.")
     if args.key:
-        chosen = _with_keys(tracker, args.key, entries)
+        chosen = _with_keys(tracker, args.key)
     elif args.cell is not None:
-        chosen = _of_cell(tracker, args.cell)
+        owners = _cell(tracker, args.cell)
+        chosen = [entry for entry in entries if entry.owner in owners]
     elif args.module is not None:
         ids = _ids(tracker, args.module)
         chosen = [entry for entry in entries if entry.owner and entry.owner.kind != "cell" and entry.owner.id in ids]
     else:
         chosen = [
-            entry for entry in entries if args.all or (is_stale(entry) and entry.place not in tracker.guard.pinned)
+            entry for entry in entries if args.all or (is_stale(entry) and entry.name not in tracker.guard.pinned)
         ]
     return _done("clear", "cleared", tracker.guard.clear(chosen), "%kreg undo takes it back.")
 
@@ -130,32 +131,25 @@ def _undo(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 
 def _keep(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    entries = _with_keys(tracker, args.key, list(tracker.guard.ledger)) or _withdrawn(tracker, args.key)
-    tracker.guard.pinned.update(entry.place for entry in entries)
+    entries = _with_keys(tracker, args.key)
+    tracker.guard.pinned.update(entry.name for entry in entries)
     return _done("keep", "will keep", entries, "%kreg release ends it.")
 
 
 def _release(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    places = {place for place in tracker.guard.pinned if key_text(place[1]) in args.key}
-    missing = set(args.key) - {key_text(key) for _, key in places}
+    released = tuple((registry, key) for registry, key in tracker.guard.pinned if key in args.key)
+    missing = set(args.key) - {key for _, key in released}
     if missing:
         raise Refused(f"{named(missing)} is not kept by %kreg keep. {_pinned_text(tracker)}")
-    tracker.guard.pinned -= places
-    keys = tuple((registry, key_text(key)) for registry, key in places)
-    names = named(key for _, key in keys)
-    return Done("release", f"released {names}: the next run of its cell sweeps what it does not register again", keys)
+    tracker.guard.pinned -= {*released}
+    names = named(key for _, key in released)
+    words = f"released {names}: the next run of its cell sweeps what it does not register again"
+    return Done("release", words, released)
 
 
 def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     paths = [_path(path) for path in args.path]
     for path in paths:
-        try:
-            found = locate(path)
-        except NotThere:
-            found = None
-        taken = next((each.name for each in tracker.guard.present() if found is not None and each.table is found), path)
-        if taken != path:
-            raise Refused(f"{path} is guarded already, as {taken}.")
         try:
             tracker.watch(path)
         except NotThere:
@@ -163,11 +157,14 @@ def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
             raise Refused(f"{module} has no {attribute!r}.{_closest(attribute, vars(sys.modules[module]))}") from None
         except TypeError as error:
             raise Refused(f"{error}: name the container itself.") from None
+        except ValueError as error:
+            raise Refused(f"{error}.") from None
     waiting = [path for path in tracker.waiting() if path in paths]
     entries = [entry for entry in tracker.guard.ledger if entry.registry in paths]
     words = f"watching {', '.join(tracker.watched) or 'nothing: %kreg watch MODULE:ATTR'}"
     words += f"; adopted {count(len(entries), 'entry', 'entries')}" if entries else ""
-    words += f"; {', '.join(waiting)} as soon as it is imported" if waiting else ""
+    words += f"; {', '.join(waiting)} as soon as it is there" if waiting else ""
+    words += "" if tracker.on else "; kreg is off: %kreg on"
     return Done("watch", words, _keys(entries))
 
 
@@ -194,28 +191,26 @@ def _off(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 # -- finding what is meant
 
 
-def _with_keys(tracker: Tracker, keys: Iterable[str], entries: list[Entry]) -> list[Entry]:
-    """The entries that have these keys; what a cell that is running has had withdrawn counts as there, but is not."""
+def _with_keys(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
+    """The entries that have these keys, also those that are withdrawn for the cell that is running."""
+    entries = [*tracker.guard.ledger, *tracker.guard.withdrawn()]
     chosen: list[Entry] = []
-    for key in keys:
-        found = report.matching(entries, key)
-        if not found and not _withdrawn(tracker, [key]):
+    for key in dict.fromkeys(keys):
+        found = [entry for entry in entries if key_text(entry.key) == key]
+        if not found:
             raise Refused(f"no entry of yours has the key {key!r}.{_meant(tracker, key)}")
         chosen += found
     return chosen
 
 
-def _withdrawn(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
-    return [entry for key in keys for entry in report.matching(tracker.guard.withdrawn(), key)]
-
-
-def _of_cell(tracker: Tracker, number: int) -> list[Entry]:
-    entries = [entry for entry in tracker.guard.ledger if entry.owner is not None and entry.owner.kind == "cell"]
-    mine = [entry for entry in entries if entry.owner is not None and entry.owner.number == number]
-    if not mine:
-        cells = sorted({entry.owner.label for entry in entries if entry.owner is not None}, key=_number_in)
+def _cell(tracker: Tracker, number: int) -> set[Owner]:
+    """The cell with this execution count, or one of whose entries is from that run."""
+    runs = [(entry.owner, entry.run) for entry in tracker.guard.ledger if entry.owner and entry.owner.kind == "cell"]
+    found = {owner for owner, run in runs if number in (owner.number, run.number if run else None)}
+    if not found:
+        cells = sorted({owner.label for owner, _ in runs}, key=_number_in)
         raise Refused(f"cell [{number}] holds no entries; those that do: {', '.join(cells) or 'none'}.")
-    return mine
+    return found
 
 
 def _ids(tracker: Tracker, name: str) -> set[str]:
@@ -240,6 +235,8 @@ def _path(text: str) -> str:
 
 
 def _meant(tracker: Tracker, key: str) -> str:
+    if not tracker.on:
+        return " kreg is off: %kreg on."
     return _closest(key, _known(tracker)) or " %kreg status lists them."
 
 
@@ -279,7 +276,7 @@ def _known(tracker: Tracker) -> list[str]:
 
 
 def _pinned(tracker: Tracker) -> list[str]:
-    return sorted({key_text(key) for _, key in tracker.guard.pinned})
+    return sorted({key for _, key in tracker.guard.pinned})
 
 
 def _registries(tracker: Tracker) -> list[str]:

@@ -16,7 +16,7 @@ Around = Callable[[Registry, Announcement, Callable[..., Any], tuple[Any, ...], 
 """What to do instead of a call: it gets the registry, what is announced, the original, and the call's arguments."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Diverted:
     """One function, and the registries that a call of it may be for."""
 
@@ -24,6 +24,11 @@ class _Diverted:
     original: Callable[..., Any] = field(init=False)
     undo: Callable[[], None] = field(init=False)
     passing: dict[str, tuple[Registry, Gate, Around]] = field(default_factory=dict)
+
+    def give_back(self) -> None:
+        """Undo the diversion. Code objects are in no garbage collection: what leads from here to them must go."""
+        self.undo()
+        del self.undo
 
 
 class Gates:
@@ -57,13 +62,13 @@ class Gates:
         """Let what is for this registry go straight through; give functions back that serve no other one."""
         for diverted in list(self._diverted):
             if diverted.passing.pop(registry.name, None) is not None and not diverted.passing:
-                diverted.undo()
+                diverted.give_back()
                 self._diverted.remove(diverted)
 
     def close(self) -> None:
         """Give every function back that is still ours, and let what was decorated before go straight through."""
         for diverted in self._diverted:
-            diverted.undo()
+            diverted.give_back()
             diverted.passing.clear()
         self._diverted.clear()
 

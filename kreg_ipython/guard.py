@@ -10,8 +10,8 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -19,12 +19,12 @@ from kreg_ipython import explain, keeping, source
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.journal import GONE, Act, Journal
-from kreg_ipython.ledger import Entry, Ledger, Owner, Place, Run, unnumbered
+from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, unnumbered
 from kreg_ipython.naming import definition, key_text, same_definition
 from kreg_ipython.origin import Site
-from kreg_ipython.registry import MISSING, Announcement, Gate, NotThere, Registry, same_value
+from kreg_ipython.registry import MISSING, Announcement, Gate, NotThere, Registry, is_there, same_value
 from kreg_ipython.settings import Settings
-from kreg_ipython.snapshot import Contents, Snapshot
+from kreg_ipython.snapshot import Contents, Snapshot, contents
 
 _LATE = 100
 """How many swept entries are still served to graphs that name them: names made with counters never end."""
@@ -64,6 +64,12 @@ class Surroundings(Protocol):
     def number(self) -> int | None:
         """The execution count of the cell that is being executed."""
 
+    def running(self) -> Run | None:
+        """What is being executed in this context: a module's body, a script's, a cell."""
+
+    def is_framework(self, module: str) -> bool:
+        """Whether a module is part of a framework, whose functions call none of the user's modules."""
+
 
 class Guard:
     """All registries under one ledger.
@@ -76,7 +82,7 @@ class Guard:
         journal: where each act is written down.
         settings: what the user has set.
         pinned: what the user wants kept.
-        remembered: what a former guard knew of entries that may still stand.
+        former: what a former guard knew of entries that may still stand.
     """
 
     def __init__(
@@ -88,21 +94,22 @@ class Guard:
         notes: bool = True,
         journal: Journal | None = None,
         settings: Settings | None = None,
-        pinned: set[Place] | None = None,
-        remembered: Iterable[Entry] = (),
+        pinned: set[Name] | None = None,
+        former: Ledger | None = None,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()
-        self.pinned: set[Place] = set() if pinned is None else pinned
+        self.pinned: set[Name] = set() if pinned is None else pinned
         """What is never swept: the user said `%kreg keep`."""
         self.registries = {registry.name: registry for registry in registries}
         self.faults: dict[str, str] = {}
+        self._failing: dict[str, Callable[..., Any]] = {}
         self.absent: list[str] = []
         """Registries that the imported version of their framework does not have."""
         self._surroundings, self._say, self._notes = surroundings, say, notes
         self.remembered: dict[Place, list[Entry]] = {}
         """What a former guard knew, until everything that stands has been adopted."""
-        for entry in remembered:
+        for entry in former.stacks() if former is not None else ():
             self.remembered.setdefault((entry.registry, unnumbered(entry.key)), []).append(entry)
         self._gates = Gates(self.tell)
         self._lock = threading.RLock()
@@ -123,11 +130,16 @@ class Guard:
                 with self._lock:
                     self._try(registry, self._attach, registry)
 
-    def add(self, registry: Registry) -> None:
-        """Guard one more registry, now or when its module is imported."""
-        self.registries[registry.name] = registry
-        if registry.module in sys.modules:
-            with self._lock:
+    def add(self, registry: Registry, *, now: bool) -> None:
+        """Guard one more registry, now or with the next `attach`. In the place of one of the same name it goes on with
+        what is known of that one's entries."""
+        with self._lock:
+            former = self.registries.get(registry.name)
+            if former is not None:
+                self._gates.remove(former)
+                self._let_go(registry.name)
+            self.registries[registry.name] = registry
+            if now:
                 self._try(registry, self._attach, registry)
 
     def remove(self, name: str) -> None:
@@ -141,12 +153,18 @@ class Guard:
             for entry in [entry for entry in self.ledger if entry.registry == name]:
                 self.ledger.drop(entry.place)
             self._swept = [entry for entry in self._swept if entry.registry != name]
-            for known in (self._attached, self._snapshots, self.registries, self.faults):
-                known.pop(name, None)
+            self._let_go(name)
+            del self.registries[name]
+
+    def _let_go(self, name: str) -> None:
+        known: tuple[dict[str, Any], ...] = (self._attached, self._snapshots, self.faults, self._failing)
+        for each in known:
+            each.pop(name, None)
 
     def detach(self) -> None:
         """Give everything back: what runs have withdrawn, the functions where they are still ours, strong keys."""
         with self._lock:
+            self.between(self._surroundings.running())
             for run in list(self._active):
                 self.end(run, "failed")
             if self._swept:
@@ -162,10 +180,15 @@ class Guard:
         """The registries that are guarded now."""
         return [self.registries[name] for name in list(self._attached)]
 
+    def name_of(self, container: Any) -> str | None:
+        """The name of the registry that this container is of, if it is guarded."""
+        for registry in self.present():
+            if self._try(registry, getattr, registry, "table") is container:
+                return registry.name
+        return None
+
     def _attach(self, registry: Registry) -> None:
-        try:
-            registry.table  # noqa: B018
-        except NotThere:
+        if not is_there(registry):
             self.absent.append(registry.name)
             return
         for gate in registry.gates:
@@ -177,7 +200,7 @@ class Guard:
             self._snapshots[registry.name] = Snapshot(registry.table)
             self._gates.add(registry, registry.handout, self._handing_out)
         elif registry.direct:
-            self._snapshots[registry.name] = Contents(registry)
+            self._snapshots[registry.name] = contents(registry)
         registry.loosen_all()
         for key, value in registry.entries():
             self._try(registry, self._adopt, registry, key, value)
@@ -206,15 +229,16 @@ class Guard:
         __tracebackhide__ = True
         key, subject = announced
         caller = self._try(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
-        with self._lock, self._gates.open():
-            done, before = False, self._try(registry, registry.current, key, otherwise=MISSING)
-            if caller is not None and self.settings.on_conflict == "error":
-                self._refuse(registry, key, subject, before, caller)
-            again = self._may_make_way(registry, key, caller, sys._getframe(1))
+        with self._atomic(registry):
+            with self._lock:
+                done, before = False, self._try(registry, registry.current, key, otherwise=MISSING)
+                if caller is not None and self.settings.on_conflict == "error":
+                    self._refuse(registry, key, subject, before, caller)
+                again = self._may_make_way(registry, key, caller, sys._getframe(1))
             try:
                 if again:
-                    self._try(registry, self._make_way, registry, key, subject, before, caller)
-                if again:
+                    with self._lock:
+                        self._try(registry, self._make_way, registry, key, subject, before, caller)
                     result = registry.register_again(subject, original, args, kwargs)
                 else:
                     result = original(*args, **kwargs)
@@ -225,7 +249,19 @@ class Guard:
                     self._try(registry, self._explain, registry, key, subject, before, caller, error)
                 raise
             finally:
-                self._try(registry, self._registered, registry, announced, before, caller, done)
+                with self._lock:
+                    self._try(registry, self._registered, registry, announced, before, caller, done)
+
+    @contextmanager
+    def _atomic(self, registry: Registry) -> Iterator[None]:
+        """A framework's function is called by one thread at a time, and calls inside it are part of the same
+        registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
+        and which registers."""
+        if not self._surroundings.is_framework(registry.module):
+            yield
+            return
+        with self._lock, self._gates.open():
+            yield
 
     def _may_make_way(self, registry: Registry, key: Hashable, caller: Caller | None, frame: FrameType) -> bool:
         """Whether a former registration of the key may be set aside. If this very run made it, the framework answers as
@@ -250,9 +286,10 @@ class Guard:
                     self._replace(entry, caller)
         elif before is not MISSING:
             top = self.ledger.top(place)
+            theirs = top is not None and top.owner is not None and caller is not None
+            replaces = theirs and self.settings.on_conflict == "replace"
             gives_way = top is not None and caller is not None and self._gives_way(top, subject, caller)
-            replaces = caller is not None and self.settings.on_conflict == "replace"
-            if gives_way or replaces or registry.same(key, before, subject):
+            if replaces or gives_way or registry.same(key, before, subject):
                 registry.take(key, before)
 
     def _registered(
@@ -269,7 +306,7 @@ class Guard:
             if snapshot is not None:
                 if not snapshot.knows(key, before):
                     before = MISSING  # the run itself wrote it a moment ago
-                snapshot.note(key)
+                snapshot.note(key, after)
             if caller is not None:
                 self._record(registry, self._own_key(registry, key, caller.run), after, before, caller)
 
@@ -315,22 +352,19 @@ class Guard:
     ) -> None:
         """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
         place, subject = (registry.name, key), registry.subject(value)
-        top = self.ledger.top(place)
+        entry, top = Entry(registry.name, key, value, subject, *caller), self.ledger.top(place)
+        order = caller.run.replayed_order(place) if caller.run is not None else None
+        if order is not None:
+            entry.order = order
         if before is not MISSING and not registry.appending and (top is None or not same_value(top.value, before)):
             if top is not None and top.owner is None:
                 self.ledger.remove(top)
-            former = registry.subject(before)
-            if not same_definition(former, subject):
-                self.ledger.insert(Entry(registry.name, key, before, former, None))
+            self._know_nobodys(registry, key, before, entry)
         elif top is not None and self._gives_way(top, subject, caller):
             self._replace(top, caller)
         if top is not None and not registry.appending and top.owner not in (None, caller.owner):
             self._shadow(top, subject, caller)
-        entry = Entry(registry.name, key, value, subject, *caller)
         self._log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
-        order = caller.run.replayed_order(place) if caller.run is not None else None
-        if order is not None:
-            entry.order = order
         replaced = self.ledger.insert(entry)
         if replaced is not None and replaced.subject is not subject:
             self.ledger.retire(replaced)
@@ -339,6 +373,12 @@ class Guard:
         if order is not None:
             self._put_newer(registry, entry)
 
+    def _know_nobodys(self, registry: Registry, key: Hashable, before: Any, over: Entry) -> None:
+        """Write down what is nobody's and stands at the key now, under the entry that will be put over it."""
+        former = registry.subject(before)
+        if not same_definition(former, over.subject):
+            self.ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
+
     def _shadow(self, top: Entry, subject: Any, caller: Caller) -> None:
         """Write down that an entry gets another one over it, and tell of it if that is a collision."""
         if self.ledger.top(top.place) is not top:
@@ -346,7 +386,7 @@ class Guard:
         self._log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
         if self.settings.on_conflict != "replace" and self._collides(top, subject, caller):
             text = explain.collision(top.key, top, None, caller.owner, caller.line)
-            self.tell(text, about=(top.place, top.owner, caller.owner))
+            self.tell(text, about=(top.name, top.owner, caller.owner))
 
     def _gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
         """Whether the entry's owner would not register it any more, or is the calling cell under another id: none of
@@ -379,11 +419,11 @@ class Guard:
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
-        changed = [name for name, seen in self._snapshots.items() if seen.changed()]
+        changed = self._changed(thoroughly=True)
         if changed or run in self._active or outcome == "undone":
             with self._lock, held_back():
-                for name in changed:
-                    self._try(self.registries[name], self._follow, self.registries[name], run)
+                for registry in changed:
+                    self._try(registry, self._follow, registry, run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
         run.active = False
@@ -391,40 +431,65 @@ class Guard:
             run.owner.partial = outcome == "failed"
 
     def between(self, run: Run | None = None) -> None:
-        """Before a run begins: what was written until now is not its own, but that of the run around it. Between two
-        cells there is none: a thread wrote it, or a widget."""
-        for name, seen in self._snapshots.items():
-            if seen.resized():
-                with self._lock, held_back():
-                    self._try(self.registries[name], self._follow, self.registries[name], run)
+        """Before something else begins: what was written until now belongs to the run around it. Between two cells
+        there is none (a thread wrote it, or a widget), and a look at the sizes is enough."""
+        for registry in self._changed(thoroughly=run is not None):
+            with self._lock, held_back():
+                self._try(registry, self._follow, registry, run)
 
-    def clear(self, entries: Iterable[Entry], reason: str = "%kreg clear", *, for_undo: bool = True) -> list[Entry]:
-        """Take these entries out, and let what they shadowed come back. Returns those that were there."""
-        cleared = Run(Owner("cell", None))
+    def _changed(self, thoroughly: bool) -> list[Registry]:
+        """The registries that users may have written to themselves since the last look."""
+        changed = []
+        for name, seen in list(self._snapshots.items()):
+            try:
+                if seen.changed() if thoroughly else seen.resized():
+                    changed.append(self.registries[name])
+            except Exception as error:  # a container of the user's own class
+                self._fault(self.registries[name], error)
+        return changed
+
+    def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
+        """The user wants these out, for good, also those that are withdrawn at the moment; what they shadowed comes
+        back, and a pin goes. Returns those that were there."""
         with self._lock, held_back():
-            for entry in list(entries):
-                self.pinned.discard(entry.place)
-                self._withdraw(entry, cleared, "cleared", reason)
-            for entry in cleared.withdrawn:
-                self._retire(entry)
-            if for_undo and cleared.withdrawn:
-                self._swept = cleared.withdrawn
-        return cleared.withdrawn
+            self.between(self._surroundings.running())
+            chosen = list(entries)
+            self.pinned -= {entry.name for entry in chosen}
+            return self._take_out(chosen, "cleared", "%kreg clear", for_undo)
 
     def empty(self, owner: Owner) -> None:
         """The owner has no code left: sweep what it registered, as a run of it would."""
-        mine = [entry for entry in self.ledger.entries(owner) if entry.place not in self.pinned]
-        self.clear(mine, f"{owner.label} is empty")
+        with self._lock, held_back():
+            mine = [entry for entry in self.ledger.entries(owner) if entry.name not in self.pinned]
+            self._take_out(mine, "swept", f"registered by {owner.label} until it was emptied")
+
+    def _take_out(self, entries: list[Entry], act: Act, reason: str, for_undo: bool = True) -> list[Entry]:
+        taken = Run(Owner("cell", None))
+        for run in self._active:
+            for entry in entries:
+                if entry in run.withdrawn:
+                    run.withdrawn.remove(entry)
+                    taken.withdrawn.append(entry)
+                    self._log(act, entry, reason)
+        for entry in entries:
+            if entry not in taken.withdrawn:
+                self._withdraw(entry, taken, act, reason)
+        for entry in taken.withdrawn:
+            self._retire(entry)
+        if for_undo and taken.withdrawn:
+            self._swept = taken.withdrawn
+        return taken.withdrawn
 
     def undo(self) -> list[Entry]:
         """Take back the last sweep, or clearing; returns what is registered again, or shadowed. What its owner has
         registered anew meanwhile stays as it is."""
         with self._lock, held_back():
+            self.between(self._surroundings.running())
             entries = [e for e in self._swept if e.owner is None or self.ledger.entry(e.owner, e.place) is None]
             self._swept = []
             for entry in entries:
                 entry.kept = "%kreg undo brought it back"
-            self._restore(entries, "%kreg undo")
+            self._restore(sorted(entries, key=lambda entry: entry.order), "%kreg undo")
         return entries
 
     def withdrawn(self) -> list[Entry]:
@@ -435,7 +500,7 @@ class Guard:
         registry = self.registries[entry.registry]
         shadowed = self.ledger.shadowed(entry) and not registry.appending
         below = None if shadowed or registry.appending else self.ledger.under(entry)
-        if not shadowed and not self._try(registry, registry.holds, entry.key, entry.value, otherwise=False):
+        if not shadowed and self._try(registry, registry.holds, entry.key, entry.value) is False:
             self._log("forgot", entry, "it was taken out or overwritten by hand", run)
             self._retire(entry)  # their word
             return
@@ -494,7 +559,8 @@ class Guard:
     def _undo(self, run: Run) -> None:
         """Take out what the run registered: its definitions have not outlived it."""
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
-        self.clear(mine, "it failed", for_undo=False)
+        reason = f"registered by {run.owner.label}, which failed and left nothing behind"
+        self._take_out(mine, "swept", reason, for_undo=False)
 
     def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Mark what the run only guarded, or the user wants kept, and why."""
@@ -507,7 +573,7 @@ class Guard:
             writer = handout.function.rpartition(":")[2] if handout else None
             for entry in gone:
                 if entry.registry == name:
-                    pinned = "you said %kreg keep" if entry.place in self.pinned else ""
+                    pinned = "you said %kreg keep" if entry.name in self.pinned else ""
                     entry.kept = pinned or keeping.why_kept(entry, run, former, registered, names, writer)
 
     def _retire(self, entry: Entry) -> None:
@@ -519,6 +585,10 @@ class Guard:
             registry = self.registries[entry.registry]
             act: Act = "kept" if reason == "kept" else "restored"
             self._log(act, entry, entry.kept if act == "kept" else reason, run)
+            if not registry.appending and self.ledger.top(entry.place) is None:
+                now = self._try(registry, registry.current, entry.key, otherwise=MISSING)
+                if now is not MISSING and not same_value(now, entry.value):  # nobody's: the framework's own
+                    self._know_nobodys(registry, entry.key, now, entry)
             self.ledger.insert(entry)
             self.ledger.swept.pop(entry.place, None)
             if registry.appending or not self.ledger.shadowed(entry):
@@ -538,20 +608,21 @@ class Guard:
     def _take(self, registry: Registry, entry: Entry) -> None:
         with self._gates.open():
             self._try(registry, registry.take, entry.key, entry.value)
-        self._note(registry, entry.key)
+        self._note(registry, entry)
 
     def _put(self, registry: Registry, entry: Entry) -> None:
         with self._gates.open():
-            self._try(registry, registry.put, entry.key, entry.value)
+            if not registry.appending or not self._try(registry, registry.holds, entry.key, entry.value):
+                self._try(registry, registry.put, entry.key, entry.value)
         stored = self._try(registry, registry.current, entry.key, otherwise=MISSING)
         if stored is not MISSING and not registry.appending:
             entry.value = stored  # a registry may wrap what is put into it anew
-        self._note(registry, entry.key)
+        self._note(registry, entry)
 
-    def _note(self, registry: Registry, key: Hashable) -> None:
+    def _note(self, registry: Registry, entry: Entry) -> None:
         snapshot = self._snapshots.get(registry.name)
         if snapshot is not None:
-            self._try(registry, snapshot.note, key)
+            self._try(registry, snapshot.note, entry.key, entry.value)
 
     def _rename_again(self, registry: Registry, gone: Entry) -> None:
         """An object that is registered under another key as well is known by that one again."""
@@ -562,18 +633,18 @@ class Guard:
     # -- what users do to the dicts themselves
 
     def _handing_out(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        self._snapshots[registry.name].handed_out = True
+        snapshot = self._snapshots.get(registry.name)
+        if isinstance(snapshot, Snapshot):
+            snapshot.handed_out = True
         return original(*args, **kwargs)
 
     def _follow(self, registry: Registry, run: Run | None) -> None:
         """Give the run what it wrote into a dict directly, and forget what it took out: that is the user's word."""
         seen = self._snapshots[registry.name]
-        if isinstance(seen, Contents) and seen.is_replaced() and run is not None and run.owner.id == registry.module:
-            for entry in self.ledger.live(registry.name):
-                if entry.owner is not run.owner:  # the module made its container anew: a fresh kernel would fill it
-                    self._put(registry, entry)
+        maker = run is not None and run.owner.kind == "module" and run.owner.id == registry.module
+        anew = maker and isinstance(seen, Contents) and seen.is_replaced()
         changes = seen.changes()
-        for key, value in changes.removed:
+        for key, value in () if anew else changes.removed:
             place = registry.name, key
             beside = [e for e in self.ledger.beside(place) if same_value(e.value, value)] if registry.appending else []
             for entry in beside or self.ledger.drop(place):
@@ -581,6 +652,9 @@ class Guard:
                 self._retire(entry)
         for key, value, before in changes.written:
             self._try(registry, self._wrote, registry, key, value, before, run)
+        for entry in self.ledger.live(registry.name) if anew else ():
+            if run is not None and entry.owner is not run.owner:  # a fresh kernel would fill the module's new container
+                self._put(registry, entry)
 
     def _wrote(self, registry: Registry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
         caller: Caller | None
@@ -676,22 +750,34 @@ class Guard:
             self._say(text)
 
     def _log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
-        number = run.number if run is not None and run.number is not None else self._surroundings.number()
-        self.journal.note(act, entry.registry, entry.key, entry.owner, number, reason)
+        self.journal.note(act, entry.registry, entry.key, entry.owner, self._number(run), reason)
+
+    def _number(self, run: Run | None = None) -> int | None:
+        """The execution count of the cell in which something happens."""
+        number = run.number if run is not None else None
+        return number if number is not None else self._surroundings.number()
 
     def _try(self, registry: Registry, act: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
-        """Ask or tell an adapter something. Its fault is a line, once, and a row in the status; the others go on."""
+        """Ask or tell an adapter something. Its fault is a line, once, and a row in the status until the same goes well
+        again; the other adapters go on. That a container is not there for a while is none."""
         try:
-            return act(*args)
+            result = act(*args)
         except Exception as error:
-            self._fault(registry, error)
+            if not isinstance(error, NotThere) or is_there(registry):
+                self._failing[registry.name] = act
+                self._fault(registry, error)
             return otherwise
+        if self._failing and self._failing.get(registry.name) == act:
+            del self._failing[registry.name]
+            self.faults.pop(registry.name, None)
+        return result
 
     def _fault(self, registry: Registry, error: Exception) -> None:
         text = explain.fault(error)
-        if self.faults.setdefault(registry.name, text) == text:
-            self.journal.note("failed", registry.name, "", None, self._surroundings.number(), text)
-        self.tell(f"the registry {registry.name} is not guarded properly: {self.faults[registry.name]}")
+        if self.faults.get(registry.name) != text:
+            self.faults[registry.name] = text
+            self.journal.note("failed", registry.name, "", None, self._number(), text)
+        self.tell(f"the registry {registry.name} is not guarded properly: {text}")
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

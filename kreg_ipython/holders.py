@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import islice
+from types import FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any, Literal, NamedTuple
 
 Relation = Literal["is", "is an instance of", "is built from"]
@@ -22,21 +23,27 @@ class Holder(NamedTuple):
     relation: Relation
 
 
-def holders(
-    names: Mapping[str, Any], targets: Iterable[Any], is_opaque: Callable[[type], bool]
-) -> dict[int, list[Holder]]:
+class Opaque(NamedTuple):
+    """What is not looked into: ``types``, because a framework's own state reaches everything, and ``attributes``, by
+    which an object knows what has been built upon it."""
+
+    types: Callable[[type], bool]
+    attributes: Collection[str] = ()
+
+
+def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) -> dict[int, list[Holder]]:
     """The variables that hold each target, by the target's ``id``.
 
     Args:
         names: the variables; private ones (``_12``, ``Out``) are left out.
         targets: classes or functions.
-        is_opaque: types that are not looked into: a framework's own state reaches everything.
+        opaque: what is not looked into.
     """
     wanted = {id(target): target for target in targets}
     found: dict[int, list[Holder]] = {}
     for name, value in list(names.items()):
         if wanted and not name.startswith("_") and name not in ("In", "Out") and not isinstance(value, ModuleType):
-            for target in _held(value, wanted, is_opaque):
+            for target in _held(value, wanted, opaque):
                 found.setdefault(target, []).append(Holder(name, _relation(value, wanted[target])))
     return found
 
@@ -47,26 +54,37 @@ def _relation(value: Any, target: Any) -> Relation:
     return "is an instance of" if type(value) is target else "is built from"
 
 
-def _held(value: Any, wanted: Mapping[int, Any], is_opaque: Callable[[type], bool]) -> set[int]:
+def _held(value: Any, wanted: Mapping[int, Any], opaque: Opaque) -> set[int]:
     """The wanted objects that can be reached from a value: itself, its class, what its attributes and items are."""
     seen, found, todo = {id(value)}, set(), [value]
     while todo and len(seen) < _MOST:
         one = todo.pop()
         found |= {id(each) for each in (one, type(one)) if id(each) in wanted}
-        for part in _parts(one, is_opaque):
+        for part in islice(_parts(one, opaque), _MOST - len(seen)):
             if id(part) not in seen:
                 seen.add(id(part))
                 todo.append(part)
     return found
 
 
-def _parts(value: Any, is_opaque: Callable[[type], bool]) -> Iterable[Any]:
+def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
     kind = type(value)
-    if issubclass(kind, (ModuleType, type)) or not gc.is_tracked(value):
+    if issubclass(kind, (ModuleType, type, FrameType, TracebackType)) or not gc.is_tracked(value):
         return ()
     if issubclass(kind, FunctionType):
         cells = [cell for cell in value.__closure__ or () if gc.get_referents(cell)]
         return [*gc.get_referents(*cells), *(value.__defaults__ or ()), *vars(value).values()]
-    if issubclass(kind, _CONTAINERS) or not is_opaque(kind):
-        return gc.get_referents(value)
-    return ()
+    if not issubclass(kind, _CONTAINERS) and opaque.types(kind):
+        return ()
+    attributes = _attributes(value)
+    left_out = {id(attributes), *(id(attributes[name]) for name in opaque.attributes if name in attributes)}
+    parts = [*gc.get_referents(value), *attributes.values()] if attributes else gc.get_referents(value)
+    return (part for part in parts if id(part) not in left_out)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if type(found) is dict else {}

@@ -69,6 +69,10 @@ class Journal:
         """All events that are still known, the newest last."""
         return list(self._events)
 
+    def acts(self) -> list[Event]:
+        """What kreg did: all but the user's own registrations."""
+        return [event for event in list(self._events) if event.act != "registered"]
+
     def since(self, count: int) -> list[Event]:
         """What has happened since `count` was this."""
         new = min(self.count - count, len(self._events))
@@ -79,6 +83,6 @@ class Journal:
         wanted = key_text(key)
         for event in reversed(self._events):
             named = event.key == wanted or event.key.rpartition(">")[2] == wanted
-            if event.registry == registry and named and event.act != "kept":
+            if event.registry == registry and named:
                 return event
         return None

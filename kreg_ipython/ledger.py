@@ -26,6 +26,8 @@ from kreg_ipython.origin import Site
 Kind = Literal["cell", "script", "module"]
 Place = tuple[str, Hashable]
 """Where an entry stands: the registry's name and the key in it."""
+Name = tuple[str, str]
+"""The same in words: a key may hold classes, which must not live on with it."""
 
 
 @dataclass(eq=False)
@@ -112,13 +114,14 @@ class Entry:
     def place(self) -> Place:
         return self.registry, self.key
 
+    @property
+    def name(self) -> Name:
+        return self.registry, key_text(self.key)
+
 
 @dataclass(eq=False)
 class Former:
-    """An object that was replaced or swept, for as long as something else keeps it alive.
-
-    ``key`` is the text of the key: a key may hold classes, which must not live on with it.
-    """
+    """An object that was replaced or swept, for as long as something else keeps it alive. ``key`` is the key's text."""
 
     registry: str
     key: str
@@ -130,14 +133,18 @@ class Former:
 
 
 class Ledger:
-    """All entries of all owners. It changes no registry: it says what stood where, and in which order."""
+    """All entries of all owners. It changes no registry: it says what stood where, and in which order.
 
-    def __init__(self) -> None:
+    Args:
+        before: a former guard's, from which it has what became of former objects.
+    """
+
+    def __init__(self, before: Ledger | None = None) -> None:
         self._stacks: dict[Place, list[Entry]] = {}
         self._owned: dict[Owner, dict[Place, Entry]] = {}
         self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
-        self._former: dict[tuple[str, str], list[Former]] = {}
-        self.swept: dict[Place, Entry] = {}
+        self._former: dict[Name, list[Former]] = before._former if before is not None else {}
+        self.swept: dict[Place, Entry] = before.swept if before is not None else {}
         """The last entry swept from each place of a registry that frameworks look up late (gradients)."""
 
     def __iter__(self) -> Iterator[Entry]:
@@ -247,11 +254,10 @@ class Ledger:
             subject = weakref.ref(entry.subject)
         except TypeError:
             return
-        key = key_text(entry.key)
-        alive = [f for f in self._former.get((entry.registry, key), ()) if f.subject() is not None]
+        alive = [f for f in self._former.get(entry.name, ()) if f.subject() is not None]
         if all(f.subject() is not entry.subject for f in alive):
-            alive.append(Former(entry.registry, key, subject, entry.owner, entry.run, entry.line, entry.order))
-        self._former[entry.registry, key] = alive
+            alive.append(Former(*entry.name, subject, entry.owner, entry.run, entry.line, entry.order))
+        self._former[entry.name] = alive
 
     def former(self) -> list[Former]:
         """Former objects that are still alive, the oldest first."""

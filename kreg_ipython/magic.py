@@ -53,7 +53,7 @@ class KregMagics(Magics):
         ON_CONFLICT,
         "note",
         help="What becomes of a different definition for a key that another cell registers: the framework's own answer "
-        "and a note, the newcomer in any case, or an error in any case.",
+        "and a note, the newcomer in any case, or an error. What is written into a dict directly is only noted.",
     ).tag(config=True)
     status = Unicode("", help="The options of a bare %kreg or %kreg status, such as '--stale'.").tag(config=True)
 

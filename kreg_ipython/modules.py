@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,7 @@ class Modules:
         around: the cell that is being executed, if any.
         frameworks: packages whose modules are nobody's.
         imported: what to do when a module of this name has been imported.
+        owners: the modules and scripts that are known already.
     """
 
     def __init__(
@@ -36,9 +38,10 @@ class Modules:
         around: Callable[[], Run | None],
         frameworks: Container[str],
         imported: Mapping[str, Callable[[], None]],
+        owners: dict[tuple[Kind, str], Owner],
     ) -> None:
         self._guard, self._around, self._frameworks, self._imported = guard, around, frameworks, imported
-        self._owners: dict[tuple[Kind, str], Owner] = {}
+        self._owners = owners
         self._running: dict[Owner, Run] = {}
         self._bodies: dict[Run, None] = {}
         self._executed = {name for name in sys.modules if _root(name) in frameworks}
@@ -110,7 +113,12 @@ class Modules:
 
     def begin_body(self, owner: Owner, text: str | None = None) -> imports.End:
         """A body of code that says whose it is is about to be executed; its text, unless the owner is a file."""
+        owner.source = text
         return self._begin(owner, "failed", text=text, says_so=True)
+
+    def running(self) -> Run | None:
+        """What is being executed in this context: the innermost body, or the cell."""
+        return _innermost.get() or self._around()
 
     def body(self) -> Run | None:
         """The body that is being executed in this context, if the innermost one says whose it is."""
@@ -132,18 +140,18 @@ class Modules:
         first, puts the former ones back.
         """
         guard = self._guard
-        guard.between(_innermost.get() or self._around())
-        run, outer = Run(owner, text or functools.partial(_text, owner)), self._running.get(owner)
+        guard.between(self.running())
+        run = Run(owner, functools.partial(_text, owner) if text is None else text)
+        outer = self._running.get(owner)
         run.active, run.replays = True, replays
-        if guard.ledger.holds(owner) and not (says_so and outer is not None):
-            guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
         if says_so:
             self._bodies[run] = None
         self._running[owner] = run
         token = _innermost.set(run)
 
         def end(error: BaseException | None) -> None:
-            _innermost.reset(token)
+            with suppress(ValueError):  # a generator may be closed in another context than it began in
+                _innermost.reset(token)
             if outer is not None and outer.active:
                 self._running[owner] = outer
             elif self._running.get(owner) is run:
@@ -151,6 +159,12 @@ class Modules:
             self._bodies.pop(run, None)
             guard.end(run, "success" if error is None else unsuccessful)
 
+        try:
+            if guard.ledger.holds(owner) and not (says_so and outer is not None):
+                guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
+        except BaseException as error:  # Ctrl-C, which was held back until all was withdrawn
+            end(error)
+            raise
         return end
 
     # -- autoreload
@@ -185,7 +199,9 @@ def script_id(path: str) -> str:
 
 
 def _text(owner: Owner) -> str | None:
-    """What the owner's file says now; None if nobody can tell."""
+    """What the owner's file says now, or what it said itself; None if nobody can tell."""
+    if owner.source is not None:
+        return owner.source
     if owner.kind == "module":
         module = sys.modules.get(owner.id or "")
         return imports.source_of(module) if module is not None else None
@@ -194,8 +210,8 @@ def _text(owner: Owner) -> str | None:
 
 def _is_gone(owner: Owner) -> bool:
     """Whether the owner's file was deleted, or the module purged."""
-    if owner.kind == "script":
-        return not os.path.exists(owner.id or "")
+    if owner.kind == "script":  # a relative path says nothing: the directory may have changed
+        return os.path.isabs(owner.id or "") and not os.path.exists(owner.id or "")
     module = sys.modules.get(owner.id or "")
     file = getattr(module, "__file__", None)
     return module is None or (file is not None and not os.path.exists(file))

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
-from kreg_ipython import imports, origin, registries, watching
+from kreg_ipython import explain, imports, origin, registries, watching
 from kreg_ipython.guard import Caller, Guard
 from kreg_ipython.journal import Journal
-from kreg_ipython.ledger import Entry, Owner, Place, Run
+from kreg_ipython.ledger import Entry, Kind, Ledger, Name, Owner, Run
 from kreg_ipython.modules import Modules, script_id
 from kreg_ipython.naming import module_of, named
 from kreg_ipython.origin import Origin
 from kreg_ipython.patch import divert
-from kreg_ipython.registry import NotThere, Registry
+from kreg_ipython.registry import NotThere, Registry, is_there
 from kreg_ipython.settings import Settings
 
 executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
@@ -32,31 +31,33 @@ _starting = threading.Lock()
 
 
 def current() -> Process | None:
-    """What guards this process now, if anything does."""
+    """What guards this process, if anything does; it may be off."""
     return _current
 
 
 def started() -> Process:
-    """What guards this process now, or begins to."""
+    """What guards this process, or begins to. What the user has switched off stays off."""
     with _starting:
-        process = _current or Process()
-        process.start()
-        return process
+        if _current is None:
+            Process().start()
+        assert _current is not None
+        return _current
 
 
 class Process:
     """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
 
-    What users decided (``settings``, ``pinned``, ``watched``) and the ``journal`` outlive `stop`.
+    What users decided (``settings``, ``pinned``, ``watched``), the ``journal`` and the owners outlive `stop`.
     """
 
     _notes = True
 
     def __init__(self) -> None:
         self.settings, self.journal = Settings(), Journal()
-        self.pinned: set[Place] = set()
+        self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
         """What `%kreg watch` names; None until its module is imported."""
+        self._owners: dict[tuple[Kind, str], Owner] = {}
         self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
         self._undo: list[Callable[[], None]] = []
         self._said = 0
@@ -72,8 +73,8 @@ class Process:
         global _current
         if self.on:
             return
-        if type(_current) is Process:
-            _current.stop()
+        if type(_current) is Process and _current is not self:
+            self._take_over(_current)
         _current = self
         for adapter in registries.added.values():
             if self.guard.registries.get(adapter.name) is not adapter:
@@ -86,16 +87,28 @@ class Process:
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
-        global _current
         while self._undo:
             self._undo.pop()()
         self.guard.detach()
-        self._fresh(self.guard.ledger.stacks())
+        self._fresh(self.guard.ledger)
         executing.set(None)
+
+    def close(self) -> None:
+        """`stop` for good: the next one to guard this process is another one."""
+        global _current
+        self.stop()
         if _current is self:
             _current = None
 
-    def _fresh(self, remembered: Iterable[Entry] = ()) -> None:
+    def _take_over(self, former: Process) -> None:
+        """Go on where a process without IPython was."""
+        ledger = former.guard.ledger
+        former.close()
+        self.journal, self.pinned, self.watched = former.journal, former.pinned, former.watched
+        self._owners = former._owners
+        self._fresh(ledger)
+
+    def _fresh(self, former: Ledger | None = None) -> None:
         faults: dict[str, str] = {}
         self.guard = Guard(
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
@@ -105,16 +118,29 @@ class Process:
             journal=self.journal,
             settings=self.settings,
             pinned=self.pinned,
-            remembered=remembered,
+            former=former,
         )
         self.guard.faults.update(faults)
         self._imported: dict[str, Callable[[], None]] = {}
         for registry in self.guard.registries.values():
-            self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
-        for path, registry_ in self.watched.items():
-            if registry_ is None:
-                self._watch_when_imported(path)
-        self.modules = Modules(self.guard, executing.get, registries.FRAMEWORKS, self._imported)
+            self._await(registry.module)
+        for path in self.watched:
+            self._await(_module_of(path))
+        self.modules = Modules(self.guard, executing.get, registries.FRAMEWORKS, self._imported, self._owners)
+
+    def _await(self, module: str) -> None:
+        self._imported[module] = functools.partial(self._arrived, module)
+
+    def _arrived(self, module: str) -> None:
+        """A module has been imported that something was waiting for."""
+        self.guard.attach(module)
+        for path in [path for path, registry in self.watched.items() if registry is None]:
+            if _module_of(path) == module:
+                try:
+                    self.watch(path)
+                except (NotThere, TypeError, ValueError) as error:
+                    del self.watched[path]
+                    self.guard.tell(f"cannot watch {path}: {error}")
 
     def _hook(self) -> None:
         self._undo.append(self._divert_thread_start())
@@ -124,10 +150,8 @@ class Process:
 
     def add(self, registry: Registry) -> None:
         """Guard one more registry; one of the same name makes way."""
-        if registry.name in self.guard.registries:
-            self.guard.remove(registry.name)
-        self.guard.add(registry)
-        self._imported[registry.module] = functools.partial(self.guard.attach, registry.module)
+        self.guard.add(registry, now=self.on and registry.module in sys.modules)
+        self._await(registry.module)
 
     def watch(self, path: str) -> Registry | None:
         """Guard the container at ``"package.module:attribute"``; None if its module is not imported yet: then as soon
@@ -136,14 +160,19 @@ class Process:
         Raises:
             NotThere: if the module has nothing of this name.
             TypeError: if it is no dict, list or set.
+            ValueError: if it is guarded already under another name.
         """
-        if path.partition(":")[0] not in sys.modules:
-            self.watched[path] = None
-            self._watch_when_imported(path)
+        if _module_of(path) not in sys.modules:
+            self.watched.setdefault(path, None)
+            self._await(_module_of(path))
             return None
         registry = self.watched.get(path)
-        if registry is None:
-            registry = self.watched[path] = watching.watched(path)
+        if registry is None or path in self.waiting():
+            registry = watching.watched(path)
+            taken = self.guard.name_of(registry.table)
+            if taken not in (None, path):
+                raise ValueError(f"{path} is guarded already, as {taken}")
+            self.watched[path] = registry
             self.add(registry)
         return registry
 
@@ -153,33 +182,17 @@ class Process:
             self.guard.remove(path)
 
     def waiting(self) -> list[str]:
-        """What is watched as soon as its module is imported."""
-        return [path for path, registry in self.watched.items() if registry is None]
-
-    def _watch_when_imported(self, path: str) -> None:
-        module = path.partition(":")[0]
-        before = self._imported.get(module)
-
-        def imported() -> None:
-            if before is not None:
-                before()
-            if path in self.watched:
-                try:
-                    self.watch(path)
-                except (NotThere, TypeError) as error:
-                    del self.watched[path]
-                    self.guard.tell(f"cannot watch {path}: {error}")
-
-        self._imported[module] = imported
+        """What is watched as soon as it is there: its module is not imported, or it was deleted."""
+        return [path for path, registry in self.watched.items() if registry is None or not is_there(registry)]
 
     # -- bodies that say whose they are
 
     @contextmanager
     def owner(self, name: str, source: str | None = None) -> Iterator[Owner]:
         """Run the body of the with statement as a transaction of this owner: see `kreg_ipython.owner`."""
-        path = script_id(name)
-        owner = self.modules.owner("script", path if os.path.exists(path) else name)
-        end = self.modules.begin_body(owner, source)
+        owner = self.modules.owner("script", name)
+        begin = functools.partial(self.modules.begin_body, text=source)
+        end = self._at_the_boundary(begin)(owner) or (lambda error: None)
         try:
             yield owner
         except BaseException as error:
@@ -241,6 +254,14 @@ class Process:
         run = executing.get()
         return run.number if run is not None else None
 
+    def running(self) -> Run | None:
+        """What is being executed in this context: a module's body, a script's, a cell."""
+        return self.modules.running()
+
+    def is_framework(self, module: str) -> bool:
+        """Whether a module is part of a framework."""
+        return _root(module) in registries.FRAMEWORKS
+
     def _divert_thread_start(self) -> Callable[[], None]:
         """`threading.Thread.start`: a thread's registrations belong to whoever started it."""
 
@@ -271,7 +292,7 @@ class Process:
         return begun
 
     def _fault(self, error: Exception) -> None:
-        self.guard.tell(f"this run is not guarded properly: {type(error).__name__}: {error}")
+        self.guard.tell(f"this run is not guarded properly: {explain.fault(error)}")
 
     def _say_acts(self) -> None:
         """After each body of code, for those who want to be told all: what was done, act by act."""
@@ -286,6 +307,10 @@ class Process:
 
     def _say(self, text: str) -> None:
         print(f"kreg: {text}", file=sys.stderr)
+
+
+def _module_of(path: str) -> str:
+    return path.partition(":")[0]
 
 
 def _root(module: str) -> str:

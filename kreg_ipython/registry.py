@@ -319,14 +319,23 @@ class ListRegistry(Shape):
 
     def take(self, key: Hashable, value: Any) -> None:
         table = self.table
-        at = next(at for at, other in enumerate(table) if other is value)
-        del table[at]
+        for at in [at for at, other in enumerate(table) if other is value][:1]:
+            del table[at]
 
     def put(self, key: Hashable, value: Any) -> None:
         self.table.insert(len(self.table) if self._at is None else self._at, value)
 
     def subject(self, value: Any) -> Any:
         return self._subject(value) if self._subject else value
+
+
+def is_there(registry: Registry) -> bool:
+    """Whether the registry's container can be had now."""
+    try:
+        registry.table  # noqa: B018
+    except NotThere:
+        return False
+    return True
 
 
 def checked(registry: Any) -> Registry:

@@ -14,7 +14,8 @@ ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
 @dataclass
 class Settings:
     """``verbosity``: say nothing, what a user must know, or every act. ``on_conflict``: what becomes of a different
-    definition for a taken key: the framework's own answer with a note, the newcomer in any case, or an error."""
+    definition for a key that another owner has: the framework's own answer with a note, the newcomer, or an error.
+    """
 
     verbosity: Verbosity = "notices"
     on_conflict: OnConflict = "note"

@@ -49,8 +49,8 @@ class Snapshot:
         """Whether anything was written or taken out, by its size alone."""
         return len(self.live) != self.size
 
-    def note(self, key: Hashable) -> None:
-        """Take note of a change at this key that was seen otherwise."""
+    def note(self, key: Hashable, value: Any) -> None:
+        """Take note of a change at this key, of this value, that was seen otherwise."""
         value = self.live.get(key, MISSING)
         if value is MISSING:
             self._known.pop(key, None)
@@ -95,59 +95,126 @@ def _last(table: dict[Hashable, Any]) -> Hashable:
 class Contents:
     """The last known content of a container of any kind that passes no gate: each look compares everything.
 
-    It may be another container each time: a cell or module that makes it was executed again.
+    It may be another container each time, when a cell or module that makes it was executed again, and none at all for
+    a while: then nothing has changed.
     """
 
-    handed_out = True
+    _known: Any
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._items: list[Any] | None = None
+        """What is known, as the container would list it; None: not made yet."""
         self._look()
 
     def resized(self) -> bool:
         """Whether anything was written or taken out, by its size alone."""
-        try:
-            table = self._registry.table
-        except NotThere:
-            return True  # whoever asks what has changed is told so
-        return table is not self._live or len(table) != len(self._entries)
-
-    def note(self, key: Hashable) -> None:
-        """Take note of a change at this key that was seen otherwise."""
-        self._look()
+        table = self._table()
+        return table is not None and (table is not self._live or len(table) != len(self._known))
 
     def changed(self) -> bool:
         """Whether anything was written or taken out since the last look."""
-        try:
-            items = self._items()
-        except NotThere:
+        table = self._table()
+        if table is None:
+            return False
+        if table is not self._live or len(table) != len(self._known):
             return True
-        return len(items) != len(self._known) or not all(map(is_, items, self._known))
+        if self._items is None:
+            self._items = self._listed()
+        return not all(map(is_, [*table, *table.values()] if isinstance(table, dict) else [*table], self._items))
+
+    def note(self, key: Hashable, value: Any) -> None:
+        """Take note of a change at this key, of this value, that was seen otherwise."""
+        if self._table() is self._live:  # `changes` sees to another container
+            self._note(key, value)
+            self._items = None
 
     def knows(self, key: Hashable, value: Any) -> bool:
         """Whether this value stood at the key at the last look."""
-        return any(key == other and value is known for other, known in self._entries)
+        raise NotImplementedError
 
     def changes(self) -> Changes:
         """What has changed since the last look, which this one becomes."""
-        before = self._entries
+        before = self._known
         self._look()
-        if not self._registry.appending:
-            return _compared(dict(before), dict(self._entries))
-        return Changes(
-            [(key, value, MISSING) for key, value in _more(self._entries, before)], _more(before, self._entries)
-        )
+        return self._since(before)
 
     def is_replaced(self) -> bool:
         """Whether it is another container than at the last look."""
-        return self._registry.table is not self._live
+        return self._table() is not self._live
+
+    def _table(self) -> Any:
+        try:
+            return self._registry.table
+        except NotThere:
+            return None
 
     def _look(self) -> None:
-        self._live, self._entries, self._known = self._registry.table, list(self._registry.entries()), self._items()
+        self._live, self._known, self._items = self._registry.table, self._read(), None
 
-    def _items(self) -> list[Any]:
-        table = self._registry.table
-        return [*table, *table.values()] if isinstance(table, dict) else [*table]
+    def _read(self) -> Any:
+        raise NotImplementedError
+
+    def _since(self, before: Any) -> Changes:
+        raise NotImplementedError
+
+    def _note(self, key: Hashable, value: Any) -> None:
+        raise NotImplementedError
+
+    def _listed(self) -> list[Any]:
+        raise NotImplementedError
+
+
+class KeyedContents(Contents):
+    """Of a dict or a set: one value a key."""
+
+    def knows(self, key: Hashable, value: Any) -> bool:
+        return self._known.get(key, MISSING) is value
+
+    def _read(self) -> dict[Hashable, Any]:
+        return dict(self._registry.entries())
+
+    def _since(self, before: dict[Hashable, Any]) -> Changes:
+        return _compared(before, self._known)
+
+    def _note(self, key: Hashable, value: Any) -> None:
+        now = self._registry.current(key)
+        if now is MISSING:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = now
+
+    def _listed(self) -> list[Any]:
+        return [*self._known, *self._known.values()] if isinstance(self._live, dict) else [*self._known]
+
+
+class ListContents(Contents):
+    """Of a list, in which equal keys stand side by side."""
+
+    def knows(self, key: Hashable, value: Any) -> bool:
+        return any(value is known for _, known in self._known)
+
+    def _read(self) -> list[tuple[Hashable, Any]]:
+        return list(self._registry.entries())
+
+    def _since(self, before: list[tuple[Hashable, Any]]) -> Changes:
+        written = [(key, value, MISSING) for key, value in _more(self._known, before)]
+        return Changes(written, _more(before, self._known))
+
+    def _note(self, key: Hashable, value: Any) -> None:
+        known = [at for at, (_, other) in enumerate(self._known) if other is value]
+        more = sum(other is value for other in self._live) - len(known)
+        for at in reversed(known[:-more] if more < 0 else ()):
+            del self._known[at]
+        self._known += [(key, value)] * more
+
+    def _listed(self) -> list[Any]:
+        return [value for _, value in self._known]
+
+
+def contents(registry: Registry) -> Contents:
+    """What is known of a registry's container."""
+    return ListContents(registry) if registry.appending else KeyedContents(registry)
 
 
 def _compared(before: dict[Hashable, Any], now: dict[Hashable, Any]) -> Changes:

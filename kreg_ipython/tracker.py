@@ -6,7 +6,7 @@ import functools
 import linecache
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import Any
@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython import autoreload, origin, scripts, source
 from kreg_ipython.guard import Caller, Outcome
-from kreg_ipython.ledger import Entry, Owner, Run
+from kreg_ipython.ledger import Ledger, Owner, Run
 from kreg_ipython.naming import definition, module_of
 from kreg_ipython.origin import Origin
 from kreg_ipython.process import Process, executing
@@ -67,10 +67,15 @@ class Tracker(Process):
         super()._hook()
         self._undo.append(scripts.notice(self._at_the_boundary(self.modules.begin_script)))
 
-    def _fresh(self, remembered: Iterable[Entry] = ()) -> None:
-        super()._fresh(remembered)
+    def _fresh(self, former: Ledger | None = None) -> None:
+        super()._fresh(former)
         for home in autoreload.HOMES:
-            self._imported[home] = functools.partial(self._divert_autoreload, home)
+            self._await(home)
+
+    def _arrived(self, module: str) -> None:
+        super()._arrived(module)
+        if module in autoreload.HOMES:
+            self._divert_autoreload(module)
 
     def _divert_autoreload(self, home: str) -> None:
         with suppress(NotThere):

@@ -6,34 +6,49 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from kreg_ipython.naming import definition_text
-from kreg_ipython.registry import MISSING, DictRegistry, ListRegistry, Registry, Shape, locate
+from kreg_ipython.registry import MISSING, DictRegistry, ListRegistry, NotThere, Registry, Shape, locate
 
 
 class _Watched:
-    """What users write to themselves, through no gate."""
+    """What users write to themselves, through no gate, and may rebind or delete at any time."""
 
     direct = True
+    kind: type
+    _table: str
+
+    @property
+    def table(self) -> Any:
+        """What has the name now.
+
+        Raises:
+            NotThere: if that is no container of this kind any more.
+        """
+        found = _found(self._table)
+        if not isinstance(found, self.kind):
+            raise NotThere(f"{self._table} is no {self.kind.__name__} any more")
+        return found
 
 
 class WatchedDict(_Watched, DictRegistry):
     """A dict of the user's own."""
 
+    kind = dict
+
 
 class WatchedList(_Watched, ListRegistry):
     """A list of the user's own."""
+
+    kind = list
 
 
 class WatchedSet(_Watched, Shape):
     """A set of the user's own: each element is its own key."""
 
+    kind = set
+
     def __init__(self, name: str, table: str) -> None:
         super().__init__(name, table.partition(":")[0])
         self._table = table
-
-    @property
-    def table(self) -> set[Hashable]:
-        found: set[Hashable] = locate(self._table)
-        return found
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
         return [(element, element) for element in self.table.copy()]
@@ -55,10 +70,10 @@ def watched(path: str) -> Registry:
     """A registry for the container at ``"package.module:attribute"``, which must be there.
 
     Raises:
-        NotThere: if the module has not been imported, or has nothing of this name.
+        NotThere: if the module has not been imported, or has nothing of this name that can be read.
         TypeError: if it is no dict, list or set.
     """
-    found = locate(path)
+    found = _found(path)
     if isinstance(found, dict):
         return WatchedDict(path, path)
     if isinstance(found, list):
@@ -66,6 +81,13 @@ def watched(path: str) -> Registry:
     if isinstance(found, set):
         return WatchedSet(path, path)
     raise TypeError(f"{path} is a {type(found).__name__}, no dict, list or set")
+
+
+def _found(path: str) -> Any:
+    try:
+        return locate(path)
+    except Exception as error:  # a property of the user's
+        raise NotThere(path) from error
 
 
 def _key_of(element: Any) -> Hashable:

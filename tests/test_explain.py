@@ -56,11 +56,11 @@ def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named
 
 
 def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
-    load = "tf_keras.layers.deserialize({'class_name': 'PKG>Foo', 'config': {}}, use_legacy_format=True)"
+    load = "tf_keras.layers.deserialize({'class_name': 'PKG>Foo', 'config': {}})"
     layer = LAYER.format(1).replace("keras.", "tf_keras.")
     nb.run("a", layer)
-    if nb.value("tf_keras.__version__ < '2.12'"):
-        load = load.replace(", use_legacy_format=True", "")
+    if nb.value("'use_legacy_format' in __import__('inspect').signature(tf_keras.layers.deserialize).parameters"):
+        load = load.replace("}})", "}}, use_legacy_format=True)")
     nb.run("a", "x = 1")
     shown = lookup_error(nb, load)
     assert re.search(
@@ -109,6 +109,7 @@ def test_a_class_that_its_own_cell_has_not_registered_yet_is_said_to_be_withdraw
     assert nb.custom_objects() == {"Foo": "Foo"}
 
 
+@pytest.mark.needs("keras>=2.13")  # older ones raise
 def test_a_true_collision_where_the_framework_is_silent_is_one_line_once(nb):
     nb.run("a", LAYER.format(1))
     first = nb.value("get_ipython().execution_count - 1")
@@ -121,6 +122,7 @@ def test_a_true_collision_where_the_framework_is_silent_is_one_line_once(nb):
     assert nb.status()["PKG>Foo"]["object"] == "__main__.Other"
 
 
+@pytest.mark.needs("keras>=2.13")
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -134,6 +136,7 @@ def test_what_is_no_true_collision_stays_silent(nb, first, second):
     assert nb.run(*second).stderr == ""
 
 
+@pytest.mark.needs("keras>=2.13")
 def test_a_cell_that_overrides_a_modules_key_stays_silent(nb, files):
     files.write({"PKGmod.py": "import keras\n" + LAYER.format(1)})
     nb.run("i", "import PKGmod")
@@ -170,4 +173,4 @@ def test_verbosity_says_all_or_nothing(nb):
     assert told == f"kreg: withdrew '{nb.package}>Foo'; swept '{nb.package}>Foo'\n"
     assert nb.run("e", "x = 1").stderr == ""
     nb.run("c", "%config KregMagics.verbosity = 'quiet'")
-    assert nb.run("b", OTHER.replace("Foo", "Bar")).stderr == ""
+    assert nb.run("b", OTHER.replace("Foo", "Bar"), fails=None).stderr == ""

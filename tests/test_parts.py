@@ -80,6 +80,12 @@ class Setting:
     def number(self):
         return None
 
+    def running(self):
+        return self.run
+
+    def is_framework(self, module):
+        return True
+
     def cell(self, name, *registrations, outcome="success", replays=False):
         """Run a cell that makes these calls."""
         owner = self.owners.setdefault(name, Owner("cell", name))
@@ -283,7 +289,7 @@ def test_a_snapshot_sees_every_change_of_a_dict_that_is_held():
 def test_a_dict_that_nobody_holds_is_not_looked_at_until_it_is_handed_out(home):
     snapshot = Snapshot(home.table)
     home.table["x"] = 1
-    snapshot.note("x")
+    snapshot.note("x", 1)
     home.table["x"] = 2  # by the module's private attribute: nothing tells
     assert not snapshot.changed()
     snapshot.handed_out = True

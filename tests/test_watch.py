@@ -6,6 +6,13 @@ import pytest
 
 stock = pytest.mark.fails("stock")
 
+LAYER = """
+@keras.utils.register_keras_serializable("PKG")
+class Foo(keras.layers.Layer):
+    def call(self, x):
+        return x
+"""
+
 TABLES = {
     "dict": ("{}", "TABLE[f.__name__] = f", "{name: f() for name, f in TABLE.items()}"),
     "list": ("[]", "TABLE.append(f)", "{f.__name__: f() for f in TABLE} if len({*TABLE}) == len(TABLE) else 'twice'"),
@@ -116,8 +123,8 @@ def test_a_module_that_is_not_imported_yet_is_watched_as_soon_as_it_is(nb, files
             "PKGmod.py": "import PKGreg\n" + registering(mod=2),
         }
     )
-    assert "as soon as it is imported" in nb.run("w", "%kreg watch PKGreg:TABLE").text
-    assert "watched as soon as it is imported: " in nb.run("q", "%kreg").text
+    assert "as soon as it is there" in nb.run("w", "%kreg watch PKGreg:TABLE").text
+    assert "watched as soon as it is there: " in nb.run("q", "%kreg").text
     nb.run("a", "import PKGmod, PKGreg\n" + registering(one=2, two=2))
     nb.run("a", "import PKGmod, PKGreg\n" + registering(two=2))
     assert nb.value("[*sys.modules['PKGreg'].TABLE]") == ["mod", "two"]
@@ -131,9 +138,167 @@ def test_a_module_that_turns_out_to_have_no_such_container_is_one_line(nb, files
     assert "watched" not in nb.run("q", "%kreg").text
 
 
-def test_a_container_that_is_gone_is_one_line_and_cells_run_on(nb, table):
+@pytest.mark.parametrize("gone", ["del PKGreg.TABLE", "PKGreg.TABLE = None", "del sys.modules['PKGreg']"])
+def test_a_container_may_go_and_come_back(nb, table, gone):
+    nb.run("m", "one = 'a variable that was there'")
     nb.run("a", registering(one=2))
-    told = nb.run("d", "del PKGreg.TABLE").stderr
-    assert told.startswith("kreg: the registry ") and len(told.splitlines()) == 1
-    assert nb.run("e", "x = 1").stderr == ""
-    assert "not guarded: " in nb.run("q", "%kreg").text
+    nb.run("k", "kept = PKGreg.TABLE")
+    outcome = nb.run("d", gone)
+    assert (outcome.stderr, nb.entries()) == ("", [])
+    assert "watched as soon as it is there: " in nb.run("q", "%kreg").text
+    assert nb.run("w", "%kreg watch PKGreg:TABLE", fails=None).stderr.count("\n") <= 1
+    assert nb.run("q", "%kreg show one", fails=None).traceback.count("\n") <= 1
+    nb.run("b", LAYER)
+    assert nb.run("b", "x = 1").stderr == "" and nb.custom_objects() == {}, "other registries are guarded on"
+    nb.run("d", "sys.modules['PKGreg'] = PKGreg; PKGreg.TABLE = kept")
+    assert nb.value(table) == {"one": 2}
+    nb.run("a", registering(two=2))
+    assert nb.value(table) == {"two": 2}
+
+
+@pytest.fixture
+def models(nb, files):
+    """A module's dict that is watched, with a value of the module's own; an expression for its content."""
+    files.write({"PKGreg.py": "TABLE = {'own': 1}\n"})
+    nb.run("i", "import PKGreg\n%kreg watch PKGreg:TABLE")
+    return "sys.modules['PKGreg'].TABLE"
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        [("a", "1/0")],
+        [("q", "%kreg clear own"), ("q", "%kreg undo")],
+        [("a", "%kreg keep own"), ("q", "%kreg release own")],
+        [("a", "if False:\n    PKGreg.TABLE['own'] = 2"), ("a", "PKGreg.TABLE['own'] = 2")],
+    ],
+)
+def test_what_an_entry_shadowed_comes_back_whatever_happened_to_the_entry_meanwhile(nb, models, acts):
+    nb.run("a", "PKGreg.TABLE['own'] = 2")
+    for cell, source in acts:
+        nb.run(cell, source, fails=None)
+    assert nb.value(models) == {"own": 2}
+    nb.run("a", "x = 1")
+    assert nb.value(models) == {"own": 1}
+
+
+AUTORELOADED = "import PKGreg_names\nTABLE = {}\ndef f(): pass\nTABLE[f.__name__] = f\n"
+
+
+@pytest.mark.parametrize("failing", [AUTORELOADED + "1/0\n", "1/0\n" + AUTORELOADED])
+def test_an_autoreload_that_fails_leaves_the_modules_own_container_as_it_was(nb, files, failing):
+    nb.run("l", "%load_ext autoreload\n%autoreload 2")
+    files.write({"PKGreg.py": AUTORELOADED, "PKGreg_names.py": ""})
+    nb.run("i", "import PKGreg\n%kreg watch PKGreg:TABLE")
+    nb.run("c", "def mine(): pass\nPKGreg.TABLE['mine'] = mine")
+    content = "sorted(sys.modules['PKGreg'].TABLE)"
+    for text in (failing, failing + "#"):
+        files.write({"PKGreg.py": text})
+        told = nb.run("e", "x = 1").stderr
+        assert "kreg: " not in told
+        nb.run("e", "y = PKGreg.TABLE")
+        nb.run("e", "x = 2")
+        assert nb.value(content) == ["f", "mine"]
+    owners = {entry["key"]: entry["owner"]["kind"] for entry in nb.value(STATUS) if entry["state"] == "current"}
+    assert {key: owners.get(key) for key in ("f", "mine")} == {"f": "module", "mine": "cell"}
+    files.write(
+        {"PKGreg.py": AUTORELOADED.replace("def f(", "f = lambda: 0\ndef g(").replace("f.__name__] = f", "'g'] = g")}
+    )
+    nb.run("e", "x = 3")
+    assert nb.value(content) == ["g", "mine"]
+    nb.run("c", "x = 1")
+    assert nb.value(content) == ["g"]
+    nb.run("l", "%autoreload 0")
+
+
+STATUS = "get_ipython().run_line_magic('kreg', 'status').to_dict()['entries']"
+
+
+def test_what_a_cell_overwrites_before_it_imports_something_is_the_cells(nb, models, files):
+    files.write({"PKGplain.py": "x = 1\n"})
+    nb.run("c", "PKGreg.TABLE['own'] = 2\nimport PKGplain")
+    nb.run("c", "x = 1")
+    assert nb.value(models) == {"own": 1}
+
+
+@pytest.mark.parametrize("command", ["%kreg clear two", "%kreg undo", "%kreg off\n%kreg on"])
+def test_what_a_cell_wrote_before_a_command_in_it_is_the_cells(nb, models, command):
+    nb.run("b", "PKGreg.TABLE.update(two=2, three=3)")
+    nb.run("b", "PKGreg.TABLE.update(two=2)")
+    nb.run("a", f"PKGreg.TABLE['own'] = 2\nPKGreg.TABLE['three'] = 'new'\n{command}")
+    assert nb.value(f"{models}['three']") == "new", "undo does not overwrite it"
+    nb.run("a", "x = 1")
+    assert nb.value(f"{models}['own']") == 1
+
+
+def test_a_key_of_each_container_is_noted_and_no_other_one(nb, table):
+    """Two cells that write to one container, and commands in between."""
+    nb.run("a", registering(one=2, two=2))
+    clear = f"get_ipython().run_line_magic('kreg', 'clear ' + next(e['key'] for e in {STATUS} if 'two' in e['key']))"
+    nb.run("b", registering(three=2) + f"\n{clear}\n" + registering(four=2))
+    nb.run("b", "x = 1")
+    assert nb.value(table) == {"one": 2}
+    nb.run("q", "%kreg undo")
+    assert nb.value(table) == {"one": 2, "three": 2, "four": 2}
+
+
+def test_a_watch_that_waits_and_an_adapter_for_the_same_module_are_both_there(nb, files):
+    files.write({"PKGreg.py": "A, B = {}, {}\n"})
+    nb.run("w", "%kreg watch PKGreg:A")
+    nb.run("r", "import kreg_ipython as k\nk.register_adapter(k.DictRegistry('PKGmine', 'PKGreg:B'))")
+    nb.run("i", "import PKGreg")
+    assert nb.run("q", "%kreg watch").text == f"kreg: watching {nb.package}reg:A"
+    nb.run("a", "PKGreg.A['x'] = 1")
+    nb.run("a", "x = 1")
+    assert nb.value("sys.modules['PKGreg'].A") == {}
+
+
+def test_an_attribute_that_cannot_be_read_is_one_line(nb, files):
+    nb.run("c", "class Odd:\n    @property\n    def table(self): raise ValueError('mine')\nodd = Odd()")
+    outcome = nb.run("w", "%kreg watch __main__:odd.table", fails=None)
+    assert "has no 'odd.table'" in outcome.stderr + outcome.traceback and "ValueError" not in outcome.traceback
+
+
+def test_watching_while_kreg_is_off_says_so(nb, files):
+    files.write({"PKGreg.py": "TABLE = {}\n"})
+    nb.run("i", "import PKGreg\n%kreg off")
+    assert nb.run("w", "%kreg watch PKGreg:TABLE").text.endswith("; kreg is off: %kreg on")
+    nb.run("a", "PKGreg.TABLE['x'] = 1")
+    nb.run("a", "x = 1")
+    assert nb.value("sys.modules['PKGreg'].TABLE") == {"x": 1}
+
+
+INTERRUPTING = """
+import signal
+class Interrupting(dict):
+    now = False
+    def pop(self, *args):
+        if Interrupting.now:
+            Interrupting.now = False
+            signal.raise_signal(signal.SIGINT)
+        return super().pop(*args)
+TABLE = Interrupting()
+"""
+
+
+@pytest.mark.parametrize("kind", ["cell", "body", "reload"])
+def test_ctrl_c_while_entries_are_withdrawn_loses_none(own_kernel, tmp_path, kind):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTING)
+    (tmp_path / "registering.py").write_text("import interrupted\ninterrupted.TABLE.update(one=1, two=2)\n")
+    own_kernel.run("i", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n%load_ext kreg_ipython")
+    own_kernel.run("i", "import interrupted, importlib, kreg_ipython, signal\n%kreg watch interrupted:TABLE")
+    own_kernel.run("s", "signal.signal(signal.SIGINT, signal.default_int_handler)")
+    act = {
+        "cell": "interrupted.TABLE.update(one=1, two=2)",
+        "body": "with kreg_ipython.owner('body', 'same'): interrupted.TABLE.update(one=1, two=2)",
+        "reload": "import registering; importlib.reload(registering)",
+    }[kind]
+    own_kernel.run("a", act.replace("; importlib.reload(registering)", ""))
+    own_kernel.run("n", "interrupted.Interrupting.now = True")
+    own_kernel.run("a", act, fails=None)
+    own_kernel.run("e", "x = 1")
+    assert own_kernel.value("interrupted.TABLE") == {"one": 1, "two": 2}
+    own_kernel.run("a", act)
+    own_kernel.run("a", act.replace("two=2", "three=3") if kind != "reload" else act)
+    expected = {"one": 1, "two": 2} if kind == "reload" else {"one": 1, "three": 3}
+    assert own_kernel.value("interrupted.TABLE") == expected

@@ -56,6 +56,9 @@ def is_opaque(kind: type) -> bool:
     return str(kind.__module__).partition(".")[0] in _OPAQUE
 
 
+BUILT_UPON = frozenset({"_outbound_nodes", "_outbound_nodes_value"})
+"""The attributes by which a layer of Keras 3 or 2 knows what is built upon it."""
+
 _OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {
     "jax",
     "jaxlib",

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kreg_ipython.guard import Guard
-from kreg_ipython.holders import Holder, holders
+from kreg_ipython.holders import Opaque, holders
 from kreg_ipython.journal import Event
 from kreg_ipython.ledger import Entry, Former
 from kreg_ipython.naming import clean, key_text
+from kreg_ipython.registry import is_there
 from kreg_ipython.report import render
 from kreg_ipython.report.log import HEAD, event_cells, event_dict
 from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_of_framework, stands
@@ -115,7 +116,7 @@ def lives(
     *,
     names: Mapping[str, Any],
     cell_that_assigns: Callable[[str], int | None],
-    is_opaque: Callable[[type], bool],
+    opaque: Opaque,
     registry: Callable[[str], bool] = lambda name: True,
 ) -> Lives:
     """Everything that is known of a key.
@@ -125,76 +126,65 @@ def lives(
         key: its text.
         names: the variables among which the holders of former objects are looked for.
         cell_that_assigns: the execution count of the cell that gives a variable its value.
-        is_opaque: types whose objects are not looked into.
+        opaque: what is not looked into.
         registry: which registries count, by their names.
     """
     formers = [one for one in former(guard) if one.key == key and registry(one.registry)]
-    held = holders(names, [one.subject() for one in formers], is_opaque) if formers else {}
-    places = {entry.place: None for entry in guard.ledger if key_text(entry.key) == key}
-    found = [_of_place(guard, place, formers, held, cell_that_assigns) for place in places if registry(place[0])]
+    held = holders(names, [one.subject() for one in formers], opaque) if formers else {}
+    uses = {at: tuple(Use(*holder, cell_that_assigns(holder.name)) for holder in some) for at, some in held.items()}
+    biographer = _Biographer(guard, key, formers, uses)
+    entries = [entry for entry in guard.ledger if key_text(entry.key) == key and registry(entry.registry)]
+    found = [biographer.of_entry(entry) for entry in entries if not guard.ledger.shadowed(entry)]
     known = {life.registry for life in found}
     for name in guard.registries:
         if name not in known and registry(name):
-            found += _elsewhere(guard, name, key, formers, held, cell_that_assigns)
+            found += biographer.of_nobody(name)
     return Lives(key, tuple(found))
 
 
-def _of_place(
-    guard: Guard, place: Any, formers: list[Former], held: dict[int, list[Holder]], cell: Callable[[str], int | None]
-) -> Life:
-    top = guard.ledger.top(place)
-    assert top is not None
-    below, entry = [], guard.ledger.under(top)
-    while entry is not None:
-        below.append(_row(guard, entry))
-        entry = guard.ledger.under(entry)
-    row = _row(guard, top) if stands(guard, top) else None
-    return _life(guard, place[0], key_text(place[1]), row, _line_of_source(top), below, formers, held, cell)
+@dataclass(frozen=True)
+class _Biographer:
+    """Tells the lives of one key; ``uses`` are the variables that hold a former object, by its ``id``."""
 
+    guard: Guard
+    key: str
+    formers: list[Former]
+    uses: dict[int, tuple[Use, ...]]
 
-def _elsewhere(
-    guard: Guard,
-    name: str,
-    key: str,
-    formers: list[Former],
-    held: dict[int, list[Holder]],
-    cell: Callable[[str], int | None],
-) -> Iterable[Life]:
-    """A key that no owner has now: a framework's own, or one that is gone."""
-    registry = guard.registries[name]
-    rows = [
-        row_of_framework(name, own, registry.subject(value))
-        for own, value in (registry.entries() if registry in guard.present() else ())
-        if key_text(own) == key
-    ]
-    for row in rows[-1:]:
-        yield _life(guard, name, key, row, None, [], formers, held, cell)
-    if not rows and (any(one.registry == name for one in formers) or guard.journal.last(name, key) is not None):
-        yield _life(guard, name, key, None, None, [], formers, held, cell)
+    def of_entry(self, top: Entry) -> Life:
+        """Of a key that owners have."""
+        below, entry = [], self.guard.ledger.under(top)
+        while entry is not None:
+            below.append(_row(self.guard, entry))
+            entry = self.guard.ledger.under(entry)
+        row = _row(self.guard, top) if stands(self.guard, top) else None
+        return self._life(top.registry, row, _line_of_source(top), tuple(below))
 
+    def of_nobody(self, name: str) -> Iterable[Life]:
+        """Of a key that no owner has now: a framework's own, or one that is gone."""
+        registry = self.guard.registries[name]
+        there = registry in self.guard.present() and is_there(registry)
+        rows = [
+            row_of_framework(name, own, registry.subject(value))
+            for own, value in (registry.entries() if there else ())
+            if key_text(own) == self.key
+        ]
+        for row in rows[-1:]:
+            yield self._life(name, row)
+        known = any(one.registry == name for one in self.formers) or self.guard.journal.last(name, self.key) is not None
+        if not rows and known:
+            yield self._life(name, None)
 
-def _life(
-    guard: Guard,
-    registry: str,
-    key: str,
-    row: Row | None,
-    source: str | None,
-    below: list[Row],
-    formers: list[Former],
-    held: dict[int, list[Holder]],
-    cell: Callable[[str], int | None],
-) -> Life:
-    registered = {(registry, key)} if row is not None else set()
-    mine = [
-        (
-            row_of_former(one, registered),
-            tuple(Use(h.name, h.relation, cell(h.name)) for h in held.get(id(one.subject()), ())),
-        )
-        for one in formers
-        if one.registry == registry
-    ]
-    history = tuple(e for e in guard.journal.events() if e.registry == registry and e.key == key)
-    return Life(registry, key, row, source, tuple(below), tuple(mine), history)
+    def _life(self, registry: str, row: Row | None, source: str | None = None, below: tuple[Row, ...] = ()) -> Life:
+        registered = {(registry, self.key)} if row is not None else set()
+        mine = [
+            (row_of_former(one, registered), self.uses.get(id(one.subject()), ()))
+            for one in self.formers
+            if one.registry == registry
+        ]
+        events = self.guard.journal.events()
+        history = tuple(event for event in events if (event.registry, event.key) == (registry, self.key))
+        return Life(registry, self.key, row, source, below, tuple(mine), history)
 
 
 def _row(guard: Guard, entry: Entry) -> Row:

@@ -29,10 +29,11 @@ HEAD = ("run", "act", "key", "owner", "registry", "reason")
 
 @dataclass(frozen=True, repr=False)
 class Log(render.Shown):
-    """What kreg did, the newest last. ``events`` are all of them, or as many as were asked for (``number``)."""
+    """What kreg did, the newest last. ``events`` are all of them, or as many as were asked for; ``earlier`` is how many
+    others there are."""
 
     events: tuple[Event, ...]
-    number: int | None = None
+    earlier: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"events": [{"act", "registry", "key", "owner": {kind, id, label}, "run", "reason"}, …]}``. ``run`` is the
@@ -49,11 +50,12 @@ class Log(render.Shown):
             yield render.table(HEAD, [event_cells(event) for event in self._shown()])
 
     def _shown(self) -> tuple[Event, ...]:
-        return self.events if self.number is not None else self.events[-_SHOWN:]
+        return self.events if self.earlier is not None else self.events[-_SHOWN:]
 
     def _head(self) -> Iterable[str]:
-        earlier = len(self.events) - len(self._shown())
-        if not self.events:
+        total = len(self.events) + (self.earlier or 0)
+        earlier = total - len(self._shown())
+        if not total:
             yield "kreg: nothing was withdrawn, swept or kept so far"
         elif earlier:
-            yield f"kreg: {earlier:,} earlier events: %kreg log -n {len(self.events)}"
+            yield f"kreg: {render.count(earlier, 'earlier event')}: %kreg log -n {total}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from kreg_ipython.explain import fault
 from kreg_ipython.guard import Guard
 from kreg_ipython.ledger import Entry, Former, Owner
 from kreg_ipython.naming import definition_text, key_text
+from kreg_ipython.registry import NotThere
 from kreg_ipython.report import render
 
 State = Literal["current", "shadowed", "superseded", "swept", "kept", "partial"]
@@ -84,8 +85,8 @@ class Status(render.Shown):
         """``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
         "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry]}``.
 
-        Absent are registries that this version of their framework does not have, waiting those of `%kreg watch` whose
-        module is not imported yet.
+        Absent are registries that this version of their framework does not have, waiting those of `%kreg watch` that
+        are not there now: their module is not imported yet, or they were deleted.
         """
         return {
             "on": self.on,
@@ -131,7 +132,7 @@ class Status(render.Shown):
         for registry, text in self.faults.items():
             yield f"not guarded: {registry}: {text}"
         for path in self.waiting:
-            yield f"watched as soon as it is imported: {path}"
+            yield f"watched as soon as it is there: {path}"
 
 
 _HEAD = ("key", "state", "line", "run", "object", "registry", "note")
@@ -143,7 +144,7 @@ def status(
     *,
     on: bool = True,
     registry: str | None = None,
-    cell: int | None = None,
+    owners: Container[Owner | None] | None = None,
     stale: bool = False,
     everything: bool = False,
     waiting: Iterable[str] = (),
@@ -155,13 +156,15 @@ def status(
         guard: what guards them.
         on: whether it does now.
         registry: only this one, or those of this framework.
-        cell: only the cell with this execution count.
+        owners: only these.
         stale: only what a fresh kernel would not have, or may not have.
         everything: list what the frameworks registered instead of only counting it.
         waiting: what is watched as soon as it is imported.
         asked: these wishes, as the user typed them.
     """
-    groups = [(owner, rows) for owner, rows in _of_owners(guard)]
+    if not on:
+        return Status(False, waiting=tuple(waiting))
+    groups = _of_owners(guard)
     framework, theirs = _of_frameworks(guard, everything)
     counts = _counts(row for _, rows in groups for row in rows)
 
@@ -169,11 +172,9 @@ def status(
         return (registry is None or in_registry(row.registry, registry)) and (not stale or row.state in STALE)
 
     shown = [
-        Group(_title(owner), tuple(filter(wanted, rows)))
-        for owner, rows in groups
-        if cell is None or (owner is not None and owner.kind == "cell" and _is_cell(owner, rows, cell))
+        Group(_title(owner), tuple(filter(wanted, rows))) for owner, rows in groups if owners is None or owner in owners
     ]
-    if everything and cell is None:
+    if everything and owners is None:
         shown = [Group(title, tuple(filter(wanted, rows))) for title, rows in theirs.items()] + shown
     return Status(
         on,
@@ -190,11 +191,6 @@ def status(
 def in_registry(name: str, asked: str) -> bool:
     """Whether a registry is the one asked for, or of the framework asked for."""
     return name == asked or name.startswith(f"{asked}.")
-
-
-def matching(entries: Iterable[Entry], key: str) -> list[Entry]:
-    """The entries whose key reads like this."""
-    return [entry for entry in entries if key_text(entry.key) == key]
 
 
 def is_stale(entry: Entry) -> bool:
@@ -230,6 +226,8 @@ def _of_frameworks(guard: Guard, everything: bool) -> tuple[dict[str, int], dict
         mine = {entry.key for entry in guard.ledger.live(registry.name)}
         try:
             others = [(key, value) for key, value in registry.entries() if key not in mine]
+        except NotThere:
+            continue
         except Exception as error:
             guard.faults.setdefault(registry.name, fault(error))
             continue
@@ -245,6 +243,8 @@ def stands(guard: Guard, entry: Entry) -> bool:
     registry = guard.registries[entry.registry]
     try:
         return guard.ledger.shadowed(entry) or registry.holds(entry.key, entry.value)
+    except NotThere:
+        return False
     except Exception:  # the registry's fault is reported where its entries are counted
         return True
 
@@ -285,10 +285,6 @@ def owner_dict(owner: Owner | None) -> dict[str, str | None]:
     if owner is None:
         return {"kind": None, "id": None, "label": None}
     return {"kind": owner.kind, "id": owner.id, "label": owner.label}
-
-
-def _is_cell(owner: Owner, rows: Iterable[Row], number: int) -> bool:
-    return owner.number == number or any(row.run == number for row in rows)
 
 
 def _title(owner: Owner | None) -> str:
