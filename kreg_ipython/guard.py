@@ -201,6 +201,8 @@ class Guard:
             self._gates.add(registry, registry.handout, self._handing_out)
         elif registry.direct:
             self._snapshots[registry.name] = contents(registry)
+        if any(name == registry.name for name, _ in self.ledger.swept):
+            self._guard_lookups(registry)
         registry.loosen_all()
         for key, value in registry.entries():
             self._try(registry, self._adopt, registry, key, value)
@@ -511,10 +513,7 @@ class Guard:
             self.ledger.swept[entry.place] = entry
             while len(self.ledger.swept) > _LATE:
                 del self.ledger.swept[next(iter(self.ledger.swept))]
-        if registry.lookups and registry.name not in self._looked_up:
-            self._looked_up.add(registry.name)
-            for gate in registry.lookups:
-                self._try(registry, self._add_lookup, registry, gate)
+        self._guard_lookups(registry)
         if not shadowed:
             self._take(registry, entry)
             if below is not None:
@@ -549,12 +548,14 @@ class Guard:
         if not swept:
             return
         former = {entry.place for entry in withdrawn}
-        new = [entry for entry in self.ledger.entries(run.owner) if entry.run is run and entry.place not in former]
+        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        new = [entry for entry in mine if entry.place not in former]
         for entry in swept:
             self._retire(entry)
             instead = [other.key for other in new if other.registry == entry.registry]
             self._log("swept", entry, explain.swept(entry, run, instead), run)
-        self._swept = swept
+        again = {entry.name for entry in mine}  # with a new class in the key, for one
+        self._swept = [entry for entry in swept if entry.name not in again]
 
     def _undo(self, run: Run) -> None:
         """Take out what the run registered: its definitions have not outlived it."""
@@ -566,6 +567,7 @@ class Guard:
         """Mark what the run only guarded, or the user wants kept, and why."""
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
         names = self._surroundings.namespace(run.owner)
+        pinned = self.pinned - {entry.name for entry in mine}
         for name in {entry.registry for entry in gone}:
             former = keeping.by_statement(entry for entry in withdrawn if entry.registry == name)
             registered = keeping.by_statement(entry for entry in mine if entry.registry == name)
@@ -573,8 +575,8 @@ class Guard:
             writer = handout.function.rpartition(":")[2] if handout else None
             for entry in gone:
                 if entry.registry == name:
-                    pinned = "you said %kreg keep" if entry.name in self.pinned else ""
-                    entry.kept = pinned or keeping.why_kept(entry, run, former, registered, names, writer)
+                    why = "you said %kreg keep" if entry.name in pinned else ""
+                    entry.kept = why or keeping.why_kept(entry, run, former, registered, names, writer)
 
     def _retire(self, entry: Entry) -> None:
         self.ledger.remove(entry)
@@ -682,6 +684,13 @@ class Guard:
                 run.withdrawn.remove(entry)
                 self._retire(entry)
         return None if meant else original(*args, **kwargs)
+
+    def _guard_lookups(self, registry: Registry) -> None:
+        """From the first entry on that is missing: before, nobody needs to be told."""
+        if registry.lookups and registry.name not in self._looked_up:
+            self._looked_up.add(registry.name)
+            for gate in registry.lookups:
+                self._try(registry, self._add_lookup, registry, gate)
 
     def _add_lookup(self, registry: Registry, gate: Gate) -> None:
         with suppress(NotThere):  # a version that has no such function

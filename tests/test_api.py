@@ -303,3 +303,144 @@ def test_entry_points_bring_adapters_and_a_broken_one_is_a_row_and_nothing_more(
     assert "good.models" in found["framework"] and found["keys"] == ["P>A"]
     assert "not guarded: taken:registries: ValueError: absl.flags is guarded already" in found["text"]
     assert "kreg" not in found["stderr"]
+
+
+GUARDED_LIBRARY = """
+    import threading
+    MODELS, entered, importing = {}, threading.Event(), threading.Event()
+    def register(name, model, module=None):
+        if name in MODELS:
+            raise KeyError(f"{name} has already been registered")
+        MODELS[name] = model
+        if module:
+            entered.set()
+            importing.wait(20)
+            __import__(module)
+    """
+
+
+def test_a_registering_function_that_imports_what_another_thread_imports_does_not_lock_up(nb, files):
+    files.write(
+        {
+            "PKGlib.py": GUARDED_LIBRARY,
+            "PKGmod.py": "import PKGlib\nPKGlib.importing.set()\nPKGlib.entered.wait(20)\nPKGlib.register('inner', 1)\n",
+        }
+    )
+    nb.run("i", "import threading, PKGlib\n" + ADAPTER.replace("name, model:", "name, model, module=None:"))
+    nb.run(
+        "t",
+        """
+        threads = [threading.Thread(target=PKGlib.register, args=("outer", 1, "PKGmod"), daemon=True),
+                   threading.Thread(target=__import__, args=("PKGmod",), daemon=True)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join(20)
+        """,
+    )
+    assert nb.value("[thread.is_alive() for thread in threads]") == [False, False]
+    assert nb.value("PKGlib.MODELS") == {"outer": 1, "inner": 1}
+    nb.run("t", "x = 1")
+    assert nb.value("PKGlib.MODELS") == {"inner": 1}
+
+
+def test_an_adapter_in_a_cell_that_runs_again_goes_on_with_the_entries_that_are_known(nb, files):
+    files.write({"PKGlib.py": LIBRARY})
+    adapter = ADAPTER + "import PKGlib\n"
+    nb.run("s", adapter + "PKGlib.register('own', 1)")
+    nb.run("a", "PKGlib.register('one', 1)\nPKGlib.register('two', 2)")
+    nb.run("s", adapter + "PKGlib.register('other', 1)")
+    assert nb.value("PKGlib.MODELS") == {"one": 1, "two": 2, "other": 1}
+    nb.run("a", "PKGlib.register('one', 3)")
+    assert nb.value("PKGlib.MODELS") == {"other": 1, "one": 3}
+
+
+def test_a_body_under_any_name_collides_as_others_do(nb, tmp_path):
+    """A name that is no file, one that becomes a directory, an empty text, a path; what nobody can say of the text
+    leaves nothing outdated."""
+    body = "import kreg_ipython, os, pathlib\nwith kreg_ipython.owner({name}, {text!r}): exec({text!r})"
+    text = "@tf.RegisterGradient('PKGGrad')\ndef grad(op, x): return x"
+    for name in ("'demo'", "pathlib.Path('demo')", "''", "'a\\0b'"):
+        nb.run("b", body.format(name=name, text=text))
+        failed = nb.run("c", text.replace("def grad", "def other"), fails=True)
+        assert "is registered by script " in failed.traceback + failed.stderr
+        nb.run("d", f"os.chdir({str(tmp_path)!r}); os.makedirs('demo', exist_ok=True)")
+        nb.run("b", body.format(name=name, text=""))
+        assert {entry["state"] for entry in nb.entries()} <= {"swept", "superseded"}, name
+    nb.run("d", "os.chdir('/')")
+
+
+def test_a_body_that_ends_in_another_context_or_thread_ends_all_the_same(nb):
+    nb.run(
+        "g",
+        """
+        import kreg_ipython, contextvars
+        def steps():
+            with kreg_ipython.owner("steps", "x"):
+                @keras.utils.register_keras_serializable("PKG")
+                class Step(keras.layers.Layer): pass
+                yield
+        step = steps()
+        contextvars.copy_context().run(next, step)
+        ended = next(step, "ended")
+        """,
+    )
+    assert nb.value("ended") == "ended"
+    assert nb.status()["PKG>Step"]["owner"]["label"] == "script steps"
+    nb.run("g", "with kreg_ipython.owner('steps', 'y'): pass")
+    assert nb.custom_objects() == {}
+
+
+LAYER = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"
+KEYS = "sorted(k for k in objects if k.startswith('P>'))"
+
+
+def test_what_the_user_switches_off_a_body_does_not_switch_on(own_kernel):
+    own_kernel.run("i", "import keras, kreg_ipython, threading\nobjects = keras.utils.get_custom_objects()")
+    own_kernel.run("i", "stock = threading.Thread.start.__code__, keras.utils.register_keras_serializable.__code__")
+    own_kernel.run("l", "%load_ext kreg_ipython\n%kreg off")
+    for name in ("One", "Two"):
+        own_kernel.run("o", f"with kreg_ipython.owner('job', 'x'): exec({LAYER.format(name)!r})")
+    assert own_kernel.value(KEYS) == ["P>One", "P>Two"]
+    assert own_kernel.value("kreg_ipython.status().on") is False
+    own_kernel.run("l", "%unload_ext kreg_ipython")
+    now = "(threading.Thread.start.__code__, keras.utils.register_keras_serializable.__code__)"
+    assert own_kernel.value(f"{now} == stock")
+    own_kernel.run("o", "with kreg_ipython.owner('job', 'x'): pass")
+    assert own_kernel.value("kreg_ipython.status().on") is True
+    own_kernel.run("o", "kreg_ipython.stop()")
+    assert own_kernel.value(f"{now} == stock and not kreg_ipython.status().on")
+
+
+def test_the_extension_knows_what_a_program_registered_pinned_and_watches(own_kernel):
+    own_kernel.run(
+        "i", "import keras, kreg_ipython, types, sys\nobjects = keras.utils.get_custom_objects()\nTABLE = {}"
+    )
+    own_kernel.run("o", f"with kreg_ipython.owner('job', {LAYER!r}): exec({LAYER.format('One')!r})")
+    own_kernel.run("w", "from kreg_ipython.process import current\ncurrent().watch('__main__:TABLE')")
+    own_kernel.run("l", "%load_ext kreg_ipython")
+    own_kernel.run("o", f"with kreg_ipython.owner('job', {LAYER!r}): exec({LAYER.format('Two')!r})")
+    assert own_kernel.value(KEYS) == ["P>Two"]
+    own_kernel.run("t", "TABLE['x'] = 1")
+    own_kernel.run("t", "x = 1")
+    assert own_kernel.value("TABLE") == {}
+
+
+def test_unloading_leaves_nothing_of_ours_behind(own_kernel):
+    own_kernel.run("i", "import gc, keras, weakref")
+    own_kernel.run("l", "%load_ext kreg_ipython")
+    own_kernel.run("a", LAYER.format("A") + "alive = weakref.ref(A)")
+    for _ in range(3):
+        own_kernel.run("s", "%kreg off")
+        own_kernel.run("s", "%kreg on")
+    guards = (
+        "[type(each).__name__ for each in gc.get_objects() if str(type(each).__module__).startswith('kreg_ipython.')]"
+    )
+    own_kernel.run("g", "gc.collect()")
+    assert own_kernel.value(guards).count("Guard") == 1
+    own_kernel.run("u", "%unload_ext kreg_ipython")
+    own_kernel.run("g", "gc.collect()")
+    assert {"Guard", "Tracker", "Entry", "_Diverted"} & {*own_kernel.value(guards)} == set()
+    own_kernel.run("a", "del A; keras.utils.get_custom_objects().clear()\ngc.collect()")
+    own_kernel.run(
+        "a", "names = keras.src.saving.object_registration.GLOBAL_CUSTOM_NAMES.clear(); gc.collect()", fails=None
+    )
+    assert own_kernel.value("alive() is None")

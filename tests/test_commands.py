@@ -475,3 +475,163 @@ def test_hostile_names_are_harmless(nb, key):
     nb.run("q", "%kreg undo")
     nb.run("q", "get_ipython().run_line_magic('kreg', 'clear ' + __import__('shlex').quote(key_text))")
     assert not nb.value("key in keras.utils.get_custom_objects()")
+
+
+# -- histories that once lost something, or said something wrong
+
+TWO = LAYER.format(1) + BAR
+
+
+@pytest.mark.needs("keras>=3")
+def test_a_user_class_under_a_key_of_the_librarys_costs_the_library_nothing(nb):
+    own = LAYER.format(1).replace("keras.", "tf_keras.").replace('"PKG"', "*NAME.split('>')")
+    nb.run("n", "NAME = next(key for key in tf_keras.utils.get_custom_objects() if key.startswith('Custom>'))")
+    nb.run("a", own)
+    nb.run("a", "1/0\n", fails=True)
+    nb.run("a", "x = 1")
+    assert nb.value("tf_keras.utils.get_custom_objects()[NAME] is library[NAME]")
+
+
+def test_keep_in_the_cell_itself_keeps_its_own_keys_beside_others(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("b", BAR)
+    nb.run("a", "%kreg keep PKG>Foo PKG>Bar")
+    nb.run("b", "x = 1")
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+
+
+def test_what_is_cleared_in_its_own_cell_stays_out_even_if_the_cell_fails(nb):
+    nb.run("a", TWO)
+    nb.run("a", "%kreg clear PKG>Foo\n1/0", fails=True)
+    assert nb.custom_objects() == {"Bar": "Bar"}
+    nb.run("q", "%kreg undo")
+    assert nb.custom_objects() == {"Bar": "Bar", "Foo": "Foo"}
+
+
+def test_keep_survives_a_reload_that_fails(nb, files):
+    nb.run("l", "%load_ext autoreload\n%autoreload 2")
+    files.write({"PKGmod.py": "import keras\n" + LAYER.format(1)})
+    nb.run("i", "import PKGmod\n%kreg keep PKG>Foo")
+    files.write({"PKGmod.py": "import keras\n" + LAYER.format(1) + "1/0\n"})
+    nb.run("e", "x = 1")
+    assert ("cleared", "Foo") not in acts(nb) and ("swept", "Foo") in acts(nb)
+    files.write({"PKGmod.py": "import keras\nx = 1\n"})
+    nb.run("e", "x = 2")
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    nb.run("l", "%autoreload 0")
+
+
+@pytest.mark.needs("tensorflow")
+def test_keep_holds_no_class_that_is_part_of_a_key(nb):
+    cell = """
+        class Thing(tf.Module): pass
+        refs = globals().get("refs", []) + [weakref.ref(Thing)]
+        def convert(*args, **options): return tf.constant(VERSION)
+        tf.register_tensor_conversion_function(Thing, convert)
+        """
+    nb.run("c", cell.replace("VERSION", "1"))
+    nb.run("k", "%kreg keep '100, __main__.Thing, __main__.convert'")
+    for version in "23":
+        nb.run("c", cell.replace("VERSION", version))
+    assert nb.value("gc.collect() >= 0 and [ref() is not None for ref in refs]") == [False, False, True]
+    nb.run("c", "x = 1")
+    assert nb.value("int(tf.convert_to_tensor(refs[-1]()()))") == 3
+    nb.run("r", "%kreg release '100, __main__.Thing, __main__.convert'")
+
+
+@pytest.mark.needs("tensorflow")
+def test_a_gradient_that_was_swept_is_served_after_off_and_on(nb):
+    nb.run("a", GRADIENT.format(1))
+    nb.run(
+        "g",
+        """
+        graph = tf.Graph()
+        with graph.as_default(), graph.gradient_override_map({"Identity": "PKGGrad"}):
+            x = tf.compat.v1.placeholder(tf.float32)
+            y = tf.identity(x)
+        """,
+    )
+    nb.run("a", "x2 = 1")
+    nb.run("o", "%kreg off")
+    nb.run("o", "%kreg on")
+    nb.run("d", "with graph.as_default(): found = tf.compat.v1.gradients(y, x)")
+
+
+@pytest.mark.needs("tensorflow")
+def test_on_conflict_replace_leaves_the_frameworks_own_keys_alone(nb):
+    nb.run("c", "%config KregMagics.on_conflict = 'replace'")
+    outcome = nb.run("g", "@tf.RegisterGradient('MatMul')\ndef mine(op, grad): return grad", fails=True)
+    assert "MatMul" in outcome.error
+
+
+def test_a_cell_is_meant_by_the_number_of_each_of_its_runs_that_left_something(nb):
+    loop = "for name in {}:\n    register(keras.utils.register_keras_serializable('PKG', name), Thing)"
+    nb.run(
+        "d", "def register(how, thing): how(type(thing.__name__, (thing,), {}))\nclass Thing(keras.layers.Layer): pass"
+    )
+    nb.run("a", "if True:\n    " + loop.format("('One',)").replace("\n", "\n    "))
+    number = nb.value("get_ipython().execution_count - 1")
+    nb.run("a", "if False:\n    " + loop.format("('One',)").replace("\n", "\n    "))
+    for run in (number, number + 1):
+        assert result(nb, f"status --cell {run}")["entries"][0]["key"] == f"{nb.package}>One"
+    assert "holds no entries" in refusal(nb, f"status --cell {number - 1}")
+    result(nb, f"clear --cell {number}")
+    assert nb.custom_objects() == {}
+
+
+def test_the_log_of_no_event_says_how_many_there_are(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(2))
+    assert "earlier event" in nb.run("q", "%kreg log -n 0").text
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_show_blames_no_variable_that_only_shares_something_with_a_holder(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("m", "shared = keras.Input((2,)); holds = keras.Model(shared, Foo()(shared))")
+    nb.run("m2", "other = keras.Model(shared, keras.layers.Dense(2)(shared))")
+    nb.run("x", "try: holds(1/0)\nexcept ZeroDivisionError as raised: error = raised")
+    nb.run("w", "wide = list(range(3_000_000))")
+    nb.run("a", LAYER.format(2))
+    [former] = result(nb, "show PKG>Foo")["entries"][0]["former"]
+    assert [holder["name"] for holder in former["holders"]] == ["holds"]
+    nb.run("w", "del wide, holds, other, shared, error")
+
+
+def test_what_modules_registered_is_theirs_after_off_and_on(nb, files):
+    files.write({"PKGmod.py": "import keras\n" + LAYER.format(1)})
+    nb.run("i", "import PKGmod, importlib")
+    nb.run("o", "%kreg off")
+    nb.run("o", "%kreg on")
+    files.write({"PKGmod.py": "import keras\n" + BAR})
+    nb.run("r", "importlib.reload(PKGmod)")
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+FLAKY = """
+import kreg_ipython
+class Flaky(kreg_ipython.DictRegistry):
+    broken = True
+    def take(self, key, value):
+        if Flaky.broken:
+            raise RuntimeError("out of order")
+        super().take(key, value)
+kreg_ipython.register_adapter(Flaky("PKGflaky", "PKGlib:MODELS", [
+    kreg_ipython.Gate("PKGlib:register", lambda name, model: (name, model))]))
+"""
+
+
+def test_a_fault_is_a_row_until_it_is_mended_and_loses_nothing(nb, files):
+    files.write({"PKGlib.py": "MODELS = {}\ndef register(name, model): MODELS[name] = model\n"})
+    nb.run("i", "import PKGlib\n" + FLAKY)
+    nb.run("a", "PKGlib.register('one', 1)")
+    assert "out of order" in nb.run("a", "PKGlib.register('one', 2)").stderr
+    nb.run("a", "PKGlib.register('one', 3)")
+    events = nb.value("get_ipython().run_line_magic('kreg', 'log').to_dict()['events']")
+    assert [event["act"] for event in events if event["registry"] == f"{nb.package}flaky"].count("failed") == 1
+    assert "not guarded: " in nb.run("q", "%kreg").text
+    nb.run("m", "Flaky.broken = False")
+    nb.run("a", "PKGlib.register('one', 4)")
+    assert "not guarded: " not in nb.run("q", "%kreg").text
+    assert nb.value("PKGlib.MODELS") == {"one": 4}

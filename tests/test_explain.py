@@ -174,3 +174,12 @@ def test_verbosity_says_all_or_nothing(nb):
     assert nb.run("e", "x = 1").stderr == ""
     nb.run("c", "%config KregMagics.verbosity = 'quiet'")
     assert nb.run("b", OTHER.replace("Foo", "Bar"), fails=None).stderr == ""
+
+
+@pytest.mark.needs("keras>=3")
+def test_nothing_is_said_of_a_key_that_stands_since_it_was_kept(nb):
+    define = "def define():\n" + textwrap.indent(LAYER.format(1), "    ")
+    nb.run("a", f"{define}\nif True: define()")
+    nb.run("a", f"{define}\nif False: define()")
+    assert nb.status()["PKG>Foo"]["state"] == "kept"
+    assert "running again" not in lookup_error(nb, "keras.layers.deserialize({'class_name': 'Foo', 'config': {}})")
