@@ -7,7 +7,6 @@ adapters.
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -16,11 +15,13 @@ from types import FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from kreg_ipython import explain, keeping, source
+from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.journal import GONE, Act, Journal
 from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, unnumbered
 from kreg_ipython.naming import definition, key_text, same_definition
+from kreg_ipython.notices import Notices
 from kreg_ipython.origin import Site
 from kreg_ipython.registry import MISSING, Announcement, Gate, NotThere, Registry, is_there, same_value
 from kreg_ipython.settings import Settings
@@ -102,11 +103,12 @@ class Guard:
         self.pinned: set[Name] = set() if pinned is None else pinned
         """What is never swept: the user said `%kreg keep`."""
         self.registries = {registry.name: registry for registry in registries}
-        self.faults: dict[str, str] = {}
-        self._failing: dict[str, Callable[..., Any]] = {}
         self.absent: list[str] = []
         """Registries that the imported version of their framework does not have."""
-        self._surroundings, self._say, self._notes = surroundings, say, notes
+        self._surroundings = surroundings
+        self._notices = Notices(say, notes, self.journal, self.settings, surroundings.number)
+        self.tell = self._notices.tell
+        self.faults = Faults(self._notices.fault)
         self.remembered: dict[Place, list[Entry]] = {}
         """What a former guard knew, until everything that stands has been adopted."""
         for entry in former.stacks() if former is not None else ():
@@ -115,7 +117,6 @@ class Guard:
         self._lock = threading.RLock()
         self._attached: dict[str, None] = {}
         self._snapshots: dict[str, Snapshot | Contents] = {}
-        self._told: set[Hashable] = set()
         self._active: dict[Run, None] = {}
         self._swept: list[Entry] = []
         """What the last sweep took, for `undo`."""
@@ -128,7 +129,7 @@ class Guard:
         for registry in self.registries.values():
             if registry.module == module:
                 with self._lock:
-                    self._try(registry, self._attach, registry)
+                    self.faults.attempt(registry, self._attach, registry)
 
     def add(self, registry: Registry, *, now: bool) -> None:
         """Guard one more registry, now or with the next `attach`. In the place of one of the same name it goes on with
@@ -140,7 +141,7 @@ class Guard:
                 self._let_go(registry.name)
             self.registries[registry.name] = registry
             if now:
-                self._try(registry, self._attach, registry)
+                self.faults.attempt(registry, self._attach, registry)
 
     def remove(self, name: str) -> None:
         """Leave a registry alone: what is in it stays, and what runs have withdrawn from it comes back."""
@@ -157,9 +158,9 @@ class Guard:
             del self.registries[name]
 
     def _let_go(self, name: str) -> None:
-        known: tuple[dict[str, Any], ...] = (self._attached, self._snapshots, self.faults, self._failing)
-        for each in known:
-            each.pop(name, None)
+        self._attached.pop(name, None)
+        self._snapshots.pop(name, None)
+        self.faults.forget(name)
 
     def detach(self) -> None:
         """Give everything back: what runs have withdrawn, the functions where they are still ours, strong keys."""
@@ -167,12 +168,10 @@ class Guard:
             self.between(self._surroundings.running())
             for run in list(self._active):
                 self.end(run, "failed")
-            if self._swept:
-                self._swept = []
-                gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
+            self._swept = []
             self._gates.close()
             for registry in self.present():
-                self._try(registry, registry.tighten)
+                self.faults.attempt(registry, registry.tighten)
             self._attached.clear()
             self._snapshots.clear()
 
@@ -183,7 +182,7 @@ class Guard:
     def name_of(self, container: Any) -> str | None:
         """The name of the registry that this container is of, if it is guarded."""
         for registry in self.present():
-            if self._try(registry, getattr, registry, "table") is container:
+            if self.faults.attempt(registry, getattr, registry, "table") is container:
                 return registry.name
         return None
 
@@ -205,7 +204,7 @@ class Guard:
             self._guard_lookups(registry)
         registry.loosen_all()
         for key, value in registry.entries():
-            self._try(registry, self._adopt, registry, key, value)
+            self.faults.attempt(registry, self._adopt, registry, key, value)
 
     def _adopt(self, registry: Registry, key: Hashable, value: Any) -> None:
         place = registry.name, key
@@ -230,17 +229,17 @@ class Guard:
         """Let one registration happen, make way for the same definition run again, and write it into the ledger."""
         __tracebackhide__ = True
         key, subject = announced
-        caller = self._try(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
+        caller = self.faults.attempt(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
         with self._atomic(registry):
             with self._lock:
-                done, before = False, self._try(registry, registry.current, key, otherwise=MISSING)
+                done, before = False, self.faults.attempt(registry, registry.current, key, otherwise=MISSING)
                 if caller is not None and self.settings.on_conflict == "error":
                     self._refuse(registry, key, subject, before, caller)
                 again = self._may_make_way(registry, key, caller, sys._getframe(1))
             try:
                 if again:
                     with self._lock:
-                        self._try(registry, self._make_way, registry, key, subject, before, caller)
+                        self.faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
                     result = registry.register_again(subject, original, args, kwargs)
                 else:
                     result = original(*args, **kwargs)
@@ -248,11 +247,11 @@ class Guard:
                 return result
             except Exception as error:
                 if caller is not None:
-                    self._try(registry, self._explain, registry, key, subject, before, caller, error)
+                    self.faults.attempt(registry, self._explain, registry, key, subject, before, caller, error)
                 raise
             finally:
                 with self._lock:
-                    self._try(registry, self._registered, registry, announced, before, caller, done)
+                    self.faults.attempt(registry, self._registered, registry, announced, before, caller, done)
 
     @contextmanager
     def _atomic(self, registry: Registry) -> Iterator[None]:
@@ -366,7 +365,7 @@ class Guard:
             self._replace(top, caller)
         if top is not None and not registry.appending and top.owner not in (None, caller.owner):
             self._shadow(top, subject, caller)
-        self._log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
+        self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
         replaced = self.ledger.insert(entry)
         if replaced is not None and replaced.subject is not subject:
             self.ledger.retire(replaced)
@@ -385,7 +384,7 @@ class Guard:
         """Write down that an entry gets another one over it, and tell of it if that is a collision."""
         if self.ledger.top(top.place) is not top:
             return  # it has given way
-        self._log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
+        self._notices.log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
         if self.settings.on_conflict != "replace" and self._collides(top, subject, caller):
             text = explain.collision(top.key, top, None, caller.owner, caller.line)
             self.tell(text, about=(top.name, top.owner, caller.owner))
@@ -404,7 +403,7 @@ class Guard:
 
     def _replace(self, entry: Entry, caller: Caller) -> None:
         """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
-        self._log("replaced", entry, f"{explain.where(caller.owner, caller.line)} registers it now", caller.run)
+        self._notices.log("replaced", entry, f"{explain.where(caller.owner, caller.line)} registers it now", caller.run)
         self._retire(entry)
         if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
             caller.run.withdrawn.append(entry)
@@ -425,7 +424,7 @@ class Guard:
         if changed or run in self._active or outcome == "undone":
             with self._lock, held_back():
                 for registry in changed:
-                    self._try(registry, self._follow, registry, run)
+                    self.faults.attempt(registry, self._follow, registry, run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
         run.active = False
@@ -437,7 +436,7 @@ class Guard:
         there is none (a thread wrote it, or a widget), and a look at the sizes is enough."""
         for registry in self._changed(thoroughly=run is not None):
             with self._lock, held_back():
-                self._try(registry, self._follow, registry, run)
+                self.faults.attempt(registry, self._follow, registry, run)
 
     def _changed(self, thoroughly: bool) -> list[Registry]:
         """The registries that users may have written to themselves since the last look."""
@@ -447,7 +446,7 @@ class Guard:
                 if seen.changed() if thoroughly else seen.resized():
                     changed.append(self.registries[name])
             except Exception as error:  # a container of the user's own class
-                self._fault(self.registries[name], error)
+                self.faults.note(name, error, self._follow)
         return changed
 
     def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
@@ -472,7 +471,7 @@ class Guard:
                 if entry in run.withdrawn:
                     run.withdrawn.remove(entry)
                     taken.withdrawn.append(entry)
-                    self._log(act, entry, reason)
+                    self._notices.log(act, entry, reason)
         for entry in entries:
             if entry not in taken.withdrawn:
                 self._withdraw(entry, taken, act, reason)
@@ -502,11 +501,11 @@ class Guard:
         registry = self.registries[entry.registry]
         shadowed = self.ledger.shadowed(entry) and not registry.appending
         below = None if shadowed or registry.appending else self.ledger.under(entry)
-        if not shadowed and self._try(registry, registry.holds, entry.key, entry.value) is False:
-            self._log("forgot", entry, "it was taken out or overwritten by hand", run)
+        if not shadowed and self.faults.attempt(registry, registry.holds, entry.key, entry.value) is False:
+            self._notices.log("forgot", entry, "it was taken out or overwritten by hand", run)
             self._retire(entry)  # their word
             return
-        self._log(act, entry, reason, run)
+        self._notices.log(act, entry, reason, run)
         run.withdrawn.append(entry)
         self.ledger.remove(entry)
         if registry.late:
@@ -518,8 +517,8 @@ class Guard:
             self._take(registry, entry)
             if below is not None:
                 self._put(registry, below)
-                self._log("restored", below, "what shadowed it went", run)
-            self._try(registry, self._rename_again, registry, entry)
+                self._notices.log("restored", below, "what shadowed it went", run)
+            self.faults.attempt(registry, self._rename_again, registry, entry)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         if outcome == "undone":
@@ -553,7 +552,7 @@ class Guard:
         for entry in swept:
             self._retire(entry)
             instead = [other.key for other in new if other.registry == entry.registry]
-            self._log("swept", entry, explain.swept(entry, run, instead), run)
+            self._notices.log("swept", entry, explain.swept(entry, run, instead), run)
         again = {entry.name for entry in mine}  # with a new class in the key, for one
         self._swept = [entry for entry in swept if entry.name not in again]
 
@@ -586,9 +585,9 @@ class Guard:
         for entry in entries:
             registry = self.registries[entry.registry]
             act: Act = "kept" if reason == "kept" else "restored"
-            self._log(act, entry, entry.kept if act == "kept" else reason, run)
+            self._notices.log(act, entry, entry.kept if act == "kept" else reason, run)
             if not registry.appending and self.ledger.top(entry.place) is None:
-                now = self._try(registry, registry.current, entry.key, otherwise=MISSING)
+                now = self.faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
                 if now is not MISSING and not same_value(now, entry.value):  # nobody's: the framework's own
                     self._know_nobodys(registry, entry.key, now, entry)
             self.ledger.insert(entry)
@@ -609,14 +608,14 @@ class Guard:
 
     def _take(self, registry: Registry, entry: Entry) -> None:
         with self._gates.open():
-            self._try(registry, registry.take, entry.key, entry.value)
+            self.faults.attempt(registry, registry.take, entry.key, entry.value)
         self._note(registry, entry)
 
     def _put(self, registry: Registry, entry: Entry) -> None:
         with self._gates.open():
-            if not registry.appending or not self._try(registry, registry.holds, entry.key, entry.value):
-                self._try(registry, registry.put, entry.key, entry.value)
-        stored = self._try(registry, registry.current, entry.key, otherwise=MISSING)
+            if not registry.appending or not self.faults.attempt(registry, registry.holds, entry.key, entry.value):
+                self.faults.attempt(registry, registry.put, entry.key, entry.value)
+        stored = self.faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
         if stored is not MISSING and not registry.appending:
             entry.value = stored  # a registry may wrap what is put into it anew
         self._note(registry, entry)
@@ -624,7 +623,7 @@ class Guard:
     def _note(self, registry: Registry, entry: Entry) -> None:
         snapshot = self._snapshots.get(registry.name)
         if snapshot is not None:
-            self._try(registry, snapshot.note, entry.key, entry.value)
+            self.faults.attempt(registry, snapshot.note, entry.key, entry.value)
 
     def _rename_again(self, registry: Registry, gone: Entry) -> None:
         """An object that is registered under another key as well is known by that one again."""
@@ -650,10 +649,10 @@ class Guard:
             place = registry.name, key
             beside = [e for e in self.ledger.beside(place) if same_value(e.value, value)] if registry.appending else []
             for entry in beside or self.ledger.drop(place):
-                self._log("forgot", entry, "it was taken out by hand", run)
+                self._notices.log("forgot", entry, "it was taken out by hand", run)
                 self._retire(entry)
         for key, value, before in changes.written:
-            self._try(registry, self._wrote, registry, key, value, before, run)
+            self.faults.attempt(registry, self._wrote, registry, key, value, before, run)
         for entry in self.ledger.live(registry.name) if anew else ():
             if run is not None and entry.owner is not run.owner:  # a fresh kernel would fill the module's new container
                 self._put(registry, entry)
@@ -690,7 +689,7 @@ class Guard:
         if registry.lookups and registry.name not in self._looked_up:
             self._looked_up.add(registry.name)
             for gate in registry.lookups:
-                self._try(registry, self._add_lookup, registry, gate)
+                self.faults.attempt(registry, self._add_lookup, registry, gate)
 
     def _add_lookup(self, registry: Registry, gate: Gate) -> None:
         with suppress(NotThere):  # a version that has no such function
@@ -704,10 +703,10 @@ class Guard:
             return original(*args, **kwargs)
         except Exception as error:
             entry = self.ledger.swept.get((registry.name, key)) if isinstance(error, LookupError) else None
-            if entry is None or self._try(
+            if entry is None or self.faults.attempt(
                 registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing
             ):
-                self._try(registry, self._explain_absence, registry, key, error)
+                self.faults.attempt(registry, self._explain_absence, registry, key, error)
                 raise
             if entry not in self.withdrawn():
                 self.tell(
@@ -716,15 +715,7 @@ class Guard:
                 )
             return entry.subject
 
-    # -- notices, notes, faults
-
-    def tell(self, text: str, about: Hashable = None) -> None:
-        """One line to the user, once about the same thing."""
-        about = about or text
-        if about not in self._told:
-            self._told.add(about)
-            if self.settings.verbosity != "quiet":
-                self._say(text)
+    # -- notes
 
     def _explain(
         self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller, error: BaseException
@@ -742,51 +733,15 @@ class Guard:
             if top is None:
                 return
         former = None if before is MISSING else registry.subject(before)
-        self._annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
+        self._notices.annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
 
     def _explain_absence(self, registry: Registry, key: Hashable, error: BaseException) -> None:
         """Tell in a note when, and by what, the key was registered that is not there any more."""
         event = self.journal.last(registry.name, key)
         if event is not None and event.act in GONE:
-            self._annotate(error, f"{event.key!r} was {event.reason}" if event.act == "swept" else explain.gone(event))
-
-    def _annotate(self, error: BaseException, text: str) -> None:
-        if text in "".join(getattr(error, "__notes__", ())):
-            return
-        if self._notes and hasattr(error, "add_note"):
-            error.add_note(f"kreg: {text}")
-        else:  # Python 3.10, or IPython before 8.15
-            self._say(text)
-
-    def _log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
-        self.journal.note(act, entry.registry, entry.key, entry.owner, self._number(run), reason)
-
-    def _number(self, run: Run | None = None) -> int | None:
-        """The execution count of the cell in which something happens."""
-        number = run.number if run is not None else None
-        return number if number is not None else self._surroundings.number()
-
-    def _try(self, registry: Registry, act: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
-        """Ask or tell an adapter something. Its fault is a line, once, and a row in the status until the same goes well
-        again; the other adapters go on. That a container is not there for a while is none."""
-        try:
-            result = act(*args)
-        except Exception as error:
-            if not isinstance(error, NotThere) or is_there(registry):
-                self._failing[registry.name] = act
-                self._fault(registry, error)
-            return otherwise
-        if self._failing and self._failing.get(registry.name) == act:
-            del self._failing[registry.name]
-            self.faults.pop(registry.name, None)
-        return result
-
-    def _fault(self, registry: Registry, error: Exception) -> None:
-        text = explain.fault(error)
-        if self.faults.get(registry.name) != text:
-            self.faults[registry.name] = text
-            self.journal.note("failed", registry.name, "", None, self._number(), text)
-        self.tell(f"the registry {registry.name} is not guarded properly: {text}")
+            self._notices.annotate(
+                error, f"{event.key!r} was {event.reason}" if event.act == "swept" else explain.gone(event)
+            )
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

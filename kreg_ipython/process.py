@@ -120,7 +120,7 @@ class Process:
             pinned=self.pinned,
             former=former,
         )
-        self.guard.faults.update(faults)
+        self.guard.faults.texts.update(faults)
         self._imported: dict[str, Callable[[], None]] = {}
         for registry in self.guard.registries.values():
             self._await(registry.module)

@@ -509,9 +509,9 @@ def test_what_is_cleared_in_its_own_cell_stays_out_even_if_the_cell_fails(nb):
 
 
 def test_keep_survives_a_reload_that_fails(nb, files):
-    nb.run("l", "%load_ext autoreload\n%autoreload 2")
     files.write({"PKGmod.py": "import keras\n" + LAYER.format(1)})
-    nb.run("i", "import PKGmod\n%kreg keep PKG>Foo")
+    nb.run("l", "%load_ext autoreload\n%autoreload 1\n%aimport PKGmod")
+    nb.run("i", "%kreg keep PKG>Foo")
     files.write({"PKGmod.py": "import keras\n" + LAYER.format(1) + "1/0\n"})
     nb.run("e", "x = 1")
     assert ("cleared", "Foo") not in acts(nb) and ("swept", "Foo") in acts(nb)

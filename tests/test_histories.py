@@ -211,7 +211,7 @@ class Histories(RuleBasedStateMachine):
     def the_registries_are_those_of_a_fresh_kernel(self) -> None:
         if hasattr(self, "fresh"):
             assert live_versions(self.shell) == self.fresh.versions()
-            assert self.guard.faults == {}
+            assert self.guard.faults.texts == {}
 
 
 @pytest.fixture(scope="module")

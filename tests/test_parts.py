@@ -162,7 +162,7 @@ def test_an_adapter_that_fails_is_one_line_and_the_others_go_on(setting):
     for _ in range(2):
         setting.cell("a", ("register", "x", 2), ("register_once", "y", 2))
     assert setting.said == ["the registry silent is not guarded properly: ZeroDivisionError: division by zero"]
-    assert setting.guard.faults == {"silent": "ZeroDivisionError: division by zero"}
+    assert setting.guard.faults.texts == {"silent": "ZeroDivisionError: division by zero"}
     assert (setting.home.table, setting.home.loud) == ({"x": 2}, {"y": 2})
 
 

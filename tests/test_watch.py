@@ -187,9 +187,9 @@ AUTORELOADED = "import PKGreg_names\nTABLE = {}\ndef f(): pass\nTABLE[f.__name__
 
 @pytest.mark.parametrize("failing", [AUTORELOADED + "1/0\n", "1/0\n" + AUTORELOADED])
 def test_an_autoreload_that_fails_leaves_the_modules_own_container_as_it_was(nb, files, failing):
-    nb.run("l", "%load_ext autoreload\n%autoreload 2")
     files.write({"PKGreg.py": AUTORELOADED, "PKGreg_names.py": ""})
-    nb.run("i", "import PKGreg\n%kreg watch PKGreg:TABLE")
+    nb.run("l", "%load_ext autoreload\n%autoreload 1\n%aimport PKGreg")
+    nb.run("i", "%kreg watch PKGreg:TABLE")
     nb.run("c", "def mine(): pass\nPKGreg.TABLE['mine'] = mine")
     content = "sorted(sys.modules['PKGreg'].TABLE)"
     for text in (failing, failing + "#"):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Container, Iterable
+from collections.abc import Container, Hashable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kreg_ipython.explain import fault
 from kreg_ipython.guard import Guard
 from kreg_ipython.ledger import Entry, Former, Owner
 from kreg_ipython.naming import definition_text, key_text
-from kreg_ipython.registry import NotThere
+from kreg_ipython.registry import NotThere, Registry
 from kreg_ipython.report import render
 
 State = Literal["current", "shadowed", "superseded", "swept", "kept", "partial"]
@@ -181,7 +180,7 @@ def status(
         tuple(group for group in shown if group.rows),
         counts,
         framework,
-        dict(guard.faults),
+        dict(guard.faults.texts),
         tuple(guard.absent),
         tuple(waiting),
         asked,
@@ -224,18 +223,18 @@ def _of_frameworks(guard: Guard, everything: bool) -> tuple[dict[str, int], dict
     rows: dict[str, list[Row]] = {}
     for registry in guard.present():
         mine = {entry.key for entry in guard.ledger.live(registry.name)}
-        try:
-            others = [(key, value) for key, value in registry.entries() if key not in mine]
-        except NotThere:
-            continue
-        except Exception as error:
-            guard.faults.setdefault(registry.name, fault(error))
+        others = guard.faults.attempt(registry, _others, registry, mine)
+        if others is None:
             continue
         numbers[registry.name] = len(others)
         for key, value in others if everything else ():
             row = row_of_framework(registry.name, key, registry.subject(value))
             rows.setdefault(f"{registry.name}, as its framework fills it", []).append(row)
     return numbers, rows
+
+
+def _others(registry: Registry, mine: Container[Hashable]) -> list[tuple[Hashable, Any]]:
+    return [(key, value) for key, value in registry.entries() if key not in mine]
 
 
 def stands(guard: Guard, entry: Entry) -> bool:

@@ -1,0 +1,59 @@
+"""What the user is told: notices to stderr, notes on exceptions, and the journal of what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from kreg_ipython.journal import Act, Journal
+from kreg_ipython.ledger import Entry, Run
+from kreg_ipython.settings import Settings
+
+
+class Notices:
+    """Says each thing once, and writes each act down.
+
+    Args:
+        say: shows one line to the user.
+        notes: whether the notes of an exception are shown with it.
+        journal: where each act is written down.
+        settings: what the user has set.
+        number: the execution count of the cell that is being executed.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        notes: bool,
+        journal: Journal,
+        settings: Settings,
+        number: Callable[[], int | None],
+    ) -> None:
+        self._say, self._notes, self._journal, self._settings, self._number = say, notes, journal, settings, number
+        self._told: set[Hashable] = set()
+
+    def tell(self, text: str, about: Hashable = None) -> None:
+        """One line to the user, once about the same thing."""
+        about = about or text
+        if about not in self._told:
+            self._told.add(about)
+            if self._settings.verbosity != "quiet":
+                self._say(text)
+
+    def annotate(self, error: BaseException, text: str) -> None:
+        """A note on an exception of the framework's own, once."""
+        if text in "".join(getattr(error, "__notes__", ())):
+            return
+        if self._notes and hasattr(error, "add_note"):
+            error.add_note(f"kreg: {text}")
+        else:  # Python 3.10, or IPython before 8.15
+            self._say(text)
+
+    def log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
+        """Write down what was done to an entry, and why, in this run or the one that is being executed."""
+        number = run.number if run is not None and run.number is not None else self._number()
+        self._journal.note(act, entry.registry, entry.key, entry.owner, number, reason)
+
+    def fault(self, registry: str, text: str) -> None:
+        """Write down and tell that an adapter has failed."""
+        self._journal.note("failed", registry, "", None, self._number(), text)
+        self.tell(f"the registry {registry} is not guarded properly: {text}")
