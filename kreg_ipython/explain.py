@@ -39,7 +39,9 @@ def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
 
 
 def gone(event: Event) -> str:
-    """Where a key has gone that no run swept."""
+    """Where a key has gone."""
+    if event.act == "swept":
+        return f"{event.key!r} was {event.reason}"
     there = f"{event.key!r} was registered by {event.owner.label}"
     if event.act == "withdrew":
         return f"{there}, which is running again and has not registered it yet"

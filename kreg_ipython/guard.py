@@ -739,9 +739,7 @@ class Guard:
         """Tell in a note when, and by what, the key was registered that is not there any more."""
         event = self.journal.last(registry.name, key)
         if event is not None and event.act in GONE:
-            self._notices.annotate(
-                error, f"{event.key!r} was {event.reason}" if event.act == "swept" else explain.gone(event)
-            )
+            self._notices.annotate(error, explain.gone(event))
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
