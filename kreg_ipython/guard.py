@@ -7,6 +7,7 @@ adapters.
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -168,7 +169,9 @@ class Guard:
             self.between(self._surroundings.running())
             for run in list(self._active):
                 self.end(run, "failed")
-            self._swept = []
+            if self._swept:
+                self._swept = []
+                gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
                 self.faults.attempt(registry, registry.tighten)
@@ -451,11 +454,12 @@ class Guard:
 
     def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
         """The user wants these out, for good, also those that are withdrawn at the moment; what they shadowed comes
-        back, and a pin goes. Returns those that were there."""
+        back, and a pin goes. Returns those that were there, which `undo` brings back, or else nothing does."""
         with self._lock, held_back():
             self.between(self._surroundings.running())
             chosen = list(entries)
             self.pinned -= {entry.name for entry in chosen}
+            self._swept = []
             return self._take_out(chosen, "cleared", "%kreg clear", for_undo)
 
     def empty(self, owner: Owner) -> None:
