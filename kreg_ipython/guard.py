@@ -459,7 +459,8 @@ class Guard:
             self.between(self._surroundings.running())
             chosen = list(entries)
             self.pinned -= {entry.name for entry in chosen}
-            self._swept = []
+            if not for_undo:
+                self._swept = []
             return self._take_out(chosen, "cleared", "%kreg clear", for_undo)
 
     def empty(self, owner: Owner) -> None:
