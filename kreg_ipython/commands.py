@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from kreg_ipython import report
+from kreg_ipython.checks.cells import Cells
 from kreg_ipython.holders import Opaque
 from kreg_ipython.ledger import Entry, Owner
 from kreg_ipython.naming import key_text, named
@@ -79,11 +80,12 @@ def _status(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 def _show(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     if args.registry is not None:
         _named_registry(tracker, args.registry)
+    cells = Cells(tracker.cells())
     lives = report.lives(
         tracker.guard,
         args.key,
         names=tracker.variables(),
-        cell_that_assigns=tracker.cell_that_assigns,
+        cell_that_assigns=lambda name: cells.assigns(name).cell,
         opaque=Opaque(is_opaque, BUILT_UPON),
         registry=lambda name: args.registry is None or in_registry(name, args.registry),
     )
@@ -98,6 +100,23 @@ def _log(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
         return report.Log(tuple(events))
     earlier = max(len(events) - args.number, 0)
     return report.Log(tuple(events[earlier:]), earlier)
+
+
+def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    from kreg_ipython import checks
+    from kreg_ipython.report.findings import Findings
+
+    names = tracker.variables()
+    for name in args.name:
+        if name not in names:
+            raise Refused(f"there is no variable {name!r}.{_closest(name, names)}")
+    notebook = checks.Notebook(
+        names, tracker.guard, Cells(tracker.cells(), tracker.cell_of), args.name, convert=args.convert
+    )
+    found = Findings(tuple(checks.check(notebook)), notebook.checked)
+    if args.strict and found.findings:
+        raise Refused(f"{found.summary()}. %kreg check shows them.")
+    return found
 
 
 # -- changing
@@ -275,6 +294,10 @@ def _known(tracker: Tracker) -> list[str]:
     return list(dict.fromkeys([key_text(entry.key) for entry in ledger] + [former.key for former in ledger.former()]))
 
 
+def _variables(tracker: Tracker) -> list[str]:
+    return [name for name in tracker.variables() if not name.startswith("_")]
+
+
 def _pinned(tracker: Tracker) -> list[str]:
     return sorted({key for _, key in tracker.guard.pinned})
 
@@ -359,6 +382,17 @@ SUBCOMMANDS = {
             "Show what kreg did and why, the newest last.",
             _log,
             (Argument(("-n",), {"type": _natural, "metavar": "N", "dest": "number", "help": "the last N"}), _JSON),
+        ),
+        Subcommand(
+            "check",
+            "Look for mistakes around models, optimizers, metrics and saving. Changes nothing.",
+            _check,
+            (
+                Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these variables"}, _variables),
+                _flag("--strict", "raise if something is found"),
+                _flag("--convert", "convert the models to TFLite, too, and compare what they answer"),
+                _JSON,
+            ),
         ),
         Subcommand("undo", "Take back the last sweep, or clearing.", _undo),
         Subcommand(

@@ -48,6 +48,11 @@ def gone(event: Event) -> str:
     return f"{there} until it was {'cleared' if event.act == 'cleared' else 'taken out'} ({event.reason})"
 
 
+def former_use(name: str, relation: str, what: str, run: int | None) -> str:
+    """``model is built from the former Foo of run [5]``."""
+    return f"{name} {relation} the former {what.rpartition('.')[2]}" + (f" of run [{run}]" if run is not None else "")
+
+
 def fault(error: BaseException) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

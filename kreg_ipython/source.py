@@ -30,11 +30,20 @@ def definitions(source: str) -> set[str]:
     return set(_DEFINES.findall(source))
 
 
-def assigned(source: str) -> set[str]:
-    """The names that the source gives a value to, or defines, in any of its parts."""
-    nodes = list(ast.walk(_parse(source)))
-    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return stored | {node.name for node in nodes if isinstance(node, _DEFINITIONS)}
+def tree(source: str) -> ast.Module:
+    """The source's tree, with the lines of the source."""
+    return ast.increment_lineno(_parse(source), header(source))
+
+
+def assigned(source: str) -> dict[str, int]:
+    """The names that the source gives a value to, or defines, in any of its parts, and the last line that does."""
+    found: dict[str, int] = {}
+    for node in ast.walk(tree(source)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id] = max(node.lineno, found.get(node.id, 0))
+        elif isinstance(node, _DEFINITIONS):
+            found[node.name] = max(node.lineno, found.get(node.name, 0))
+    return found
 
 
 class Definition(NamedTuple):

@@ -218,11 +218,13 @@ class Tracker(Process):
         hidden = self.shell.user_ns_hidden
         return {name: value for name, value in list(self.shell.user_ns.items()) if name not in hidden}
 
-    def cell_that_assigns(self, name: str) -> int | None:
-        """The execution count of the cell that gives a variable its value, the last one that does."""
-        owners = {owner for owner in self._texts.values() if owner.number is not None and owner.source is not None}
-        numbers = [owner.number for owner in owners if name in source.assigned(owner.source or "")]
-        return max((number for number in numbers if number is not None), default=None)
+    def cells(self) -> dict[int, str]:
+        """The text of each cell as it ran last, by its execution count."""
+        return {owner.number: owner.source for owner in self._texts.values() if owner.number and owner.source}
+
+    def cell_of(self, code: CodeType) -> int | None:
+        """The execution count of the cell that this code was compiled in."""
+        return self._source_of(code)[1]
 
     def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module, or the cell that ran its

@@ -1,0 +1,33 @@
+"""`%kreg check`: mistakes around models that are found by looking. One rule, one function, one page section in docs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kreg_ipython.checks.conversion import conversion
+from kreg_ipython.checks.duplicate_metric import duplicate_metric
+from kreg_ipython.checks.former_class import former_class
+from kreg_ipython.checks.hijacked_name import hijacked_name
+from kreg_ipython.checks.legacy_optimizer import legacy_optimizer
+from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.checks.optimizer_in_function import optimizer_in_function
+from kreg_ipython.checks.optimizer_of_another_model import optimizer_of_another_model
+from kreg_ipython.checks.will_not_load import will_not_load
+
+__all__ = ["RULES", "Finding", "Notebook", "check"]
+
+RULES: tuple[Callable[[Notebook], Iterable[Finding]], ...] = (
+    duplicate_metric,
+    optimizer_in_function,
+    optimizer_of_another_model,
+    legacy_optimizer,
+    will_not_load,
+    former_class,
+    hijacked_name,
+    conversion,
+)
+
+
+def check(notebook: Notebook) -> list[Finding]:
+    """What the rules find, rule by rule. They change nothing: no tracing, no building, no variable is made."""
+    return [finding for rule in RULES for finding in rule(notebook)]

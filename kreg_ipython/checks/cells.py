@@ -1,0 +1,78 @@
+"""The text of the notebook's cells, and where things stand in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import CodeType
+from typing import NamedTuple
+
+from kreg_ipython import source
+
+
+class Place(NamedTuple):
+    """A line of a cell (1 is the first), and what stands there."""
+
+    cell: int | None
+    line: int | None
+    node: ast.AST | None = None
+
+    def cell_or(self, otherwise: str) -> str:
+        """The cell, by its number."""
+        return otherwise if self.cell is None else f"cell [{self.cell}]"
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f", line {self.line}"
+        return self.cell_or("the notebook") + line
+
+
+class Cells:
+    """The text of each cell as it was executed last, by its execution count; the oldest first.
+
+    Args:
+        texts: the text of each cell by its execution count.
+        number_of: the execution count of the cell that a code object was compiled in; None for another file's.
+    """
+
+    def __init__(
+        self, texts: Mapping[int, str], number_of: Callable[[CodeType], int | None] = lambda code: None
+    ) -> None:
+        self._texts = dict(sorted(texts.items()))
+        self._number_of = number_of
+
+    @cached_property
+    def _nodes(self) -> list[tuple[int, ast.AST]]:
+        return [(number, node) for number, text in self._texts.items() for node in ast.walk(source.tree(text))]
+
+    @cached_property
+    def _assigned(self) -> dict[str, Place]:
+        found: dict[str, Place] = {}
+        for number, text in self._texts.items():
+            for name, line in source.assigned(text).items():
+                found[name] = Place(number, line)
+        return found
+
+    def assigns(self, name: str) -> Place:
+        """Where a variable was given its value last: ``models[3]`` where ``models`` was."""
+        return self._assigned.get(root(name), Place(None, None))
+
+    def call(self, name: str, method: str) -> Place:
+        """The last call ``name.method(…)``, or else where the variable was given its value."""
+        wanted = f"{name}.{method}"
+        for number, node in reversed(self._nodes):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == wanted:
+                return Place(number, node.lineno, node)
+        return self.assigns(name)
+
+    def of_code(self, code: CodeType, line: int = 0) -> str:
+        """Where code stands, and a line in it that counts from 0."""
+        number = self._number_of(code)
+        if number is None:
+            return f"{code.co_filename}, line {code.co_firstlineno + line}"
+        return str(Place(number, code.co_firstlineno + line + source.header(self._texts.get(number, ""))))
+
+
+def root(expression: str) -> str:
+    """The variable in an expression: ``models`` in ``models[3]``."""
+    return expression.partition("[")[0].partition(".")[0]

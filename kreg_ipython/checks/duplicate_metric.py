@@ -1,0 +1,130 @@
+"""The same metric twice: a second column in the history that says the same, or an error in `fit`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from kreg_ipython.checks.cells import Place
+from kreg_ipython.checks.keras import Keras
+from kreg_ipython.checks.notebook import Finding, Notebook
+
+_ACCURACY = ("accuracy", "acc")
+
+
+def duplicate_metric(notebook: Notebook) -> Iterator[Finding]:
+    """In ``compile(metrics=…)``: one object twice, two equal ones, a string and its instance, two of one name; or one
+    in ``compile`` and one of the same name in the model itself."""
+    for name, model, keras in notebook.models():
+        place = notebook.cells.call(name, "compile")
+        for metrics in _of_outputs(keras.compiled_metrics(model)):
+            pairs = itertools.combinations(enumerate(metrics), 2)
+            again = sorted({at for (_, one), (at, two) in pairs if _same(one, two, model, keras)})
+            if again:
+                called = ", ".join(repr(_called(metrics[at])) for at in again)
+                hurts = "fit raises ValueError" if _raises(metrics, keras) else "the history says the same twice"
+                message = f"{name}.compile is given twice: {called}; {hurts}"
+                yield Finding("duplicate-metric", name, str(place), message, _without(again, metrics, place))
+            compiled = {_called(metric) for metric in metrics}
+            for metric in keras.attached_metrics(model):
+                if metric.name in compiled and not any(metric is other for other in metrics):
+                    message = (
+                        f"{name} has a metric of its own called {metric.name!r}, and {name}.compile is given another: "
+                        "the history has one column for both, and evaluate one value more than it has names"
+                    )
+                    fix = f"{keras.name}.metrics.{type(metric).__name__}(name='compiled_{metric.name}')  # in compile"
+                    yield Finding("duplicate-metric", name, str(place), message, fix)
+
+
+def _raises(metrics: list[Any], keras: Keras) -> bool:
+    """Whether Keras refuses them: Keras 2 does if two are one object, or have one name."""
+    names = [_called(metric) for metric in metrics]
+    return not keras.is_3 and len(set(names)) < len(names)
+
+
+def _of_outputs(metrics: Any) -> list[list[Any]]:
+    """The metrics of each output."""
+    if metrics is None:
+        return []
+    if isinstance(metrics, dict):
+        return [each for value in metrics.values() for each in _of_outputs(value)]
+    if not isinstance(metrics, (list, tuple)):
+        return [[metrics]]
+    if any(isinstance(each, (list, tuple, dict)) for each in metrics):
+        return [each for value in metrics for each in _of_outputs(value)]
+    return [[metric for metric in metrics if metric is not None]]
+
+
+def _same(one: Any, two: Any, model: Any, keras: Keras) -> bool:
+    if one is two or (isinstance(one, str) and one == two) or {one, two} == {*_ACCURACY}:
+        return True
+    if isinstance(one, keras.metric) and isinstance(two, keras.metric):
+        return type(one) is type(two) and _given_name(one) == _given_name(two) and _config(one) == _config(two)
+    instances = [metric for metric in (one, two) if isinstance(metric, keras.metric)]
+    words = [metric for metric in (one, two) if isinstance(metric, str)]
+    if not instances or not words:
+        return False
+    return words[0] == instances[0].name or _stands_for(words[0], instances[0], model, keras)
+
+
+def _stands_for(word: str, metric: Any, model: Any, keras: Keras) -> bool:
+    """Whether the string means a metric of this kind, with the arguments that it has."""
+    if word in _ACCURACY:
+        meant = _accuracy(model, keras)
+    else:
+        meant = keras.meaning(word, "metrics")
+    if isinstance(meant, type):
+        return type(metric) is meant and _config(metric) in ({}, _defaults(meant))
+    return meant is not None and getattr(metric, "_fn", None) is meant
+
+
+def _accuracy(model: Any, keras: Keras) -> Any:
+    """What ``"accuracy"`` becomes, as far as the output and the loss tell."""
+    shape, loss = getattr(model, "output_shape", None), getattr(model, "loss", None)
+    loss = loss if isinstance(loss, str) else str(getattr(loss, "name", ""))
+    if isinstance(shape, tuple) and shape and shape[-1] == 1:
+        return keras.module.metrics.BinaryAccuracy
+    if loss.startswith("sparse_categorical"):
+        return keras.module.metrics.SparseCategoricalAccuracy
+    return keras.module.metrics.CategoricalAccuracy if loss.startswith("categorical") else None
+
+
+def _config(metric: Any) -> dict[str, Any]:
+    try:
+        return {key: value for key, value in metric.get_config().items() if key not in ("name", "dtype")}
+    except Exception:  # a get_config of the user's
+        return {"itself": metric}
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    """The arguments that the constructor has by itself, as get_config tells them."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name: each.default for each in parameters if each.name not in ("name", "dtype")}
+
+
+def _given_name(metric: Any) -> str:
+    """The name without the number that Keras adds."""
+    return re.sub(r"_\d+$", "", str(metric.name))
+
+
+def _called(metric: Any) -> str:
+    return (
+        metric if isinstance(metric, str) else str(getattr(metric, "name", None) or getattr(metric, "__name__", metric))
+    )
+
+
+def _without(again: list[int], metrics: list[Any], place: Place) -> str:
+    """The call of compile without the duplicates, if its metrics are a list that can be read."""
+    call = place.node
+    given = [word.value for word in call.keywords if word.arg == "metrics"] if isinstance(call, ast.Call) else []
+    if not isinstance(call, ast.Call) or not given or not isinstance(given[0], ast.List):
+        return "compile(metrics=[…]) with each metric once"
+    if len(given[0].elts) != len(metrics):
+        return "compile(metrics=[…]) with each metric once"
+    once = ast.List([element for at, element in enumerate(given[0].elts) if at not in again], ast.Load())
+    words = [ast.keyword(word.arg, once if word.arg == "metrics" else word.value) for word in call.keywords]
+    return ast.unparse(ast.Call(call.func, call.args, words))

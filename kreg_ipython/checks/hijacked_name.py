@@ -1,0 +1,35 @@
+"""A custom object under a name that Keras itself, or another package, means something else by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.explain import where
+from kreg_ipython.naming import definition_text, key_text, module_of
+
+
+def hijacked_name(notebook: Notebook) -> Iterator[Finding]:
+    """Among the custom objects: a key that is a built-in identifier, or that stands over a package's own."""
+    ledger = notebook.guard.ledger
+    for entry in ledger:
+        family, _, registry = entry.registry.partition(".")
+        if registry != "custom_objects" or ledger.shadowed(entry) or not notebook.asked(entry.subject):
+            continue
+        key, place = key_text(entry.key), where(entry.owner, entry.line) if entry.owner else "the notebook"
+        name = key.rpartition(">")[2]
+        register = f"@{family.removesuffix('2')}.saving.register_keras_serializable"
+        fix = f"{register}(package='mine', name={name!r})"
+        below = ledger.under(entry)
+        home = next((found for keras in notebook.families if (found := keras.built_in(key))), None)
+        if ">" not in key and home is not None:
+            message = (
+                f"{key!r} is also a name in {home}: wherever Keras is given the string, in compile or in a saved file, "
+                f"it takes {definition_text(entry.subject)}"
+            )
+            yield Finding("hijacked-name", key, place, message, fix)
+        elif below is not None and (below.owner is None or below.owner.kind == "module"):
+            theirs = module_of(below.subject)
+            if theirs not in (None, "__main__", module_of(entry.subject)):
+                message = f"{key!r} is registered by {theirs}, too: its saved files now load with yours"
+                yield Finding("hijacked-name", key, place, message, fix)

@@ -1,0 +1,168 @@
+"""What Keras 3, tf_keras and Keras 2 keep where: the only one of the checks' files that knows. It imports none."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+_IDENTIFIED = (
+    "optimizers",
+    "losses",
+    "metrics",
+    "activations",
+    "layers",
+    "initializers",
+    "regularizers",
+    "constraints",
+)
+
+
+@dataclass(frozen=True)
+class Keras:
+    """One Keras that is imported. ``name`` is what users import it as."""
+
+    name: str
+    module: ModuleType
+
+    @property
+    def is_3(self) -> bool:
+        """Whether this is Keras 3 or later, in which an optimizer is bound to the variables it was built with."""
+        return int(self.module.__version__.partition(".")[0]) >= 3
+
+    @property
+    def model(self) -> type[Any]:
+        """The base of all models."""
+        base: type[Any] = self.module.Model
+        return base
+
+    @property
+    def layer(self) -> type[Any]:
+        """The base of all layers."""
+        base: type[Any] = self.module.layers.Layer
+        return base
+
+    @property
+    def metric(self) -> type[Any]:
+        """The base of all metrics."""
+        base: type[Any] = self.module.metrics.Metric
+        return base
+
+    @property
+    def optimizer(self) -> type[Any]:
+        """The base of today's optimizers."""
+        base: type[Any] = self.module.optimizers.Optimizer
+        return base
+
+    @property
+    def legacy_optimizer(self) -> type[Any] | None:
+        """The base of optimizers with slots; None in Keras 3."""
+        legacy = vars(self.module.optimizers).get("legacy") if not self.is_3 else None
+        return getattr(legacy, "Optimizer", None)
+
+    @property
+    def optimizers(self) -> tuple[type[Any], ...]:
+        """The bases of all optimizers."""
+        legacy = self.legacy_optimizer
+        return (self.optimizer,) if legacy is None else (self.optimizer, legacy)
+
+    @property
+    def custom_objects(self) -> str:
+        """What the registry of its custom objects is called."""
+        return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
+
+    # -- models
+
+    def trainable_variables(self, model: Any) -> list[Any]:
+        """The variables that training changes; none if the model is not built."""
+        if not getattr(model, "built", False):
+            return []
+        try:
+            return list(model.trainable_variables)
+        except ValueError:  # a model of Keras 2 that says it is built before it is
+            return []
+
+    def was_trainable(self, model: Any) -> list[Any]:
+        """Of these, the ones of layers that were not frozen when the model was compiled."""
+        states = getattr(model, "_compiled_trainable_state", None) or {}
+        frozen = [layer for layer, trainable in list(states.items()) if not trainable]
+        hidden = {id(variable) for layer in frozen for variable in getattr(layer, "variables", ())}
+        return [variable for variable in self.trainable_variables(model) if id(variable) not in hidden]
+
+    def compiled_metrics(self, model: Any) -> Any:
+        """What ``compile(metrics=…)`` was given, as it was given; None if nothing."""
+        kept = getattr(model, "_compile_metrics" if self.is_3 else "compiled_metrics", None)
+        return getattr(kept, "_user_metrics", None)
+
+    def attached_metrics(self, model: Any) -> list[Any]:
+        """The metrics that are attributes of the model, and of those inside it if their values are reported, too."""
+        inside = [model] if self.is_3 else list(model._flatten_layers())
+        found = {id(metric): metric for layer in inside for metric in self._own_metrics(layer)}
+        return list(found.values())
+
+    def _own_metrics(self, layer: Any) -> Iterable[Any]:
+        compiled = {"_compile_metrics", "_loss_tracker", "_compile_loss", "compiled_metrics", "compiled_loss"}
+        for name, value in list(getattr(layer, "__dict__", {}).items()):
+            if name not in compiled and isinstance(value, self.metric):
+                yield value
+
+    def config(self, model: Any) -> dict[str, Any]:
+        """The config that saving would write.
+
+        Raises:
+            Exception: what saving would raise.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config: dict[str, Any] = self.module.saving.serialize_keras_object(model)
+        return config
+
+    # -- optimizers
+
+    def known_variables(self, optimizer: Any) -> set[Hashable] | None:
+        """The keys of the variables that an optimizer was built with; None if it takes any."""
+        if not isinstance(optimizer, self.optimizer):
+            return None
+        if self.is_3:
+            return {self.key_of(each) for each in optimizer._trainable_variables} if optimizer.built else None
+        return set(getattr(optimizer, "_index_dict", ())) or None
+
+    def key_of(self, variable: Any) -> Hashable:
+        """What an optimizer knows a variable by."""
+        if self.is_3:
+            return id(variable)
+        key: Hashable = getattr(variable, "_unique_id", id(variable))
+        return key
+
+    # -- names
+
+    def meaning(self, identifier: str, home: str) -> Any:
+        """What a string such as ``"mse"`` stands for in one of Keras's modules; None if nothing."""
+        module = getattr(self.module, home, None)
+        known = getattr(sys.modules.get(f"{self.name}.src.{home}"), "ALL_OBJECTS_DICT", {})
+        return known.get(identifier) or vars(module).get(identifier)
+
+    def built_in(self, identifier: str) -> str | None:
+        """The module in which a string is the name of something of Keras's own; None if nowhere."""
+        for home in _IDENTIFIED:
+            names = vars(getattr(self.module, home, None) or ModuleType("none"))
+            if self.meaning(identifier, home) is not None and not identifier.startswith("_"):
+                return f"{self.name}.{home}"
+            if home == "optimizers" and identifier in {name.lower() for name in names}:
+                return f"{self.name}.{home}"
+        return None
+
+
+def families() -> list[Keras]:
+    """Every Keras that is imported."""
+    return [*_families()]
+
+
+def _families() -> Iterator[Keras]:
+    for name in ("keras", "tf_keras"):
+        module = sys.modules.get(name)
+        if module is not None and all(hasattr(module, needed) for needed in ("Model", "optimizers", "__version__")):
+            yield Keras(name, module)

@@ -1,0 +1,97 @@
+"""The skeleton of an optimizer as today's Keras wants it, with the arguments and slots of one that is not."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+from kreg_ipython.checks.keras import Keras
+from kreg_ipython.checks.notebook import is_frameworks, tree_of
+
+_KERAS_3 = """\
+class {name}({keras}.optimizers.Optimizer):
+    def __init__(self, learning_rate={rate}{arguments}, name={name!r}, **kwargs):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+{kept}
+    def build(self, variables):
+        super().build(variables)
+{slots}
+    def update_step(self, gradient, variable, learning_rate):
+        at = self._get_variable_index(variable)  # what was a slot is now an item of a list, such as self.m[at]
+        self.assign_sub(variable, learning_rate * gradient)  # yours goes here
+
+    def get_config(self):
+        return {{**super().get_config(){told}}}"""
+
+_KERAS_2 = """\
+class {name}({keras}.optimizers.Optimizer):
+    def __init__(self, learning_rate={rate}{arguments}, name={name!r}, **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+{kept}
+    def build(self, var_list):
+        super().build(var_list)
+{slots}
+    def update_step(self, gradient, variable):
+        at = self._index_dict[self._var_key(variable)]  # what was a slot is now an item of a list, such as self.m[at]
+        variable.assign_sub(self.learning_rate * gradient)  # yours goes here
+
+    def get_config(self):
+        rate = self._serialize_hyperparameter(self._learning_rate)
+        return {{**super().get_config(), 'learning_rate': rate{told}}}"""
+
+_NOT_THE_USERS = ("self", "learning_rate", "lr", "name", "kwargs")
+
+
+def methods(kind: type) -> dict[str, Any]:
+    """The functions of a class and of its bases that users wrote."""
+    own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
+    return {name: value for names in own for name, value in names.items() if inspect.isfunction(value)}
+
+
+def arguments(kind: type) -> dict[str, Any]:
+    """The arguments that the user's constructor adds, with their defaults."""
+    return {name: default for name, default in _signature(kind).items() if name not in _NOT_THE_USERS}
+
+
+def skeleton(kind: type, keras: Keras) -> str:
+    """The class for this Keras. Its step is plain gradient descent: the user's own is the user's to carry over."""
+    given, defaults = arguments(kind), _signature(kind)
+    rate = defaults.get("learning_rate", defaults.get("lr", inspect.Parameter.empty))
+    variables = "variables" if keras.is_3 else "var_list"
+    made = [f"        self.{slot} = [{_variable(slot, keras)} for each in {variables}]\n" for slot in _slots(kind)]
+    return (_KERAS_3 if keras.is_3 else _KERAS_2).format(
+        name=kind.__name__,
+        keras=keras.name,
+        rate=0.01 if rate is inspect.Parameter.empty else repr(rate),
+        arguments="".join(f", {name}={_default(value)}" for name, value in given.items()),
+        kept="".join(f"        self.{name} = {name}\n" for name in given),
+        slots="".join(made),
+        told="".join(f", {name!r}: self.{name}" for name in given),
+    )
+
+
+def _signature(kind: type) -> dict[str, Any]:
+    made = methods(kind).get("__init__")
+    parameters = inspect.signature(made).parameters.values() if made is not None else ()
+    return {each.name: each.default for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+
+
+def _default(value: Any) -> str:
+    return "None" if value is inspect.Parameter.empty else repr(value)
+
+
+def _variable(slot: str, keras: Keras) -> str:
+    return f"self.add_variable_from_reference(each, {'name=' if keras.is_3 else ''}{slot!r})"
+
+
+def _slots(kind: type) -> list[str]:
+    """The names that add_slot is given."""
+    found = []
+    for method in methods(kind).values():
+        for node in ast.walk(tree_of(method) or ast.Module(body=[], type_ignores=[])):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_slot":
+                words = [*node.args, *(word.value for word in node.keywords)]
+                found += [word.value for word in words if isinstance(word, ast.Constant)]
+    return [name for name in dict.fromkeys(found) if isinstance(name, str) and name.isidentifier()]

@@ -1,0 +1,97 @@
+"""An optimizer or a metric that is made inside a `tf.function`: its variables cannot be made at the second call."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+from collections.abc import Iterable, Iterator
+from types import FunctionType
+from typing import Any
+
+from kreg_ipython.checks.keras import Keras
+from kreg_ipython.checks.notebook import Finding, Notebook, is_frameworks, tree_of
+
+
+def optimizer_in_function(notebook: Notebook) -> Iterator[Finding]:
+    """A `tf.function` whose body, or that of a function which it calls, makes an optimizer or a metric each time."""
+    for name, function in _functions(notebook):
+        for maker, call, kind in _made(function, notebook.families, deeper=True):
+            through = "" if maker is function else f" through {maker.__name__}()"
+            made, variable = ast.unparse(call), "optimizer" if kind == "an optimizer" else "metric"
+            yield Finding(
+                "optimizer-in-function",
+                name,
+                notebook.cells.of_code(maker.__code__, call.lineno - 1),
+                f"{name} makes {kind}{through} at each call: a tf.function may make variables only at its first one, "
+                "and raises ValueError",
+                f"{variable} = {made}  # once, outside {name}; then pass it in, or use it as a global",
+            )
+
+
+def _functions(notebook: Notebook) -> Iterator[tuple[str, FunctionType]]:
+    """The Python function of each `tf.function`, also of those that are methods of the user's classes."""
+    for name, value in notebook.objects.items():
+        found = [(name, value)]
+        if isinstance(value, type) and not is_frameworks(value):
+            found = [(f"{name}.{key}", attribute) for key, attribute in vars(value).items()]
+        for called, one in found:
+            function = inspect.getattr_static(one, "_python_function", None)
+            if isinstance(function, FunctionType):
+                yield called, function
+
+
+def _made(
+    function: FunctionType, families: Iterable[Keras], *, deeper: bool
+) -> Iterator[tuple[FunctionType, ast.Call, str]]:
+    """Each call in the body, or in that of a function which it calls, that makes variables, and of what kind."""
+    body = tree_of(function)
+    for call in _calls(getattr(body, "body", ())):
+        called = _resolved(call.func, function)
+        kind = _kind(called, families)
+        if kind is not None:
+            yield function, call, kind
+        called = inspect.getattr_static(called, "_python_function", called)
+        if deeper and isinstance(called, FunctionType) and not is_frameworks(called):
+            yield from _made(called, families, deeper=False)
+
+
+def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
+    """The calls that are executed each time: not those in a condition (made once, if it is not there yet), and not in
+    functions that are only defined."""
+    for node in nodes:
+        if isinstance(node, (ast.If, ast.IfExp, ast.Try, ast.BoolOp, ast.Lambda, ast.ClassDef)):
+            continue
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.With) and any("init_scope" in ast.unparse(item) for item in node.items):
+            continue
+        if isinstance(node, ast.Call):
+            yield node
+        yield from _calls(ast.iter_child_nodes(node))
+
+
+def _resolved(node: ast.AST, function: FunctionType) -> Any:
+    """What an expression in the function means now; None if that cannot be told without calling something."""
+    if isinstance(node, ast.Name):
+        try:
+            closed = inspect.getclosurevars(function).nonlocals
+        except (TypeError, ValueError):
+            closed = {}
+        for names in (closed, function.__globals__, vars(builtins)):
+            if node.id in names:
+                return names[node.id]
+    if isinstance(node, ast.Attribute):
+        owner = _resolved(node.value, function)
+        if inspect.ismodule(owner) or isinstance(owner, type):
+            return getattr(owner, node.attr, None)
+    return None
+
+
+def _kind(called: Any, families: Iterable[Keras]) -> str | None:
+    for keras in families:
+        if (isinstance(called, type) and issubclass(called, keras.optimizers)) or called is keras.module.optimizers.get:
+            return "an optimizer"
+        if isinstance(called, type) and issubclass(called, keras.metric):
+            return "a metric"
+    return None

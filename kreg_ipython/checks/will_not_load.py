@@ -1,0 +1,114 @@
+"""Would this model, saved now, load in a fresh kernel that runs the notebook?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kreg_ipython import explain
+from kreg_ipython.checks.former_class import uses_of_formers
+from kreg_ipython.checks.keras import Keras
+from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.journal import GONE
+from kreg_ipython.ledger import Former
+from kreg_ipython.registries import FRAMEWORKS
+
+_RULE = "will-not-load"
+
+
+class _Custom(NamedTuple):
+    """What a config names that is not Keras's own: its key in the registry, the name and the module of its class."""
+
+    key: str
+    name: str
+    module: str | None
+    function: bool
+
+
+def will_not_load(notebook: Notebook) -> Iterator[Finding]:
+    """Every custom object in a model's config must be a current entry, or one that can be imported. No file is
+    written."""
+    formers: dict[str, Former] = {}
+    for holder, one in uses_of_formers(notebook):
+        formers.setdefault(holder.name, one)
+    for name, model, keras in notebook.models():
+        place = notebook.cells.assigns(name)
+        where = str(place)
+        try:
+            config = keras.config(model)
+        except Exception as error:
+            message = f"{name} cannot be saved: {explain.fault(error)}"
+            yield Finding(_RULE, name, where, message, "give the class a get_config() that returns its arguments")
+            continue
+        reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(config)}
+        for reason in reasons.values():
+            if reason is not None:
+                message, fix = reason
+                yield Finding(_RULE, name, where, f"saved now, {name} would not load: {message}", fix)
+        if name in formers and not any(reasons.values()):
+            one = formers[name]
+            run = f" of run [{one.run.number}]" if one.run is not None and one.run.number is not None else ""
+            message = (
+                f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, and "
+                "the file names the present one"
+            )
+            yield Finding(_RULE, name, where, message, f"re-run {place.cell_or('the cell')}, which builds {name}")
+
+
+def _customs(config: Any) -> Iterator[_Custom]:
+    """Walk a config as Keras writes it."""
+    if isinstance(config, dict):
+        kind, registered, module = config.get("class_name"), config.get("registered_name"), config.get("module")
+        if kind in ("__lambda__", "Lambda") and _is_lambda(config):
+            yield _Custom("<lambda>", "<lambda>", None, True)
+        elif kind == "function" and isinstance(config.get("config"), str):
+            yield _Custom(config["config"], config["config"], module, True)
+        elif isinstance(kind, str) and registered and not _is_frameworks(module):
+            yield _Custom(str(registered), kind, module, False)
+        for value in config.values():
+            yield from _customs(value)
+    elif isinstance(config, (list, tuple)):
+        for value in config:
+            yield from _customs(value)
+
+
+def _is_lambda(config: dict[str, Any]) -> bool:
+    inner = config.get("config")
+    if config.get("class_name") == "__lambda__":
+        return True
+    return isinstance(inner, dict) and inner.get("function_type", "lambda") == "lambda" and "function" in inner
+
+
+def _is_frameworks(module: Any) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] in FRAMEWORKS
+
+
+def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
+    """Why the object would not be found, and what to do; None if it would."""
+    register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
+    if custom.key == "<lambda>":
+        return "a Lambda layer's lambda is not loaded in safe mode", f"{register} a function, and use that"
+    registry, entry = keras.custom_objects, None
+    for found in notebook.guard.ledger:
+        if found.registry == registry and found.key == custom.key and not notebook.guard.ledger.shadowed(found):
+            entry = found
+    if entry is not None:
+        if entry.owner is not None and entry.owner.deleted:
+            return f"{custom.key!r} is registered by a cell that was deleted", "run the cell's text in another cell"
+        return None
+    objects = keras.module.utils.get_custom_objects()
+    if custom.key in objects:
+        return None
+    if (custom.function and keras.meaning(custom.name, "activations")) or keras.meaning(custom.name, "losses"):
+        return None
+    if custom.module not in (None, "builtins", "__main__"):
+        found_there = getattr(sys.modules.get(custom.module), custom.name, None)
+        if found_there is not None:
+            return None
+        return f"{custom.name} is not in {custom.module}", f"{register} at the top of {custom.module}"
+    event = notebook.guard.journal.last(registry, custom.key)
+    if event is not None and event.act in GONE:
+        return explain.gone(event), f"re-run the cell that defines it with {custom.key!r}, or build the model anew"
+    what = "function" if custom.function else "class"
+    return f"the {what} {custom.name!r} is not registered", f"{register} before the {what}, and build the model anew"
