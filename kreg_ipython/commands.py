@@ -104,7 +104,7 @@ def _log(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     from kreg_ipython import checks
-    from kreg_ipython.report.findings import Findings
+    from kreg_ipython.report.findings import Findings, MistakesFound
 
     names = tracker.variables()
     for name in args.name:
@@ -115,7 +115,7 @@ def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     )
     found = Findings(tuple(checks.check(notebook)), notebook.checked)
     if args.strict and found.findings:
-        raise Refused(f"{found.summary()}. %kreg check shows them.")
+        raise MistakesFound(f"{found.summary()}. %kreg check shows them.")
     return found
 
 

@@ -268,6 +268,7 @@ EXAMPLES = {
     "status": "status --stale",
     "show": "show PKG>Foo",
     "log": "log -n 3",
+    "check": "check PKGtable",
     "undo": "undo",
     "clear": "clear PKG>Foo",
     "keep": "keep PKG>Foo",
@@ -289,7 +290,7 @@ def test_every_subcommand_has_help_and_a_result_with_three_faces(nb):
     for word in words:
         assert nb.run("q", f"%kreg {word} --help").stdout.startswith(f"usage: %kreg {word} ")
         assert f"%kreg {word} " in shown
-    for line in ("keep", "watch", "status", "show", "log", "undo", "release", "unwatch", "clear", "off", "on"):
+    for line in ("keep", "watch", "status", "show", "log", "check", "undo", "release", "unwatch", "clear", "off", "on"):
         json.dumps(result(nb, EXAMPLES[line]))
 
 
@@ -316,7 +317,7 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "there is no 'stauts'; there is status, show, log, undo, clear, keep, release, watch, unwatch, on, off.",
+            "there is no 'stauts'; there is status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off.",
         ),
         ("status extra", "unrecognized arguments: extra"),
         ("status --registry kears", "there is no registry 'kears'."),

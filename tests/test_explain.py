@@ -45,12 +45,16 @@ def lookup_error(nb, load: str) -> str:
 
 @pytest.mark.needs("keras>=3")
 @pytest.mark.parametrize("file", ["keras", "h5"])
-def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named(nb, tmp_path, file):
-    nb.run("a", LAYER.format(1))
+@pytest.mark.parametrize("family", ["keras", "tf_keras"])
+def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named(nb, tmp_path, family, file):
+    if family == "tf_keras" and nb.value("tf_keras is keras"):
+        pytest.skip("this stack has one Keras")
+    layer = LAYER.replace("keras.", f"{family}.")
+    nb.run("a", layer.format(1))
     first = nb.value("get_ipython().execution_count - 1")
-    nb.run("m", f"keras.Sequential([keras.Input((2,)), Foo()]).save({str(tmp_path / ('m.' + file))!r})")
-    nb.run("a", LAYER.format(2).replace("Foo", "Bar"))
-    shown = lookup_error(nb, f"keras.models.load_model({str(tmp_path / ('m.' + file))!r})")
+    nb.run("m", f"{family}.Sequential([{family}.Input((2,)), Foo()]).save({str(tmp_path / ('m.' + file))!r})")
+    nb.run("a", layer.format(2).replace("Foo", "Bar"))
+    shown = lookup_error(nb, f"{family}.models.load_model({str(tmp_path / ('m.' + file))!r})")
     until = f"registered by cell [{first}] until run [{first + 2}], which registers '{nb.package}>Bar'"
     assert f"kreg: '{nb.package}>Foo' was {until}" in shown
 

@@ -80,7 +80,7 @@ def _random(tf: Any, tensor: Any) -> Any:
 
 
 def _answers(tf: Any, content: bytes, inputs: list[Any], given: list[Any]) -> list[Any]:
-    """What the converted model answers. Its inputs are called as Keras's are, and stand in the order of the alphabet."""
+    """What the converted model answers. Its inputs are called as Keras calls them, in the order of the alphabet."""
     runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
     called = {str(tensor.name): value for tensor, value in zip(inputs, given)}
     values = (called[name] for name in sorted(called))

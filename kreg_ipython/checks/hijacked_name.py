@@ -21,7 +21,8 @@ def hijacked_name(notebook: Notebook) -> Iterator[Finding]:
         register = f"@{family.removesuffix('2')}.saving.register_keras_serializable"
         fix = f"{register}(package='mine', name={name!r})"
         below = ledger.under(entry)
-        home = next((found for keras in notebook.families if (found := keras.built_in(key))), None)
+        homes = [keras.hijacked(key) for keras in notebook.families if keras.custom_objects == entry.registry]
+        home = next(filter(None, homes), None)
         if ">" not in key and home is not None:
             message = (
                 f"{key!r} is also a name in {home}: wherever Keras is given the string, in compile or in a saved file, "

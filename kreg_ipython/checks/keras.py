@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-_IDENTIFIED = (
-    "optimizers",
-    "losses",
-    "metrics",
-    "activations",
-    "layers",
-    "initializers",
-    "regularizers",
-    "constraints",
-)
+from kreg_ipython.naming import module_of
+from kreg_ipython.registries import FRAMEWORKS
+
+_IDENTIFIED = ("losses", "metrics", "activations", "layers", "initializers", "regularizers", "constraints")
 
 
 @dataclass(frozen=True)
@@ -109,16 +103,24 @@ class Keras:
             if name not in compiled and isinstance(value, self.metric):
                 yield value
 
-    def config(self, model: Any) -> dict[str, Any]:
-        """The config that saving would write.
+    def configs(self, model: Any) -> list[Any]:
+        """The configs that saving would write: of a model of Keras's own kinds only those of its layers and of compile,
+        without the graph that connects them, which is long and names nothing.
 
         Raises:
             Exception: what saving would raise.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            config: dict[str, Any] = self.module.saving.serialize_keras_object(model)
-        return config
+            return list(self._configs(model))
+
+    def _configs(self, model: Any) -> Iterator[Any]:
+        if not isinstance(model, self.model) or not is_frameworks(type(model)):
+            yield self.module.saving.serialize_keras_object(model)
+            return
+        for layer in model.layers:
+            yield from self._configs(layer)
+        yield model.get_compile_config() if getattr(model, "optimizer", None) is not None else {}
 
     # -- optimizers
 
@@ -145,15 +147,19 @@ class Keras:
         known = getattr(sys.modules.get(f"{self.name}.src.{home}"), "ALL_OBJECTS_DICT", {})
         return known.get(identifier) or vars(module).get(identifier)
 
-    def built_in(self, identifier: str) -> str | None:
-        """The module in which a string is the name of something of Keras's own; None if nowhere."""
-        for home in _IDENTIFIED:
-            names = vars(getattr(self.module, home, None) or ModuleType("none"))
+    def hijacked(self, identifier: str) -> str | None:
+        """The module that has something of its own under this name, but looks among the custom objects first; None if
+        there is none. Measured with ``optimizers.get`` and its like."""
+        for home in ("initializers", "layers") if self.is_3 else _IDENTIFIED:
             if self.meaning(identifier, home) is not None and not identifier.startswith("_"):
                 return f"{self.name}.{home}"
-            if home == "optimizers" and identifier in {name.lower() for name in names}:
-                return f"{self.name}.{home}"
-        return None
+        named = {name.lower() for name in vars(self.module.optimizers) if not name.startswith("_")}
+        return f"{self.name}.optimizers" if identifier in named else None
+
+
+def is_frameworks(subject: Any) -> bool:
+    """Whether a framework defines an object."""
+    return (module_of(subject) or "").partition(".")[0] in FRAMEWORKS
 
 
 def families() -> list[Keras]:

@@ -6,8 +6,8 @@ import ast
 import inspect
 from typing import Any
 
-from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import is_frameworks, tree_of
+from kreg_ipython.checks.keras import Keras, is_frameworks
+from kreg_ipython.checks.notebook import tree_of
 
 _KERAS_3 = """\
 class {name}({keras}.optimizers.Optimizer):

@@ -8,14 +8,12 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from kreg_ipython.checks.cells import Cells, root
-from kreg_ipython.checks.keras import Keras, families
+from kreg_ipython.checks.keras import Keras, families, is_frameworks
 from kreg_ipython.guard import Guard
-from kreg_ipython.naming import module_of
-from kreg_ipython.registries import FRAMEWORKS
 
 _MOST = 1_000
 """How many items of one container, or attributes of one object, are looked at."""
@@ -63,7 +61,7 @@ class Notebook:
         an object whose class the user wrote."""
         found: dict[str, Any] = {}
         seen: set[int] = set()
-        for name, value in self.variables.items():
+        for name, value in sorted(self.variables.items(), key=lambda item: item[0] not in self._asked):
             if not name.startswith("_") and not isinstance(value, ModuleType):
                 for expression, one in [(name, value), *_parts(name, value)]:
                     if id(one) not in seen:
@@ -125,13 +123,15 @@ class Notebook:
     def checked(self) -> int:
         """How many models, optimizers, functions and classes are looked at."""
         kinds = tuple(kind for keras in self.families for kind in (keras.model, *keras.optimizers))
-        things = sum(isinstance(value, kinds) or hasattr(value, "python_function") for value in self.objects.values())
-        return things + len(list(self.classes()))
+        found = {id(value) for value in self.objects.values() if isinstance(value, kinds) or is_function(value)}
+        found |= {id(kind) for _, kind in self.classes()}
+        found |= {id(entry.subject) for entry in self.guard.ledger if self.asked(entry.subject)}
+        return len(found)
 
 
-def is_frameworks(subject: Any) -> bool:
-    """Whether a framework defines an object."""
-    return (module_of(subject) or "").partition(".")[0] in FRAMEWORKS
+def is_function(value: Any) -> bool:
+    """Whether this is a `tf.function`."""
+    return isinstance(inspect.getattr_static(value, "_python_function", None), FunctionType)
 
 
 def tree_of(function: Any) -> ast.AST | None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType
 from typing import Any
 
-from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Finding, Notebook, is_frameworks, tree_of
+from kreg_ipython.checks.keras import Keras, is_frameworks
+from kreg_ipython.checks.notebook import Finding, Notebook, tree_of
 
 
 def optimizer_in_function(notebook: Notebook) -> Iterator[Finding]:

@@ -36,12 +36,12 @@ def will_not_load(notebook: Notebook) -> Iterator[Finding]:
         place = notebook.cells.assigns(name)
         where = str(place)
         try:
-            config = keras.config(model)
+            configs = keras.configs(model)
         except Exception as error:
             message = f"{name} cannot be saved: {explain.fault(error)}"
             yield Finding(_RULE, name, where, message, "give the class a get_config() that returns its arguments")
             continue
-        reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(config)}
+        reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(configs)}
         for reason in reasons.values():
             if reason is not None:
                 message, fix = reason

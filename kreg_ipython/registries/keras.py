@@ -29,7 +29,8 @@ def registries() -> Iterator[Registry]:
 
 
 def _lookups(package: str) -> Iterator[Gate]:
-    """The functions that raise "Could not locate class" and "Unknown layer", in the several homes of Keras."""
+    """The functions that raise "Could not locate class", "Cannot deserialize object" and "Unknown layer", in the homes
+    of Keras."""
     new = ("src.saving.serialization_lib", "saving.serialization_lib")
     old = (
         "src.legacy.saving.serialization",
@@ -41,10 +42,17 @@ def _lookups(package: str) -> Iterator[Gate]:
         _in(package, new, "_retrieve_class_or_fn"),
         lambda name, registered_name, *args, **kwargs: (registered_name or name, None),
     )
+    yield Gate(_in(package, new, "deserialize_keras_object"), lambda config, *args, **kwargs: (_named(config), None))
     yield Gate(
         _in(package, old, "class_and_config_for_serialized_keras_object"),
         lambda config, *args, **kwargs: (config["class_name"], None),
     )
+
+
+def _named(config: dict[str, Any]) -> Any:
+    """The key of what a config describes."""
+    kind = config["class_name"]
+    return config["config"] if kind == "function" else config.get("registered_name") or kind
 
 
 def _in(package: str, homes: Iterable[str], function: str) -> str:

@@ -13,6 +13,14 @@ from kreg_ipython.report import render
 _HEAD = ("rule", "object", "where", "why it will hurt", "instead")
 
 
+class MistakesFound(Exception):
+    """What ``--strict`` raises: the cell fails, and so does what executes the notebook."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the line, and not where in our code it was raised."""
+        return [f"MistakesFound: {self}"]
+
+
 @dataclass(frozen=True, repr=False)
 class Findings(render.Shown):
     """The findings, rule by rule; ``checked`` is how many models, optimizers, functions and classes were looked at."""

@@ -1,0 +1,578 @@
+"""%kreg check: each rule finds the real mistake, which is shown to hurt, and leaves correct code that looks alike alone."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+SETUP = """
+import numpy as np
+def make(units=1, K=K):
+    return K.Sequential([K.layers.Input((2,)), K.layers.Dense(3), K.layers.Dense(units, activation="sigmoid")])
+x = np.random.rand(8, 2).astype("float32")
+y = (x[:, :1] > 0.5).astype("float32")
+"""
+
+
+def findings(nb, names: str) -> list[dict]:
+    found = nb.value(f"get_ipython().run_line_magic('kreg', 'check {names}').to_dict()")
+    assert found["checked"] > 0
+    return found["findings"]
+
+
+@pytest.fixture(params=["keras", "tf_keras"])
+def K(nb, request):
+    """A notebook's Keras: 3, or 2."""
+    if request.param == "tf_keras" and nb.value("tf_keras is keras"):
+        pytest.skip("this stack has one Keras")
+    nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
+    yield request.param
+    nb.silently("for name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
+
+
+class Mistake(NamedTuple):
+    """Cells that make it, as ``{id: source}``; the variables to check; the rule, what its message says, where it points
+    to; a cell that shows what hurts, and the error there, for Keras 3 and for Keras 2 (empty: it raises none)."""
+
+    cells: list[tuple[str, str]]
+    names: str
+    rule: str
+    says: str
+    line: int
+    shows: str
+    errors: tuple[str, str]
+    fix: str = ""
+
+
+COMPILE = "model = make()\nmodel.compile('sgd', 'binary_crossentropy', metrics={})"
+COLUMNS = "history = model.fit(x, y, verbose=0).history\nassert len(history) == 3, history"
+TWO_MODELS = (
+    "a, b = make(), make()\noptimizer = K.optimizers.Adam()\na.compile(optimizer, 'mse')\nb.compile(optimizer, 'mse')"
+)
+STEP = """
+@tf.function
+def step(x):
+    {}
+    return x
+"""
+SLOTS = """
+class Momentum(K.optimizers.Optimizer):
+    def __init__(self, learning_rate=0.05, momentum=0.9, name="Momentum", **kwargs):
+        super().__init__({}, **kwargs)
+        {}
+    def _create_slots(self, variables):
+        for variable in variables:
+            self.add_slot(variable, "velocity")
+    def _resource_apply_dense(self, gradient, variable, apply_state=None):
+        return variable.assign_sub(gradient)
+"""
+FIT = "model = make()\nmodel.compile(Momentum(), 'mse')\nmodel.fit(x, y, verbose=0)"
+LAYER = """
+@K.utils.register_keras_serializable("PKG")
+class Foo(K.layers.Layer):
+    def call(self, x): return x * {}
+"""
+SAVE = "import os, tempfile\npath = os.path.join(tempfile.mkdtemp(), 'm.keras')\nmodel.save(path)\nK.models.load_model(path)"
+ONE = "K.Sequential([K.layers.Input((2,)), {}])"
+
+MISTAKES = {
+    "two equal metrics": Mistake(
+        [("m", COMPILE.format("[K.metrics.AUC(), K.metrics.AUC()]"))],
+        "model",
+        "duplicate-metric",
+        "model.compile is given twice: 'auc",
+        2,
+        COLUMNS,
+        ("", ""),
+        "model.compile('sgd', 'binary_crossentropy', metrics=[K.metrics.AUC()])",
+    ),
+    "one metric twice": Mistake(
+        [("m", "metric = K.metrics.AUC()\n" + COMPILE.format("[metric, metric]"))],
+        "model",
+        "duplicate-metric",
+        "given twice",
+        3,
+        COLUMNS,
+        ("", ""),
+        "metrics=[metric])",
+    ),
+    "a string twice": Mistake(
+        [("m", COMPILE.format("['mae', 'accuracy', 'accuracy']"))],
+        "model",
+        "duplicate-metric",
+        "'accuracy'",
+        2,
+        "history = model.fit(x, y, verbose=0).history\nassert len(history) == 4, history",
+        ("", "Found two metrics with the same name"),
+        "metrics=['mae', 'accuracy'])",
+    ),
+    "a string and its instance": Mistake(
+        [("m", COMPILE.format("['mse', K.metrics.MeanSquaredError()]"))],
+        "model",
+        "duplicate-metric",
+        "'mean_squared_error'",
+        2,
+        COLUMNS,
+        ("", ""),
+        "metrics=['mse'])",
+    ),
+    "accuracy and what it stands for": Mistake(
+        [("m", COMPILE.format("['accuracy', K.metrics.BinaryAccuracy()]"))],
+        "model",
+        "duplicate-metric",
+        "'binary_accuracy'",
+        2,
+        COLUMNS,
+        ("", ""),
+    ),
+    "a metric of its own of the same name": Mistake(
+        [("m", COMPILE.format("[K.metrics.AUC(name='auc')]") + "\nmodel.score = K.metrics.AUC(name='auc')")],
+        "model",
+        "duplicate-metric",
+        "a metric of its own called 'auc'",
+        2,
+        "history = model.fit(x, y, verbose=0).history\n"
+        "assert len(model.evaluate(x, y, verbose=0)) == 1 + len(history), history",
+        ("", ""),
+    ),
+    "an optimizer in a tf.function": Mistake(
+        [("f", STEP.format("optimizer = K.optimizers.Adam(0.1)\n    optimizer.build([w])"))],
+        "step",
+        "optimizer-in-function",
+        "step makes an optimizer at each call",
+        4,
+        "w = K.layers.Dense(1); w.build((1, 2)); w = w.kernel\nstep(tf.constant(1.0))",
+        ("tf.function only supports singleton", "tf.function only supports singleton"),
+        "optimizer = K.optimizers.Adam(0.1)",
+    ),
+    "a metric in a function that a tf.function calls": Mistake(
+        [("g", "def judge(x):\n    metric = K.metrics.Mean()\n    return metric(x)"), ("f", STEP.format("judge(x)"))],
+        "step",
+        "optimizer-in-function",
+        "step makes a metric through judge() at each call",
+        2,
+        "step(tf.constant(1.0))",
+        ("tf.function only supports singleton", "tf.function only supports singleton"),
+        "metric = K.metrics.Mean()",
+    ),
+    "one optimizer for two models": Mistake(
+        [("o", TWO_MODELS), ("t", "a.fit(x, y, verbose=0)")],
+        "b",
+        "optimizer-of-another-model",
+        "the optimizer of b was built for the variables of a",
+        4,
+        "b.fit(x, y, verbose=0)",
+        ("Unknown variable", "The optimizer cannot recognize variable"),
+    ),
+    "one optimizer for two models, before training": Mistake(
+        [("o", TWO_MODELS)],
+        "a",
+        "optimizer-of-another-model",
+        "a and b are compiled with one optimizer",
+        3,
+        "b.fit(x, y, verbose=0)\na.fit(x, y, verbose=0)",
+        ("Unknown variable", "The optimizer cannot recognize variable"),
+    ),
+    "an optimizer kept while its model was built anew": Mistake(
+        [
+            ("o", "optimizer = K.optimizers.Adam()"),
+            ("m", "model = make()\noptimizer.build(model.trainable_variables)"),
+            ("m", "model = make()"),
+        ],
+        "model optimizer",
+        "optimizer-of-another-model",
+        "optimizer was built for a former model's variables",
+        1,
+        "with tf.GradientTape() as tape: loss = tf.reduce_sum(model(x))\n"
+        "optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))",
+        ("Unknown variable", "The optimizer cannot recognize variable"),
+        "optimizer = type(optimizer).from_config(optimizer.get_config())",
+    ),
+    "slots": Mistake(
+        [
+            (
+                "c",
+                SLOTS.format("name=name", "self.momentum = momentum").replace(
+                    "(name=name", "(learning_rate=learning_rate, name=name"
+                ),
+            )
+        ],
+        "Momentum",
+        "legacy-optimizer",
+        "has _create_slots",
+        2,
+        FIT,
+        ("NotImplementedError", "TypeError"),
+    ),
+    "the name where the learning rate goes": Mistake(
+        [("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))],
+        "Momentum",
+        "legacy-optimizer",
+        "passes the name where learning_rate goes",
+        2,
+        "Momentum()",
+        ("Argument `learning_rate` should be float", "_set_hyper"),
+    ),
+    "arguments that nobody is told": Mistake(
+        [
+            (
+                "c",
+                "@K.utils.register_keras_serializable('PKG')\n"
+                "class Momentum(K.optimizers.SGD):\n"
+                "    def __init__(self, learning_rate=0.1, power=2.0, **kwargs):\n"
+                "        super().__init__(learning_rate=learning_rate, **kwargs)\n"
+                "        self.power = power",
+            )
+        ],
+        "Momentum",
+        "legacy-optimizer",
+        "has no get_config: power of a saved optimizer is lost",
+        2,
+        "model = make()\nmodel.compile(Momentum(power=3.0), 'mse')\nmodel.fit(x, y, verbose=0)\n"
+        + SAVE.replace("K.models", "loaded = K.models")
+        + "\nassert loaded.optimizer.power == 2.0",
+        ("", ""),
+    ),
+    "a class that was renamed since": Mistake(
+        [("c", LAYER.format(1)), ("m", "model = " + ONE.format("Foo()")), ("c", LAYER.format(1).replace("Foo", "Bar"))],
+        "model",
+        "will-not-load",
+        "'PKG>Foo' was registered by cell [",
+        1,
+        SAVE,
+        ("PKG>Foo", "PKG>Foo' was registered by"),
+    ),
+    "a class that is not registered": Mistake(
+        [("c", LAYER.format(1).partition("\n")[2].partition("\n")[2]), ("m", "model = " + ONE.format("Foo()"))],
+        "model",
+        "will-not-load",
+        "the class 'Foo' is not registered",
+        1,
+        SAVE,
+        ("Could not locate class 'Foo'|Foo", "Foo"),
+    ),
+    "a lambda": Mistake(
+        [("m", "model = " + ONE.format("K.layers.Lambda(lambda x: x)"))],
+        "model",
+        "will-not-load",
+        "a Lambda layer's lambda",
+        1,
+        SAVE,
+        ("Lambda", "Lambda"),
+    ),
+    "a loss that is not registered": Mistake(
+        [("c", "def difference(a, b): return a - b"), ("m", "model = make()\nmodel.compile('sgd', difference)")],
+        "model",
+        "will-not-load",
+        "the function 'difference' is not registered",
+        1,
+        SAVE,
+        ("difference", "difference"),
+    ),
+    "a class whose cell was run again": Mistake(
+        [("c", LAYER.format(1)), ("m", "model = " + ONE.format("Foo()")), ("c", LAYER.format(2))],
+        "model",
+        "former-class",
+        "model is built from the former Foo of run [",
+        1,
+        "assert float(model(np.ones((1, 2), 'float32'))[0, 0]) == 1.0 and type(Foo()) is not type(model.layers[-1])",
+        ("", ""),
+        "re-run cell [",
+    ),
+    "a built-in name": Mistake(
+        [("h", "class Mine(K.initializers.Ones): pass\nK.utils.get_custom_objects()['zeros'] = Mine")],
+        "Mine",
+        "hijacked-name",
+        "'zeros' is also a name in",
+        2,
+        "assert type(K.layers.Dense(1, kernel_initializer='zeros').kernel_initializer) is Mine",
+        ("", ""),
+    ),
+    "the string of an optimizer": Mistake(
+        [("h", "class Mine(K.optimizers.SGD): pass\nK.utils.get_custom_objects()['adam'] = Mine")],
+        "Mine",
+        "hijacked-name",
+        "'adam' is also a name in",
+        2,
+        "assert type(K.optimizers.get('adam')) is Mine",
+        ("", ""),
+    ),
+}
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("mistake", [pytest.param(each, id=name) for name, each in MISTAKES.items()])
+def test_a_mistake_that_hurts_is_found(nb, K, mistake):
+    numbers = {}
+    if K == "tf_keras" and mistake is MISTAKES["one metric twice"]:
+        assert "Found duplicated metrics" in nb.run("m", mistake.cells[0][1], fails=True).error
+        return  # there is no model to look at
+    for cell, source in mistake.cells:
+        nb.run(cell, source)
+        numbers[cell] = nb.value("get_ipython().execution_count - 1")
+    found = [finding for finding in findings(nb, mistake.names) if finding["rule"] == mistake.rule]
+    assert found, findings(nb, mistake.names)
+    assert mistake.says.replace("PKG", nb.package) in found[0]["message"]
+    assert re.fullmatch(rf"cell \[({'|'.join(map(str, numbers.values()))})\], line {mistake.line}", found[0]["where"])
+    assert mistake.fix in found[0]["fix"]
+    error = mistake.errors[K == "tf_keras"].replace("PKG", nb.package)
+    shown = nb.run("s", mistake.shows, fails=bool(error))
+    if error:
+        assert re.search(error, shown.traceback)
+
+
+CORRECT = {
+    "metrics that differ": COMPILE.format("['accuracy', K.metrics.AUC(curve='PR'), K.metrics.AUC(curve='ROC')]"),
+    "metrics with names of their own": COMPILE.format("[K.metrics.AUC(name='a'), K.metrics.AUC(name='b')]"),
+    "thresholds": COMPILE.format("[K.metrics.Precision(thresholds=0.3), K.metrics.Precision(thresholds=0.7)]"),
+    "another accuracy": COMPILE.format("['accuracy', K.metrics.BinaryAccuracy(threshold=0.9)]"),
+    "one metric for each output": """
+        given = K.layers.Input((2,))
+        model = K.Model(given, {"a": K.layers.Dense(1, name="a")(given), "b": K.layers.Dense(1, name="b")(given)})
+        model.compile("sgd", {"a": "mse", "b": "mse"}, metrics={"a": ["mae"], "b": ["mae"]})
+        """,
+    "an optimizer that is made once": """
+        class Trainer:
+            def __init__(self): self.optimizer = None
+            @tf.function
+            def step(self, x):
+                if self.optimizer is None:
+                    self.optimizer = K.optimizers.Adam()
+                return x
+        trainer = Trainer()
+        trainer.step(tf.constant(1.0))
+        trainer.step(tf.constant(1.0))
+        """,
+    "an optimizer outside": "optimizer = K.optimizers.Adam()\n@tf.function\ndef step(x):\n    return x * optimizer.learning_rate",
+    "a loss in a tf.function": STEP.format("K.losses.MeanSquaredError()(x, x)"),
+    "an optimizer in a function that is no tf.function": "def make_optimizer():\n    return K.optimizers.Adam()\noptimizer = make_optimizer()",
+    "an optimizer for each model": "a, b = make(), make()\na.compile('adam', 'mse')\nb.compile('adam', 'mse')\na.fit(x, y, verbose=0)",
+    "layers that are frozen and thawed": """
+        model = make()
+        model.layers[0].trainable = False
+        model.compile("adam", "mse")
+        model.fit(x, y, verbose=0)
+        model.layers[0].trainable = True
+        model.fit(x, y, verbose=0)
+        """,
+    "a part of a model": """
+        model = make()
+        model.compile("adam", "mse")
+        model.fit(x, y, verbose=0)
+        part = K.Model(model.inputs, model.layers[0].output)
+        part.compile(model.optimizer, "mse")
+        part.fit(x, np.zeros((8, 3)), verbose=0)
+        """,
+    "one optimizer for the variables of two models": """
+        a, b = make(), make()
+        optimizer = K.optimizers.Adam()
+        optimizer.build(a.trainable_variables + b.trainable_variables)
+        """,
+    "an optimizer of variables that are no model's": """
+        dense = K.layers.Dense(1)
+        dense.build((None, 2))
+        model, optimizer = make(), K.optimizers.Adam()
+        optimizer.build(dense.trainable_variables)
+        """,
+    "an optimizer of today": """
+        @K.utils.register_keras_serializable("PKG")
+        class Momentum(K.optimizers.SGD):
+            def __init__(self, learning_rate=0.1, power=2.0, **kwargs):
+                super().__init__(learning_rate=learning_rate, **kwargs)
+                self.power = power
+            def get_config(self): return {**super().get_config(), "power": self.power}
+        model = make()
+        model.compile(Momentum(), "mse")
+        """,
+    "everything registered": LAYER.format(1)
+    + "@K.utils.register_keras_serializable('PKG')\ndef scaled(x): return x * 2\n"
+    + "@K.utils.register_keras_serializable('PKG')\ndef difference(a, b): return a - b\n"
+    + "model = "
+    + ONE.format("Foo(), K.layers.Dense(1, activation=scaled)")
+    + "\nmodel.compile('sgd', difference, metrics=[difference])",
+    "a name in a package": "@K.utils.register_keras_serializable('PKG', 'relu')\ndef relu(x): return 2 * x",
+    "a name that this Keras asks nobody about": """
+        if K is keras:
+            K.utils.get_custom_objects()["relu"] = relu2 = lambda x: 7 * x
+            assert float(K.layers.Dense(1, activation="relu").activation(1.0)) == 1.0
+        else:
+            K.utils.get_custom_objects()["Adam"] = relu2 = K.optimizers.SGD
+            assert type(K.optimizers.deserialize(K.optimizers.serialize(K.optimizers.Adam()))) is K.optimizers.Adam
+        """,
+    "a name that nobody has": "K.utils.get_custom_objects()['PKGactivation'] = relu2 = lambda x: x",
+    "a model that is not built": "model = K.Sequential([K.layers.Dense(1)])\nmodel.compile('sgd', 'mse', metrics=['mae'])",
+}
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("source", [pytest.param(each, id=name) for name, each in CORRECT.items()])
+def test_correct_code_that_looks_alike_is_left_alone(nb, K, source):
+    before = {*nb.value("sorted(get_ipython().user_ns)")}
+    nb.run("c", source)
+    names = {*nb.value("sorted(get_ipython().user_ns)")} - before
+    assert findings(nb, " ".join(sorted(name for name in names if not name.startswith("_")))) == []
+
+
+# -- conversion
+
+CONVERTED = {
+    "several optimizers": (
+        "model = make()\nmodel.compile('adam', 'mse')\nmodel.former = K.optimizers.SGD()",
+        "model holds 2 optimizers: ",
+        "del model.former",
+    ),
+    "two functions of one signature": (
+        """
+        model = make()
+        signature = [tf.TensorSpec([None, 2])]
+        model.one = tf.function(lambda x: model(x), input_signature=signature)
+        model.two = tf.function(lambda x: model(x), input_signature=signature)
+        """,
+        "model.one and model.two have one signature",
+        "del model.two",
+    ),
+    "an operation that TFLite does not have": (
+        """
+        @K.utils.register_keras_serializable("PKG")
+        class Python(K.layers.Layer):
+            def call(self, x): return tf.ensure_shape(tf.py_function(lambda x: x, [x], tf.float32), [None, 2])
+            def compute_output_shape(self, shape): return shape
+        given = K.layers.Input((2,))
+        model = K.Model(given, Python()(given))
+        """,
+        "model cannot be converted: ConverterError",
+        "SELECT_TF_OPS",
+    ),
+}
+
+
+def converted(nb, names: str) -> list[dict]:
+    return [finding for finding in findings(nb, f"--convert {names}") if finding["rule"] == "conversion"]
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("case", CONVERTED)
+def test_what_stands_in_the_way_of_tflite_is_found(nb, K, case):
+    source, says, fix = CONVERTED[case]
+    nb.run("m", source)
+    assert [each for each in findings(nb, "model") if each["rule"] == "conversion"] == [], "only if it is asked for"
+    [found] = converted(nb, "model")
+    assert says in found["message"] and fix in found["fix"]
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_a_converted_model_that_answers_as_keras_does_is_left_alone(nb, K):
+    nb.run(
+        "m",
+        """
+        plain = make()
+        zeta, alpha = K.layers.Input((2,), name="zeta"), K.layers.Input((3,), name="alpha")
+        both = K.layers.Concatenate()([zeta, alpha])
+        several = K.Model([zeta, alpha], [K.layers.Dense(1)(both), K.layers.Dense(2)(zeta)])
+        words = K.Sequential([K.layers.Input((4,), dtype="int32"), K.layers.Embedding(9, 3), K.layers.Flatten()])
+        """,
+    )
+    assert converted(nb, "plain several words") == []
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_a_converted_model_that_answers_differently_is_found(nb, K):
+    """A layer that counts its calls is such a model: no conversion can be right."""
+    nb.run(
+        "m",
+        """
+        calls = []
+        @K.utils.register_keras_serializable("PKG")
+        class Counting(K.layers.Layer):
+            def call(self, x):
+                calls.append(1)
+                return x + float(len(calls))
+        model = K.Sequential([K.layers.Input((2,)), Counting()])
+        """,
+    )
+    [found] = converted(nb, "model")
+    assert "model answers differently as TFLite, by " in found["message"]
+
+
+# -- what the command shows
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K):
+    nb.run(
+        "m",
+        """
+        models = [make() for _ in range(45)] + [K.Sequential([K.layers.Dense(1)]) for _ in range(5)]
+        for model in models:
+            model.compile("adam", "mse", metrics=["mae", K.metrics.AUC(name="auc")])
+        models[0].fit(x, y, verbose=0)
+        @tf.function
+        def step(x): return models[1](x)
+        step(x)
+        def state():
+            variables = sum(isinstance(each, tf.Variable) for each in gc.get_objects())
+            built = [model.built for model in models], [model.optimizer is models[0].optimizer for model in models]
+            return variables, built, step.experimental_get_tracing_count(), sorted(K.utils.get_custom_objects())
+        """,
+    )
+    nb.run(
+        "w", "import time\nkreg = get_ipython().run_line_magic; kreg('kreg', 'check models step')  # imports its code"
+    )
+    nb.run("b", "gc.collect(); before = state()")
+    nb.run("t", "t = time.perf_counter(); found = kreg('kreg', 'check models step'); took = time.perf_counter() - t")
+    assert nb.value("took") < 1
+    assert nb.value("gc.collect() >= 0 and before == state()")
+    assert nb.value("found.to_dict()") == {"findings": [], "checked": 51}
+
+
+ZOO = {"MobileNetV2": 32, "MobileNetV3Small": 32, "ResNet50": 32, "VGG16": 32, "ConvNeXtTiny": 32, "DenseNet121": 32}
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_no_rule_fires_on_the_models_that_keras_brings(nb, K):
+    nb.run("z", f"zoo = [getattr(K.applications, n)(weights=None, input_shape=(s, s, 3)) for n, s in {ZOO}.items()]")
+    nb.run(
+        "c", "for each in zoo: each.compile('adam', 'categorical_crossentropy', metrics=['accuracy', K.metrics.AUC()])"
+    )
+    assert findings(nb, "zoo") == []
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_the_findings_have_three_faces_and_strict_raises_one_line(nb, K):
+    nb.run("m", COMPILE.format("['<b>mse</b>', K.metrics.MeanSquaredError(name='<b>mse</b>')]"))
+    outcome = nb.run("q", "%kreg check model")
+    assert outcome.text.startswith("kreg: 1 finding in 1 object\nduplicate-metric: model, cell [")
+    assert "    > model.compile('sgd', 'binary_crossentropy', metrics=['<b>mse</b>'])" in outcome.text
+    html = outcome.results[0]["text/html"]
+    assert "&lt;b&gt;mse" in html and "<b>" not in html and "<script" not in html
+    assert '"rule": "duplicate-metric"' in nb.run("q", "%kreg check --json model").stdout
+    failed = nb.run("s", "%kreg check --strict model", fails=True)
+    assert failed.error.startswith("MistakesFound: 1 finding: duplicate-metric: model, cell [")
+    assert len(failed.traceback.splitlines()) == 1
+    assert nb.run("s", "%kreg check --strict make K").text.startswith("kreg: nothing found")
+
+
+def test_a_name_that_is_no_variable_is_refused_in_one_line(nb):
+    nb.run("m", "model_of_mine = 1")
+    said = nb.run("q", "%kreg check model_of_mein").stderr
+    assert said.startswith(
+        "UsageError: %kreg check: there is no variable 'model_of_mein'. Did you mean 'model_of_mine'"
+    )
+    assert len(said.splitlines()) == 1
+
+
+def test_without_any_keras_there_is_nothing_to_find(own_kernel):
+    own_kernel.run("l", "%load_ext kreg_ipython")
+    own_kernel.run("a", "x = [1, {'a': object}]\nclass A: pass\na = A()\na.b = 1")
+    assert own_kernel.run("q", "%kreg check").text.startswith("kreg: nothing found")
+    assert own_kernel.value("sorted({'keras', 'tf_keras', 'tensorflow'} & {*__import__('sys').modules})") == []
