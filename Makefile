@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q --nbval-lax tests notebooks/quickstart.ipynb
+	$(BIN)/python -m pytest -q --nbval-lax tests notebooks
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(STACKS)

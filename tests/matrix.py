@@ -31,7 +31,7 @@ class Stack:
 
 
 STACKS = {
-    "newest": Stack("3.13", [], extra="test", tests=["--nbval-lax", "tests", "notebooks/quickstart.ipynb"]),
+    "newest": Stack("3.13", [], extra="test", tests=["--nbval-lax", "tests", "notebooks"]),
     "lowest-ipython": Stack(
         "3.11",
         ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -417,6 +418,94 @@ def test_correct_code_that_looks_alike_is_left_alone(nb, K, source):
     assert findings(nb, " ".join(sorted(name for name in names if not name.startswith("_")))) == []
 
 
+NESTED = """
+class Inner(K.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense, self.score = K.layers.Dense(1, activation="sigmoid"), K.metrics.AUC(name="auc")
+    def call(self, x): return self.dense(x)
+given = K.layers.Input((2,))
+model = K.Model(given, Inner()(given))
+model.compile("sgd", "binary_crossentropy", metrics=[K.metrics.AUC(name="auc")])
+columns = len(model.fit(x, y, verbose=0).history)
+values = len(model.evaluate(x, y, verbose=0))
+"""
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_a_metric_of_a_model_inside_counts_where_keras_reports_it(nb, K):
+    nb.run("m", NESTED)
+    rules = [finding["rule"] for finding in findings(nb, "model")]
+    assert (nb.value("values") > nb.value("columns")) is ("duplicate-metric" in rules) is (K == "tf_keras")
+
+
+@pytest.mark.needs("tf_keras")
+def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_returns_is_not(nb):
+    nb.run("k", f"K = tf_keras\n{SETUP}")
+    cell = """
+        class Old(tf_keras.optimizers.legacy.Optimizer):
+            def __init__(self, learning_rate=0.1, name="Old", **kwargs):
+                super().__init__(name, **kwargs)
+                self._set_hyper("learning_rate", learning_rate)
+            def _resource_apply_dense(self, gradient, variable, apply_state=None):
+                RETURN variable.assign_sub(0.1 * gradient)
+            def get_config(self): return {**super().get_config(), "learning_rate": 0.1}
+        model = make()
+        model.compile(Old(), "mse")
+        """
+    nb.run("c", cell.replace("RETURN ", "return "))
+    nb.run("f", "model.fit(x, y, verbose=0)")
+    assert [finding for finding in findings(nb, "Old") if finding["rule"] == "legacy-optimizer"] == []
+    nb.run("c", cell.replace("RETURN ", ""))
+    [found] = [finding for finding in findings(nb, "Old") if finding["rule"] == "legacy-optimizer"]
+    assert "returns nothing from _resource_apply_dense" in found["message"]
+    assert "TypeError" in nb.run("f", "model.fit(x, y, verbose=0)", fails=True).error
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
+    nb.run("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))
+    [found] = findings(nb, "Momentum")
+    nb.run(
+        "c2",
+        f"{K}.utils.get_custom_objects().pop('PKG>Momentum', None)\n"
+        f"@{K}.utils.register_keras_serializable('PKG')\n" + found["fix"],
+    )
+    nb.run(
+        "m", "model = make()\nmodel.compile(Momentum(momentum=0.5), 'mse')\nbefore = model.evaluate(x, y, verbose=0)"
+    )
+    nb.run("f", "model.fit(x, y, epochs=3, verbose=0)\n" + SAVE.replace("K.models", "loaded = K.models"))
+    assert nb.value("[bool(model.evaluate(x, y, verbose=0) < before), loaded.optimizer.momentum]") == [True, 0.5]
+    assert nb.value("[hasattr(model.optimizer, 'velocity'), float(loaded.optimizer.learning_rate) > 0.04]") == [
+        True,
+        True,
+    ]
+    assert findings(nb, "Momentum model") == []
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted_does_not_register_it(nb, K, files):
+    kinds = "class Plain(K.layers.Layer):\n    def call(self, x): return x\n"
+    kinds += "class Whole(K.Model):\n    def call(self, x): return x\n"
+    files.write({"PKGkinds.py": f"import {K} as K\n{kinds}"})
+    for made in (
+        "model = " + ONE.format("PKGkinds.Plain()"),
+        "model = PKGkinds.Whole()\nmodel(x)\nmodel.predict(x, verbose=0)",
+    ):
+        nb.run("m", f"import PKGkinds\n{made}")
+        loads = nb.run("s", SAVE, fails=None).error is None
+        assert [finding["rule"] for finding in findings(nb, "model")] == ["will-not-load"] * (not loads)
+    nb.run("c", LAYER.format(1))
+    nb.run("m", "model = " + ONE.format("Foo()"))
+    assert findings(nb, "model") == []
+    nb.run("o", "other = 1", deletedCells=["c"])
+    [found] = findings(nb, "model")
+    assert "is registered by a cell that was deleted" in found["message"]
+
+
 # -- conversion
 
 CONVERTED = {
@@ -576,3 +665,10 @@ def test_without_any_keras_there_is_nothing_to_find(own_kernel):
     own_kernel.run("a", "x = [1, {'a': object}]\nclass A: pass\na = A()\na.b = 1")
     assert own_kernel.run("q", "%kreg check").text.startswith("kreg: nothing found")
     assert own_kernel.value("sorted({'keras', 'tf_keras', 'tensorflow'} & {*__import__('sys').modules})") == []
+
+
+def test_each_rule_has_a_section_in_the_docs():
+    from kreg_ipython.checks import RULES
+
+    sections = re.findall(r"^## (.+)$", (Path(__file__).parent.parent / "docs" / "checks.md").read_text(), re.MULTILINE)
+    assert sections == [rule.__name__.replace("_", "-") for rule in RULES]

@@ -68,6 +68,11 @@ class Keras:
         """What the registry of its custom objects is called."""
         return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
 
+    @property
+    def imports_models(self) -> bool:
+        """Whether loading imports the class of a model that is not registered; that of a layer is not found."""
+        return not self.is_3
+
     # -- models
 
     def trainable_variables(self, model: Any) -> list[Any]:

@@ -32,6 +32,9 @@ class {name}({keras}.optimizers.Optimizer):
 {kept}
     def build(self, var_list):
         super().build(var_list)
+        if getattr(self, '_built', False):  # it is called at each step
+            return
+        self._built = True
 {slots}
     def update_step(self, gradient, variable):
         at = self._index_dict[self._var_key(variable)]  # what was a slot is now an item of a list, such as self.m[at]

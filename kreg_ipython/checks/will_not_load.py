@@ -42,6 +42,8 @@ def will_not_load(notebook: Notebook) -> Iterator[Finding]:
             yield Finding(_RULE, name, where, message, "give the class a get_config() that returns its arguments")
             continue
         reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(configs)}
+        if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
+            reasons.pop(type(model).__name__, None)
         for reason in reasons.values():
             if reason is not None:
                 message, fix = reason
@@ -102,11 +104,6 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
         return None
     if (custom.function and keras.meaning(custom.name, "activations")) or keras.meaning(custom.name, "losses"):
         return None
-    if custom.module not in (None, "builtins", "__main__"):
-        found_there = getattr(sys.modules.get(custom.module), custom.name, None)
-        if found_there is not None:
-            return None
-        return f"{custom.name} is not in {custom.module}", f"{register} at the top of {custom.module}"
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
         return explain.gone(event), f"re-run the cell that defines it with {custom.key!r}, or build the model anew"
