@@ -353,6 +353,7 @@ def test_an_adapter_in_a_cell_that_runs_again_goes_on_with_the_entries_that_are_
     assert nb.value("PKGlib.MODELS") == {"other": 1, "one": 3}
 
 
+@pytest.mark.needs("tensorflow")
 def test_a_body_under_any_name_collides_as_others_do(nb, tmp_path):
     """A name that is no file, one that becomes a directory, an empty text, a path; what nobody can say of the text
     leaves nothing outdated."""

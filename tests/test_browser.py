@@ -30,6 +30,8 @@ CELLS = [
     "%kreg show Shown>First",
     "%kreg log",
     "%kreg keep Shown>First",
+    "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile('sgd', metrics=['mae', 'mae'])",
+    "%kreg check model",
 ]
 EDITED = 2
 """The cell that is edited and run again, after which the results are asked for again."""
@@ -160,7 +162,9 @@ def test_every_text_is_readable_in_both_themes(page, theme, tmp_path):
     assert [pair for pair in contrasts if pair[0] < (3 if pair[1] == "●" else 4.5)] == []
     page.driver.save_screenshot(str(tmp_path / "shown.png"))
     if os.environ.get("KREG_SCREENSHOTS"):
-        page.driver.save_screenshot(str(Path(os.environ["KREG_SCREENSHOTS"]) / f"{theme}.png"))
+        for end, cell in (("first", 0), ("last", len(CELLS) - 1)):
+            page.ask(f"return notebook.scrollToItem({cell})")
+            page.driver.save_screenshot(str(Path(os.environ["KREG_SCREENSHOTS"]) / f"{theme}, {end}.png"))
 
 
 def test_an_edited_cell_that_is_run_again_changes_the_table(page):

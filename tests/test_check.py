@@ -468,6 +468,8 @@ def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_retur
 def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
     nb.run("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))
     [found] = findings(nb, "Momentum")
+    html = nb.run("q", "%kreg check Momentum").results[0]["text/html"]
+    assert "\n    def update_step(self, gradient, variable" in html
     nb.run(
         "c2",
         f"{K}.utils.get_custom_objects().pop('PKG>Momentum', None)\n"

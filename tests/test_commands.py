@@ -483,7 +483,7 @@ def test_hostile_names_are_harmless(nb, key):
 TWO = LAYER.format(1) + BAR
 
 
-@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tf_keras")
 def test_a_user_class_under_a_key_of_the_librarys_costs_the_library_nothing(nb):
     own = LAYER.format(1).replace("keras.", "tf_keras.").replace('"PKG"', "*NAME.split('>')")
     nb.run("n", "NAME = next(key for key in tf_keras.utils.get_custom_objects() if key.startswith('Custom>'))")

@@ -118,8 +118,9 @@ def fold(title: str, body: str, *, shut: bool = False) -> str:
 
 
 def code(text: str) -> str:
-    """A line of source."""
-    return f"<pre style='margin:2px 0 2px 16px'>{escape(clean(text, 200))}</pre>"
+    """Lines of source."""
+    lines = "\n".join(escape(clean(line, 200)) for line in text.splitlines())
+    return f"<pre style='margin:2px 0 2px 16px'>{lines}</pre>"
 
 
 def items(lines: Iterable[str]) -> str:
