@@ -113,7 +113,8 @@ def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     notebook = checks.Notebook(
         names, tracker.guard, Cells(tracker.cells(), tracker.cell_of), args.name, convert=args.convert
     )
-    found = Findings(tuple(checks.check(notebook)), notebook.checked)
+    findings, faults = checks.check(notebook)
+    found = Findings(tuple(findings), notebook.checked, faults)
     if args.strict and found.findings:
         raise MistakesFound(f"{found.summary()}. %kreg check shows them.")
     return found
@@ -327,7 +328,7 @@ def _containers(tracker: Tracker) -> list[str]:
         f"{module}:{name}"
         for module in modules
         for name, value in list(getattr(sys.modules[module], "__dict__", {}).items())
-        if type(value) in (dict, list, set) and not name.startswith("__")
+        if any(type(value) is kind for kind in (dict, list, set)) and not name.startswith("__")
     ]
 
 

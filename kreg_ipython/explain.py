@@ -54,5 +54,5 @@ def former_use(name: str, relation: str, what: str, run: int | None) -> str:
 
 
 def fault(error: BaseException) -> str:
-    """An error in one line."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    """An error in one line: the first one that says something."""
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]

@@ -618,12 +618,17 @@ class Guard:
 
     def _put(self, registry: Registry, entry: Entry) -> None:
         with self._gates.open():
-            if not registry.appending or not self.faults.attempt(registry, registry.holds, entry.key, entry.value):
+            if not registry.appending or self.faults.attempt(registry, self._lacks, registry, entry):
                 self.faults.attempt(registry, registry.put, entry.key, entry.value)
         stored = self.faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
         if stored is not MISSING and not registry.appending:
             entry.value = stored  # a registry may wrap what is put into it anew
         self._note(registry, entry)
+
+    def _lacks(self, registry: Registry, entry: Entry) -> bool:
+        """Whether an object stands side by side with itself less often than the ledger knows it."""
+        known = [each for each in self.ledger.same_subject(entry) if each.owner is not None]
+        return sum(same_value(value, entry.value) for _, value in registry.entries()) < len(known)
 
     def _note(self, registry: Registry, entry: Entry) -> None:
         snapshot = self._snapshots.get(registry.name)
@@ -652,8 +657,8 @@ class Guard:
         changes = seen.changes()
         for key, value in () if anew else changes.removed:
             place = registry.name, key
-            beside = [e for e in self.ledger.beside(place) if same_value(e.value, value)] if registry.appending else []
-            for entry in beside or self.ledger.drop(place):
+            beside = [entry for entry in self.ledger.beside(place) if same_value(entry.value, value)]
+            for entry in beside[:1] if registry.appending else self.ledger.drop(place):
                 self._notices.log("forgot", entry, "it was taken out by hand", run)
                 self._retire(entry)
         for key, value, before in changes.written:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 Relation = Literal["is", "is an instance of", "is built from"]
 
-_MOST = 200_000
+_MOST = 100_000
 """How many objects of one variable are looked at."""
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
@@ -42,7 +42,8 @@ def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) ->
     wanted = {id(target): target for target in targets}
     found: dict[int, list[Holder]] = {}
     for name, value in list(names.items()):
-        if wanted and not name.startswith("_") and name not in ("In", "Out") and not isinstance(value, ModuleType):
+        hidden = name.startswith("_") or name in ("In", "Out")
+        if wanted and not hidden and not issubclass(type(value), ModuleType):
             for target in _held(value, wanted, opaque):
                 found.setdefault(target, []).append(Holder(name, _relation(value, wanted[target])))
     return found
@@ -76,15 +77,16 @@ def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
         return [*gc.get_referents(*cells), *(value.__defaults__ or ()), *vars(value).values()]
     if not issubclass(kind, _CONTAINERS) and opaque.types(kind):
         return ()
-    attributes = _attributes(value)
+    attributes = attributes_of(value)
     left_out = {id(attributes), *(id(attributes[name]) for name in opaque.attributes if name in attributes)}
     parts = [*gc.get_referents(value), *attributes.values()] if attributes else gc.get_referents(value)
     return (part for part in parts if id(part) not in left_out)
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def attributes_of(value: Any) -> dict[str, Any]:
+    """The attributes that an object itself has, whatever it says when it is asked."""
     try:
         found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
+    except Exception:  # a descriptor of the user's
         return {}
     return found if type(found) is dict else {}

@@ -21,6 +21,7 @@ _AROUND = {
     **dict.fromkeys(("For", "AsyncFor", "While"), "loop"),
 }
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def definitions(source: str) -> set[str]:
@@ -35,10 +36,22 @@ def tree(source: str) -> ast.Module:
     return ast.increment_lineno(_parse(source), header(source))
 
 
+def executed(source: str) -> Iterator[ast.AST]:
+    """The nodes of what the source itself executes, not of what functions, classes and comprehensions in it do."""
+
+    def walk(node: ast.AST) -> Iterator[ast.AST]:
+        yield node
+        if not isinstance(node, _OWN_NAMES):
+            for child in ast.iter_child_nodes(node):
+                yield from walk(child)
+
+    yield from walk(tree(source))
+
+
 def assigned(source: str) -> dict[str, int]:
-    """The names that the source gives a value to, or defines, in any of its parts, and the last line that does."""
+    """The variables that the source gives a value to, or defines, and the last line that does."""
     found: dict[str, int] = {}
-    for node in ast.walk(tree(source)):
+    for node in executed(source):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found[node.id] = max(node.lineno, found.get(node.id, 0))
         elif isinstance(node, _DEFINITIONS):

@@ -207,14 +207,38 @@ MISTAKES = {
         FIT,
         ("NotImplementedError", "TypeError"),
     ),
-    "the name where the learning rate goes": Mistake(
-        [("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))],
+    "hyperparameters as Keras 2 set them": Mistake(
+        [("c", SLOTS.format("name=name", "self._set_hyper('momentum', momentum)"))],
         "Momentum",
         "legacy-optimizer",
-        "passes the name where learning_rate goes",
+        "calls _set_hyper",
         2,
         "Momentum()",
-        ("Argument `learning_rate` should be float", "_set_hyper"),
+        ("missing 1 required positional argument: 'learning_rate'|_set_hyper", "_set_hyper"),
+    ),
+    "the name where the learning rate goes": Mistake(
+        [
+            (
+                "c",
+                "class Named(K.optimizers.SGD):\n    def __init__(self, name='Named', **kwargs):\n"
+                "        super().__init__(name, **kwargs)",
+            )
+        ],
+        "Named",
+        "legacy-optimizer",
+        "passes the name where learning_rate goes",
+        1,
+        "Named().learning_rate + 1",
+        ("Argument `learning_rate` should be float", "."),
+    ),
+    "a function with the name of one of Keras's own": Mistake(
+        [("c", "def gelu(x): return x * 100"), ("m", "model = " + ONE.format("K.layers.Dense(1, activation=gelu)"))],
+        "model",
+        "will-not-load",
+        "Keras's own gelu would be loaded",
+        1,
+        SAVE.replace("K.models", "loaded = K.models") + "\nassert loaded.layers[-1].activation is not gelu",
+        ("", ""),
     ),
     "arguments that nobody is told": Mistake(
         [
@@ -258,7 +282,7 @@ MISTAKES = {
         [("m", "model = " + ONE.format("K.layers.Lambda(lambda x: x)"))],
         "model",
         "will-not-load",
-        "a Lambda layer's lambda",
+        "a Lambda layer's ",
         1,
         SAVE,
         ("Lambda", "Lambda"),
@@ -359,6 +383,85 @@ CORRECT = {
         model.layers[0].trainable = True
         model.fit(x, y, verbose=0)
         """,
+    "metrics for several outputs, one each": """
+        given = K.layers.Input((2,))
+        model = K.Model(given, [K.layers.Dense(1, name="a")(given), K.layers.Dense(1, name="b")(given)])
+        metrics = ["mae", "mae"] if K is keras else [["mae"], ["mae"]]
+        model.compile("sgd", ["mse", "mse"], metrics=metrics)
+        model.fit(x, [y, y], verbose=0)
+        """,
+    "metrics whose arguments get_config does not tell": """
+        # only duplicate-metric
+        class Only(K.metrics.Metric):
+            def __init__(self, number, name=None):
+                super().__init__(name=name or f"only_{number}")
+                self.number = number
+            def update_state(self, *args, **kwargs): pass
+            def result(self): return float(self.number)
+        model = make()
+        model.compile("sgd", "mse", metrics=[Only(0), Only(1), Only(2)])
+        """,
+    "numbered names": COMPILE.format(
+        "[K.metrics.MeanSquaredError(name='mse_1'), K.metrics.MeanSquaredError(name='mse_2')]"
+    ),
+    "odd metrics": """
+        # only duplicate-metric
+        import functools
+        class Odd:
+            __hash__ = None
+            def __call__(self, a, b): return a - b
+            def __eq__(self, other): return np.array([1, 2])
+        model = make()
+        model.compile("sgd", "mse", metrics=[lambda a, b: a - b])
+        """,
+    "a registered function in a Lambda": """
+        @K.utils.register_keras_serializable("PKG")
+        def half(x): return x / 2
+        model = K.Sequential([K.layers.Input((2,)), K.layers.Lambda(half) if K is keras else K.layers.Dense(1)])
+        """,
+    "another default": """
+        @K.utils.register_keras_serializable("PKG")
+        class Mine(K.optimizers.Adam):
+            def __init__(self, learning_rate=1e-3, beta_1=0.95, **kwargs):
+                super().__init__(learning_rate=learning_rate, beta_1=beta_1, **kwargs)
+        assert Mine.from_config(Mine(beta_1=0.5).get_config()).beta_1 == 0.5
+        """,
+    "a training step for a part of a model": """
+        @K.utils.register_keras_serializable("PKG")
+        class Part(K.Model):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                self.one, self.two = K.layers.Dense(3), K.layers.Dense(1)
+            def call(self, x): return self.two(self.one(x))
+            def train_step(self, data):
+                with tf.GradientTape() as tape:
+                    loss = tf.reduce_mean((self(data[0]) - data[1]) ** 2)
+                variables = self.two.trainable_variables
+                self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+                return {"loss": loss}
+        model = Part()
+        model.compile("adam")
+        model.fit(x, y, verbose=0)
+        model.fit(x, y, verbose=0)
+        """,
+    "a model that is held deep inside": """
+        hidden = [[make()], {"a": {"b": make()}}]
+        one, two, other = K.optimizers.Adam(), K.optimizers.Adam(), make()
+        one.build(hidden[0][0].trainable_variables)
+        two.build(hidden[1]["a"]["b"].trainable_variables)
+        """,
+    "a parameter that is called like a metric": """
+        Mean = K.metrics.Mean
+        @tf.function
+        def step(x, Mean): return Mean(x)
+        step(tf.constant([1.0]), tf.reduce_mean)
+        """,
+    "an optimizer that is got from one": """
+        optimizer = K.optimizers.Adam()
+        @tf.function
+        def step(x): return x * K.optimizers.get(optimizer).learning_rate
+        step(tf.constant([1.0]))
+        """,
     "a part of a model": """
         model = make()
         model.compile("adam", "mse")
@@ -415,7 +518,9 @@ def test_correct_code_that_looks_alike_is_left_alone(nb, K, source):
     before = {*nb.value("sorted(get_ipython().user_ns)")}
     nb.run("c", source)
     names = {*nb.value("sorted(get_ipython().user_ns)")} - before
-    assert findings(nb, " ".join(sorted(name for name in names if not name.startswith("_")))) == []
+    found = findings(nb, " ".join(sorted(name for name in names if not name.startswith("_"))))
+    only = re.search("# only (.+)", source)
+    assert [finding for finding in found if only is None or finding["rule"] == only[1]] == []
 
 
 NESTED = """
@@ -660,6 +765,73 @@ def test_a_name_that_is_no_variable_is_refused_in_one_line(nb):
         "UsageError: %kreg check: there is no variable 'model_of_mein'. Did you mean 'model_of_mine'"
     )
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_the_cell_that_builds_is_named_not_the_one_that_defines_how(nb, K):
+    nb.run("d", LAYER.format(1) + "def build():\n    model = " + ONE.format("Foo()") + "\n    return model")
+    nb.run("m", "model = build()\nmodel.compile('adam', 'mse', metrics=['mae', 'mae'])")
+    number = nb.value("get_ipython().execution_count - 1")
+    nb.run(
+        "d",
+        LAYER.format(2)
+        + "def build():\n    model = "
+        + ONE.format("Foo()")
+        + "\n    model.compile()\n    return model",
+    )
+    where = {finding["rule"]: finding["where"] for finding in findings(nb, "model")}
+    assert (
+        where["former-class"] == f"cell [{number}], line 1" and where["duplicate-metric"] == f"cell [{number}], line 2"
+    )
+
+
+ODD = """
+import weakref
+class Raising:
+    __class__ = property(lambda self: 1 / 0)
+    def __getattribute__(self, name): raise RuntimeError(name)
+class Anything:
+    __slots__ = ()
+    def __getattr__(self, name): return 5
+    __eq__ = None
+class Meta(type):
+    __hash__ = None
+    def __eq__(self, other): raise RuntimeError("no")
+class Kind(metaclass=Meta): pass
+class Dict:
+    @property
+    def __dict__(self): raise RuntimeError("no")
+class Set(set): pass
+gone = Set()
+proxy = weakref.proxy(gone)
+del gone
+raising, anything, kind, named = Raising(), Anything(), Kind(), Dict()
+array, odd = np.array([1, 2]), [Raising(), np.array([1]), {"a": Raising()}]
+"""
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_odd_objects_in_the_notebook_break_nothing(nb, K):
+    nb.run("o", ODD)
+    nb.run("c", LAYER.format(1))
+    nb.run("m", COMPILE.format("['mae', 'mae']") + "\nheld = Foo()")
+    nb.run("c", LAYER.format(2))
+    found = nb.value("get_ipython().run_line_magic('kreg', 'check').to_dict()")
+    assert "faults" not in found
+    assert {"duplicate-metric", "former-class"} <= {finding["rule"] for finding in found["findings"]}
+    assert "held is an instance of" in nb.run("s", "%kreg show PKG>Foo").text
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_a_rule_that_cannot_look_at_an_object_is_a_line_and_the_others_go_on(nb, K):
+    nb.run("m", COMPILE.format("['mae', 'mae']"))
+    nb.run("b", "class Broken(K.Model): pass\nbroken = Broken()\nBroken._flatten_layers = lambda self, *a, **k: 1 / 0")
+    outcome = nb.run("q", "%kreg check model broken")
+    assert "duplicate-metric: model" in outcome.text and "ZeroDivisionError" in outcome.text
+    assert nb.value("_.to_dict()['faults']")
 
 
 def test_without_any_keras_there_is_nothing_to_find(own_kernel):

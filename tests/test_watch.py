@@ -302,3 +302,21 @@ def test_ctrl_c_while_entries_are_withdrawn_loses_none(own_kernel, tmp_path, kin
     own_kernel.run("a", act.replace("two=2", "three=3") if kind != "reload" else act)
     expected = {"one": 1, "two": 2} if kind == "reload" else {"one": 1, "three": 3}
     assert own_kernel.value("interrupted.TABLE") == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([("f", "L.append('first')"), ("a", "L += ['x', 'x']"), ("f", "1/0")], ["first", "x", "x"]),
+        ([("a", "L.append('x')"), ("b", "L.append('x')"), ("a", "1/0")], ["x", "x"]),
+        ([("a", "L.append('x'); L.append('x')"), ("a", "L.append('x')"), ("q", "%kreg undo")], ["x", "x"]),
+        ([("a", "L += ['x']"), ("b", "L += ['x']"), ("c", "L.remove('x')"), ("b", "L += ['x']")], ["x"]),
+        ([("a", "L += ['x']"), ("b", "L += ['x']"), ("c", "L.remove('x')"), ("a", "y = 1"), ("b", "y = 1")], []),
+    ],
+)
+def test_an_object_may_stand_in_a_list_more_than_once(nb, files, cells, expected):
+    files.write({"PKGreg.py": "TABLE = []\n"})
+    nb.run("i", "from PKGreg import TABLE as L\n%kreg watch PKGreg:TABLE")
+    for cell, source in cells:
+        nb.run(cell, source, fails=None)
+    assert nb.value("sys.modules['PKGreg'].TABLE") == expected

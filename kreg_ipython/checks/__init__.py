@@ -9,14 +9,15 @@ from kreg_ipython.checks.duplicate_metric import duplicate_metric
 from kreg_ipython.checks.former_class import former_class
 from kreg_ipython.checks.hijacked_name import hijacked_name
 from kreg_ipython.checks.legacy_optimizer import legacy_optimizer
-from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.checks.notebook import Finding, Found, Notebook
 from kreg_ipython.checks.optimizer_in_function import optimizer_in_function
 from kreg_ipython.checks.optimizer_of_another_model import optimizer_of_another_model
 from kreg_ipython.checks.will_not_load import will_not_load
+from kreg_ipython.explain import fault
 
 __all__ = ["RULES", "Finding", "Notebook", "check"]
 
-RULES: tuple[Callable[[Notebook], Iterable[Finding]], ...] = (
+RULES: tuple[Callable[[Notebook], Iterable[Found]], ...] = (
     duplicate_metric,
     optimizer_in_function,
     optimizer_of_another_model,
@@ -28,6 +29,16 @@ RULES: tuple[Callable[[Notebook], Iterable[Finding]], ...] = (
 )
 
 
-def check(notebook: Notebook) -> list[Finding]:
-    """What the rules find, rule by rule. They change nothing: no tracing, no building, no variable is made."""
-    return [finding for rule in RULES for finding in rule(notebook)]
+def check(notebook: Notebook) -> tuple[list[Finding], dict[str, str]]:
+    """What the rules find, rule by rule, and a line for each rule that could not look at everything: an object of the
+    user's may raise whatever is asked of it. They change nothing: no tracing, no building, no variable is made."""
+    findings: list[Finding] = []
+    faults: dict[str, str] = {}
+    for rule in RULES:
+        name = rule.__name__.replace("_", "-")
+        try:
+            for finding in rule(notebook):
+                findings.append(Finding(name, *finding))
+        except Exception as error:
+            faults[name] = fault(error)
+    return findings, faults

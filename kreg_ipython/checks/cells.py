@@ -43,7 +43,7 @@ class Cells:
 
     @cached_property
     def _nodes(self) -> list[tuple[int, ast.AST]]:
-        return [(number, node) for number, text in self._texts.items() for node in ast.walk(source.tree(text))]
+        return [(number, node) for number, text in self._texts.items() for node in source.executed(text)]
 
     @cached_property
     def _assigned(self) -> dict[str, Place]:

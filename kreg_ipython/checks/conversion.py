@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stdout
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.explain import fault
 
 _CLOSE = 1e-3
@@ -21,7 +22,7 @@ _UNKNOWN = 8
 """The size of a dimension that the model leaves open, but the first, of which one is enough."""
 
 
-def conversion(notebook: Notebook) -> Iterator[Finding]:
+def conversion(notebook: Notebook) -> Iterator[Found]:
     """Only if it is asked for: several optimizers, functions of one signature, an operation that TFLite does not have,
     answers that differ."""
     for name, model, keras in notebook.models() if notebook.convert else ():
@@ -33,15 +34,15 @@ def conversion(notebook: Notebook) -> Iterator[Finding]:
                 f"{name} holds {len(optimizers)} optimizers: {', '.join(optimizers)}; each is saved with its slots"
             )
             unused = next(key for key in optimizers if key != "optimizer")
-            yield Finding("conversion", name, place, message, f"del {name}.{unused}")
+            yield Found(name, place, message, f"del {name}.{unused}")
         signatures = [(key, getattr(value, "input_signature", None)) for key, value in attributes.items()]
         for (one, signature), (two, other) in itertools.combinations(signatures, 2):
             if signature is not None and signature == other:
                 message = f"{name}.{one} and {name}.{two} have one signature: the file has the weights once for each"
-                yield Finding("conversion", name, place, message, f"del {name}.{two}")
+                yield Found(name, place, message, f"del {name}.{two}")
         problem = _problem(model, keras)
         if problem is not None:
-            yield Finding("conversion", name, place, f"{name} {problem[0]}", problem[1])
+            yield Found(name, place, f"{name} {problem[0]}", problem[1])
 
 
 def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
@@ -52,8 +53,9 @@ def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return "cannot be converted: the shape of its input is not known", "give it a keras.Input, or call it once"
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # a log handler would keep another stderr
         warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
         try:
             content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
             given = [_random(tf, each) for each in inputs]
@@ -61,6 +63,8 @@ def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
             expected = [each.numpy() for each in tf.nest.flatten(model(given[0] if len(given) == 1 else given))]
         except Exception as error:
             return f"cannot be converted: {fault(error)}", "leave out what TFLite does not have, or allow SELECT_TF_OPS"
+        finally:
+            logging.disable(logging.NOTSET)
     far = _farthest(tf, expected, answers)
     if far is None or far > _CLOSE:
         much = "in shape" if far is None else f"by {far:.1e} of the largest value"

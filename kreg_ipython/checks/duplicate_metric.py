@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.cells import Place
-from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.checks.keras import Keras, is_frameworks
+from kreg_ipython.checks.notebook import Found, Notebook
 
 _ACCURACY = ("accuracy", "acc")
 
 
-def duplicate_metric(notebook: Notebook) -> Iterator[Finding]:
+def duplicate_metric(notebook: Notebook) -> Iterator[Found]:
     """In ``compile(metrics=…)``: one object twice, two equal ones, a string and its instance, two of one name; or one
     in ``compile`` and one of the same name in the model itself."""
     for name, model, keras in notebook.models():
@@ -28,7 +28,7 @@ def duplicate_metric(notebook: Notebook) -> Iterator[Finding]:
                 called = ", ".join(repr(_called(metrics[at])) for at in again)
                 hurts = "fit raises ValueError" if _raises(metrics, keras) else "the history says the same twice"
                 message = f"{name}.compile is given twice: {called}; {hurts}"
-                yield Finding("duplicate-metric", name, str(place), message, _without(again, metrics, place))
+                yield Found(name, str(place), message, _without(again, metrics, place))
             compiled = {_called(metric) for metric in metrics}
             for metric in keras.attached_metrics(model):
                 if metric.name in compiled and not any(metric is other for other in metrics):
@@ -37,7 +37,7 @@ def duplicate_metric(notebook: Notebook) -> Iterator[Finding]:
                         "the history has one column for both, and evaluate one value more than it has names"
                     )
                     fix = f"{keras.name}.metrics.{type(metric).__name__}(name='compiled_{metric.name}')  # in compile"
-                    yield Finding("duplicate-metric", name, str(place), message, fix)
+                    yield Found(name, str(place), message, fix)
 
 
 def _raises(metrics: list[Any], keras: Keras) -> bool:
@@ -60,10 +60,13 @@ def _of_outputs(metrics: Any) -> list[list[Any]]:
 
 
 def _same(one: Any, two: Any, model: Any, keras: Keras) -> bool:
-    if one is two or (isinstance(one, str) and one == two) or {one, two} == {*_ACCURACY}:
+    if isinstance(one, str) and isinstance(two, str):
+        return one == two or {one, two} == {*_ACCURACY}
+    if one is two:
         return True
     if isinstance(one, keras.metric) and isinstance(two, keras.metric):
-        return type(one) is type(two) and _given_name(one) == _given_name(two) and _config(one) == _config(two)
+        told = "get_config" in vars(type(one)) or is_frameworks(type(one))
+        return told and type(one) is type(two) and _given_name(one) == _given_name(two) and _config(one) == _config(two)
     instances = [metric for metric in (one, two) if isinstance(metric, keras.metric)]
     words = [metric for metric in (one, two) if isinstance(metric, str)]
     if not instances or not words:
@@ -107,14 +110,15 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 
 def _given_name(metric: Any) -> str:
-    """The name without the number that Keras adds."""
-    return re.sub(r"_\d+$", "", str(metric.name))
+    """The name, without the number if it is one that Keras made of the class's."""
+    kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", type(metric).__name__).lower()
+    return kind if re.fullmatch(rf"{kind}(_\d+)?", str(metric.name)) else str(metric.name)
 
 
 def _called(metric: Any) -> str:
-    return (
-        metric if isinstance(metric, str) else str(getattr(metric, "name", None) or getattr(metric, "__name__", metric))
-    )
+    if isinstance(metric, str):
+        return metric
+    return str(getattr(metric, "name", None) or getattr(metric, "__name__", None) or type(metric).__name__)
 
 
 def _without(again: list[int], metrics: list[Any], place: Place) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.explain import where
 from kreg_ipython.naming import definition_text, key_text, module_of
 
 
-def hijacked_name(notebook: Notebook) -> Iterator[Finding]:
+def hijacked_name(notebook: Notebook) -> Iterator[Found]:
     """Among the custom objects: a key that is a built-in identifier, or that stands over a package's own."""
     ledger = notebook.guard.ledger
     for entry in ledger:
@@ -28,9 +28,9 @@ def hijacked_name(notebook: Notebook) -> Iterator[Finding]:
                 f"{key!r} is also a name in {home}: wherever Keras is given the string, in compile or in a saved file, "
                 f"it takes {definition_text(entry.subject)}"
             )
-            yield Finding("hijacked-name", key, place, message, fix)
+            yield Found(key, place, message, fix)
         elif below is not None and (below.owner is None or below.owner.kind == "module"):
             theirs = module_of(below.subject)
             if theirs not in (None, "__main__", module_of(entry.subject)):
                 message = f"{key!r} is registered by {theirs}, too: its saved files now load with yours"
-                yield Finding("hijacked-name", key, place, message, fix)
+                yield Found(key, place, message, fix)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import warnings
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
+from kreg_ipython.holders import attributes_of
 from kreg_ipython.naming import module_of
 from kreg_ipython.registries import FRAMEWORKS
 
@@ -75,14 +77,39 @@ class Keras:
 
     # -- models
 
+    def optimizer_of(self, model: Any) -> Any:
+        """What the model was compiled with; None if it was not."""
+        try:
+            return model.optimizer
+        except Exception:  # a property of the user's
+            return None
+
+    def variables(self, model: Any) -> list[Any]:
+        """All variables; none if the model is not built."""
+        return self._variables(model, "variables")
+
     def trainable_variables(self, model: Any) -> list[Any]:
         """The variables that training changes; none if the model is not built."""
-        if not getattr(model, "built", False):
-            return []
+        return self._variables(model, "trainable_variables")
+
+    def _variables(self, model: Any, which: str) -> list[Any]:
         try:
-            return list(model.trainable_variables)
-        except ValueError:  # a model of Keras 2 that says it is built before it is
+            return list(getattr(model, which)) if model.built else []
+        except Exception:  # a model of Keras 2 that says it is built before it is; a property of the user's
             return []
+
+    def trains_a_part(self, model: Any, known: Collection[Hashable]) -> bool:
+        """Whether the model has a training step of its own, and gives its optimizer some of its variables."""
+        own = not is_frameworks(type(model).train_step)
+        return own and {*known} <= {self.key_of(each) for each in self.variables(model)}
+
+    def functions_of(self, model: Any) -> Iterator[Any]:
+        """The functions that the layers have as attributes, and the loss, if it is one."""
+        for layer in model._flatten_layers():
+            yield from (value for value in list(attributes_of(layer).values()) if isinstance(value, FunctionType))
+        loss = getattr(model, "loss", None)
+        if isinstance(loss, FunctionType):
+            yield loss
 
     def was_trainable(self, model: Any) -> list[Any]:
         """Of these, the ones of layers that were not frozen when the model was compiled."""
@@ -94,7 +121,10 @@ class Keras:
     def compiled_metrics(self, model: Any) -> Any:
         """What ``compile(metrics=…)`` was given, as it was given; None if nothing."""
         kept = getattr(model, "_compile_metrics" if self.is_3 else "compiled_metrics", None)
-        return getattr(kept, "_user_metrics", None)
+        given = getattr(kept, "_user_metrics", None)
+        if self.is_3 and isinstance(given, (list, tuple)) and len(getattr(model, "outputs", None) or ()) > 1:
+            return [[metric] if isinstance(metric, (str, self.metric)) else metric for metric in given]  # one an output
+        return given
 
     def attached_metrics(self, model: Any) -> list[Any]:
         """The metrics that are attributes of the model, and of those inside it if their values are reported, too."""
@@ -136,6 +166,13 @@ class Keras:
         if self.is_3:
             return {self.key_of(each) for each in optimizer._trainable_variables} if optimizer.built else None
         return set(getattr(optimizer, "_index_dict", ())) or None
+
+    def variables_alive(self, known: Collection[Hashable], optimizer: Any) -> list[Any]:
+        """Those of the variables with these keys that are not gone."""
+        if self.is_3:
+            return list(optimizer._trainable_variables)
+        variables = (each for each in gc.get_objects() if hasattr(type(each), "assign_sub"))
+        return [each for each in variables if self.key_of(each) in known]
 
     def key_of(self, variable: Any) -> Hashable:
         """What an optimizer knows a variable by."""

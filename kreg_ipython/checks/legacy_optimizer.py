@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.modern_optimizer import arguments, methods, skeleton
-from kreg_ipython.checks.notebook import Finding, Notebook, tree_of
+from kreg_ipython.checks.modern_optimizer import arguments, arguments_of_base, methods, skeleton
+from kreg_ipython.checks.notebook import Found, Notebook, tree_of
 
 _SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local")
 
 
-def legacy_optimizer(notebook: Notebook) -> Iterator[Finding]:
+def legacy_optimizer(notebook: Notebook) -> Iterator[Found]:
     """A class of the user's: slot methods under a base that never calls them, ``name`` where ``learning_rate`` goes,
     arguments without get_config, a ``_resource_apply_…`` that returns nothing."""
     for name, kind in notebook.classes():
@@ -24,11 +23,11 @@ def legacy_optimizer(notebook: Notebook) -> Iterator[Finding]:
             codes = [method.__code__ for method in methods(kind).values() if kind.__module__ != "__main__"]
             where = notebook.cells.of_code(codes[0]) if codes else str(notebook.cells.assigns(kind.__name__))
             message = f"{kind.__name__} {'; '.join(faults)}"
-            yield Finding("legacy-optimizer", name, where, message, skeleton(kind, keras))
+            yield Found(name, where, message, skeleton(kind, keras))
 
 
 def _faults(kind: type, keras: Keras) -> Iterator[str]:
-    own = methods(kind)
+    own, base_arguments = methods(kind), arguments_of_base(kind)
     slots = [name for name in own if name in _SLOTS]
     if issubclass(kind, keras.optimizer):
         base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.name}.optimizers.Optimizer"
@@ -36,12 +35,12 @@ def _faults(kind: type, keras: Keras) -> Iterator[str]:
             yield f"has {slots[0]}, which {base} never calls: fit raises NotImplementedError"
         if any("_set_hyper" in method.__code__.co_names for method in own.values()):
             yield f"calls _set_hyper, which {base} has not: making one raises AttributeError"
-        if _passes_name_first(own.get("__init__")):
+        if base_arguments[:1] == ["learning_rate"] and _passes_name_first(own.get("__init__")):
             yield "passes the name where learning_rate goes: making one raises"
     for name in slots:
         if not issubclass(kind, keras.optimizer) and name.startswith("_resource") and _returns_nothing(own[name]):
             yield f"returns nothing from {name}, which must return the operation that updates: fit raises TypeError"
-    lost = [name for name in arguments(kind) if name not in inspect.signature(keras.optimizer).parameters]
+    lost = [name for name in arguments(kind) if name not in base_arguments]
     if lost and "get_config" not in own:
         yield f"has no get_config: {', '.join(lost)} of a saved optimizer is lost"
 

@@ -53,6 +53,12 @@ def methods(kind: type) -> dict[str, Any]:
     return {name: value for names in own for name, value in names.items() if inspect.isfunction(value)}
 
 
+def arguments_of_base(kind: type) -> list[str]:
+    """The arguments of the framework's class that the user's is built on."""
+    base = next(base for base in kind.__mro__ if is_frameworks(base) or base is object)
+    return list(inspect.signature(vars(base).get("__init__", object)).parameters)[1:]
+
+
 def arguments(kind: type) -> dict[str, Any]:
     """The arguments that the user's constructor adds, with their defaults."""
     return {name: default for name, default in _signature(kind).items() if name not in _NOT_THE_USERS}
@@ -60,15 +66,15 @@ def arguments(kind: type) -> dict[str, Any]:
 
 def skeleton(kind: type, keras: Keras) -> str:
     """The class for this Keras. Its step is plain gradient descent: the user's own is the user's to carry over."""
-    given, defaults = arguments(kind), _signature(kind)
+    given, defaults, texts = arguments(kind), _signature(kind), _defaults(kind)
     rate = defaults.get("learning_rate", defaults.get("lr", inspect.Parameter.empty))
     variables = "variables" if keras.is_3 else "var_list"
     made = [f"        self.{slot} = [{_variable(slot, keras)} for each in {variables}]\n" for slot in _slots(kind)]
     return (_KERAS_3 if keras.is_3 else _KERAS_2).format(
         name=kind.__name__,
         keras=keras.name,
-        rate=0.01 if rate is inspect.Parameter.empty else repr(rate),
-        arguments="".join(f", {name}={_default(value)}" for name, value in given.items()),
+        rate="0.01" if rate is inspect.Parameter.empty else texts.get("learning_rate", texts.get("lr", "0.01")),
+        arguments="".join(f", {name}={texts.get(name, 'None')}" for name in given),
         kept="".join(f"        self.{name} = {name}\n" for name in given),
         slots="".join(made),
         told="".join(f", {name!r}: self.{name}" for name in given),
@@ -81,8 +87,15 @@ def _signature(kind: type) -> dict[str, Any]:
     return {each.name: each.default for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
 
 
-def _default(value: Any) -> str:
-    return "None" if value is inspect.Parameter.empty else repr(value)
+def _defaults(kind: type) -> dict[str, str]:
+    """The defaults as they are written: what they are may have no text."""
+    made = tree_of(methods(kind).get("__init__"))
+    if not isinstance(made, ast.FunctionDef):
+        return {}
+    given = [*made.args.posonlyargs, *made.args.args]
+    pairs = [*zip(given[len(given) - len(made.args.defaults) :], made.args.defaults)]
+    pairs += [(each, value) for each, value in zip(made.args.kwonlyargs, made.args.kw_defaults) if value is not None]
+    return {each.arg: ast.unparse(value) for each, value in pairs}
 
 
 def _variable(slot: str, keras: Keras) -> str:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import Cells, root
 from kreg_ipython.checks.keras import Keras, families, is_frameworks
 from kreg_ipython.guard import Guard
+from kreg_ipython.holders import Holder, Opaque, attributes_of, holders
+from kreg_ipython.ledger import Former
+from kreg_ipython.registries import BUILT_UPON, is_opaque
 
 _MOST = 1_000
 """How many items of one container, or attributes of one object, are looked at."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A mistake: the rule's name, the object as it is called in the notebook, where it stands, why it will hurt, and
-    the corrected code."""
+class Found(NamedTuple):
+    """A mistake: the object as it is called in the notebook, where it stands, why it will hurt, the corrected code."""
+
+    object: str
+    where: str
+    message: str
+    fix: str
+
+
+class Finding(NamedTuple):
+    """The same, and the rule that found it."""
 
     rule: str
     object: str
@@ -62,7 +72,7 @@ class Notebook:
         found: dict[str, Any] = {}
         seen: set[int] = set()
         for name, value in sorted(self.variables.items(), key=lambda item: item[0] not in self._asked):
-            if not name.startswith("_") and not isinstance(value, ModuleType):
+            if not name.startswith("_") and not issubclass(type(value), ModuleType):
                 for expression, one in [(name, value), *_parts(name, value)]:
                     if id(one) not in seen:
                         seen.add(id(one))
@@ -84,6 +94,23 @@ class Notebook:
         """The variables that are looked at."""
         return {name: value for name, value in self.variables.items() if not self._asked or name in self._asked}
 
+    @cached_property
+    def uses_of_formers(self) -> list[tuple[Holder, Former]]:
+        """Each variable that uses a former object, and which."""
+        ledger = self.guard.ledger
+        if not ledger.former():
+            return []
+        gc.collect()  # a class is in a cycle with itself: only a collection tells whether anything else holds it
+        formers = ledger.former()
+        held = holders(self.variables_asked, [one.subject() for one in formers], Opaque(is_opaque, BUILT_UPON))
+        uses = [(holder, one) for one in formers for holder in held.get(id(one.subject()), ())]
+        return [(holder, one) for holder, one in uses if holder.relation != "is"]
+
+    def reaches(self, target: Any, without: Any) -> bool:
+        """Whether a variable, other than those of one object, leads to an object."""
+        names = {name: value for name, value in self.variables.items() if value is not without}
+        return bool(holders(names, [target], Opaque(is_opaque)))
+
     def models(self) -> Iterator[tuple[str, Any, Keras]]:
         """Each model, the name it goes by, and its Keras."""
         return self._of_kind(self.objects, lambda keras: keras.model)
@@ -98,12 +125,12 @@ class Notebook:
 
     def classes(self) -> Iterator[tuple[str, type]]:
         """Each class that users wrote: those with a name, and those that are registered."""
-        named = [(name, value) for name, value in self.objects.items() if isinstance(value, type)]
+        named = [(name, value) for name, value in self.objects.items() if issubclass(type(value), type)]
         keyed = [] if self._asked else [(entry.subject.__name__, entry.subject) for entry in self._registered()]
-        seen: set[type] = set()
+        seen: set[int] = set()
         for name, value in named + keyed:
-            if value not in seen and not is_frameworks(value):
-                seen.add(value)
+            if id(value) not in seen and not is_frameworks(value):
+                seen.add(id(value))
                 yield name, value
 
     def _registered(self) -> Iterator[Any]:
@@ -115,7 +142,7 @@ class Notebook:
         self, objects: Mapping[str, Any], kind: Callable[[Keras], type | tuple[type, ...]]
     ) -> Iterator[tuple[str, Any, Keras]]:
         for name, value in objects.items():
-            keras = next((each for each in self.families if isinstance(value, kind(each))), None)
+            keras = next((each for each in self.families if issubclass(type(value), kind(each))), None)
             if keras is not None:
                 yield name, value, keras
 
@@ -123,7 +150,7 @@ class Notebook:
     def checked(self) -> int:
         """How many models, optimizers, functions and classes are looked at."""
         kinds = tuple(kind for keras in self.families for kind in (keras.model, *keras.optimizers))
-        found = {id(value) for value in self.objects.values() if isinstance(value, kinds) or is_function(value)}
+        found = {id(value) for value in self.objects.values() if issubclass(type(value), kinds) or is_function(value)}
         found |= {id(kind) for _, kind in self.classes()}
         found |= {id(entry.subject) for entry in self.guard.ledger if self.asked(entry.subject)}
         return len(found)
@@ -131,7 +158,7 @@ class Notebook:
 
 def is_function(value: Any) -> bool:
     """Whether this is a `tf.function`."""
-    return isinstance(inspect.getattr_static(value, "_python_function", None), FunctionType)
+    return isinstance(attributes_of(value).get("_python_function"), FunctionType)
 
 
 def tree_of(function: Any) -> ast.AST | None:
@@ -143,9 +170,9 @@ def tree_of(function: Any) -> ast.AST | None:
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if type(value) in (list, tuple):
+    if type(value) is list or type(value) is tuple:
         yield from ((f"{name}[{at}]", item) for at, item in enumerate(value[:_MOST]))
     elif type(value) is dict:
         yield from ((f"{name}[{key!r}]", item) for key, item in list(value.items())[:_MOST] if isinstance(key, str))
-    elif not isinstance(value, type) and type(value).__module__ == "__main__":
-        yield from ((f"{name}.{key}", item) for key, item in list(getattr(value, "__dict__", {}).items())[:_MOST])
+    elif not issubclass(type(value), type) and type(value).__module__ == "__main__":
+        yield from ((f"{name}.{key}", item) for key, item in list(attributes_of(value).items())[:_MOST])

@@ -10,17 +10,17 @@ from types import FunctionType
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import Finding, Notebook, tree_of
+from kreg_ipython.checks.notebook import Found, Notebook, tree_of
+from kreg_ipython.holders import attributes_of
 
 
-def optimizer_in_function(notebook: Notebook) -> Iterator[Finding]:
+def optimizer_in_function(notebook: Notebook) -> Iterator[Found]:
     """A `tf.function` whose body, or that of a function which it calls, makes an optimizer or a metric each time."""
     for name, function in _functions(notebook):
         for maker, call, kind in _made(function, notebook.families, deeper=True):
             through = "" if maker is function else f" through {maker.__name__}()"
             made, variable = ast.unparse(call), "optimizer" if kind == "an optimizer" else "metric"
-            yield Finding(
-                "optimizer-in-function",
+            yield Found(
                 name,
                 notebook.cells.of_code(maker.__code__, call.lineno - 1),
                 f"{name} makes {kind}{through} at each call: a tf.function may make variables only at its first one, "
@@ -33,10 +33,10 @@ def _functions(notebook: Notebook) -> Iterator[tuple[str, FunctionType]]:
     """The Python function of each `tf.function`, also of those that are methods of the user's classes."""
     for name, value in notebook.objects.items():
         found = [(name, value)]
-        if isinstance(value, type) and not is_frameworks(value):
+        if issubclass(type(value), type) and not is_frameworks(value):
             found = [(f"{name}.{key}", attribute) for key, attribute in vars(value).items()]
         for called, one in found:
-            function = inspect.getattr_static(one, "_python_function", None)
+            function = attributes_of(one).get("_python_function")
             if isinstance(function, FunctionType):
                 yield called, function
 
@@ -48,10 +48,10 @@ def _made(
     body = tree_of(function)
     for call in _calls(getattr(body, "body", ())):
         called = _resolved(call.func, function)
-        kind = _kind(called, families)
+        kind = _kind(called, call, families)
         if kind is not None:
             yield function, call, kind
-        called = inspect.getattr_static(called, "_python_function", called)
+        called = attributes_of(called).get("_python_function", called)
         if deeper and isinstance(called, FunctionType) and not is_frameworks(called):
             yield from _made(called, families, deeper=False)
 
@@ -73,7 +73,7 @@ def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
 
 def _resolved(node: ast.AST, function: FunctionType) -> Any:
     """What an expression in the function means now; None if that cannot be told without calling something."""
-    if isinstance(node, ast.Name):
+    if isinstance(node, ast.Name) and node.id not in function.__code__.co_varnames:
         try:
             closed = inspect.getclosurevars(function).nonlocals
         except (TypeError, ValueError):
@@ -88,9 +88,11 @@ def _resolved(node: ast.AST, function: FunctionType) -> Any:
     return None
 
 
-def _kind(called: Any, families: Iterable[Keras]) -> str | None:
+def _kind(called: Any, call: ast.Call, families: Iterable[Keras]) -> str | None:
     for keras in families:
-        if (isinstance(called, type) and issubclass(called, keras.optimizers)) or called is keras.module.optimizers.get:
+        if isinstance(called, type) and issubclass(called, keras.optimizers):
+            return "an optimizer"
+        if called is keras.module.optimizers.get and call.args and isinstance(call.args[0], ast.Constant):
             return "an optimizer"
         if isinstance(called, type) and issubclass(called, keras.metric):
             return "a metric"

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Finding, Notebook
-
-_RULE = "optimizer-of-another-model"
+from kreg_ipython.checks.notebook import Found, Notebook
 
 
-def optimizer_of_another_model(notebook: Notebook) -> Iterator[Finding]:
+def optimizer_of_another_model(notebook: Notebook) -> Iterator[Found]:
     """A compiled model whose optimizer knows other variables than the model's, or is another model's, too; an optimizer
-    of a training loop whose variables no model has any more."""
+    of a training loop whose variables nothing in the notebook has any more."""
     models = list(notebook.all_models())
-    optimizers: set[int] = set()
+    compiled: set[int] = set()
     for name, model, keras in notebook.models():
-        optimizer = getattr(model, "optimizer", None)
-        if not isinstance(optimizer, keras.optimizers):
+        optimizer = keras.optimizer_of(model)
+        if not isinstance(optimizer, keras.optimizer):
             continue
-        optimizers.add(id(optimizer))
+        compiled.add(id(optimizer))
         known = keras.known_variables(optimizer)
         place = notebook.cells.call(name, "compile")
-        if known is not None:
+        if known is None:
+            sharing = [other for other, one, _ in models if one is not model and _shares(model, one, keras)]
+            if sharing:
+                message = f"{name} and {sharing[0]} are compiled with one optimizer, which can train only one of them"
+                yield _found(name, str(place), message, keras, name)
+        elif not keras.trains_a_part(model, known):
             missing = [each for each in keras.was_trainable(model) if keras.key_of(each) not in known]
             if missing:
                 whose = _whose(known, [other for other in models if other[1] is not model])
-                yield _finding(name, str(place), f"the optimizer of {name} was built for {whose}", keras, name)
-        else:
-            sharing = [other for other, one, _ in models if one is not model and _shares(model, one, keras)]
-            if (sharing and keras.legacy_optimizer is None) or (sharing and isinstance(optimizer, keras.optimizer)):
-                message = f"{name} and {sharing[0]} are compiled with one optimizer, which can train only one of them"
-                yield _finding(name, str(place), message, keras, name)
+                yield _found(name, str(place), f"the optimizer of {name} was built for {whose}", keras, name)
     for name, optimizer, keras in notebook.optimizers():
         known = keras.known_variables(optimizer)
-        if known and id(optimizer) not in optimizers:
-            alive = {keras.key_of(each) for _, model, of in models if of == keras for each in model.variables}
-            theirs = {keras.key_of(each) for each in _variables(notebook, keras)}
-            if models and not known & (alive | theirs):
-                message = f"{name} was built for {_whose(known, [])}, and no model here has them"
-                yield _finding(name, str(notebook.cells.assigns(name)), message, keras, None)
+        if known and id(optimizer) not in compiled and models and not _alive(known, optimizer, notebook, keras):
+            message = f"{name} was built for a former model's variables, and nothing here has them"
+            yield _found(name, str(notebook.cells.assigns(name)), message, keras, None)
+
+
+def _alive(known: set[Any], optimizer: Any, notebook: Notebook, keras: Keras) -> bool:
+    """Whether a variable of the notebook leads to one of these variables. The models are asked first: that is quick."""
+    for _, model, of in notebook.all_models():
+        if of == keras and known & {keras.key_of(each) for each in keras.variables(model)}:
+            return True
+    gc.collect()
+    return any(notebook.reaches(each, without=optimizer) for each in keras.variables_alive(known, optimizer)[:1])
 
 
 def _shares(model: Any, other: Any, keras: Keras) -> bool:
     """Whether two models have one optimizer, and neither has all the variables of the other one."""
-    if getattr(other, "optimizer", None) is not model.optimizer:
+    if keras.optimizer_of(other) is not keras.optimizer_of(model):
         return False
     mine = {keras.key_of(each) for each in keras.trainable_variables(model)}
     theirs = {keras.key_of(each) for each in keras.trainable_variables(other)}
@@ -59,16 +64,7 @@ def _whose(known: set[Any], models: list[tuple[str, Any, Keras]]) -> str:
     return "a former model's variables"
 
 
-def _variables(notebook: Notebook, keras: Keras) -> Iterator[Any]:
-    """The variables of layers, and those that have a name themselves."""
-    for value in notebook.everything.values():
-        if isinstance(value, keras.layer):
-            yield from getattr(value, "variables", ())
-        elif hasattr(type(value), "assign") and hasattr(type(value), "trainable"):
-            yield value
-
-
-def _finding(name: str, where: str, message: str, keras: Keras, model: str | None) -> Finding:
+def _found(name: str, where: str, message: str, keras: Keras, model: str | None) -> Found:
     error = "ValueError: Unknown variable" if keras.is_3 else "KeyError: The optimizer cannot recognize variable"
     optimizer = f"{model}.optimizer" if model else name
     anew = f"type({optimizer}).from_config({optimizer}.get_config())"
@@ -78,4 +74,4 @@ def _finding(name: str, where: str, message: str, keras: Keras, model: str | Non
         fix = f"{model}.compile(optimizer={anew}, …)"
     else:
         fix = f"{model}.compile(optimizer={anew}, …), or {optimizer}.build({model}.trainable_variables) to move it over"
-    return Finding(_RULE, name, where, f"{message}: training raises {error}", fix)
+    return Found(name, where, f"{message}: training raises {error}", fix)

@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kreg_ipython import explain
-from kreg_ipython.checks.former_class import uses_of_formers
-from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Finding, Notebook
+from kreg_ipython.checks.keras import Keras, is_frameworks
+from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.journal import GONE
 from kreg_ipython.ledger import Former
 from kreg_ipython.registries import FRAMEWORKS
-
-_RULE = "will-not-load"
 
 
 class _Custom(NamedTuple):
@@ -26,11 +23,11 @@ class _Custom(NamedTuple):
     function: bool
 
 
-def will_not_load(notebook: Notebook) -> Iterator[Finding]:
+def will_not_load(notebook: Notebook) -> Iterator[Found]:
     """Every custom object in a model's config must be a current entry, or one that can be imported. No file is
     written."""
     formers: dict[str, Former] = {}
-    for holder, one in uses_of_formers(notebook):
+    for holder, one in notebook.uses_of_formers:
         formers.setdefault(holder.name, one)
     for name, model, keras in notebook.models():
         place = notebook.cells.assigns(name)
@@ -39,15 +36,17 @@ def will_not_load(notebook: Notebook) -> Iterator[Finding]:
             configs = keras.configs(model)
         except Exception as error:
             message = f"{name} cannot be saved: {explain.fault(error)}"
-            yield Finding(_RULE, name, where, message, "give the class a get_config() that returns its arguments")
+            yield Found(name, where, message, "give the class a get_config() that returns its arguments")
             continue
         reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(configs)}
+        for function in keras.functions_of(model):
+            reasons[function.__name__] = _disguised(function, keras) or reasons.get(function.__name__)
         if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
             reasons.pop(type(model).__name__, None)
         for reason in reasons.values():
             if reason is not None:
                 message, fix = reason
-                yield Finding(_RULE, name, where, f"saved now, {name} would not load: {message}", fix)
+                yield Found(name, where, f"saved now, {name} would not load as it is: {message}", fix)
         if name in formers and not any(reasons.values()):
             one = formers[name]
             run = f" of run [{one.run.number}]" if one.run is not None and one.run.number is not None else ""
@@ -55,14 +54,14 @@ def will_not_load(notebook: Notebook) -> Iterator[Finding]:
                 f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, and "
                 "the file names the present one"
             )
-            yield Finding(_RULE, name, where, message, f"re-run {place.cell_or('the cell')}, which builds {name}")
+            yield Found(name, where, message, f"re-run {place.cell_or('the cell')}, which builds {name}")
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
     """Walk a config as Keras writes it."""
     if isinstance(config, dict):
         kind, registered, module = config.get("class_name"), config.get("registered_name"), config.get("module")
-        if kind in ("__lambda__", "Lambda") and _is_lambda(config):
+        if kind == "__lambda__" or (kind == "Lambda" and "function_type" in (config.get("config") or ())):
             yield _Custom("<lambda>", "<lambda>", None, True)
         elif kind == "function" and isinstance(config.get("config"), str):
             yield _Custom(config["config"], config["config"], module, True)
@@ -75,11 +74,19 @@ def _customs(config: Any) -> Iterator[_Custom]:
             yield from _customs(value)
 
 
-def _is_lambda(config: dict[str, Any]) -> bool:
-    inner = config.get("config")
-    if config.get("class_name") == "__lambda__":
-        return True
-    return isinstance(inner, dict) and inner.get("function_type", "lambda") == "lambda" and "function" in inner
+def _built_in(name: str, keras: Keras) -> Any:
+    return next(filter(None, (keras.meaning(name, home) for home in ("activations", "losses", "metrics"))), None)
+
+
+def _disguised(function: Any, keras: Keras) -> tuple[str, str] | None:
+    """A function that is not registered, and has the name of one of Keras's own, which is what the file would load."""
+    name = function.__name__
+    if is_frameworks(function) or keras.module.saving.get_registered_name(function) != name:
+        return None
+    if _built_in(name, keras) is None:
+        return None
+    register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
+    return f"the function {name!r} is not registered, and Keras's own {name} would be loaded", f"{register} before it"
 
 
 def _is_frameworks(module: Any) -> bool:
@@ -89,8 +96,10 @@ def _is_frameworks(module: Any) -> bool:
 def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
     """Why the object would not be found, and what to do; None if it would."""
     register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
-    if custom.key == "<lambda>":
+    if custom.key == "<lambda>" and keras.is_3:
         return "a Lambda layer's lambda is not loaded in safe mode", f"{register} a function, and use that"
+    if custom.key == "<lambda>":
+        return "a Lambda layer's function is not loaded in safe mode", f"{register} a layer class, and use that"
     registry, entry = keras.custom_objects, None
     for found in notebook.guard.ledger:
         if found.registry == registry and found.key == custom.key and not notebook.guard.ledger.shadowed(found):
@@ -102,7 +111,7 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
     objects = keras.module.utils.get_custom_objects()
     if custom.key in objects:
         return None
-    if (custom.function and keras.meaning(custom.name, "activations")) or keras.meaning(custom.name, "losses"):
+    if custom.function and _built_in(custom.name, keras) is not None:
         return None
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
