@@ -346,7 +346,7 @@ def test_a_mistake_that_hurts_is_found(nb, K, mistake):
     error = mistake.errors[K == "tf_keras"].replace("PKG", nb.package)
     shown = nb.run("s", mistake.shows, fails=bool(error))
     if error:
-        assert re.search(error, shown.traceback)
+        assert re.search(error, shown.traceback + shown.stderr)  # IPython before 8.15 shows no notes
 
 
 CORRECT = {
@@ -729,7 +729,7 @@ def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K)
     assert nb.value("found.to_dict()") == {"findings": [], "checked": 51}
 
 
-ZOO = {"MobileNetV2": 32, "MobileNetV3Small": 32, "ResNet50": 32, "VGG16": 32, "ConvNeXtTiny": 32, "DenseNet121": 32}
+ZOO = {"MobileNetV2": 32, "ResNet50": 32, "ConvNeXtTiny": 32}
 
 
 @pytest.mark.needs("keras>=3")

@@ -71,6 +71,11 @@ class Keras:
         return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
 
     @property
+    def tells_configs(self) -> bool:
+        """Whether what saving writes can be had without saving: since Keras 2.13."""
+        return hasattr(self.module.saving, "serialize_keras_object")
+
+    @property
     def imports_models(self) -> bool:
         """Whether loading imports the class of a model that is not registered; that of a layer is not found."""
         return not self.is_3

@@ -30,6 +30,8 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
     for holder, one in notebook.uses_of_formers:
         formers.setdefault(holder.name, one)
     for name, model, keras in notebook.models():
+        if not keras.tells_configs:
+            continue
         place = notebook.cells.assigns(name)
         where = str(place)
         try:
