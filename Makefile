@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-.PHONY: demo test test-matrix lint bench clean
+.PHONY: demo test test-long test-matrix lint bench clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kreg_ipython needs Python 3.10 or newer: make PYTHON=...")'
@@ -20,6 +20,10 @@ demo: $(VENV)/installed
 
 test: lint
 	$(BIN)/python -m pytest -q --nbval-lax tests notebooks
+
+# Thousands of histories, and an interrupt at every line of ours.
+test-long: $(VENV)/installed
+	KREG_HISTORIES=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q tests/test_histories.py tests/test_interrupts.py
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(STACKS)

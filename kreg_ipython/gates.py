@@ -75,11 +75,16 @@ class Gates:
     @contextmanager
     def open(self) -> Iterator[None]:
         """Let this thread's calls go straight through."""
-        former, self._inside.gate = getattr(self._inside, "gate", False), True
+        former = getattr(self._inside, "gate", False)
         try:
+            self._inside.gate = True
             yield
         finally:
             self._inside.gate = former
+
+    def shut(self) -> None:
+        """No call of this thread is inside another one's: an interrupt may have left the gates open."""
+        self._inside.gate = False
 
     def _pass(self, diverted: _Diverted, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

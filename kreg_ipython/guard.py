@@ -430,9 +430,18 @@ class Guard:
                     self.faults.attempt(registry, self._follow, registry, run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
-        run.active = False
-        if outcome in ("success", "failed"):
-            run.owner.partial = outcome == "failed"
+                self._has_ended(run, outcome)
+        self._has_ended(run, outcome)
+
+    def _has_ended(self, run: Run, outcome: Outcome) -> None:
+        if run.active:
+            run.active = False
+            if outcome in ("success", "failed"):
+                run.owner.partial = outcome == "failed"
+
+    def recover(self) -> None:
+        """A cell begins in this thread: whatever an interrupt may have left half-way is over."""
+        self._gates.shut()
 
     def between(self, run: Run | None = None) -> None:
         """Before something else begins: what was written until now belongs to the run around it. Between two cells

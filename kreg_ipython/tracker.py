@@ -98,6 +98,7 @@ class Tracker(Process):
             self._runs = {key: run for key, run in self._runs.items() if run is not before}
             self._end(before, "failed")  # its post_run_cell never came
         try:
+            self.guard.recover()
             self.guard.between()
             run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
             self._running[thread] = self._runs[id(info)] = run

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from kreg_ipython.source import assigned
 
 SETUP = """
 import numpy as np
@@ -28,6 +31,7 @@ def K(nb, request):
     """A notebook's Keras: 3, or 2."""
     if request.param == "tf_keras" and nb.value("tf_keras is keras"):
         pytest.skip("this stack has one Keras")
+    nb.silently("for name in ('model', 'optimizer', 'a', 'b', 'step'): globals().pop(name, None)")  # of other tests
     nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
     yield request.param
     nb.silently("for name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
@@ -515,10 +519,8 @@ CORRECT = {
 @pytest.mark.needs("tensorflow")
 @pytest.mark.parametrize("source", [pytest.param(each, id=name) for name, each in CORRECT.items()])
 def test_correct_code_that_looks_alike_is_left_alone(nb, K, source):
-    before = {*nb.value("sorted(get_ipython().user_ns)")}
     nb.run("c", source)
-    names = {*nb.value("sorted(get_ipython().user_ns)")} - before
-    found = findings(nb, " ".join(sorted(name for name in names if not name.startswith("_"))))
+    found = findings(nb, " ".join(assigned(textwrap.dedent(source))))
     only = re.search("# only (.+)", source)
     assert [finding for finding in found if only is None or finding["rule"] == only[1]] == []
 
