@@ -93,9 +93,8 @@ def test_ctrl_c_at_any_line_of_ours_loses_nothing(run):
     while True:
         line += EVERY
         before = versions()
-        with interrupt_at(line) as sent:
-            with suppress(KeyboardInterrupt):  # the shell itself may be hit
-                run(CELL.replace("VERSION", str(version + 1)), "a")
+        with interrupt_at(line) as sent, suppress(KeyboardInterrupt):  # the shell itself may be hit
+            run(CELL.replace("VERSION", str(version + 1)), "a")
         if not sent:
             break
         places.update(sent)
