@@ -26,11 +26,9 @@ def findings(nb, names: str) -> list[dict]:
     return found["findings"]
 
 
-@pytest.fixture(params=["keras", "tf_keras"])
+@pytest.fixture(params=["keras", pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras"))])
 def K(nb, request):
     """A notebook's Keras: 3, or 2."""
-    if request.param == "tf_keras" and nb.value("tf_keras is keras"):
-        pytest.skip("this stack has one Keras")
     nb.silently("for name in ('model', 'optimizer', 'a', 'b', 'step'): globals().pop(name, None)")  # of other tests
     nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
     yield request.param
