@@ -238,7 +238,8 @@ class Guard:
                 done, before = False, self.faults.attempt(registry, registry.current, key, otherwise=MISSING)
                 if caller is not None and self.settings.on_conflict == "error":
                     self._refuse(registry, key, subject, before, caller)
-                again = self._may_make_way(registry, key, caller, sys._getframe(1))
+                there = self.faults.attempt(registry, is_there, registry, otherwise=False)  # it may have been purged
+                again = there and self._may_make_way(registry, key, caller, sys._getframe(1))
             try:
                 if again:
                     with self._lock:
