@@ -19,11 +19,11 @@ demo: $(VENV)/installed
 	$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q --nbval-lax tests notebooks
+	$(BIN)/python -m pytest -q --nbval-lax --ignore tests/long tests notebooks
 
-# Thousands of histories, and an interrupt at every line of ours.
+# Thousands of histories, an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed
-	KREG_HISTORIES=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q tests/test_histories.py tests/test_interrupts.py
+	KREG_HISTORIES=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q tests/long tests/test_histories.py tests/test_interrupts.py
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(STACKS)

@@ -27,11 +27,11 @@ class Stack:
     requirements: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     extra: str = "test-tools"
-    tests: list[str] = field(default_factory=lambda: ["tests"])
+    tests: list[str] = field(default_factory=lambda: ["--ignore", "tests/long", "tests"])
 
 
 STACKS = {
-    "newest": Stack("3.13", [], extra="test", tests=["--nbval-lax", "tests", "notebooks"]),
+    "newest": Stack("3.13", [], extra="test", tests=["--nbval-lax", "--ignore", "tests/long", "tests", "notebooks"]),
     "lowest-ipython": Stack(
         "3.11",
         ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
