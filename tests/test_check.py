@@ -846,3 +846,12 @@ def test_each_rule_has_a_section_in_the_docs():
 
     sections = re.findall(r"^## (.+)$", (Path(__file__).parent.parent / "docs" / "checks.md").read_text(), re.MULTILINE)
     assert sections == [rule.__name__.replace("_", "-") for rule in RULES]
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_what_was_built_again_is_of_no_former_class(nb, K):
+    for version in (1, 2):
+        nb.run("c", LAYER.format(version))
+        nb.run("m", "model = " + ONE.format("Foo()") + "\nlayer = Foo()")
+        assert findings(nb, "model layer Foo") == []

@@ -28,7 +28,7 @@ CELLS = ("c0", "c1", "c2", "c3")
 MODULES = ("history_m0", "history_m1")
 SCRIPT = "history_s0"
 OWNERS = (*CELLS, *MODULES, SCRIPT)
-HISTORIES = int(os.environ.get("KREG_HISTORIES", "80"))
+HISTORIES = int(os.environ.get("KREG_HISTORIES", "50"))
 """How many histories are tried: `make test-long` tries thousands."""
 IMPORTS = "import keras, tf_keras\nimport tensorflow as tf\n"
 
