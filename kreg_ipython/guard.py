@@ -667,8 +667,9 @@ class Guard:
         changes = seen.changes()
         for key, value in () if anew else changes.removed:
             place = registry.name, key
-            beside = [entry for entry in self.ledger.beside(place) if same_value(entry.value, value)]
-            for entry in beside[:1] if registry.appending else self.ledger.drop(place):
+            beside = self.ledger.beside(place) if registry.appending else ()
+            same = [entry for entry in beside if same_value(entry.value, value)][:1]
+            for entry in same if registry.appending else self.ledger.drop(place):
                 self._notices.log("forgot", entry, "it was taken out by hand", run)
                 self._retire(entry)
         for key, value, before in changes.written:
