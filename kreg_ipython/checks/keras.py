@@ -36,12 +36,6 @@ class Keras:
         return base
 
     @property
-    def layer(self) -> type[Any]:
-        """The base of all layers."""
-        base: type[Any] = self.module.layers.Layer
-        return base
-
-    @property
     def metric(self) -> type[Any]:
         """The base of all metrics."""
         base: type[Any] = self.module.metrics.Metric
@@ -117,7 +111,7 @@ class Keras:
             yield loss
 
     def was_trainable(self, model: Any) -> list[Any]:
-        """Of these, the ones of layers that were not frozen when the model was compiled."""
+        """The trainable variables of layers that were not frozen when the model was compiled."""
         states = getattr(model, "_compiled_trainable_state", None) or {}
         frozen = [layer for layer, trainable in list(states.items()) if not trainable]
         hidden = {id(variable) for layer in frozen for variable in getattr(layer, "variables", ())}
