@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +23,31 @@ class _Diverted:
     original: Callable[..., Any] = field(init=False)
     undo: Callable[[], None] = field(init=False)
     passing: dict[str, tuple[Registry, Gate, Around]] = field(default_factory=dict)
+    decorates: bool = False
 
     def give_back(self) -> None:
         """Undo the diversion. Code objects are in no garbage collection: what leads from here to them must go."""
         self.undo()
         del self.undo
+
+
+class _Inside(threading.local):
+    """Whether this thread is inside a gate."""
+
+    gate = False
+
+
+class _Open:
+    __slots__ = ("_former", "_inside")
+
+    def __init__(self, inside: _Inside) -> None:
+        self._inside, self._former = inside, inside.gate
+
+    def __enter__(self) -> None:
+        self._inside.gate = True
+
+    def __exit__(self, *error: object) -> None:
+        self._inside.gate = self._former
 
 
 class Gates:
@@ -41,7 +60,7 @@ class Gates:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._diverted: list[_Diverted] = []
-        self._inside = threading.local()
+        self._inside = _Inside()
 
     def add(self, registry: Registry, gate: Gate, around: Around) -> None:
         """Divert the gate's function, unless it is already, for this registry too.
@@ -57,6 +76,7 @@ class Gates:
             diverted.original, diverted.undo = divert(function, functools.partial(self._pass, diverted))
             self._diverted.append(diverted)
         diverted.passing[registry.name] = registry, gate, around
+        diverted.decorates = gate.decorator
 
     def remove(self, registry: Registry) -> None:
         """Let what is for this registry go straight through; give functions back that serve no other one."""
@@ -72,15 +92,9 @@ class Gates:
             diverted.passing.clear()
         self._diverted.clear()
 
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Let this thread's calls go straight through."""
-        former = getattr(self._inside, "gate", False)
-        try:
-            self._inside.gate = True
-            yield
-        finally:
-            self._inside.gate = former
+    def open(self) -> _Open:
+        """Let this thread's calls go straight through: a context manager."""
+        return _Open(self._inside)
 
     def shut(self) -> None:
         """No call of this thread is inside another one's: an interrupt may have left the gates open."""
@@ -88,11 +102,10 @@ class Gates:
 
     def _pass(self, diverted: _Diverted, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if not getattr(self._inside, "gate", False):
-            passing = list(diverted.passing.values())
-            if any(gate.decorator for _, gate, _ in passing):
+        if not self._inside.gate:
+            if diverted.decorates:
                 return self._decorator(diverted, diverted.original(*args, **kwargs), args, kwargs)
-            for registry, gate, around in passing:
+            for registry, gate, around in list(diverted.passing.values()):
                 announced = self._announced(gate, args, kwargs)
                 if announced is not None:
                     return around(registry, announced, diverted.original, args, kwargs)
@@ -101,7 +114,6 @@ class Gates:
     def _decorator(self, diverted: _Diverted, decorate: Callable[[Any], Any], args: Any, kwargs: Any) -> Any:
         """The decorator that a factory returned, with the gate around it."""
 
-        @functools.wraps(decorate)
         def register(subject: Any) -> Any:
             __tracebackhide__ = True
             for registry, gate, around in list(diverted.passing.values()):

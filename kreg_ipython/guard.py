@@ -10,8 +10,8 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -27,6 +27,9 @@ from kreg_ipython.origin import Site
 from kreg_ipython.registry import MISSING, Announcement, Gate, NotThere, Registry, is_there, same_value
 from kreg_ipython.settings import Settings
 from kreg_ipython.snapshot import Contents, Snapshot, contents
+
+_UNKNOWN: Any = object()
+"""Stands for the value of a key that could not be asked for."""
 
 _LATE = 100
 """How many swept entries are still served to graphs that name them: names made with counters never end."""
@@ -231,42 +234,51 @@ class Guard:
     def _registering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Let one registration happen, make way for the same definition run again, and write it into the ledger."""
         __tracebackhide__ = True
-        key, subject = announced
-        caller = self.faults.attempt(registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing)
-        with self._atomic(registry):
-            with self._lock:
-                done, before = False, self.faults.attempt(registry, registry.current, key, otherwise=MISSING)
-                if caller is not None and self.settings.on_conflict == "error":
-                    self._refuse(registry, key, subject, before, caller)
-                there = self.faults.attempt(registry, is_there, registry, otherwise=False)  # it may have been purged
-                again = there and self._may_make_way(registry, key, caller, sys._getframe(1))
-            try:
-                if again:
-                    with self._lock:
-                        self.faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
-                    result = registry.register_again(subject, original, args, kwargs)
-                else:
-                    result = original(*args, **kwargs)
-                done = True
-                return result
-            except Exception as error:
-                if caller is not None:
-                    self.faults.attempt(registry, self._explain, registry, key, subject, before, caller, error)
-                raise
-            finally:
-                with self._lock:
-                    self.faults.attempt(registry, self._registered, registry, announced, before, caller, done)
-
-    @contextmanager
-    def _atomic(self, registry: Registry) -> Iterator[None]:
-        """A framework's function is called by one thread at a time, and calls inside it are part of the same
-        registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
-        and which registers."""
+        frame = sys._getframe(1)
+        caller = self.faults.attempt(registry, self._surroundings.locate_caller, frame, registry.plumbing)
+        # A framework's function is called by one thread at a time, and calls inside it are part of the same
+        # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
+        # and which registers.
         if not self._surroundings.is_framework(registry.module):
-            yield
-            return
+            return self._register(registry, announced, original, args, kwargs, caller, frame)
         with self._lock, self._gates.open():
-            yield
+            return self._register(registry, announced, original, args, kwargs, caller, frame)
+
+    def _register(
+        self,
+        registry: Registry,
+        announced: Announcement,
+        original: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        caller: Caller | None,
+        frame: FrameType,
+    ) -> Any:
+        __tracebackhide__ = True
+        key, subject = announced
+        with self._lock:
+            done, before = False, self.faults.attempt(registry, registry.current, key, otherwise=_UNKNOWN)
+            there = before is not _UNKNOWN  # its framework may have been purged
+            before = before if there else MISSING
+            if caller is not None and self.settings.on_conflict == "error":
+                self._refuse(registry, key, subject, before, caller)
+            again = there and self._may_make_way(registry, key, caller, frame)
+        try:
+            if again:
+                with self._lock:
+                    self.faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
+                result = registry.register_again(subject, original, args, kwargs)
+            else:
+                result = original(*args, **kwargs)
+            done = True
+            return result
+        except Exception as error:
+            if caller is not None:
+                self.faults.attempt(registry, self._explain, registry, key, subject, before, caller, error)
+            raise
+        finally:
+            with self._lock:
+                self.faults.attempt(registry, self._registered, registry, announced, before, caller, done)
 
     def _may_make_way(self, registry: Registry, key: Hashable, caller: Caller | None, frame: FrameType) -> bool:
         """Whether a former registration of the key may be set aside. If this very run made it, the framework answers as
@@ -547,10 +559,11 @@ class Guard:
             elif again.subject is not entry.subject:
                 self.ledger.retire(entry)
         reason = _WHY_RESTORED[outcome]
-        if outcome == "success":
+        if outcome == "success" and gone:
             self._keep(gone, run, withdrawn)
             swept = [entry for entry in gone if not entry.kept]
-            self._sweep(swept, run, withdrawn)
+            if swept:
+                self._sweep(swept, run, withdrawn)
             gone, reason = [entry for entry in gone if entry.kept], "kept"
         for entry in gone:
             entry.restored |= outcome == "failed"
@@ -559,8 +572,6 @@ class Guard:
 
     def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
-        if not swept:
-            return
         former = {entry.place for entry in withdrawn}
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
         new = [entry for entry in mine if entry.place not in former]

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+# The functions of `signal` make enums of all that passes by: that would cost more than everything else at a cell's end.
+_SIGINT = int(signal.SIGINT)
 
 
-@contextmanager
-def held_back() -> Iterator[None]:
+class held_back:
     """Let a SIGINT that arrives inside take effect on leaving. In other threads nothing happens: none arrives there."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    arrived: list[tuple[int, FrameType | None]] = []
-    former = signal.getsignal(signal.SIGINT)
-    if not callable(former):
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda number, frame: arrived.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
-        if arrived:
-            former(*arrived[-1])
+
+    __slots__ = ("_arrived", "_former")
+
+    def __enter__(self) -> None:
+        self._arrived: list[tuple[int, FrameType | None]] = []
+        self._former: Any = None
+        if threading.get_ident() == threading.main_thread().ident:
+            self._former = _signal.getsignal(_SIGINT)
+            if callable(self._former):
+                _signal.signal(_SIGINT, self._hold)
+
+    def _hold(self, number: int, frame: FrameType | None) -> None:
+        self._arrived.append((number, frame))
+
+    def __exit__(self, *error: object) -> None:
+        if callable(self._former):
+            _signal.signal(_SIGINT, self._former)
+            if self._arrived:
+                self._former(*self._arrived[-1])

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
-from kreg_ipython.ledger import Owner
+from kreg_ipython.ledger import Kind, Owner, label
 from kreg_ipython.naming import key_text
 
 Act = Literal[
@@ -32,13 +32,14 @@ _LENGTH = 5_000
 class OwnerText(NamedTuple):
     """What an owner was called at the time."""
 
-    kind: str | None = None
+    kind: Kind | None = None
     id: str | None = None
-    label: str | None = None
+    number: int | None = None
 
-    @classmethod
-    def of(cls, owner: Owner | None) -> OwnerText:
-        return cls() if owner is None else cls(owner.kind, owner.id, owner.label)
+    @property
+    def label(self) -> str | None:
+        """See `Owner.label`."""
+        return label(self.kind, self.id, self.number) if self.kind is not None else None
 
 
 class Event(NamedTuple):
@@ -63,7 +64,8 @@ class Journal:
     def note(self, act: Act, registry: str, key: Hashable, owner: Owner | None, run: int | None, reason: str) -> None:
         """Write down what has just been done, in the cell with this execution count."""
         self.count += 1
-        self._events.append(Event(act, registry, key_text(key), OwnerText.of(owner), run, reason))
+        text = OwnerText(owner.kind, owner.id, owner.number) if owner is not None else OwnerText()
+        self._events.append(Event(act, registry, key_text(key), text, run, reason))
 
     def events(self) -> list[Event]:
         """All events that are still known, the newest last."""

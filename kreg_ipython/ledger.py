@@ -17,6 +17,7 @@ import itertools
 import weakref
 from bisect import insort
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -50,9 +51,14 @@ class Owner:
     @property
     def label(self) -> str:
         """``cell [7]``, ``script train.py`` or ``module mylib``, as a reader of the notebook knows it."""
-        if self.kind == "cell":
-            return f"cell [{'?' if self.number is None else self.number}]"
-        return f"{self.kind} {self.id}"
+        return label(self.kind, self.id, self.number)
+
+
+def label(kind: Kind, id: str | None, number: int | None) -> str:
+    """What an owner is called when its cell has this execution count."""
+    if kind == "cell":
+        return f"cell [{'?' if number is None else number}]"
+    return f"{kind} {id}"
 
 
 class Run:
@@ -83,12 +89,14 @@ class Run:
     def replayed_order(self, place: Place) -> int | None:
         """Where in the order of registration a run that replays registers: where it did so before, if it did. What is
         new stands with the last of the former entries."""
-        former = [entry for entry in self.withdrawn if self.replays and entry.owner is self.owner]
+        if not self.replays:
+            return None
+        former = [entry for entry in self.withdrawn if entry.owner is self.owner]
         orders = [entry.order for entry in former if entry.place == place] or [entry.order for entry in former]
         return max(orders, default=None)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Entry:
     """One key in one registry, and who put it there.
 
@@ -119,7 +127,7 @@ class Entry:
         return self.registry, key_text(self.key)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Former:
     """An object that was replaced or swept, for as long as something else keeps it alive. ``key`` is the key's text."""
 
@@ -143,7 +151,7 @@ class Ledger:
         self._stacks: dict[Place, list[Entry]] = {}
         self._owned: dict[Owner, dict[Place, Entry]] = {}
         self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
-        self._former: dict[Name, list[Former]] = before._former if before is not None else {}
+        self._former: dict[Name, dict[int, Former]] = before._former if before is not None else {}
         self.swept: dict[Place, Entry] = before.swept if before is not None else {}
         """The last entry swept from each place of a registry that frameworks look up late (gradients)."""
 
@@ -208,7 +216,7 @@ class Ledger:
         same.pop(entry, None)
         if not same:
             self._by_subject.pop((entry.registry, id(entry.subject)), None)
-        if all(other.owner is None for other in stack):
+        if not stack or all(other.owner is None for other in stack):
             self._stacks.pop(entry.place, None)
         if entry.owner is not None:
             mine = self._owned.get(entry.owner, {})
@@ -250,24 +258,18 @@ class Ledger:
 
     def retire(self, entry: Entry) -> None:
         """Remember a replaced or swept object, weakly."""
-        try:
-            subject = weakref.ref(entry.subject)
-        except TypeError:
-            return
-        alive = [f for f in self._former.get(entry.name, ()) if f.subject() is not None]
-        if all(f.subject() is not entry.subject for f in alive):
-            alive.append(Former(*entry.name, subject, entry.owner, entry.run, entry.line, entry.order))
-        self._former[entry.name] = alive
+        formers, same = self._former.setdefault(entry.name, {}), id(entry.subject)
+        with suppress(TypeError):  # it cannot be referenced weakly
+            if same not in formers:
+                subject = weakref.ref(entry.subject, lambda gone: formers.pop(same, None))
+                formers[same] = Former(*entry.name, subject, entry.owner, entry.run, entry.line, entry.order)
 
     def former(self) -> list[Former]:
         """Former objects that are still alive, the oldest first."""
-        self._former = {
-            place: alive
-            for place, formers in list(self._former.items())
-            if (alive := [f for f in formers if f.subject() is not None])
-        }
-        current = {id(e.subject) for e in self}
-        return [f for fs in self._former.values() for f in fs if id(f.subject()) not in current]
+        self._former = {name: formers for name, formers in list(self._former.items()) if formers}
+        current = {id(entry.subject) for entry in self}
+        former = [one for formers in self._former.values() for one in list(formers.values())]
+        return [one for one in former if one.subject() is not None and id(one.subject()) not in current]
 
 
 def numbered(key: Hashable, number: int) -> Hashable:

@@ -48,39 +48,44 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
     Frames of ``plumbing`` modules carry the user's registration and are looked through. If the first other frame
     is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
     """
-    calls: list[tuple[CodeType, int]] = []
-    inner = body = maker = None
+    maker = _maker(frame, plumbing)
+    if maker is None:
+        return Origin()
+    if _module(maker).partition(".")[0] in frameworks:
+        return None
+    inner = body = None
+    frame = maker
     while frame is not None:
-        name = str(frame.f_globals.get("__name__"))
-        if not calls:
-            if name in plumbing or name.partition(".")[0] == _OURS:
-                frame = frame.f_back
-                continue
-            if name.partition(".")[0] in frameworks:
-                return None
-            maker = frame
         code = frame.f_code
-        calls.append((code, frame.f_lineno))
-        if is_body(code):
-            caller = _function(frame.f_back)
+        if code.co_name[:1] == "<" and is_body(code):
+            name, caller = _module(frame), _function(frame.f_back)
             if body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
                 # and not the kernel's own main module, which runpy executes, too
                 site = _site(maker, frame.f_globals)
                 if caller in _SCRIPT:
-                    return Origin(script=code.co_filename, line=_line(calls, code), site=site)
+                    return Origin(script=code.co_filename, line=_line(maker, code), site=site)
                 if name != "__main__":
-                    return Origin(module=name, line=_line(calls, code), site=site)
+                    return Origin(module=name, line=_line(maker, code), site=site)
             if caller == _CELL:
                 body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
             elif inner is None and code.co_filename != "<string>":
                 inner = code
-        elif body is not None and _function(frame) == _NOTEBOOK and "fname" in frame.f_locals:
-            return Origin(script=str(frame.f_locals["fname"]), site=_site(maker))
+        elif body is not None and code.co_name == _NOTEBOOK[1]:
+            path = frame.f_locals.get("fname")
+            if path is not None and _function(frame) == _NOTEBOOK:
+                return Origin(script=str(path), site=_site(maker))
         frame = frame.f_back
     site = _site(maker)
     if body is not None and inner is not None:
-        return Origin(line=_line(calls, body), inner_line=_line(calls, inner), in_cell=True, site=site)
-    return Origin(line=calls[0][1] if calls else None, site=site)
+        return Origin(line=_line(maker, body), inner_line=_line(maker, inner), in_cell=True, site=site)
+    return Origin(line=maker.f_lineno, site=site)
+
+
+def _maker(frame: FrameType | None, plumbing: Container[str]) -> FrameType | None:
+    """The frame that makes the registration: the innermost one that carries nobody else's."""
+    while frame is not None and ((name := _module(frame)) in plumbing or name.partition(".")[0] == _OURS):
+        frame = frame.f_back
+    return frame
 
 
 def within(frame: FrameType | None, site: Site | None, path: str) -> tuple[int | None, Site | None]:
@@ -116,17 +121,22 @@ def cell_code(frame: FrameType | None) -> CodeType | None:
     return None
 
 
-def _site(maker: FrameType | None, body: dict[str, Any] | None = None) -> Site | None:
+def _site(maker: FrameType, body: dict[str, Any] | None = None) -> Site:
     """The code of the frame that registers, which is own if its globals are the body's, or the notebook's."""
-    if maker is None:
-        return None
     own = maker.f_globals.get("__name__") == "__main__" if body is None else maker.f_globals is body
     return Site(maker.f_code, own)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
 
 
 def _function(frame: FrameType | None) -> tuple[str, str] | None:
     return (frame.f_globals.get("__name__", ""), frame.f_code.co_name) if frame is not None else None
 
 
-def _line(calls: list[tuple[CodeType, int]], body: CodeType) -> int | None:
-    return next((line for code, line in calls if code.co_filename == body.co_filename), None)
+def _line(frame: FrameType | None, body: CodeType) -> int | None:
+    """The innermost line in the file of this body, from a frame outwards."""
+    while frame is not None and frame.f_code.co_filename != body.co_filename:
+        frame = frame.f_back
+    return None if frame is None else frame.f_lineno

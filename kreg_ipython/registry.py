@@ -7,6 +7,7 @@ in ``sys.modules``. A new registry is one more instance of a shape below, in ``k
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -38,14 +39,19 @@ def locate(path: str) -> Any:
     Raises:
         NotThere: if none of them is there.
     """
-    for alternative in path.split("|"):
-        module, _, attributes = alternative.partition(":")
+    for module, attributes in _alternatives(path):
         found = sys.modules.get(module, MISSING)
-        for attribute in attributes.split("."):
+        for attribute in attributes:
             found = getattr(found, attribute, MISSING)
         if found is not MISSING:
             return found
     raise NotThere(path)
+
+
+@functools.cache
+def _alternatives(path: str) -> list[tuple[str, list[str]]]:
+    split = [alternative.partition(":") for alternative in path.split("|")]
+    return [(module, attributes.split(".")) for module, _, attributes in split]
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ def line_of(source: str, text: str) -> int | None:
     return None
 
 
+@functools.lru_cache(maxsize=64)
 def header(source: str) -> int:
     """How many lines come before the body: blank ones, which IPython cuts off, and ``%%time`` and its like."""
     blank = len(source) - len(source.lstrip())

@@ -8,6 +8,7 @@ from typing import Any
 
 from kreg_ipython.journal import Event
 from kreg_ipython.report import render
+from kreg_ipython.report.status import owner_dict
 
 _SHOWN = 30
 """How many events are shown unless a number is asked for."""
@@ -15,7 +16,7 @@ _SHOWN = 30
 
 def event_dict(event: Event) -> dict[str, Any]:
     """An event, of JSON's types."""
-    return {**event._asdict(), "owner": event.owner._asdict()}
+    return {**event._asdict(), "owner": owner_dict(event.owner)}
 
 
 def event_cells(event: Event) -> tuple[str, ...]:

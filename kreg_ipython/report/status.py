@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from kreg_ipython.guard import Guard
+from kreg_ipython.journal import OwnerText
 from kreg_ipython.ledger import Entry, Former, Owner
 from kreg_ipython.naming import definition_text, key_text
 from kreg_ipython.registry import NotThere, Registry
@@ -279,7 +280,7 @@ def row_of_framework(registry: str, key: Any, subject: Any) -> Row:
     return Row(registry, key_text(key), definition_text(subject), owner, None, None, "framework")
 
 
-def owner_dict(owner: Owner | None) -> dict[str, str | None]:
+def owner_dict(owner: Owner | OwnerText | None) -> dict[str, str | None]:
     """An owner, of JSON's types."""
     if owner is None:
         return {"kind": None, "id": None, "label": None}
