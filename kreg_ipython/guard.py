@@ -10,70 +10,31 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable
 from types import FrameType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal
 
 from kreg_ipython import explain, keeping, source
+from kreg_ipython.conflicts import Conflicts
 from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
-from kreg_ipython.journal import GONE, Act, Journal
+from kreg_ipython.journal import Act, Journal
 from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, unnumbered
-from kreg_ipython.naming import definition, key_text, same_definition
+from kreg_ipython.lookups import Lookups
+from kreg_ipython.naming import definition
 from kreg_ipython.notices import Notices
-from kreg_ipython.origin import Site
-from kreg_ipython.registry import MISSING, Announcement, Gate, NotThere, Registry, is_there, same_value
+from kreg_ipython.registry import MISSING, Announcement, Registry, is_there, same_value
 from kreg_ipython.settings import Settings
 from kreg_ipython.snapshot import Contents, Snapshot, contents
+from kreg_ipython.standing import Standing
+from kreg_ipython.surroundings import Caller, Surroundings
 
 _UNKNOWN: Any = object()
 """Stands for the value of a key that could not be asked for."""
 
-_LATE = 100
-"""How many swept entries are still served to graphs that name them: names made with counters never end."""
-
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
-
-
-class Caller(NamedTuple):
-    """Who registers: the owner, its run, the line in its source, and the code that makes the call."""
-
-    owner: Owner
-    run: Run | None = None
-    line: int | None = None
-    site: Site | None = None
-
-
-class Surroundings(Protocol):
-    """What the guard asks about the code that is being executed."""
-
-    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
-        """Who registers under this frame, which the registry's ``plumbing`` is looked through for; None for a framework
-        that registers for itself."""
-
-    def is_framework_again(self, frame: FrameType) -> bool:
-        """Whether a framework registers under this frame because one of its own modules is executed again."""
-
-    def find_owner(self, subject: Any) -> Caller | None:
-        """Who registered an object unseen; None if it is a framework's."""
-
-    def namespace(self, owner: Owner) -> Mapping[str, Any]:
-        """What names mean to the owner's code."""
-
-    def is_outdated(self, entry: Entry) -> bool:
-        """Whether the owner would not register the entry any more if it were executed now."""
-
-    def number(self) -> int | None:
-        """The execution count of the cell that is being executed."""
-
-    def running(self) -> Run | None:
-        """What is being executed in this context: a module's body, a script's, a cell."""
-
-    def is_framework(self, module: str) -> bool:
-        """Whether a module is part of a framework, whose functions call none of the user's modules."""
 
 
 class Guard:
@@ -117,14 +78,16 @@ class Guard:
         """What a former guard knew, until everything that stands has been adopted."""
         for entry in former.stacks() if former is not None else ():
             self.remembered.setdefault((entry.registry, unnumbered(entry.key)), []).append(entry)
-        self._gates = Gates(self.tell)
-        self._lock = threading.RLock()
+        self._gates, self._lock = Gates(self.tell), threading.RLock()
+        self._conflicts = Conflicts(self.ledger, surroundings, self.settings, self._notices)
+        self._lookups = Lookups(
+            self.ledger, self._gates, surroundings, self.faults, self._notices, self.journal, self.withdrawn
+        )
+        self._standing = Standing(self.ledger, self.registries, self._gates, self._lookups, self.faults, self._notices)
         self._attached: dict[str, None] = {}
-        self._snapshots: dict[str, Snapshot | Contents] = {}
         self._active: dict[Run, None] = {}
         self._swept: list[Entry] = []
         """What the last sweep took, for `undo`."""
-        self._looked_up: set[str] = set()
 
     # -- coming and going
 
@@ -153,7 +116,7 @@ class Guard:
             for run in self._active:
                 mine = [entry for entry in run.withdrawn if entry.registry == name]
                 run.withdrawn = [entry for entry in run.withdrawn if entry.registry != name]
-                self._restore(mine, f"{name} is not guarded any more")
+                self._standing.restore(mine, f"{name} is not guarded any more")
             self._gates.remove(self.registries[name])
             for entry in [entry for entry in self.ledger if entry.registry == name]:
                 self.ledger.drop(entry.place)
@@ -163,7 +126,7 @@ class Guard:
 
     def _let_go(self, name: str) -> None:
         self._attached.pop(name, None)
-        self._snapshots.pop(name, None)
+        self._standing.snapshots.pop(name, None)
         self.faults.forget(name)
 
     def detach(self) -> None:
@@ -179,7 +142,7 @@ class Guard:
             for registry in self.present():
                 self.faults.attempt(registry, registry.tighten)
             self._attached.clear()
-            self._snapshots.clear()
+            self._standing.snapshots.clear()
 
     def present(self) -> list[Registry]:
         """The registries that are guarded now."""
@@ -202,12 +165,12 @@ class Guard:
             self._gates.add(registry, registry.removal, self._unregistering)
         self._attached[registry.name] = None
         if registry.handout is not None:
-            self._snapshots[registry.name] = Snapshot(registry.table)
+            self._standing.snapshots[registry.name] = Snapshot(registry.table)
             self._gates.add(registry, registry.handout, self._handing_out)
         elif registry.direct:
-            self._snapshots[registry.name] = contents(registry)
+            self._standing.snapshots[registry.name] = contents(registry)
         if any(name == registry.name for name, _ in self.ledger.swept):
-            self._guard_lookups(registry)
+            self._lookups.guard(registry)
         registry.loosen_all()
         for key, value in registry.entries():
             self.faults.attempt(registry, self._adopt, registry, key, value)
@@ -260,8 +223,8 @@ class Guard:
             done, before = False, self.faults.attempt(registry, registry.current, key, otherwise=_UNKNOWN)
             there = before is not _UNKNOWN  # its framework may have been purged
             before = before if there else MISSING
-            if caller is not None and self.settings.on_conflict == "error":
-                self._refuse(registry, key, subject, before, caller)
+            if caller is not None:
+                self._conflicts.refuse(registry, key, subject, before, caller)
             again = there and self._may_make_way(registry, key, caller, frame)
         try:
             if again:
@@ -274,7 +237,7 @@ class Guard:
             return result
         except Exception as error:
             if caller is not None:
-                self.faults.attempt(registry, self._explain, registry, key, subject, before, caller, error)
+                self.faults.attempt(registry, self._conflicts.explain, registry, key, subject, before, caller, error)
             raise
         finally:
             with self._lock:
@@ -298,14 +261,14 @@ class Guard:
         if registry.appending:
             for entry in self.ledger.beside(place):
                 former = caller is not None and entry.owner is caller.owner and entry.run is not caller.run
-                if caller is not None and (former or self._gives_way(entry, subject, caller)):
-                    self._take(registry, entry)
+                if caller is not None and (former or self._conflicts.gives_way(entry, subject, caller)):
+                    self._standing.take(registry, entry)
                     self._replace(entry, caller)
         elif before is not MISSING:
             top = self.ledger.top(place)
             theirs = top is not None and top.owner is not None and caller is not None
             replaces = theirs and self.settings.on_conflict == "replace"
-            gives_way = top is not None and caller is not None and self._gives_way(top, subject, caller)
+            gives_way = top is not None and caller is not None and self._conflicts.gives_way(top, subject, caller)
             if replaces or gives_way or registry.same(key, before, subject):
                 registry.take(key, before)
 
@@ -319,7 +282,7 @@ class Guard:
         if after is MISSING and before is not MISSING and not registry.appending:
             registry.put(key, before)
         elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
-            snapshot = self._snapshots.get(registry.name)
+            snapshot = self._standing.snapshots.get(registry.name)
             if snapshot is not None:
                 if not snapshot.knows(key, before):
                     before = MISSING  # the run itself wrote it a moment ago
@@ -337,33 +300,6 @@ class Guard:
                 return former.key
         return self.ledger.free_key(registry.name, key)
 
-    def _refuse(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
-        """Raise for a different definition under a taken key, also where the framework would not.
-
-        Raises:
-            ValueError: with both places, and the ways out.
-        """
-        __tracebackhide__ = True
-        top = self.ledger.top((registry.name, key))
-        if before is not MISSING and top is not None and self._collides(top, subject, caller):
-            raise ValueError(
-                explain.collision(key, top, before, caller.owner, caller.line)
-                + ", or: %config KregMagics.on_conflict = 'note'"
-            )
-
-    def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
-        """Whether two owners claim a key for different definitions, and neither is meant to override the other, as a
-        cell overrides a module. Cells without ids may be one and the same, edited."""
-        there, here = top.owner, caller.owner
-        return (
-            there is not None
-            and there is not here
-            and there.kind == here.kind
-            and (there.kind != "cell" or (there.id is not None and here.id is not None))
-            and not same_definition(top.subject, subject)
-            and not self._gives_way(top, subject, caller)
-        )
-
     def _record(
         self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller, act: Act = "registered"
     ) -> None:
@@ -376,11 +312,11 @@ class Guard:
         if before is not MISSING and not registry.appending and (top is None or not same_value(top.value, before)):
             if top is not None and top.owner is None:
                 self.ledger.remove(top)
-            self._know_nobodys(registry, key, before, entry)
-        elif top is not None and self._gives_way(top, subject, caller):
+            self._standing.know_nobodys(registry, key, before, entry)
+        elif top is not None and self._conflicts.gives_way(top, subject, caller):
             self._replace(top, caller)
         if top is not None and not registry.appending and top.owner not in (None, caller.owner):
-            self._shadow(top, subject, caller)
+            self._conflicts.shadow(top, subject, caller)
         self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
         replaced = self.ledger.insert(entry)
         if replaced is not None and replaced.subject is not subject:
@@ -388,39 +324,12 @@ class Guard:
         self.ledger.swept.pop(place, None)
         registry.loosen(value)
         if order is not None:
-            self._put_newer(registry, entry)
-
-    def _know_nobodys(self, registry: Registry, key: Hashable, before: Any, over: Entry) -> None:
-        """Write down what is nobody's and stands at the key now, under the entry that will be put over it."""
-        former = registry.subject(before)
-        if not same_definition(former, over.subject):
-            self.ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
-
-    def _shadow(self, top: Entry, subject: Any, caller: Caller) -> None:
-        """Write down that an entry gets another one over it, and tell of it if that is a collision."""
-        if self.ledger.top(top.place) is not top:
-            return  # it has given way
-        self._notices.log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
-        if self.settings.on_conflict != "replace" and self._collides(top, subject, caller):
-            text = explain.collision(top.key, top, None, caller.owner, caller.line)
-            self.tell(text, about=(top.name, top.owner, caller.owner))
-
-    def _gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
-        """Whether the entry's owner would not register it any more, or is the calling cell under another id: none of
-        its own, or one of a former session."""
-        owner = entry.owner
-        if owner is None or owner is caller.owner:
-            return False
-        if owner.kind != "cell":
-            return self._surroundings.is_outdated(entry)
-        unknown = owner.id is None or owner.session != caller.owner.session
-        renamed = unknown and caller.owner.kind == "cell" and same_definition(entry.subject, subject)
-        return owner.deleted or renamed
+            self._standing.put_newer(registry, entry)
 
     def _replace(self, entry: Entry, caller: Caller) -> None:
         """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
         self._notices.log("replaced", entry, f"{explain.where(caller.owner, caller.line)} registers it now", caller.run)
-        self._retire(entry)
+        self._standing.retire(entry)
         if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
             caller.run.withdrawn.append(entry)
 
@@ -431,7 +340,7 @@ class Guard:
         with self._lock, held_back():
             self._active[run] = None
             for entry in reversed(self.ledger.entries(run.owner)):
-                self._withdraw(entry, run, "withdrew", f"{run.owner.kind} runs again")
+                self._standing.withdraw(entry, run, "withdrew", f"{run.owner.kind} runs again")
 
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
@@ -466,7 +375,7 @@ class Guard:
     def _changed(self, thoroughly: bool) -> list[Registry]:
         """The registries that users may have written to themselves since the last look."""
         changed = []
-        for name, seen in list(self._snapshots.items()):
+        for name, seen in list(self._standing.snapshots.items()):
             try:
                 if seen.changed() if thoroughly else seen.resized():
                     changed.append(self.registries[name])
@@ -501,9 +410,9 @@ class Guard:
                     self._notices.log(act, entry, reason)
         for entry in entries:
             if entry not in taken.withdrawn:
-                self._withdraw(entry, taken, act, reason)
+                self._standing.withdraw(entry, taken, act, reason)
         for entry in taken.withdrawn:
-            self._retire(entry)
+            self._standing.retire(entry)
         if for_undo and taken.withdrawn:
             self._swept = taken.withdrawn
         return taken.withdrawn
@@ -517,35 +426,12 @@ class Guard:
             self._swept = []
             for entry in entries:
                 entry.kept = "%kreg undo brought it back"
-            self._restore(sorted(entries, key=lambda entry: entry.order), "%kreg undo")
+            self._standing.restore(sorted(entries, key=lambda entry: entry.order), "%kreg undo")
         return entries
 
     def withdrawn(self) -> list[Entry]:
         """What is withdrawn at the moment for runs that have not ended."""
         return [entry for run in list(self._active) for entry in run.withdrawn]
-
-    def _withdraw(self, entry: Entry, run: Run, act: Act, reason: str) -> None:
-        registry = self.registries[entry.registry]
-        shadowed = self.ledger.shadowed(entry) and not registry.appending
-        below = None if shadowed or registry.appending else self.ledger.under(entry)
-        if not shadowed and self.faults.attempt(registry, registry.holds, entry.key, entry.value) is False:
-            self._notices.log("forgot", entry, "it was taken out or overwritten by hand", run)
-            self._retire(entry)  # their word
-            return
-        self._notices.log(act, entry, reason, run)
-        run.withdrawn.append(entry)
-        self.ledger.remove(entry)
-        if registry.late:
-            self.ledger.swept[entry.place] = entry
-            while len(self.ledger.swept) > _LATE:
-                del self.ledger.swept[next(iter(self.ledger.swept))]
-        self._guard_lookups(registry)
-        if not shadowed:
-            self._take(registry, entry)
-            if below is not None:
-                self._put(registry, below)
-                self._notices.log("restored", below, "what shadowed it went", run)
-            self.faults.attempt(registry, self._rename_again, registry, entry)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         if outcome == "undone":
@@ -567,7 +453,7 @@ class Guard:
             gone, reason = [entry for entry in gone if entry.kept], "kept"
         for entry in gone:
             entry.restored |= outcome == "failed"
-        self._restore(gone, reason, run)
+        self._standing.restore(gone, reason, run)
         run.withdrawn = []
 
     def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
@@ -576,7 +462,7 @@ class Guard:
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
         new = [entry for entry in mine if entry.place not in former]
         for entry in swept:
-            self._retire(entry)
+            self._standing.retire(entry)
             instead = [other.key for other in new if other.registry == entry.registry]
             self._notices.log("swept", entry, explain.swept(entry, run, instead), run)
         again = {entry.name for entry in mine}  # with a new class in the key, for one
@@ -603,76 +489,17 @@ class Guard:
                     why = "you said %kreg keep" if entry.name in pinned else ""
                     entry.kept = why or keeping.why_kept(entry, run, former, registered, names, writer)
 
-    def _retire(self, entry: Entry) -> None:
-        self.ledger.remove(entry)
-        self.ledger.retire(entry)
-
-    def _restore(self, entries: list[Entry], reason: str, run: Run | None = None) -> None:
-        for entry in entries:
-            registry = self.registries[entry.registry]
-            act: Act = "kept" if reason == "kept" else "restored"
-            self._notices.log(act, entry, entry.kept if act == "kept" else reason, run)
-            if not registry.appending and self.ledger.top(entry.place) is None:
-                now = self.faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
-                if now is not MISSING and not same_value(now, entry.value):  # nobody's: the framework's own
-                    self._know_nobodys(registry, entry.key, now, entry)
-            self.ledger.insert(entry)
-            self.ledger.swept.pop(entry.place, None)
-            if registry.appending or not self.ledger.shadowed(entry):
-                self._put(registry, entry)
-        for name in {entry.registry for entry in entries if self.registries[entry.registry].ordered}:
-            first = min((entry for entry in entries if entry.registry == name), key=lambda entry: entry.order)
-            self._put_newer(self.registries[name], first)
-
-    def _put_newer(self, registry: Registry, restored: Entry) -> None:
-        """Put what is newer than this entry over it again: at its key, or in all of a registry that has an order."""
-        newer = [self.ledger.top(restored.place)] if not registry.ordered else self.ledger.live(registry.name)
-        for entry in newer:
-            if entry is not None and entry.order > restored.order:
-                self._take(registry, entry)
-                self._put(registry, entry)
-
-    def _take(self, registry: Registry, entry: Entry) -> None:
-        with self._gates.open():
-            self.faults.attempt(registry, registry.take, entry.key, entry.value)
-        self._note(registry, entry)
-
-    def _put(self, registry: Registry, entry: Entry) -> None:
-        with self._gates.open():
-            if not registry.appending or self.faults.attempt(registry, self._lacks, registry, entry):
-                self.faults.attempt(registry, registry.put, entry.key, entry.value)
-        stored = self.faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
-        if stored is not MISSING and not registry.appending:
-            entry.value = stored  # a registry may wrap what is put into it anew
-        self._note(registry, entry)
-
-    def _lacks(self, registry: Registry, entry: Entry) -> bool:
-        """Whether an object stands side by side with itself less often than the ledger knows it."""
-        known = [each for each in self.ledger.same_subject(entry) if each.owner is not None]
-        return sum(same_value(value, entry.value) for _, value in registry.entries()) < len(known)
-
-    def _note(self, registry: Registry, entry: Entry) -> None:
-        snapshot = self._snapshots.get(registry.name)
-        if snapshot is not None:
-            self.faults.attempt(registry, snapshot.note, entry.key, entry.value)
-
-    def _rename_again(self, registry: Registry, gone: Entry) -> None:
-        """An object that is registered under another key as well is known by that one again."""
-        for entry in self.ledger.same_subject(gone):
-            if not self.ledger.shadowed(entry):
-                registry.rename(entry.value, entry.key)
-
     # -- what users do to the dicts themselves
 
     def _handing_out(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        snapshot = self._snapshots.get(registry.name)
+        snapshot = self._standing.snapshots.get(registry.name)
         if isinstance(snapshot, Snapshot):
             snapshot.handed_out = True
         return original(*args, **kwargs)
 
     def _follow(self, registry: Registry, run: Run | None) -> None:
         """Give the run what it wrote into a dict directly, and forget what it took out: that is the user's word."""
-        seen = self._snapshots[registry.name]
+        seen = self._standing.snapshots[registry.name]
         maker = run is not None and run.owner.kind == "module" and run.owner.id == registry.module
         anew = maker and isinstance(seen, Contents) and seen.is_replaced()
         changes = seen.changes()
@@ -682,12 +509,12 @@ class Guard:
             same = [entry for entry in beside if same_value(entry.value, value)][:1]
             for entry in same if registry.appending else self.ledger.drop(place):
                 self._notices.log("forgot", entry, "it was taken out by hand", run)
-                self._retire(entry)
+                self._standing.retire(entry)
         for key, value, before in changes.written:
             self.faults.attempt(registry, self._wrote, registry, key, value, before, run)
         for entry in self.ledger.live(registry.name) if anew else ():
             if run is not None and entry.owner is not run.owner:  # a fresh kernel would fill the module's new container
-                self._put(registry, entry)
+                self._standing.put(registry, entry)
 
     def _wrote(self, registry: Registry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
         caller: Caller | None
@@ -713,65 +540,10 @@ class Guard:
             ]
             for run, entry in meant:
                 run.withdrawn.remove(entry)
-                self._retire(entry)
+                self._standing.retire(entry)
         return None if meant else original(*args, **kwargs)
 
-    def _guard_lookups(self, registry: Registry) -> None:
-        """From the first entry on that is missing: before, nobody needs to be told."""
-        if registry.lookups and registry.name not in self._looked_up:
-            self._looked_up.add(registry.name)
-            for gate in registry.lookups:
-                self.faults.attempt(registry, self._add_lookup, registry, gate)
-
-    def _add_lookup(self, registry: Registry, gate: Gate) -> None:
-        with suppress(NotThere):  # a version that has no such function
-            self._gates.add(registry, gate, self._looking_up)
-
-    def _looking_up(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Say where a key has gone that somebody looks up, or serve a framework what a live graph still names."""
-        __tracebackhide__ = True
-        key, _ = announced
-        try:
-            return original(*args, **kwargs)
-        except Exception as error:
-            entry = self.ledger.swept.get((registry.name, key)) if isinstance(error, LookupError) else None
-            if entry is None or self.faults.attempt(
-                registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing
-            ):
-                self.faults.attempt(registry, self._explain_absence, registry, key, error)
-                raise
-            if entry not in self.withdrawn():
-                self.tell(
-                    f"{key_text(key)!r} ({registry.name}) is no longer registered, but a graph still names it: served"
-                    " here, missing in a fresh kernel. Run the cell that registers it, or trace the graph again."
-                )
-            return entry.subject
-
     # -- notes
-
-    def _explain(
-        self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller, error: BaseException
-    ) -> None:
-        """Tell both places in a note on the framework's own exception: of the key, or of the same object under another
-        one."""
-        top = self.ledger.top((registry.name, key))
-        if before is MISSING and not registry.appending:
-            known = [entry for entry in self.ledger if entry.registry == registry.name and entry.subject is subject]
-            if not known:
-                return
-            top, key = known[-1], known[-1].key
-        elif registry.appending:
-            top = next((entry for entry in reversed(self.ledger.beside((registry.name, key)))), None)
-            if top is None:
-                return
-        former = None if before is MISSING else registry.subject(before)
-        self._notices.annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
-
-    def _explain_absence(self, registry: Registry, key: Hashable, error: BaseException) -> None:
-        """Tell in a note when, and by what, the key was registered that is not there any more."""
-        event = self.journal.last(registry.name, key)
-        if event is not None and event.act in GONE:
-            self._notices.annotate(error, explain.gone(event))
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from kreg_ipython import explain, imports, origin, registries, watching
-from kreg_ipython.guard import Caller, Guard
+from kreg_ipython.guard import Guard
 from kreg_ipython.journal import Journal
 from kreg_ipython.ledger import Entry, Kind, Ledger, Name, Owner, Run
 from kreg_ipython.modules import Modules, script_id
@@ -22,6 +22,7 @@ from kreg_ipython.origin import Origin
 from kreg_ipython.patch import divert
 from kreg_ipython.registry import NotThere, Registry, is_there
 from kreg_ipython.settings import Settings
+from kreg_ipython.surroundings import Caller
 
 executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
 """The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""

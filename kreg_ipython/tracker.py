@@ -15,12 +15,13 @@ import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython import autoreload, origin, scripts, source
-from kreg_ipython.guard import Caller, Outcome
+from kreg_ipython.guard import Outcome
 from kreg_ipython.ledger import Ledger, Owner, Run
 from kreg_ipython.naming import definition, module_of
 from kreg_ipython.origin import Origin
 from kreg_ipython.process import Process, executing
 from kreg_ipython.registry import NotThere
+from kreg_ipython.surroundings import Caller
 
 
 class Tracker(Process):

@@ -12,11 +12,12 @@ import weakref
 import pytest
 
 from kreg_ipython import imports, patch, source, weak
-from kreg_ipython.guard import Caller, Guard
+from kreg_ipython.guard import Guard
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run
 from kreg_ipython.naming import definition, key_text
 from kreg_ipython.registry import MISSING, DictRegistry, Gate, ListRegistry
 from kreg_ipython.snapshot import Snapshot
+from kreg_ipython.surroundings import Caller
 
 
 @pytest.fixture

@@ -1,52 +1,93 @@
-"""What an empty and a registering cell cost with kreg_ipython, against the bare shell: figures, no test.
+"""What cells cost with kreg_ipython, against the bare shell and against ``%autoreload 2``; prints rows as JSON.
 
 Blocks of cells with the extension on and off alternate in one process, so that the machine's moods meet both; a ratio
-is the median over pairs of neighbouring blocks. Run it with ``make bench``.
+is the median over pairs of neighbouring blocks.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
+import sys
+import tempfile
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import tensorflow as tf  # noqa: F401
 import tf_keras  # noqa: F401
 from IPython.core.interactiveshell import InteractiveShell
 
-REGISTER = """
+CLASS = """
 @keras.saving.register_keras_serializable("Bench")
 class Layer(keras.layers.Layer):
     pass
 """
+LAYER = '''
+@keras.saving.register_keras_serializable("Bench")
+class Scale(keras.layers.Layer):
+    """Multiplies its input by a trained factor."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shape):
+        self.factor = self.add_weight(shape=(self.units,), initializer="ones")
+        super().build(shape)
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+'''
+IMPORT = """
+sys.modules.pop("bench_module", None)
+import bench_module
+"""
+KINDS = {"empty": "", "pass": "pass", "pass, dict held": "pass", "layer": LAYER, "class": CLASS, "import": IMPORT}
+BUSY = {"layer", "class", "import"}
+
 shell = InteractiveShell.instance()
-shell.user_ns["keras"] = keras
+shell.user_ns.update(keras=keras, sys=sys)
 
 
 def block(source: str, cells: int) -> float:
-    """Seconds a cell, over a block of cells of one id."""
-    started = time.perf_counter()
+    """Seconds of this thread a cell, over a block of cells of one id: a busy machine slows the clock on the wall."""
+    started = time.thread_time()
     for _ in range(cells):
         shell.run_cell(source, store_history=True, cell_id="bench")  # as front ends ask for
-    return (time.perf_counter() - started) / cells
+    return (time.thread_time() - started) / cells
 
 
-def compare(source: str, *, cells: int = 200, pairs: int = 40) -> tuple[float, float, float]:
-    """Median seconds a cell without and with the extension, and the median of the ratios of neighbouring blocks."""
-    bare, guarded, ratios = [], [], []
-    for _ in range(pairs):
-        shell.run_line_magic("kreg", "off")
-        block(source, 5)
-        bare.append(block(source, cells))
-        shell.run_line_magic("kreg", "on")
-        block(source, 5)
-        guarded.append(block(source, cells))
-        ratios.append(guarded[-1] / bare[-1])
-    return statistics.median(bare), statistics.median(guarded), statistics.median(ratios)
+def on() -> None:
+    shell.run_line_magic("kreg", "on")
+
+
+def off() -> None:
+    shell.run_line_magic("kreg", "off")
+
+
+def autoreload() -> None:
+    off()
+    shell.run_line_magic("autoreload", "2")
+
+
+def compare(source: str, other: Callable[[], None], *, cells: int, pairs: int) -> tuple[float, float, list[float]]:
+    """Median seconds a cell in the bare shell and in the ``other`` one, and the ratio of each pair of blocks."""
+    bare, others, ratios = [], [], []
+    for pair in range(pairs):
+        for enter, seconds in ((off, bare), (other, others)) if pair % 2 else ((other, others), (off, bare)):
+            enter()
+            block(source, 5)
+            seconds.append(block(source, cells))
+            if other is autoreload:
+                shell.run_line_magic("autoreload", "0")
+        ratios.append(others[-1] / bare[-1])
+    return statistics.median(bare), statistics.median(others), ratios
 
 
 def add_entries(count: int, prefix: str) -> None:
@@ -59,28 +100,41 @@ for number in range({count // 2}):
     shell.run_cell(cell, cell_id=prefix)
 
 
+def add_cells(count: int) -> None:
+    """Cells that register one function each."""
+    for number in range(count):
+        source = f"@keras.saving.register_keras_serializable('Cells', 'f{number}')\ndef f{number}(): return {number}"
+        shell.run_cell(source, store_history=True, cell_id=f"cell-{number}")
+
+
+def measure(entries: int, cells: int, kinds: list[str], size: int, pairs: int) -> None:
+    for kind in kinds:
+        shell.user_ns["held"] = keras.saving.get_custom_objects() if kind.endswith("held") else None
+        bare, guarded, ratios = compare(KINDS[kind], on, cells=size, pairs=pairs)
+        row = {"kind": kind, "entries": entries, "cells": cells, "bare": bare, "guarded": guarded, "ratios": ratios}
+        if kind == "pass" and entries <= 1_000:
+            bare, reloading, _ = compare(KINDS[kind], autoreload, cells=20, pairs=4)
+            row["autoreload adds"] = reloading - bare
+        print(json.dumps(row), flush=True)
+
+
 def main() -> None:
-    started = time.perf_counter()
-    shell.run_line_magic("load_ext", "kreg_ipython")
-    print(f"%load_ext, TensorFlow, Keras and tf_keras imported: {(time.perf_counter() - started) * 1e3:.1f} ms")
-    total, former = 0, {}
-    for count in (0, 1_000, 100_000):
-        add_entries(count - total, f"E{count}")
-        added, total = count - total, count
-        for name, source, held in (
-            ("empty (no code)", "", False),
-            ("pass", "pass", False),
-            ("pass, dict held", "pass", True),
-            ("registering", REGISTER, False),
-        ):
-            shell.user_ns["held"] = keras.saving.get_custom_objects() if held else None
-            small = count < 100_000
-            bare, guarded, ratio = compare(source, cells=200 if small else 20, pairs=40 if small else 6)
-            line = f"{count:>7,} entries  {name:<16} bare {bare * 1e6:7.1f} us  guarded {guarded * 1e6:8.1f} us  ratio {ratio:.3f}"
-            if name in former and count > 1_000:
-                line += f"  {(guarded - bare - former[name]) / added * 1e9:.1f} ns a further entry"
-            former[name] = guarded - bare
-            print(line, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        sys.path.insert(0, folder)
+        Path(folder, "bench_module.py").write_text("import keras\n" + LAYER)
+        shell.run_line_magic("load_ext", "autoreload")
+        shell.run_line_magic("load_ext", "kreg_ipython")
+        pairs = int(os.environ.get("PAIRS", "40"))
+        measure(0, 0, list(KINDS), 50, pairs)
+        add_entries(1_000, "thousand")
+        measure(1_000, 0, list(KINDS), 50, pairs)
+        on()
+        add_cells(1_000)
+        measure(2_000, 1_000, ["empty", "pass", "layer"], 50, pairs)
+        on()
+        add_entries(98_000, "many")
+        measure(100_000, 1_000, ["empty", "pass", "pass, dict held", "layer"], 20, max(pairs // 6, 2))
+        sys.path.remove(folder)
 
 
 main()

@@ -1,0 +1,97 @@
+"""Two claim one key: who gives way, and what the user is told of it. It changes no registry and no ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from kreg_ipython import explain
+from kreg_ipython.ledger import Entry, Ledger
+from kreg_ipython.naming import same_definition
+from kreg_ipython.notices import Notices
+from kreg_ipython.registry import MISSING, Registry
+from kreg_ipython.settings import Settings
+from kreg_ipython.surroundings import Caller, Surroundings
+
+
+class Conflicts:
+    """What happens where a registration meets an entry of another owner.
+
+    Args:
+        ledger: who stands where.
+        surroundings: whether an owner would register something again.
+        settings: what the user wants in a conflict.
+        notices: what the user is told.
+    """
+
+    def __init__(self, ledger: Ledger, surroundings: Surroundings, settings: Settings, notices: Notices) -> None:
+        self._ledger, self._surroundings, self._settings, self._notices = ledger, surroundings, settings, notices
+
+    def gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
+        """Whether the entry's owner would not register it any more, or is the calling cell under another id: none of
+        its own, or one of a former session."""
+        owner = entry.owner
+        if owner is None or owner is caller.owner:
+            return False
+        if owner.kind != "cell":
+            return self._surroundings.is_outdated(entry)
+        unknown = owner.id is None or owner.session != caller.owner.session
+        renamed = unknown and caller.owner.kind == "cell" and same_definition(entry.subject, subject)
+        return owner.deleted or renamed
+
+    def refuse(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
+        """Raise for a different definition under a taken key, also where the framework would not, if the user has asked
+        for it.
+
+        Raises:
+            ValueError: with both places, and the ways out.
+        """
+        __tracebackhide__ = True
+        if self._settings.on_conflict != "error":
+            return
+        top = self._ledger.top((registry.name, key))
+        if before is not MISSING and top is not None and self._collides(top, subject, caller):
+            raise ValueError(
+                explain.collision(key, top, before, caller.owner, caller.line)
+                + ", or: %config KregMagics.on_conflict = 'note'"
+            )
+
+    def shadow(self, top: Entry, subject: Any, caller: Caller) -> None:
+        """Write down that an entry gets another one over it, and tell of it if that is a collision."""
+        if self._ledger.top(top.place) is not top:
+            return  # it has given way
+        self._notices.log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
+        if self._settings.on_conflict != "replace" and self._collides(top, subject, caller):
+            text = explain.collision(top.key, top, None, caller.owner, caller.line)
+            self._notices.tell(text, about=(top.name, top.owner, caller.owner))
+
+    def explain(
+        self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller, error: BaseException
+    ) -> None:
+        """Tell both places in a note on the framework's own exception: of the key, or of the same object under another
+        one."""
+        top = self._ledger.top((registry.name, key))
+        if before is MISSING and not registry.appending:
+            known = [entry for entry in self._ledger if entry.registry == registry.name and entry.subject is subject]
+            if not known:
+                return
+            top, key = known[-1], known[-1].key
+        elif registry.appending:
+            top = next((entry for entry in reversed(self._ledger.beside((registry.name, key)))), None)
+            if top is None:
+                return
+        former = None if before is MISSING else registry.subject(before)
+        self._notices.annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
+
+    def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
+        """Whether two owners claim a key for different definitions, and neither is meant to override the other, as a
+        cell overrides a module. Cells without ids may be one and the same, edited."""
+        there, here = top.owner, caller.owner
+        return (
+            there is not None
+            and there is not here
+            and there.kind == here.kind
+            and (there.kind != "cell" or (there.id is not None and here.id is not None))
+            and not same_definition(top.subject, subject)
+            and not self.gives_way(top, subject, caller)
+        )
