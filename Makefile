@@ -34,8 +34,7 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 
 bench: $(VENV)/installed
-	$(BIN)/python tests/benchmarks/cells.py
-	$(BIN)/python tests/benchmarks/imports.py
+	$(BIN)/python tests/benchmarks/page.py
 
 clean:
 	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -28,7 +28,7 @@ executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default
 """The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
 
 _current: Process | None = None
-_starting = threading.Lock()
+_starting = threading.RLock()
 
 
 def current() -> Process | None:

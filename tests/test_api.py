@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def run(text, name="app.py", owner=kreg_ipython.owner):
 """
 
 
-def python(code: str, *path: Path, **environment: str) -> dict:
+def python(code: str, *path: Path, timeout: int | None = None, **environment: str) -> Any:
     """What a program of its own prints last, as JSON."""
     paths = os.pathsep.join(map(str, path))
     done = subprocess.run(
@@ -42,9 +43,11 @@ def python(code: str, *path: Path, **environment: str) -> dict:
         env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]) | {"stderr": done.stderr}
+    printed = json.loads(done.stdout.splitlines()[-1])
+    return printed | {"stderr": done.stderr} if isinstance(printed, dict) else printed
 
 
 def test_a_script_that_is_executed_again_replaces_what_it_registered_and_leaks_no_class():
@@ -212,6 +215,24 @@ def test_an_adapter_that_is_registered_guards_another_library(nb, files, order):
     nb.run("s2", ADAPTER)  # and run again: the former one makes way
     nb.run("a", "x = 1")
     assert nb.value("PKGlib.MODELS") == {}
+
+
+def test_an_adapter_that_asks_for_an_owner_while_kreg_starts_is_answered():
+    found = python(
+        """
+        class Asking(kreg_ipython.DictRegistry):
+            def entries(self):
+                with kreg_ipython.owner("an adapter"):
+                    return super().entries()
+        library = sys.modules["library"] = types.ModuleType("library")
+        library.table = {}
+        kreg_ipython.register_adapter(Asking("library.table", "library:table"))
+        run(BODY.replace("NAME", "One"))
+        print(json.dumps(keys()))
+        """,
+        timeout=60,
+    )
+    assert found == ["P>One"]
 
 
 def test_an_adapter_that_is_registered_while_kreg_is_off_is_there_when_it_is_on(nb, files):

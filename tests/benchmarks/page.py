@@ -1,0 +1,154 @@
+"""Runs the benchmarks and writes docs/benchmarks.md: ``make bench``."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+CELL = {
+    "empty": "empty, no code",
+    "pass": "`pass`",
+    "pass, dict held": "`pass`, a variable holds the custom objects",
+    "layer": "registers a layer of 18 lines",
+    "class": "registers a class without a body",
+    "import": "imports a module anew, which registers that layer",
+}
+TARGET = {"empty": 1.10, "pass": 1.10, "layer": 1.25, "class": 1.25}
+"""Up to 1,000 entries; beyond, a figure a further entry is meant."""
+
+TEXT = """# Benchmarks
+
+Written by `make bench`, on {cores} cores, Python {python}, TensorFlow {tensorflow}, Keras {keras}, IPython {ipython}, with
+TensorFlow, Keras and tf_keras imported.
+
+## Cells
+
+Blocks of cells with kreg_ipython on and off alternate in one process; a ratio is the median over the pairs of
+neighbouring blocks, with its quartiles. The time is that of the shell's thread. A front end adds the same messages to
+both, which are not counted here: for a user the ratios are nearer to 1.
+
+{cells}
+
+"Entries" are the user's own custom objects, half of them registered by the decorator and half written to the dict.
+"Cells" have registered one function each. If a variable holds the dict of custom objects, as `objects =
+get_custom_objects()` makes it, each cell's end compares it with what it was: {held} a further entry. Otherwise
+a further entry costs an empty cell {further}.
+
+`%autoreload 2` looks at all imported modules before each cell: it adds {reload} to a `pass`, kreg_ipython
+{added}, which is 1/{times} of it.
+
+## Once in a process
+
+| what | without | with kreg_ipython | |
+| --- | ---: | ---: | --- |
+| `import tensorflow` | {import_bare} | {import_guarded} | {import_ratio}; target 1.02 |
+| `%load_ext kreg_ipython`, frameworks imported | | {load} | target 60 ms |
+
+## Memory
+
+What the process grows by while a cell that defines a layer runs 10,000 times, and how many of its classes are alive then.
+
+| | grows by | classes alive |
+| --- | ---: | ---: |
+{memory}
+"""
+MODES = {
+    "unregistered": "not registered at all: IPython's own history",
+    "bare": "registered, without kreg_ipython",
+    "guarded": "registered, with kreg_ipython",
+}
+
+
+def rows(script: str) -> list[dict[str, Any]]:
+    """What a benchmark prints, which is shown meanwhile."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / script)], stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT}
+    )
+    assert process.stdout is not None
+    found = []
+    for line in process.stdout:
+        if line.startswith("{"):
+            found.append(json.loads(line))
+            print({key: value for key, value in found[-1].items() if key not in ("ratios", "pairs")}, flush=True)
+    if process.wait():
+        raise SystemExit(f"{script} failed")
+    return found
+
+
+def microseconds(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f} µs"
+
+
+def spread(ratios: list[float]) -> str:
+    """The median, and the quartiles around it."""
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return f"{statistics.median(ratios):.2f} ({low:.2f} to {high:.2f})"
+
+
+def table(cells: Iterable[dict[str, Any]]) -> str:
+    lines = ["| cell | entries | cells | bare | with kreg_ipython | ratio | target |", "| --- " + "| ---: " * 6 + "|"]
+    for row in cells:
+        target = f"{TARGET[row['kind']]:.2f}" if row["kind"] in TARGET and row["entries"] <= 1_000 else ""
+        lines.append(
+            f"| {CELL[row['kind']]} | {row['entries']:,} | {row['cells']:,} | {microseconds(row['bare'])} "
+            f"| {microseconds(row['guarded'])} | {spread(row['ratios'])} | {target} |"
+        )
+    return "\n".join(lines)
+
+
+def further(cells: list[dict[str, Any]], kind: str) -> str:
+    """What each further entry adds to a cell, from 1,000 to 100,000."""
+    few, many = (
+        next(row for row in cells if (row["kind"], row["entries"]) == (kind, entries)) for entries in (1_000, 100_000)
+    )
+    added = [row["bare"] * (statistics.median(row["ratios"]) - 1) for row in (few, many)]
+    return f"{max(added[1] - added[0], 0) / 99_000 * 1e9:.1f} ns"
+
+
+def main() -> None:
+    cells, processes = rows("cells.py"), rows("processes.py")
+    passed = [row for row in cells if "autoreload adds" in row]
+    reload = statistics.median(row["autoreload adds"] for row in passed)
+    added = statistics.median(row["bare"] * (statistics.median(row["ratios"]) - 1) for row in passed)
+    pairs = next(row["pairs"] for row in processes if row["kind"] == "import tensorflow")
+    loads = next(row["seconds"] for row in processes if row["kind"] == "load")
+    memory = [
+        f"| {MODES[row['mode']]} | {row['MB']:.0f} MB | {row['classes']:,} |"
+        for row in processes
+        if row["kind"] == "memory"
+    ]
+    PAGE.write_text(
+        TEXT.format(
+            cores=os.cpu_count(),
+            python=platform.python_version(),
+            **{name: version(name) for name in ("tensorflow", "keras", "ipython")},
+            cells=table(cells),
+            held=further(cells, "pass, dict held"),
+            further=further(cells, "pass"),
+            reload=f"{reload * 1e3:.1f} ms",
+            added=microseconds(added),
+            times=f"{reload / max(added, 1e-7):,.0f}",
+            import_bare=f"{statistics.median(bare for bare, _ in pairs):.2f} s",
+            import_guarded=f"{statistics.median(guarded for _, guarded in pairs):.2f} s",
+            import_ratio=spread([guarded / bare for bare, guarded in pairs]),
+            load=f"{statistics.median(loads) * 1e3:.0f} ms",
+            memory="\n".join(memory),
+        ),
+        encoding="utf-8",
+    )
+    print(f"written: {PAGE.relative_to(HERE.parents[1])}")
+
+
+main()
