@@ -15,7 +15,7 @@ from typing import Any
 from kreg_ipython import imports, source
 from kreg_ipython.guard import Guard, Outcome
 from kreg_ipython.ledger import Entry, Kind, Owner, Run
-from kreg_ipython.naming import definition, module_of
+from kreg_ipython.naming import definition
 
 _innermost: ContextVar[Run | None] = ContextVar("kreg_ipython_innermost", default=None)
 """The module or script whose body is being executed in this context."""
@@ -59,10 +59,9 @@ class Modules:
             run.source  # noqa: B018 - is read now: later the file may have been edited
         return run
 
-    def registered_before(self, subject: Any) -> tuple[Owner, Run, int | None] | None:
+    def registered_before(self, subject: Any, module: str | None) -> tuple[Owner, Run, int | None] | None:
         """The module of an object that nobody saw being registered, a run that stands for the one that did it, and the
-        line of the definition."""
-        module = module_of(subject)
+        line of the definition; None for a framework's."""
         if module not in sys.modules or self._is_foreign(module):
             return None
         owner = self.owner("module", module)

@@ -245,10 +245,15 @@ class Process:
 
     def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module; None for a framework's."""
-        if module_of(subject) == "__main__":
-            return None
-        found = self.modules.registered_before(subject)
+        module = module_of(subject)
+        if module == "__main__":
+            return self._find_in_main(subject)
+        found = self.modules.registered_before(subject, module)
         return Caller(*found) if found is not None else None
+
+    def _find_in_main(self, subject: Any) -> Caller | None:
+        """The owner of an object of the main module's that was registered unseen: nobody can tell."""
+        return None
 
     def number(self) -> int | None:
         """The execution count of the cell that is being executed."""

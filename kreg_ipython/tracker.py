@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from kreg_ipython import autoreload, origin, scripts, source
 from kreg_ipython.guard import Outcome
 from kreg_ipython.ledger import Ledger, Owner, Run
-from kreg_ipython.naming import definition, module_of
+from kreg_ipython.naming import definition
 from kreg_ipython.origin import Origin
 from kreg_ipython.process import Process, executing
 from kreg_ipython.registry import NotThere
@@ -228,11 +228,8 @@ class Tracker(Process):
         """The execution count of the cell that this code was compiled in."""
         return self._source_of(code)[1]
 
-    def find_owner(self, subject: Any) -> Caller | None:
-        """The owner of an object that was registered before we were watching: its module, or the cell that ran its
-        definition; None for a framework's own."""
-        if module_of(subject) != "__main__":
-            return super().find_owner(subject)
+    def _find_in_main(self, subject: Any) -> Caller | None:
+        """The cell that ran the definition of an object that was registered unseen."""
         code = _code(subject)
         if code is not None:
             return self._owner_of_code(code)
