@@ -166,10 +166,11 @@ class Tracker(Process):
         if cell_id is None and request == raw:  # and not a call-back's run_cell
             cell_id = (metadata.get("colab") or {}).get("cell_id")
         number = self._number + 1
-        for deleted in metadata.get("deletedCells", ()):
-            if deleted in self._cells and deleted not in self._deleted:  # it is named until answered
-                self._deleted.add(deleted)
+        named = set(metadata.get("deletedCells", self._deleted))
+        for deleted in named - self._deleted:  # it is named until answered, when it may be back
+            if deleted in self._cells:
                 self._cells[deleted].deleted = True
+        self._deleted = named
         owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
         if owner is None:
             owner = self._texts.get(text)

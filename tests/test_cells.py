@@ -534,6 +534,13 @@ def test_a_cell_that_was_cut_and_pasted_is_not_deleted(nb):
     assert nb.status()["PKG>Foo"]["state"] == "current"
 
 
+def test_a_cell_that_came_back_can_be_deleted_again(nb):
+    for _ in range(2):
+        nb.run("a", LAYER.format(1))
+        nb.run("b", "x = 1", deletedCells=["a"])
+        assert nb.status()["PKG>Foo"]["state"] == "kept"
+
+
 # -- histories that were lost or stale once
 
 
