@@ -1,21 +1,17 @@
-"""What %kreg shows in JupyterLab, in a real browser: readable in the light theme and in the dark one."""
+"""JupyterLab in a real browser: what %kreg shows is readable, and true of the cells that people edit, move and reopen."""
 
 from __future__ import annotations
 
+import json
 import os
-import secrets
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from kernels import ENVIRONMENT
+from lab import CHROMIUM, DRIVER, Lab, Row, browsing, serving
 
-CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
 
 LAYER = "@keras.saving.register_keras_serializable('Shown')\nclass First(keras.layers.Layer):\n    number = 1"
@@ -54,103 +50,65 @@ return found;
 """The contrast of every text that a result shows, as the web content accessibility guidelines measure it."""
 
 
-class Page:
-    """The notebook as JupyterLab shows it."""
+QUICKSTART = json.loads((Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb").read_text())
+IDS = [cell["id"] for cell in QUICKSTART["cells"]]
 
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
 
-    def ask(self, script: str, *arguments: Any) -> Any:
-        """The value of some JavaScript in the page; ``notebook`` is its notebook, ``app`` JupyterLab."""
-        prelude = "const app = window.jupyterapp, notebook = app.shell.currentWidget.content;"
-        return self.driver.execute_script(prelude + script, *arguments)
+def without_ids(notebook: dict[str, Any]) -> dict[str, Any]:
+    """The notebook as a file of an older format, without its model and its ids: the front end makes new ones."""
+    cells = [{name: value for name, value in cell.items() if name != "id"} for cell in notebook["cells"]]
+    cells = [cell for cell in cells if "model.save" not in "".join(cell["source"])]
+    return {**notebook, "nbformat_minor": 4, "cells": cells}
 
-    def wait(self, script: str) -> None:
-        """Wait until the JavaScript says so."""
-        from selenium.common.exceptions import JavascriptException
-        from selenium.webdriver.support.ui import WebDriverWait
 
-        WebDriverWait(self.driver, 120, 0.2, [JavascriptException]).until(lambda driver: self.ask(script))
+def registered(lab: Lab) -> dict[str, str]:
+    """Each key in the table with its owner, without former objects; a key may have one entry."""
+    rows = [row for row in lab.table("%kreg status") if row.state not in ("superseded", "swept")]
+    assert {row.state for row in rows} <= {"current"} and len(rows) == len({row.key for row in rows}), rows
+    return {row.key: row.owner for row in rows}
 
-    def run(self, *cells: int) -> None:
-        """Run these cells, and wait until they have run."""
-        for cell in cells:
-            count = self.ask(f"return notebook.widgets[{cell}].model.executionCount")
-            self.ask(f"notebook.activeCellIndex = {cell}; app.commands.execute('notebook:run-cell')")
-            self.wait(
-                f"const model = notebook.widgets[{cell}].model;"
-                f"return model.executionCount !== null && model.executionCount !== {count or 0}"
-                " && app.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
-            )
 
-    def theme(self, name: str) -> None:
-        self.ask("app.commands.execute('apputils:change-theme', {theme: arguments[0]})", name)
-        light = str("Light" in name).lower()
-        self.wait(f"return document.body.dataset.jpThemeLight === '{light}'")
+def owners(lab: Lab, layer: str) -> dict[str, str]:
+    """What `registered` should be: the key of the layer, and of the other two, with the cells that are there now."""
+    cells = {layer: f"class {layer.partition('>')[2]}", "GuidedRelu": "GuidedRelu"} | {
+        "quickstart.Masked.Spec": "class Masked"
+    }
+    return {key: lab.label(cell) for key, cell in cells.items()}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """JupyterLab on a free port of this machine, with one notebook; its address."""
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab with three notebooks: what %kreg can show, the quickstart, and the quickstart without ids."""
     folder = tmp_path_factory.mktemp("lab")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = QUICKSTART["metadata"]["kernelspec"]
     nbformat.write(notebook, folder / "shown.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
-    command += [
-        "--ip=127.0.0.1",
-        f"--port={port}",
-        f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={folder}",
-    ]
-    own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    own |= {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / "spaces")}
-    process = subprocess.Popen(
-        command, env={**os.environ, **ENVIRONMENT, **own}, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
-    assert process.stderr is not None
-    try:
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            if "is running at" in line:
-                break
-        else:
-            pytest.fail("".join(said))
-        yield f"http://127.0.0.1:{port}/lab/tree/shown.ipynb?token={token}"
-    finally:
-        process.terminate()
-        process.communicate()
+    (folder / "quickstart.ipynb").write_text(json.dumps(QUICKSTART))
+    (folder / "without ids.ipynb").write_text(json.dumps(without_ids(QUICKSTART)))
+    with serving(folder) as address, browsing(address, folder, tmp_path_factory.mktemp("profile")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
-def page(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """The notebook, opened and run, one cell edited and run again."""
-    from selenium import webdriver
+def page(lab: Lab) -> Iterator[Lab]:
+    """What %kreg can show, one cell edited and run again."""
+    lab.open("shown.ipynb")
+    lab.run(*range(len(CELLS)))
+    lab.retype(EDITED, "1", "2")
+    lab.run(EDITED, *range(EDITED + 4, len(CELLS)))
+    yield lab
+    lab.close()
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    profile = tmp_path_factory.mktemp("profile")
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1200,1600"):
-        options.add_argument(f"--{flag}")
-    for flag in ("disable-background-networking", "disable-component-update", "disable-sync", "no-first-run"):
-        options.add_argument(f"--{flag}")
-    options.add_argument(f"--user-data-dir={profile}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    try:
-        driver.get(server)
-        shown = Page(driver)
-        shown.wait("return notebook.widgets.length > 5 && app.shell.currentWidget.sessionContext.isReady")
-        shown.run(*range(len(CELLS)))
-        shown.ask(f"notebook.widgets[{EDITED}].model.sharedModel.setSource(arguments[0])", LAYER.replace("1", "2"))
-        shown.run(EDITED, *range(EDITED + 4, len(CELLS)))
-        yield shown
-    finally:
-        driver.quit()
+
+@pytest.fixture
+def quickstart(lab: Lab) -> Iterator[Lab]:
+    """The quickstart as it is delivered, all its cells run, in the kernel that it had before."""
+    (lab.folder / "quickstart.ipynb").write_text(json.dumps(QUICKSTART))
+    lab.open("quickstart.ipynb")
+    lab.menu("Run", "Run All Cells")
+    lab.answers(7)
+    yield lab
+    lab.close()
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
@@ -167,7 +125,7 @@ def test_every_text_is_readable_in_both_themes(page, theme, tmp_path):
             page.driver.save_screenshot(str(Path(os.environ["KREG_SCREENSHOTS"]) / f"{theme}, {end}.png"))
 
 
-def test_an_edited_cell_that_is_run_again_changes_the_table(page):
+def test_a_former_class_that_a_variable_uses_stands_beside_the_newer_one(page):
     table = page.ask("return notebook.widgets[6].node.innerText")
     assert "Shown>First" in table and "superseded" in table and "current" in table
 
@@ -183,3 +141,93 @@ def test_long_lists_are_folded_and_open_by_a_click(page):
     assert "many 39" not in page.ask("return notebook.widgets[6].node.innerText")
     page.ask(f"{folded}.querySelector('summary').click()")
     assert "many 39" in page.ask("return notebook.widgets[6].node.innerText")
+
+
+def test_run_all_shows_what_each_cell_registered(quickstart):
+    assert quickstart.answers(7) == ["ok"] * 7
+    assert quickstart.sent() == ["load", "imports", "layer", "gradient", "type", "model", "status"]
+    assert registered(quickstart) == owners(quickstart, "Quickstart>Scaled")
+
+
+def test_an_edited_cell_that_is_run_again_changes_the_table(quickstart):
+    quickstart.retype("class Scaled", "Scaled", "Tripled")
+    quickstart.run("class Tripled", "%kreg status")
+    assert registered(quickstart) == owners(quickstart, "Quickstart>Tripled")
+    former = Row(quickstart.label("class Tripled"), "Quickstart>Scaled", "swept")  # a model still uses it
+    assert former in quickstart.table("%kreg status")
+
+
+@pytest.mark.parametrize(("away", "back"), [("dd", "z"), ("x", "v")], ids=["deleted and undone", "cut and pasted"])
+def test_a_cell_that_comes_back_is_the_same_cell(quickstart, away, back):
+    quickstart.select("class Scaled")
+    label = quickstart.label("class Scaled")
+    quickstart.press(*away)
+    quickstart.run("%kreg status")
+    table = quickstart.table("%kreg status")
+    assert Row(f"{label}, which was deleted", "Quickstart>Scaled", "kept") in table
+    quickstart.select("class Masked")
+    quickstart.press(*back)
+    quickstart.run("class Scaled", "%kreg status")
+    assert quickstart.sent()[-2] == "layer"
+    assert registered(quickstart) == owners(quickstart, "Quickstart>Scaled")
+
+
+def test_a_copy_of_a_cell_is_another_cell_and_gives_the_key_back(quickstart):
+    quickstart.select("class Scaled")
+    quickstart.press("c", "v")
+    label, copy = quickstart.label("class Scaled"), quickstart.at("class Scaled") + 1
+    quickstart.run(copy, "%kreg status")
+    table = quickstart.table("%kreg status")
+    assert Row(label, "Quickstart>Scaled", "shadowed") in table
+    assert Row(quickstart.label(copy), "Quickstart>Scaled", "current") in table
+    quickstart.point(copy, "register")
+    quickstart.press("Control+/")
+    quickstart.run(copy, "%kreg status")
+    assert registered(quickstart) == owners(quickstart, "Quickstart>Scaled")
+    assert quickstart.label("class Scaled") == label
+
+
+def test_a_restarted_kernel_claims_nothing_of_the_former_one(quickstart):
+    quickstart.retype("class Scaled", "Scaled", "Tripled")
+    quickstart.retype("model.save", "Scaled", "Tripled")
+    quickstart.restart("Restart Kernel…")
+    assert quickstart.run("%kreg status", "%load_ext", "%kreg status") == ["error", "ok", "ok"]
+    assert "kreg: 0 of yours" in quickstart.text("%kreg status")
+    count = len(quickstart.sent())
+    quickstart.restart("Restart Kernel and Run All Cells…")
+    assert quickstart.answers(count + 7)[count:] == ["ok"] * 7
+    assert {row.state for row in quickstart.table("%kreg status")} == {"current"}
+    assert registered(quickstart) == owners(quickstart, "Quickstart>Tripled")
+
+
+def test_a_saved_and_reopened_notebook_has_the_same_cells_in_the_same_kernel(quickstart):
+    kernel = quickstart.kernel()
+    quickstart.retype("class Scaled", "Scaled", "Tripled")
+    quickstart.run("class Tripled")
+    quickstart.save()
+    saved = json.loads((quickstart.folder / "quickstart.ipynb").read_text())
+    assert [cell["id"] for cell in saved["cells"]] == IDS
+    quickstart.close()
+    quickstart.open("quickstart.ipynb")
+    assert (quickstart.kernel(), quickstart.ids()) == (kernel, IDS)
+    quickstart.retype("class Tripled", "Tripled", "Halved")
+    quickstart.run("class Halved", "%kreg status")
+    assert quickstart.sent() == ["layer", "status"]
+    assert registered(quickstart) == owners(quickstart, "Quickstart>Halved")
+
+
+def test_a_reopened_notebook_that_stores_no_ids_is_known_by_its_sources_and_definitions(lab):
+    lab.open("without ids.ipynb")
+    lab.menu("Run", "Run All Cells")
+    lab.answers(6)
+    before = lab.ids(), lab.kernel()
+    lab.close()
+    lab.open("without ids.ipynb")
+    assert lab.kernel() == before[1] and not set(lab.ids()) & set(before[0])
+    lab.retype("GuidedRelu", "0", "1")
+    lab.run("class Scaled", "GuidedRelu", "class Masked", "%kreg status")
+    assert registered(lab) == owners(lab, "Quickstart>Scaled")
+    lab.retype("class Scaled", "Scaled", "Tripled")
+    lab.run("class Tripled", "%kreg status")
+    assert registered(lab) == owners(lab, "Quickstart>Tripled")
+    lab.close()
