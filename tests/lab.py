@@ -33,15 +33,14 @@ MIDDLE = "const box = e?.getBoundingClientRect(); return box && [box.x + box.wid
 """Where ``e`` is in the window."""
 
 WORD = """
-const cell = notebook.widgets[arguments[0]], range = document.createRange();
-cell.node.scrollIntoView({block: 'center'});
-const texts = document.createTreeWalker(cell.node.querySelector('.cm-content'), NodeFilter.SHOW_TEXT);
+const editor = notebook.widgets[arguments[0]].node.querySelector('.cm-content'), e = document.createRange();
+editor.scrollIntoView({block: 'center'});
+const texts = document.createTreeWalker(editor, NodeFilter.SHOW_TEXT);
 while (texts.nextNode()) {
   const start = texts.currentNode.textContent.indexOf(arguments[1]);
   if (start < 0) continue;
-  range.setStart(texts.currentNode, start);
-  range.setEnd(texts.currentNode, start + arguments[1].length);
-  const e = range;
+  e.setStart(texts.currentNode, start);
+  e.setEnd(texts.currentNode, start + arguments[1].length);
   MIDDLE
 }
 """.replace("MIDDLE", MIDDLE)
@@ -190,8 +189,8 @@ class Lab:
     def select(self, cell: int | str) -> None:
         """Select a cell by a click before it, so that single keys are commands."""
         place = self.at(cell)
-        node = f"const node = notebook.widgets[{place}].node; node.scrollIntoView({{block: 'center'}});"
-        self._click_at(self.ask(f"{node} const e = node.querySelector('.jp-InputPrompt'); {MIDDLE}"))
+        prompt = f"const e = notebook.widgets[{place}].node.querySelector('.jp-InputPrompt');"
+        self._click_at(self.ask(f"{prompt} e.scrollIntoView({{block: 'center'}}); {MIDDLE}"))
         self.wait(f"return notebook.mode === 'command' && notebook.activeCellIndex === {place}")
 
     def run(self, *cells: int | str) -> list[str]:
@@ -230,9 +229,10 @@ def serving(folder: Path) -> Iterator[str]:
         f"--port={port}",
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={folder}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    news = own / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # it would ask, and cover what is to be clicked
     homes = {f"JUPYTER_{name}_DIR": str(own / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     homes |= {"JUPYTERLAB_SETTINGS_DIR": str(own / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(own / "spaces")}
     process = subprocess.Popen(
