@@ -49,7 +49,6 @@ return found;
 """
 """The contrast of every text that a result shows, as the web content accessibility guidelines measure it."""
 
-
 QUICKSTART = json.loads((Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb").read_text())
 IDS = [cell["id"] for cell in QUICKSTART["cells"]]
 
@@ -70,9 +69,8 @@ def registered(lab: Lab) -> dict[str, str]:
 
 def owners(lab: Lab, layer: str) -> dict[str, str]:
     """What `registered` should be: the key of the layer, and of the other two, with the cells that are there now."""
-    cells = {layer: f"class {layer.partition('>')[2]}", "GuidedRelu": "GuidedRelu"} | {
-        "quickstart.Masked.Spec": "class Masked"
-    }
+    cells = {layer: layer.replace("Quickstart>", "class "), "GuidedRelu": "GuidedRelu"}
+    cells["quickstart.Masked.Spec"] = "class Masked"
     return {key: lab.label(cell) for key, cell in cells.items()}
 
 
