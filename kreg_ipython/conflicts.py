@@ -35,7 +35,7 @@ class Conflicts:
             return False
         if owner.kind != "cell":
             return self._surroundings.is_outdated(entry)
-        unknown = owner.id is None or owner.session != caller.owner.session
+        unknown = owner.id is None or owner.sessions.isdisjoint(caller.owner.sessions)
         renamed = unknown and caller.owner.kind == "cell" and same_definition(entry.subject, subject)
         return owner.deleted or renamed
 

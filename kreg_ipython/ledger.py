@@ -36,12 +36,13 @@ class Owner:
     """What re-executes, and so replaces what it registered before.
 
     ``id`` is the front end's cell id, the script's path or the module's name; None for a cell of a front end that
-    sends none. ``session`` is the front end's session that used the id last: ids may change when it is reopened.
+    sends none. ``sessions`` are those of the front ends that ran it, a notebook's and a console's: ids may change when
+    one is reopened.
     """
 
     kind: Kind
     id: str | None
-    session: str | None = None
+    sessions: set[str | None] = field(default_factory=set)
     source: str | None = None
     number: int | None = None
     partial: bool = False

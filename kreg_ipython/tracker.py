@@ -174,12 +174,13 @@ class Tracker(Process):
         owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
         if owner is None:
             owner = self._texts.get(text)
-            if owner is None or owner.source != raw or (owner.id is not None and owner.session == session):
+            if owner is None or owner.source != raw or (owner.id is not None and session in owner.sessions):
                 owner = Owner("cell", None)
         if cell_id is not None:
             owner.id = cell_id
             self._cells[cell_id] = owner
-        owner.session, owner.number, owner.source, owner.deleted = session, number, raw, False
+        owner.sessions.add(session)
+        owner.number, owner.source, owner.deleted = number, raw, False
         self._texts[text] = owner
         run = Run(owner, raw, number)
         run.active = True

@@ -79,6 +79,21 @@ def test_a_copy_of_a_cell_in_the_same_session_is_another_cell(nb):
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
 
 
+@pytest.mark.parametrize("copied", [LAYER.format(1), LAYER.format(2)], ids=["equal", "edited"])
+def test_a_copy_is_another_cell_also_when_a_console_has_run_the_same_source(nb, copied):
+    client = nb.kernel.client.session
+    notebook = client.session
+    nb.run("a", LAYER.format(1))
+    try:
+        client.session = notebook + "-console"
+        nb.run("prompt", LAYER.format(1))
+    finally:
+        client.session = notebook
+    nb.run("copy", copied)
+    nb.run("copy", copied.replace("Foo", "Bar"))
+    assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
+
+
 # -- kinds of cells
 
 
