@@ -72,8 +72,15 @@ class Journal:
         return list(self._events)
 
     def acts(self) -> list[Event]:
-        """What kreg did: all but the user's own registrations."""
-        return [event for event in list(self._events) if event.act != "registered"]
+        """What kreg did: not what users registered, nor what was only withdrawn until they registered it again."""
+        acts, again = [], set()
+        for event in reversed(list(self._events)):
+            place = event.registry, event.key, event.run
+            if event.act == "registered":
+                again.add(place)
+            elif event.act != "withdrew" or place not in again:
+                acts.append(event)
+        return acts[::-1]
 
     def since(self, count: int) -> list[Event]:
         """What has happened since `count` was this."""

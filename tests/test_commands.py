@@ -85,6 +85,8 @@ def test_show_finds_a_frameworks_own_entry_in_one_registry_or_in_all(nb):
 
 def test_the_log_says_what_was_done_and_why(nb):
     nb.run("a", LAYER.format(1))
+    nb.run("a", LAYER.format(2))
+    assert acts(nb) == []
     nb.run("a", BAR)
     assert acts(nb) == [("withdrew", "Foo"), ("swept", "Foo")]
     nb.run("a", "1/0", fails=True)
@@ -582,7 +584,7 @@ def test_a_cell_is_meant_by_the_number_of_each_of_its_runs_that_left_something(n
 
 def test_the_log_of_no_event_says_how_many_there_are(nb):
     nb.run("a", LAYER.format(1))
-    nb.run("a", LAYER.format(2))
+    nb.run("a", "x = 1")
     assert "earlier event" in nb.run("q", "%kreg log -n 0").text
 
 
