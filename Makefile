@@ -1,5 +1,5 @@
 # make demo: see it work. make test: everything that must hold. make test-matrix: the same on older and other stacks.
-# They build their virtual environments by themselves.
+# make docs: the pages, with every example executed, in docs/_build/html. They build their virtual environments themselves.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-.PHONY: demo test test-long test-matrix lint bench clean
+.PHONY: demo test test-long test-matrix lint docs bench clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kreg_ipython needs Python 3.10 or newer: make PYTHON=...")'
@@ -33,8 +33,15 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/installed-docs
+	$(BIN)/sphinx-build -W --keep-going -n -E -b html docs docs/_build/html
+
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/page.py
 
 clean:
-	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis docs/_build docs/notebooks
