@@ -1,4 +1,4 @@
-"""How `make docs` builds these pages: every code cell is executed, in a kernel that is told of cells as JupyterLab tells.
+"""How `make docs` builds these pages: every code cell is executed in a real kernel.
 
 No network is needed. Whatever is not as it should be is a warning, and warnings are errors.
 """
@@ -28,7 +28,7 @@ extensions = ["myst_nb"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
-html_title = f"kreg_ipython {__version__}"
+html_title = "kreg_ipython"
 html_show_copyright = False
 html_static_path, html_css_files = ["_static"], ["kreg.css"]
 html_theme_options = {"sidebar_hide_name": False}

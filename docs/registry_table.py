@@ -1,11 +1,12 @@
 """The table of docs/registries.md: what becomes of a registration that is made a second time, measured without kreg.
 
-``python docs/registry_table.py`` writes it into the page; `check`, which the page executes when it is built, fails if it
-is no longer true. The names and homes come from the adapters, the registrations from the cases of tests/test_registries.py.
+``python docs/registry_table.py`` writes it into the page; `check`, which the page executes when it is built, fails if
+it is no longer true. Names and homes come from the adapters, registrations from the cases of tests/test_registries.py.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
@@ -73,6 +74,7 @@ def rows() -> list[str]:
     """A row for each registry that is guarded, in the order of the adapters."""
     names: dict[str, Any] = vars(sys.modules["__main__"])
     exec(IMPORTS, names)
+    logging.getLogger("tensorflow").setLevel("ERROR")  # some of these functions are deprecated
     return [
         f"| `{registry.name}` | `{registry.module}` | {CALLS[registry.name]} | {second_run(registry, names)} |"
         for registry in builtin()
