@@ -39,6 +39,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_show_tb = True  # as a warning; an exception would not say which cell it was
 nb_execution_timeout = 120
+nb_execution_in_temp = True
 nb_merge_streams = True
 
 # -- the kernels
@@ -49,7 +50,7 @@ os.environ.update(
     TF_ENABLE_ONEDNN_OPTS="0",
     PYTHONWARNINGS="ignore",
     PYDEVD_DISABLE_FILE_VALIDATION="1",
-    PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), str(HERE), os.environ.get("PYTHONPATH")])),
     IPYTHONDIR=str(HERE / "_build" / "ipython"),  # none of the settings of whoever builds
 )
 PROFILE = """

@@ -22,7 +22,7 @@ from kreg_ipython.registries import builtin  # noqa: E402
 from kreg_ipython.registry import Registry, is_there  # noqa: E402
 
 PAGE = HERE / "registries.md"
-HEAD = "| registry | home | users call | a second run, without kreg |\n| --- | --- | --- | --- |\n"
+HEAD = "| registry | users call | a second run, without kreg | home |\n| --- | --- | --- | --- |\n"
 
 CALLS = {
     "keras.custom_objects": "`keras.saving.register_keras_serializable`, `get_custom_objects()[…] = …`",
@@ -76,7 +76,7 @@ def rows() -> list[str]:
     exec(IMPORTS, names)
     logging.getLogger("tensorflow").setLevel("ERROR")  # some of these functions are deprecated
     return [
-        f"| `{registry.name}` | `{registry.module}` | {CALLS[registry.name]} | {second_run(registry, names)} |"
+        f"| `{registry.name}` | {CALLS[registry.name]} | {second_run(registry, names)} | `{registry.module}` |"
         for registry in builtin()
     ]
 
