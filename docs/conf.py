@@ -31,10 +31,8 @@ html_theme = "furo"
 html_title = "kreg_ipython"
 html_show_copyright = False
 html_static_path, html_css_files = ["_static"], ["kreg.css"]
-html_theme_options = {"sidebar_hide_name": False}
 pygments_style, pygments_dark_style = "default", "monokai"
 
-myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_show_tb = True  # as a warning; an exception would not say which cell it was
@@ -74,13 +72,13 @@ def send_with_cell_id(client: AsyncKernelClient, code: str, **options: object) -
 AsyncKernelClient.execute = send_with_cell_id
 
 
-# -- the notebooks
-
-
 def write_profile(app: Sphinx) -> None:
     profile = HERE / "_build" / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(PROFILE)
+
+
+# -- the notebooks
 
 
 def copy_notebooks(app: Sphinx) -> None:
