@@ -22,7 +22,7 @@ from kreg_ipython.registries import builtin  # noqa: E402
 from kreg_ipython.registry import Registry, is_there  # noqa: E402
 
 PAGE = HERE / "registries.md"
-HEAD = "| registry | users call | a second run, without kreg | home |\n| --- | --- | --- | --- |\n"
+HEAD = "| registry, and where it lives | users call | a second run, without kreg |\n| --- | --- | --- |\n"
 
 CALLS = {
     "keras.custom_objects": "`keras.saving.register_keras_serializable`, `get_custom_objects()[…] = …`",
@@ -76,7 +76,7 @@ def rows() -> list[str]:
     exec(IMPORTS, names)
     logging.getLogger("tensorflow").setLevel("ERROR")  # some of these functions are deprecated
     return [
-        f"| `{registry.name}` | {CALLS[registry.name]} | {second_run(registry, names)} | `{registry.module}` |"
+        f"| `{registry.name}`<br>`{registry.module}` | {CALLS[registry.name]} | {second_run(registry, names)} |"
         for registry in builtin()
     ]
 
@@ -107,7 +107,7 @@ def message(error: Exception) -> str:
 
 def written() -> list[str]:
     """The rows that stand in the page."""
-    return [line for line in PAGE.read_text().splitlines() if re.match(r"\| `\w+\.\w+` \|", line)]
+    return [line for line in PAGE.read_text().splitlines() if re.match(r"\| `\w+\.\w+`<br>", line)]
 
 
 def check() -> None:
