@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -83,7 +84,8 @@ def write_profile(app: Sphinx) -> None:
 
 def copy_notebooks(app: Sphinx) -> None:
     """The repository's own notebooks are pages, too; what nbval is told by a comment Sphinx is told by a tag."""
-    (HERE / "notebooks").mkdir(exist_ok=True)
+    shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+    (HERE / "notebooks").mkdir()
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
