@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q --nbval-lax --ignore tests/long tests notebooks
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax --ignore tests/long tests notebooks
 
 # Thousands of histories, an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed

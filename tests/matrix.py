@@ -66,7 +66,7 @@ def run(name: str, stack: Stack) -> str:
         return "FAILED: it cannot be installed"
     installed = time.monotonic()
     variables = {**os.environ, **stack.environment, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    pytest = [inside, "-m", "pytest", "-q", "-p", "no:cacheprovider", *stack.tests]
+    pytest = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *stack.tests]
     failed = subprocess.run(pytest, cwd=ROOT, env=variables).returncode
     took = f"{installed - began:.0f} s to install, {time.monotonic() - installed:.0f} s to test"
     return f"{'FAILED' if failed else 'passed'}, {took}"
