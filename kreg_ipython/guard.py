@@ -294,7 +294,8 @@ class Guard:
         """Where equal keys stand side by side, each entry has a number of its own: its former one if it had one."""
         if not registry.appending:
             return key
-        for former in sorted(run.withdrawn, key=lambda entry: entry.order) if run is not None else ():
+        mine = [entry for entry in run.withdrawn if entry.owner is run.owner] if run is not None else []
+        for former in sorted(mine, key=lambda entry: entry.order):
             same = former.registry == registry.name and unnumbered(former.key) == key
             if same and self.ledger.top(former.place) is None:
                 return former.key
@@ -440,6 +441,9 @@ class Guard:
         gone = []
         for entry in withdrawn:
             again = self.ledger.entry(run.owner, entry.place)
+            if again is None and entry.owner is not run.owner:  # it gave way to an entry with a number of its own
+                beside = self.ledger.beside((entry.registry, unnumbered(entry.key)))
+                again = next((other for other in beside if other.run is run), None)
             if again is None:
                 gone.append(entry)
             elif again.subject is not entry.subject:

@@ -335,6 +335,26 @@ def test_loaded_late_it_adopts_what_cells_registered_and_names_the_cell(stock_nb
     nb.unload()
 
 
+@pytest.mark.needs("tensorflow>=2.9")
+def test_loaded_late_a_dispatch_target_is_adopted_once_and_replaced(stock_nb):
+    nb = stock_nb
+    nb.run(None, "class PKGWrapped(tf.experimental.ExtensionType):\n    v: tf.Tensor")
+    target = (
+        "@tf.experimental.dispatch_for_api(tf.add, {'x': PKGWrapped, 'y': PKGWrapped})\n"
+        "def PKGadd(x, y, name=None): return PKGWrapped(%d)"
+    )
+    nb.run(None, target % 1)
+    nb.run(None, target % 2)
+    nb.mode = "kreg"
+    nb.load()
+    assert sum(entry["registry"] == "tensorflow.dispatch" for entry in nb.entries()) == 2
+    nb.run(None, target % 2)
+    assert nb.value("int(tf.add(PKGWrapped(0), PKGWrapped(0)).v)") == 2
+    nb.run(None, target % 3 + "\n1/0", fails=True)
+    assert nb.value("int(tf.add(PKGWrapped(0), PKGWrapped(0)).v)") == 3
+    nb.unload()
+
+
 def test_the_cell_that_loads_it_is_tracked_too(stock_nb):
     nb = stock_nb
     before, after = LAYER.format(1), LAYER.format(1).replace("Foo", "Bar")

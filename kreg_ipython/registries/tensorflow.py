@@ -299,8 +299,9 @@ class ApiDispatch(Shape):
         return _dispatch_key(api, signatures or (annotations,), target), target
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        for api, targets in self.table.copy().items():
-            for target, signatures in targets.copy().items():
+        once = {id(targets): api for api, targets in self.table.copy().items()}  # tf.add, for one, is there twice
+        for api in once.values():
+            for target, signatures in self.table[api].copy().items():
                 if getattr(target, "__module__", None) != _DISPATCH:  # those of an elementwise handler
                     yield _dispatch_key(api, signatures, target), (api, target, tuple(signatures))
 
