@@ -53,6 +53,11 @@ def former_use(name: str, relation: str, what: str, run: int | None) -> str:
     return f"{name} {relation} the former {what.rpartition('.')[2]}" + (f" of run [{run}]" if run is not None else "")
 
 
+def rebuild(cell: int | None, what: str) -> str:
+    """``re-run cell [6], which builds model``."""
+    return f"re-run the cell that builds {what}" if cell is None else f"re-run cell [{cell}], which builds {what}"
+
+
 def fault(error: BaseException) -> str:
     """An error in one line: the first one that says something."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]

@@ -18,13 +18,9 @@ class Place(NamedTuple):
     line: int | None
     node: ast.AST | None = None
 
-    def cell_or(self, otherwise: str) -> str:
-        """The cell, by its number."""
-        return otherwise if self.cell is None else f"cell [{self.cell}]"
-
     def __str__(self) -> str:
         line = "" if self.line is None else f", line {self.line}"
-        return self.cell_or("the notebook") + line
+        return ("the notebook" if self.cell is None else f"cell [{self.cell}]") + line
 
 
 class Cells:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kreg_ipython.checks.notebook import Found, Notebook
-from kreg_ipython.explain import former_use
+from kreg_ipython.explain import former_use, rebuild
 from kreg_ipython.naming import definition_text
 
 
@@ -17,5 +17,5 @@ def former_class(notebook: Notebook) -> Iterator[Found]:
             holder.name,
             str(place),
             f"{former_use(*holder, definition_text(one.subject()), number)}: what you have edited since is not in it",
-            f"re-run {place.cell_or('the cell')}, which builds {holder.name}",
+            rebuild(place.cell, holder.name),
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kreg_ipython.explain import former_use
+from kreg_ipython.explain import former_use, rebuild
 from kreg_ipython.guard import Guard
 from kreg_ipython.holders import Opaque, holders
 from kreg_ipython.journal import Event
@@ -29,7 +29,7 @@ class Use:
     def sentence(self, one: Row) -> str:
         """``model is built from the former Foo of run [5]; re-run cell [6], which builds it``."""
         use = former_use(self.name, self.relation, one.object, one.run)
-        rerun = "re-run the cell that builds it" if self.cell is None else f"re-run cell [{self.cell}], which builds it"
+        rerun = rebuild(self.cell, "it")
         return use + ("" if self.relation == "is" else f"; {rerun}")
 
 

@@ -123,7 +123,8 @@ class Status(render.Shown):
             yield "kreg is off: registries are as TensorFlow and Keras leave them. %kreg on"
             return
         yours = f"{sum(self.counts.values()):,} of yours" + (f" ({_counts_text(self.counts)})" if self.counts else "")
-        frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {len(self.framework)} registries"
+        homes = render.count(len(self.framework), "registry", "registries")
+        frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {homes}"
         yield f"kreg: {yours}, {frameworks}"
         if self.asked:
             yield f"{render.count(len(self.rows), 'entry', 'entries')} asked for: {self.asked}"
