@@ -445,7 +445,8 @@ class Guard:
                 beside = self.ledger.beside((entry.registry, unnumbered(entry.key)))
                 again = next((other for other in beside if other.run is run), None)
             if again is None:
-                gone.append(entry)
+                if not self._is_replaced(entry, run):
+                    gone.append(entry)
             elif again.subject is not entry.subject:
                 self.ledger.retire(entry)
         reason = _WHY_RESTORED[outcome]
@@ -459,6 +460,13 @@ class Guard:
             entry.restored |= outcome == "failed"
         self._standing.restore(gone, reason, run)
         run.withdrawn = []
+
+    def _is_replaced(self, entry: Entry, run: Run) -> bool:
+        """Whether another owner's entry has given way to one of this run, which may have another number."""
+        return entry.owner is not run.owner and any(
+            mine.run is run and mine.registry == entry.registry and unnumbered(mine.key) == unnumbered(entry.key)
+            for mine in self.ledger.entries(run.owner)
+        )
 
     def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
