@@ -363,6 +363,22 @@ def test_a_run_that_fails_before_it_registers_leaves_the_former_version(nb, case
     assert nb.value(case.count) == once
 
 
+WITH_FUNCTIONS_OF_ITS_OWN = {"tensorflow.elementwise_dispatch", "optree.nodes", "absl.flags"}
+
+
+@pytest.mark.parametrize(
+    "case", [parameter for parameter in PARAMETERS if parameter.values[0].registry in WITH_FUNCTIONS_OF_ITS_OWN]
+)
+def test_a_cell_that_does_not_compile_stays_over_another_one_with_the_same_definition(nb, case):
+    nb.run("setup", case.setup)
+    nb.run("a", case.source.replace("VERSION", "1"))
+    nb.run("b", case.source.replace("VERSION", "2"))
+    both = nb.value(case.count)
+    nb.run("b", "x = (", fails=True)
+    assert nb.value(case.version) == 2
+    assert nb.value(case.count) == both
+
+
 @pytest.mark.parametrize("case", [parameter for parameter in PARAMETERS if parameter.values[0].raises])
 def test_without_the_extension_the_second_run_raises(stock_nb, case):
     stock_nb.run("setup", case.setup)
@@ -386,6 +402,25 @@ def test_order_matters_and_stays_that_of_the_last_runs(nb):
     assert nb.value("tf.convert_to_tensor(Base()).numpy().decode()") == "first"
     nb.run("a", convert.format("first"))
     assert nb.value("tf.convert_to_tensor(Base()).numpy().decode()") == "second"
+
+
+@pytest.mark.needs("tensorflow")
+def test_after_loading_again_what_gives_way_to_a_cell_that_runs_as_it_is_stays_away(nb):
+    """Both cells' functions are one definition, side by side, and their ids are not known any more."""
+    convert = """
+    def convert(value, **options): pass
+    tf.register_tensor_conversion_function(Base, convert)
+    # cell {0}"""
+    nb.run(
+        "setup", "class Base: pass\nregistered = sys.modules['tensorflow.python.framework.tensor_conversion_registry']"
+    )
+    count = "sum(pair[0] is Base for pair in registered._tensor_conversion_func_registry[100])"
+    nb.run("a", convert.format("a"))
+    nb.run("b", convert.format("b"))
+    nb.run("other", "%reload_ext kreg_ipython")
+    assert nb.value(count) == 2
+    nb.run("a", convert.format("a"))
+    assert nb.value(count) == 1
 
 
 @pytest.mark.needs("tensorflow")

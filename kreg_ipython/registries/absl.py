@@ -10,7 +10,7 @@ from typing import Any
 from kreg_ipython.registry import MISSING, Announcement, DictRegistry, Gate, Registry, locate
 
 _FLAGS = "absl.flags:FLAGS"
-_OURS = ("kreg_ipython.guard",)
+_OURS = ("kreg_ipython.gates", "kreg_ipython.guard", __name__)
 
 
 def registries() -> Iterator[Registry]:
@@ -76,6 +76,9 @@ class Flags(DictRegistry):
     def put(self, key: Hashable, value: Any) -> None:
         flags = locate(_FLAGS)
         assert isinstance(key, str)
+        former = self.current(key)
+        if former is not MISSING and former is not value:
+            self.take(key, former)
         for name in filter(None, (key, value.short_name)):
             flags._flags()[name] = value
         module, module_id = self._definers.get(key, (None, None))
@@ -87,10 +90,12 @@ class Flags(DictRegistry):
 
 def _calling_module() -> str:
     """The module whose code defines a flag, as absl names it: the main one by the program's name."""
+    disclaimed = locate("absl.flags._helpers:disclaim_module_ids")  # TensorFlow's flags are, for one
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
-        if name.partition(".")[0] not in ("absl", "kreg_ipython"):
+        ours = name.partition(".")[0] in ("absl", "kreg_ipython")
+        if not ours and id(sys.modules.get(name)) not in disclaimed:
             return sys.argv[0] if name == "__main__" else name
         frame = frame.f_back
     return sys.argv[0]

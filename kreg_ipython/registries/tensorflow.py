@@ -390,7 +390,10 @@ class ElementwiseDispatch(DictRegistry):
 
     def put(self, key: Hashable, value: Any) -> None:
         assert isinstance(key, tuple)
-        if key not in self.table:
+        former = self.current(key)
+        if former is not value:
+            if former is not MISSING:
+                self.take(key, former)
             locate(f"{_DISPATCH}:{self._KINDS[len(key)][0]}")(*key[:2])(value)
 
 
