@@ -441,9 +441,6 @@ class Guard:
         gone = []
         for entry in withdrawn:
             again = self.ledger.entry(run.owner, entry.place)
-            if again is None and entry.owner is not run.owner:  # it gave way to an entry with a number of its own
-                beside = self.ledger.beside((entry.registry, unnumbered(entry.key)))
-                again = next((other for other in beside if other.run is run), None)
             if again is None:
                 if not self._is_replaced(entry, run):
                     gone.append(entry)
