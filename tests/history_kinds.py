@@ -214,6 +214,7 @@ KINDS = {
         "[(None, k[1]) for k in optree.registry._NODETYPE_REGISTRY if isinstance(k, tuple)]",
         "beside",
         definition="object",
+        adopted=False,
     ),
     "flag": Kind(
         "flags.DEFINE_integer('kregSLOT', VERSION, 'help', short_name='kregshortSLOT')\n",
