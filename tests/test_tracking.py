@@ -336,6 +336,15 @@ def test_loaded_late_it_adopts_what_cells_registered_and_names_the_cell(stock_nb
 
 
 @pytest.mark.needs("tensorflow>=2.9")
+def test_off_and_on_adopts_what_an_op_is_dispatched_to_once(nb):
+    nb.run("a", "dispatch = sys.modules['tensorflow.python.util.dispatch']")
+    nb.run("a", "@dispatch.dispatch_for_types(tf.math.sign, type('PKGType', (), {}))\ndef PKGsign(x, name=None): pass")
+    nb.run("b", "%kreg off")
+    nb.run("b", "%kreg on")
+    assert [entry["registry"] for entry in nb.entries()] == ["tensorflow.op_dispatchers"]
+
+
+@pytest.mark.needs("tensorflow>=2.9")
 def test_loaded_late_a_dispatch_target_is_adopted_once_and_replaced(stock_nb):
     nb = stock_nb
     nb.run(None, "class PKGWrapped(tf.experimental.ExtensionType):\n    v: tf.Tensor")

@@ -299,8 +299,7 @@ class ApiDispatch(Shape):
         return _dispatch_key(api, signatures or (annotations,), target), target
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        once = {id(targets): api for api, targets in self.table.copy().items()}  # tf.add, for one, is there twice
-        for api in once.values():
+        for api in _apis(self.table):
             for target, signatures in self.table[api].copy().items():
                 if getattr(target, "__module__", None) != _DISPATCH:  # those of an elementwise handler
                     yield _dispatch_key(api, signatures, target), (api, target, tuple(signatures))
@@ -332,6 +331,11 @@ class ApiDispatch(Shape):
 
     def subject(self, value: Any) -> Any:
         return value[1]
+
+
+def _apis(table: dict[Any, Any]) -> Iterable[Any]:
+    """Those that can be dispatched, each once: `tf.add` is there as two functions, which have all else in common."""
+    return {id(targets): api for api, targets in table.copy().items()}.values()
 
 
 def _dispatch_key(api: Any, signatures: Iterable[dict[Any, Any]], target: Any) -> Hashable:
@@ -415,7 +419,7 @@ class OpDispatchers(Shape):
         return locate(f"{_DISPATCH}:_TYPE_BASED_DISPATCH_SIGNATURES")  # whose keys are the ops
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        for op in list(self.table):
+        for op in _apis(self.table):
             for dispatcher in list(_dispatchers(op)):
                 yield _op_key(op, dispatcher), (op, dispatcher)
 
