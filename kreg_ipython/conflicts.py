@@ -65,7 +65,7 @@ class Conflicts:
             text = explain.collision(top.key, top, None, caller.owner, caller.line)
             self._notices.tell(text, about=(top.name, top.owner, caller.owner))
 
-    def explain(
+    def annotate(
         self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller, error: BaseException
     ) -> None:
         """Tell both places in a note on the framework's own exception: of the key, or of the same object under another
@@ -77,9 +77,10 @@ class Conflicts:
                 return
             top, key = known[-1], known[-1].key
         elif registry.appending:
-            top = next((entry for entry in reversed(self._ledger.beside((registry.name, key)))), None)
-            if top is None:
+            beside = self._ledger.beside((registry.name, key))
+            if not beside:
                 return
+            top = beside[-1]
         former = None if before is MISSING else registry.subject(before)
         self._notices.annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
 

@@ -31,6 +31,10 @@ class _Diverted:
         del self.undo
 
 
+def _say_nothing(text: str) -> None:
+    """Nobody is told any more."""
+
+
 class _Inside(threading.local):
     """Whether this thread is inside a gate."""
 
@@ -91,6 +95,7 @@ class Gates:
             diverted.give_back()
             diverted.passing.clear()
         self._diverted.clear()
+        self._tell = _say_nothing  # whoever still holds the code of a diverted function must not hold us with it
 
     def open(self) -> _Open:
         """Let this thread's calls go straight through: a context manager."""

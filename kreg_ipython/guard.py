@@ -127,6 +127,7 @@ class Guard:
     def _let_go(self, name: str) -> None:
         self._attached.pop(name, None)
         self._standing.snapshots.pop(name, None)
+        self._lookups.let_go(name)
         self.faults.forget(name)
 
     def detach(self) -> None:
@@ -204,7 +205,7 @@ class Guard:
         # and which registers.
         if not self._surroundings.is_framework(registry.module):
             return self._register(registry, announced, original, args, kwargs, caller, frame)
-        with self._lock, self._gates.open():
+        with self._lock, held_back(), self._gates.open():
             return self._register(registry, announced, original, args, kwargs, caller, frame)
 
     def _register(
@@ -237,7 +238,7 @@ class Guard:
             return result
         except Exception as error:
             if caller is not None:
-                self.faults.attempt(registry, self._conflicts.explain, registry, key, subject, before, caller, error)
+                self.faults.attempt(registry, self._conflicts.annotate, registry, key, subject, before, caller, error)
             raise
         finally:
             with self._lock:
@@ -347,7 +348,7 @@ class Guard:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
         changed = self._changed(thoroughly=True)
-        if changed or run in self._active or outcome == "undone":
+        if changed or run.withdrawn or run in self._active or outcome == "undone":
             with self._lock, held_back():
                 for registry in changed:
                     self.faults.attempt(registry, self._follow, registry, run)
@@ -551,8 +552,6 @@ class Guard:
                 run.withdrawn.remove(entry)
                 self._standing.retire(entry)
         return None if meant else original(*args, **kwargs)
-
-    # -- notes
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -152,7 +152,7 @@ class Ledger:
         self._stacks: dict[Place, list[Entry]] = {}
         self._owned: dict[Owner, dict[Place, Entry]] = {}
         self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
-        self._former: dict[Name, dict[int, Former]] = before._former if before is not None else {}
+        self._former: dict[tuple[str, str, int], Former] = before._former if before is not None else {}
         self.swept: dict[Place, Entry] = before.swept if before is not None else {}
         """The last entry swept from each place of a registry that frameworks look up late (gradients)."""
 
@@ -259,18 +259,17 @@ class Ledger:
 
     def retire(self, entry: Entry) -> None:
         """Remember a replaced or swept object, weakly."""
-        formers, same = self._former.setdefault(entry.name, {}), id(entry.subject)
+        known, which = self._former, (*entry.name, id(entry.subject))
         with suppress(TypeError):  # it cannot be referenced weakly
-            if same not in formers:
-                subject = weakref.ref(entry.subject, lambda gone: formers.pop(same, None))
-                formers[same] = Former(*entry.name, subject, entry.owner, entry.run, entry.line, entry.order)
+            if which not in known:
+                subject = weakref.ref(entry.subject, lambda gone: known.pop(which, None))
+                known[which] = Former(*entry.name, subject, entry.owner, entry.run, entry.line, entry.order)
 
     def former(self) -> list[Former]:
         """Former objects that are still alive, the oldest first."""
-        self._former = {name: formers for name, formers in list(self._former.items()) if formers}
         current = {id(entry.subject) for entry in self}
-        former = [one for formers in self._former.values() for one in list(formers.values())]
-        return [one for one in former if one.subject() is not None and id(one.subject()) not in current]
+        former = [(one, one.subject()) for one in list(self._former.values())]
+        return [one for one, subject in former if subject is not None and id(subject) not in current]
 
 
 def numbered(key: Hashable, number: int) -> Hashable:

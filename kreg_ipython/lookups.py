@@ -63,6 +63,10 @@ class Lookups:
             for gate in registry.lookups:
                 self._faults.attempt(registry, self._divert, registry, gate)
 
+    def let_go(self, registry: str) -> None:
+        """The registry is not guarded any more, or another one takes its place."""
+        self._guarded.discard(registry)
+
     def _divert(self, registry: Registry, gate: Gate) -> None:
         with suppress(NotThere):  # a version that has no such function
             self._gates.add(registry, gate, self._looking_up)

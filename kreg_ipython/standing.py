@@ -43,6 +43,8 @@ class Standing:
         """What is known of the containers that users may write to themselves."""
 
     def withdraw(self, entry: Entry, run: Run, act: Act, reason: str) -> None:
+        """Take an entry out of its registry and the ledger, for a run; what it shadowed comes back. One that the user
+        took out, or wrote something else over, is forgotten."""
         registry = self._registries[entry.registry]
         shadowed = self._ledger.shadowed(entry) and not registry.appending
         below = None if shadowed or registry.appending else self._ledger.under(entry)
@@ -62,6 +64,7 @@ class Standing:
             self._faults.attempt(registry, self._rename_again, registry, entry)
 
     def restore(self, entries: list[Entry], reason: str, run: Run | None = None) -> None:
+        """Put entries back, into the ledger and into their registries, each at its place in the order."""
         for entry in entries:
             registry = self._registries[entry.registry]
             act: Act = "kept" if reason == "kept" else "restored"
@@ -79,6 +82,7 @@ class Standing:
             self.put_newer(self._registries[name], first)
 
     def retire(self, entry: Entry) -> None:
+        """Forget an entry for good; its object is remembered for as long as it lives."""
         self._ledger.remove(entry)
         self._ledger.retire(entry)
 
@@ -91,11 +95,13 @@ class Standing:
                 self.put(registry, entry)
 
     def take(self, registry: Registry, entry: Entry) -> None:
+        """Take an entry out of the registry's container, and of nothing else."""
         with self._gates.open():
             self._faults.attempt(registry, registry.take, entry.key, entry.value)
         self._note(registry, entry)
 
     def put(self, registry: Registry, entry: Entry) -> None:
+        """Put an entry into the registry's container, which may wrap its value anew."""
         with self._gates.open():
             if not registry.appending or self._faults.attempt(registry, self._lacks, registry, entry):
                 self._faults.attempt(registry, registry.put, entry.key, entry.value)

@@ -24,6 +24,8 @@ def one(): return VERSION
 @tf.RegisterGradient("Interrupted")
 def two(): return VERSION
 keras.utils.get_custom_objects()["Interrupted>three"] = lambda: VERSION
+def four(*value): return VERSION
+tf.register_tensor_conversion_function(Interrupted, four)
 """
 
 
@@ -66,7 +68,7 @@ def run() -> Iterator[Callable[..., bool]]:
         assert "not guarded" not in shown.getvalue(), shown.getvalue()
         return bool(result.success)
 
-    assert run("import tensorflow as tf, keras\n%reload_ext kreg_ipython", "setup")
+    assert run("import tensorflow as tf, keras\nclass Interrupted: pass\n%reload_ext kreg_ipython", "setup")
     yield run
     signal.signal(signal.SIGINT, handler)
     guard = shell.magics_manager.registry["KregMagics"].tracker.guard
@@ -76,12 +78,15 @@ def run() -> Iterator[Callable[..., bool]]:
 def versions() -> dict[str, int]:
     """What stands in the registries."""
     import keras
-    from tensorflow.python.framework import ops
+    from tensorflow.python.framework import ops, tensor_conversion_registry
 
     objects = keras.utils.get_custom_objects()
     found = {key: objects[f"Interrupted>{key}"]() for key in ("one", "three") if f"Interrupted>{key}" in objects}
     if "Interrupted" in ops._gradient_registry.list():
         found["two"] = ops._gradient_registry.lookup("Interrupted")()
+    side_by_side = tensor_conversion_registry._tensor_conversion_func_registry[100]
+    for number, (_, function) in enumerate(pair for pair in side_by_side if "Interrupted" in str(pair[0])):
+        found["four" if number == 0 else f"four, again {number}"] = function()
     return found
 
 
@@ -99,11 +104,11 @@ def test_ctrl_c_at_any_line_of_ours_loses_nothing(run):
             break
         places.update(sent)
         after = versions()
-        assert after.keys() == before.keys() == {"one", "two", "three"}, sent
+        assert after.keys() == before.keys() == {"one", "two", "three", "four"}, sent
         assert all(after[key] in (before[key], version + 1) for key in after), sent
         version += 2
         assert run(CELL.replace("VERSION", str(version)), "a"), sent
-        assert versions() == {"one": version, "two": version, "three": version}, sent
+        assert versions() == dict.fromkeys(("one", "two", "three", "four"), version), sent
         assert guard.withdrawn() == [] and guard.faults.texts == {}, sent
     assert len(places) * EVERY > 200
     assert run("x = 1", "a")

@@ -94,7 +94,8 @@ class Setting:
         owner.source = text
         self.run = Run(owner, text)
         self.run.active, self.run.replays = True, replays
-        self.guard.begin(self.run)
+        if self.guard.ledger.holds(owner):  # as the tracker does
+            self.guard.begin(self.run)
         error = None
         try:
             for function, *arguments in registrations:

@@ -35,6 +35,26 @@ def test_without_ids_equal_definitions_take_each_others_place(nb):
     assert "shadowed" not in [e["state"] for e in nb.entries()]
 
 
+@pytest.mark.needs("tensorflow>=2.9")
+def test_without_ids_what_gave_way_comes_back_if_it_is_refused_in_its_place(nb):
+    target = (
+        "@tf.experimental.dispatch_for_api(tf.concat, {'values': PKGType})\n"
+        "def PKGconcat(values, axis, name='concat'): return 1"
+    )
+    nb.run(None, "class PKGType: pass")
+    nb.run(None, target)
+    nb.run(None, target.replace("name=", "nom="), fails=True)
+    nb.run(None, "signatures = sys.modules['tensorflow.python.util.dispatch']._TYPE_BASED_DISPATCH_SIGNATURES")
+    assert nb.value("sum(target.__name__ == 'PKGconcat' for target in signatures[tf.concat])") == 1
+
+
+def test_without_ids_an_edited_class_leaves_no_former_one_alive(nb):
+    for version in range(5):
+        nb.run(None, LAYER.format(version).replace("Foo", "PKGFoo"))
+    nb.silently("gc.collect()")
+    assert nb.value("sum(c.__name__ == 'PKGFoo' for c in keras.layers.Layer.__subclasses__())") == 1
+
+
 def test_without_ids_a_cell_that_only_uses_a_name_again_hides_nothing(nb):
     nb.run(None, "@keras.utils.register_keras_serializable('PKG')\ndef act(x): return x")
     nb.run(None, "def act(x): return x\nfound = keras.utils.get_custom_objects()['PKG>act']")
