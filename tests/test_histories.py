@@ -369,8 +369,9 @@ class Histories(RuleBasedStateMachine):
             for cell in CELLS:
                 self.cancel(cell)
             held, last = self.fresh.held(), self.last.values()
-            raising = [each.item.key for each in held if each.item.kind.shape == "raises"]
-            if None not in last and {each.text for each in held} <= {*last} and len(raising) == len({*raising}):
+            raising = [{item.key for item in items if item.kind.shape == "raises"} for items in self.sources.values()]
+            once = sum(map(len, raising)) == len(set().union(*raising))  # stock refuses what may give way to itself
+            if None not in last and {each.text for each in held} <= {*last} and once:
                 versions = sorted(map(repr, self.fresh.versions().items()))
                 self.comparable.append({"texts": [*self.last.items()], "versions": versions})
 
