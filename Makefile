@@ -23,7 +23,7 @@ test: lint
 
 # Thousands of histories (a run that fails says how to play it again), an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed
-	KREG_HISTORIES=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q tests/long tests/test_histories.py tests/test_interrupts.py
+	KREG_HISTORIES=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/long tests/test_histories.py tests/test_interrupts.py
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(STACKS)
