@@ -296,7 +296,7 @@ class Guard:
         if not registry.appending:
             return key
         mine = [entry for entry in run.withdrawn if entry.owner is run.owner] if run is not None else []
-        for former in sorted(mine, key=lambda entry: entry.order):
+        for former in _in_order(mine):
             same = former.registry == registry.name and unnumbered(former.key) == key
             if same and self.ledger.top(former.place) is None:
                 return former.key
@@ -438,7 +438,7 @@ class Guard:
     def _settle(self, run: Run, outcome: Outcome) -> None:
         if outcome == "undone":
             self._undo(run)
-        withdrawn = sorted(run.withdrawn, key=lambda entry: entry.order)
+        withdrawn = _in_order(run.withdrawn)
         gone = []
         for entry in withdrawn:
             again = self.ledger.entry(run.owner, entry.place)
@@ -552,6 +552,12 @@ class Guard:
                 run.withdrawn.remove(entry)
                 self._standing.retire(entry)
         return None if meant else original(*args, **kwargs)
+
+
+def _in_order(withdrawn: list[Entry]) -> list[Entry]:
+    """Entries as they were registered: they were withdrawn the newest first, and those that replay share one order."""
+    first_to_last = withdrawn[::-1]
+    return sorted(first_to_last, key=lambda entry: entry.order)
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -140,7 +140,8 @@ KINDS = {
     "revived": Kind(
         f"{FUNCTION}tf.__internal__.saved_model.load.register_revived_type('HSLOT', NAME, versions=["
         "tf.__internal__.saved_model.load.VersionedTypeRegistration(lambda proto: None, 1, 1, 1)])\n",
-        "[(k, revived_types._REVIVED_TYPE_REGISTRY[k][0]) for k in dict.fromkeys(revived_types._TYPE_IDENTIFIERS)]",
+        "[(k, revived_types._REVIVED_TYPE_REGISTRY[k][0]) for k in reversed(dict.fromkeys("
+        "reversed(revived_types._TYPE_IDENTIFIERS)))]",  # one that was registered over another stands there twice
         ordered=True,
     ),
     "api": Kind(

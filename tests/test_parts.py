@@ -370,6 +370,13 @@ def test_a_run_that_replays_stands_where_it_stood(setting):
     assert (setting.home.table, setting.home.line) == ({"x": 2, "new": 2}, [("z", 2), ("more", 2)])
 
 
+def test_what_a_run_that_replays_has_added_keeps_its_order_when_the_next_one_fails(setting):
+    setting.cell("module", ("append", ("z", 1)))
+    setting.cell("module", ("append", ("z", 2)), ("append", ("one", 2)), ("append", ("two", 2)), replays=True)
+    setting.cell("module", outcome="failed", replays=True)
+    assert setting.home.line == [("z", 2), ("one", 2), ("two", 2)]
+
+
 def test_what_its_owner_would_not_register_any_more_gives_way_and_comes_back_if_that_fails(setting, monkeypatch):
     setting.cell("old file", ("register_once", "y", 1))
     setting.owners["old file"].kind = "module"
