@@ -52,7 +52,7 @@ class Kernel:
     """One kernel process. `run` executes a cell, `value` evaluates an expression without being a cell."""
 
     def __init__(self, *, quiet: bool = False, **environment: str) -> None:
-        self.manager = KernelManager(kernel_name="python3")
+        self.manager = KernelManager(kernel_name="python3", transport="ipc")  # two processes may pick the same TCP port
         own_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
         self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment}, **own_output)
         self.client = self.manager.client()
