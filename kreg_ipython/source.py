@@ -107,12 +107,13 @@ def still_registers(before: str, line: int | None, now: str) -> bool:
 
 
 def line_of_definition(source: str, qualname: str) -> int | None:
-    """The line at which a class or function statement begins, with its decorators."""
+    """The line at which a class or function statement begins, with its decorators. An extension type's ``Spec`` has no
+    statement of its own: its class's."""
     path = "." + qualname.replace(".<locals>", "")
-    for each in _statements(source):
-        if isinstance(each.stands, Definition) and each.stands.path == path:
-            return each.first
-    return None
+    lines = {
+        each.stands.path: each.first for each in reversed(_statements(source)) if isinstance(each.stands, Definition)
+    }
+    return lines.get(path, lines.get(path.removesuffix(".Spec")))
 
 
 def of_file(path: str) -> str | None:

@@ -408,7 +408,7 @@ def test_whether_a_file_still_registers_what_a_former_text_did(now, stands):
 
 def test_the_line_of_a_definition_is_that_of_its_first_decorator():
     text = "\n@a\n@b\nclass Foo:\n    @c\n    def f(self): pass\n"
-    assert [source.line_of_definition(text, name) for name in ("Foo", "Foo.f", "Bar")] == [2, 5, None]
+    assert [source.line_of_definition(text, name) for name in ("Foo", "Foo.f", "Foo.Spec", "Bar")] == [2, 5, 2, None]
 
 
 def test_the_text_of_a_notebook_is_that_of_its_code_cells(tmp_path):
