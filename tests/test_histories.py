@@ -371,7 +371,9 @@ class Histories(RuleBasedStateMachine):
             held, last = self.fresh.held(), self.last.values()
             raising = [{item.key for item in items if item.kind.shape == "raises"} for items in self.sources.values()]
             once = sum(map(len, raising)) == len(set().union(*raising))  # stock refuses what may give way to itself
-            if None not in last and {each.text for each in held} <= {*last} and once:
+            said = {(self.last.get(owner), item.key) for owner, items in self.sources.items() for item in items}
+            known = {(each.text, each.item.key) for each in held}  # what was shadowed when kreg was loaded is not known
+            if None not in last and known == said and once:
                 versions = sorted(map(repr, self.fresh.versions().items()))
                 self.comparable.append({"texts": [*self.last.items()], "versions": versions})
 
