@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from ast import literal_eval
@@ -52,7 +53,8 @@ class Kernel:
     """One kernel process. `run` executes a cell, `value` evaluates an expression without being a cell."""
 
     def __init__(self, *, quiet: bool = False, **environment: str) -> None:
-        self.manager = KernelManager(kernel_name="python3", transport="ipc")  # two processes may pick the same TCP port
+        self._sockets = tempfile.TemporaryDirectory()  # no TCP: kernels that start at once may pick the same port
+        self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self._sockets.name}/kernel")
         own_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
         self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment}, **own_output)
         self.client = self.manager.client()
@@ -62,6 +64,7 @@ class Kernel:
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        self._sockets.cleanup()
 
     def send(self, source: str, metadata: dict[str, Any], *, subshell: str | None = None, **content: Any) -> str:
         request = {
