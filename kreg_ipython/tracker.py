@@ -174,7 +174,7 @@ class Tracker(Process):
         owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
         if owner is None:
             owner = self._texts.get(text)
-            if owner is None or owner.source != raw or (owner.id is not None and session in owner.sessions):
+            if owner is None or (owner.source or "").strip() != text or (owner.id is not None and session in owner.sessions):
                 owner = Owner("cell", None)
         if cell_id is not None:
             owner.id = cell_id
@@ -255,9 +255,16 @@ class Tracker(Process):
     def _typed(self, filename: str, number: int | None) -> tuple[str, int | None]:
         compiled = "".join(linecache.getlines(filename)).strip()
         for count in [number] if number is not None else range(len(self._history) - 1, 0, -1):
-            if count < len(self._history) and self.shell.transform_cell(self._history[count]).strip() == compiled:
+            if count < len(self._history) and self._compiled(self._history[count]).strip() == compiled:
                 return self._history[count], count
         return compiled, number
+
+    def _compiled(self, raw: str) -> str:
+        """What IPython compiles of a cell: nothing of one that it reports as a syntax error, by whatever was raised."""
+        try:
+            return str(self.shell.transform_cell(raw))
+        except Exception:  # as in run_cell: a transformer may be the user's
+            return ""
 
     def _owner_that_defines(self, name: str) -> Caller | None:
         """The cell that defined a name last: a class without methods has no code to tell."""

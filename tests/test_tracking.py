@@ -355,6 +355,28 @@ def test_loaded_late_it_adopts_what_cells_registered_and_names_the_cell(stock_nb
     nb.unload()
 
 
+def test_loaded_late_it_adopts_past_a_cell_that_did_not_compile(stock_nb):
+    nb = stock_nb
+    nb.run("broken", "def f():\n    y = 1\n  z = 2", fails=True)
+    nb.run("a", f"exec({LAYER.format(1)!r})")
+    nb.mode = "kreg"
+    assert "not guarded" not in nb.run("load", "%load_ext kreg_ipython").stderr
+    assert nb.status()["PKG>Foo"]["state"] == "current"
+    nb.unload()
+
+
+def test_loaded_late_it_knows_a_cell_that_ends_in_a_newline(stock_nb):
+    nb = stock_nb
+    source = "if not keras.utils.get_custom_objects().get('PKG>Foo'):" + LAYER.format(1).replace("\n", "\n    ") + "\n"
+    nb.run("newline", source)
+    nb.run("b", "former = id(Foo)")
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("newline", source)
+    assert nb.value("id(keras.utils.get_custom_objects()['PKG>Foo']) != former")
+    nb.unload()
+
+
 @pytest.mark.needs("tensorflow>=2.9")
 def test_off_and_on_adopts_what_an_op_is_dispatched_to_once(nb):
     nb.run("a", "dispatch = sys.modules['tensorflow.python.util.dispatch']")
