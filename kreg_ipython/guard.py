@@ -443,7 +443,7 @@ class Guard:
         for entry in withdrawn:
             again = self.ledger.entry(run.owner, entry.place)
             if again is None:
-                if not self._is_replaced(entry, run):
+                if outcome != "success" or not self._is_replaced(entry, run):
                     gone.append(entry)
             elif again.subject is not entry.subject:
                 self.ledger.retire(entry)

@@ -174,7 +174,11 @@ class Tracker(Process):
         owner, text = self._cells.get(cell_id) if cell_id else None, raw.strip()
         if owner is None:
             owner = self._texts.get(text)
-            if owner is None or (owner.source or "").strip() != text or (owner.id is not None and session in owner.sessions):
+            if (
+                owner is None
+                or (owner.source or "").strip() != text
+                or (owner.id is not None and session in owner.sessions)
+            ):
                 owner = Owner("cell", None)
         if cell_id is not None:
             owner.id = cell_id

@@ -66,6 +66,8 @@ class FreshKernel:
     known: set[str] = field(default_factory=set)
     """What was executed since the extension was loaded: cells are known by their ids then."""
     clock: int = 0
+    loaded: int = 0
+    """When the extension was loaded, by that clock."""
 
     def run(self, text: Text, fails_at: int | None = None, replays: bool = False) -> bool:
         """Run an owner; whether it succeeds. A failing run keeps what it did not come to register again. One that
@@ -123,7 +125,13 @@ class FreshKernel:
             for key, held in holds.items():
                 if owner == tops[key] or held.item.kind.shape == "beside":
                     self.holdings[owner if owner in MODULES else held.text][key] = held
-        self.known, self.pinned = set(), set()
+        self.known, self.pinned, self.loaded = set(), set(), self.clock
+
+    def has_a_place(self, owner: str) -> bool:
+        """Whether the owner's place in the history is known: not if all that it holds was adopted, since each registry
+        tells only the order of its own entries."""
+        holds = self.holdings[owner].values()
+        return not holds or any(held.when[0] > self.loaded for held in holds)
 
     def holders(self, key: Any) -> dict[str, Held]:
         """Who has the key, the one that ran last at the end."""

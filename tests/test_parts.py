@@ -390,6 +390,15 @@ def test_what_its_owner_would_not_register_any_more_gives_way_and_comes_back_if_
     assert setting.home.loud == {}
 
 
+def test_of_equal_keys_that_give_way_as_many_come_back_as_a_failing_run_did_not_register(setting):
+    setting.cell("gone", ("append", ("z", 1)), ("append", ("z", 2)))
+    setting.owners["gone"].deleted = True
+    setting.cell("new", ("append", ("z", 3)), outcome="failed")
+    assert sorted(setting.home.line) == [("z", 2), ("z", 3)]
+    setting.cell("new", ("append", ("z", 4)))
+    assert setting.home.line == [("z", 4)]
+
+
 @pytest.mark.parametrize(
     "now, stands",
     [
