@@ -60,6 +60,7 @@ class Standing:
             self.take(registry, entry)
             if below is not None:
                 self.put(registry, below)
+                self.put_newer(registry, below)
                 self._notices.log("restored", below, "what shadowed it went", run)
             self._faults.attempt(registry, self._rename_again, registry, entry)
 

@@ -131,6 +131,14 @@ def test_the_former_value_comes_back_when_the_newer_one_goes(setting):
     assert setting.home.table == {"x": "library's"}
 
 
+def test_what_comes_back_from_under_another_entry_has_its_place_in_the_order(setting):
+    setting.guard.registries["silent"].ordered = True
+    setting.cell("a", ("register", "x", 1), ("register", "y", 1))
+    setting.cell("b", ("register", "x", 2))
+    setting.cell("b")
+    assert list(setting.home.table.items()) == [("x", 1), ("y", 1)]
+
+
 def test_attaching_again_leaves_the_owners_as_they_are(setting):
     setting.cell("a", ("register", "x", 1), ("append", ("z", 1)))
     setting.find_owner = lambda subject: Caller(Owner("module", "other"))
