@@ -124,7 +124,7 @@ def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 
 def _clear(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    entries = list(tracker.guard.ledger)
+    entries = _entries(tracker)
     ways = [bool(args.key), args.cell is not None, args.module is not None, args.stale, args.all]
     if sum(ways) != 1:
         raise Refused("say what, in one way: keys that %kreg status shows, --cell N, --module M, --stale or --all.")
@@ -211,9 +211,14 @@ def _off(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 # -- finding what is meant
 
 
+def _entries(tracker: Tracker) -> list[Entry]:
+    """All entries, also those that are withdrawn for the cell that is running."""
+    return [*tracker.guard.ledger, *tracker.guard.withdrawn()]
+
+
 def _with_keys(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
-    """The entries that have these keys, also those that are withdrawn for the cell that is running."""
-    entries = [*tracker.guard.ledger, *tracker.guard.withdrawn()]
+    """The entries that have these keys."""
+    entries = _entries(tracker)
     chosen: list[Entry] = []
     for key in dict.fromkeys(keys):
         found = [entry for entry in entries if key_text(entry.key) == key]
@@ -225,7 +230,7 @@ def _with_keys(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
 
 def _cell(tracker: Tracker, number: int) -> set[Owner]:
     """The cell with this execution count, or one of whose entries is from that run."""
-    runs = [(entry.owner, entry.run) for entry in tracker.guard.ledger if entry.owner and entry.owner.kind == "cell"]
+    runs = [(entry.owner, entry.run) for entry in _entries(tracker) if entry.owner and entry.owner.kind == "cell"]
     found = {owner for owner, run in runs if number in (owner.number, run.number if run else None)}
     if not found:
         cells = sorted({owner.label for owner, _ in runs}, key=_number_in)

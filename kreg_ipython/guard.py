@@ -172,6 +172,9 @@ class Guard:
             self._standing.snapshots[registry.name] = contents(registry)
         if any(name == registry.name for name, _ in self.ledger.swept):
             self._lookups.guard(registry)
+        for entry in self.ledger.live(registry.name):
+            if not registry.holds(entry.key, entry.value):  # its framework was purged: a new one starts empty
+                self.ledger.drop(entry.place)
         registry.loosen_all()
         for key, value in registry.entries():
             self.faults.attempt(registry, self._adopt, registry, key, value)
@@ -259,19 +262,24 @@ class Guard:
         what this owner registered in a former run, or a cell that may be the same one, goes.
         """
         place = registry.name, key
-        if registry.appending:
+        if registry.appending and caller is not None:
             for entry in self.ledger.beside(place):
-                former = caller is not None and entry.owner is caller.owner and entry.run is not caller.run
-                if caller is not None and (former or self._conflicts.gives_way(entry, subject, caller)):
+                former = entry.owner is caller.owner and entry.run is not caller.run
+                if former or self._conflicts.gives_way(entry, subject, caller):
                     self._standing.take(registry, entry)
                     self._replace(entry, caller)
-        elif before is not MISSING:
+        elif before is not MISSING and not registry.appending:
             top = self.ledger.top(place)
-            theirs = top is not None and top.owner is not None and caller is not None
-            replaces = theirs and self.settings.on_conflict == "replace"
-            gives_way = top is not None and caller is not None and self._conflicts.gives_way(top, subject, caller)
-            if replaces or gives_way or registry.same(key, before, subject):
+            if registry.same(key, before, subject) or (top is not None and self._yields(top, subject, caller)):
                 registry.take(key, before)
+
+    def _yields(self, top: Entry, subject: Any, caller: Caller | None) -> bool:
+        """Whether an owner's entry may be set aside for another definition."""
+        if top.owner is None or caller is None:
+            return False
+        executed_unseen = top.owner is caller.owner and top.owner.kind != "cell"  # by a loader that nobody watches
+        replaces = self.settings.on_conflict == "replace"
+        return executed_unseen or replaces or self._conflicts.gives_way(top, subject, caller)
 
     def _registered(
         self, registry: Registry, announced: Announcement, before: Any, caller: Caller | None, done: bool
@@ -355,10 +363,11 @@ class Guard:
                 self._settle(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
-        self._has_ended(run, outcome)
+        else:
+            self._has_ended(run, outcome)
 
     def _has_ended(self, run: Run, outcome: Outcome) -> None:
-        if run.active:
+        if run.active:  # an interrupt may make it end twice
             run.active = False
             if outcome in ("success", "failed"):
                 run.owner.partial = outcome == "failed"
@@ -498,6 +507,9 @@ class Guard:
                 if entry.registry == name:
                     why = "you said %kreg keep" if entry.name in pinned else ""
                     entry.kept = why or keeping.why_kept(entry, run, former, registered, names, writer)
+                    if not entry.kept and handout and entry.site is None and self.ledger.top(entry.place) is None:
+                        other = self._surroundings.other_writer(entry.key, run.owner)
+                        entry.kept = f"{other.label} writes it, too" if other else ""  # nobody sees an equal write
 
     # -- what users do to the dicts themselves
 

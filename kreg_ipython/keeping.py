@@ -57,7 +57,7 @@ def why_kept(
     if stands is None:  # written by a statement that nobody saw
         if None in registered:
             return ""
-        elsewhere = entry.site is None and writer is not None and writer not in before
+        elsewhere = not entry.site.own if entry.site else writer is not None and writer not in before
         return _UNSEEN if elsewhere or source.statements(before) <= source.statements(now) else ""
     if stands not in source.statements(now):
         return ""
@@ -84,9 +84,12 @@ def _stands(site: CodeType, namespace: Mapping[str, Any]) -> bool:
     """Whether the helper that made the registration still is what its name means."""
     name, *rest = getattr(site, "co_qualname", site.co_name).split(".")
     meant = namespace.get(name, MISSING)
+    known = meant is not MISSING and "<locals>" not in rest
     for name in rest:
         meant = vars(meant).get(name, MISSING) if hasattr(meant, "__dict__") else MISSING
         meant = getattr(meant, "__func__", meant)
+    if known and meant is MISSING:
+        return False
     code = getattr(meant, "__code__", site)
     try:
         return code is site or inspect.getsource(code) == inspect.getsource(site)

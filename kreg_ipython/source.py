@@ -137,6 +137,21 @@ def line_of(source: str, text: str) -> int | None:
     return None
 
 
+def may_write(source: str, key: Hashable) -> bool:
+    """Whether the source writes to some dict at this key, a literal: assigns to it, or hands it to a method."""
+    for node in ast.walk(_parse(source)):
+        keys: list[ast.expr | None] = []
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            keys = [node.slice]
+        elif isinstance(node, ast.Dict):  # for `update`
+            keys = node.keys
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault":
+            keys = [*node.args[:1]]
+        if any(isinstance(each, ast.Constant) and each.value == key for each in keys):
+            return True
+    return False
+
+
 @functools.lru_cache(maxsize=64)
 def header(source: str) -> int:
     """How many lines come before the body: blank ones, which IPython cuts off, and ``%%time`` and its like."""
@@ -192,11 +207,11 @@ def _kind(stands: Hashable) -> str:
 
 
 def _parse(source: str) -> ast.Module:
-    """The source's tree without magics, which are no statements of Python's; empty if it does not parse."""
+    """The source's tree; magics, which are no statements of Python's, are strings in it. Empty if it does not parse."""
     if _OTHER_LANGUAGES.match(source):
         return ast.Module(body=[], type_ignores=[])
     body = "\n".join(source.split("\n")[header(source) :])
-    for text in (body, _MAGIC.sub(r"\1pass", body)):
+    for text in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
         try:
             return ast.parse(text)
         except SyntaxError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import linecache
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import Any
@@ -229,6 +230,11 @@ class Tracker(Process):
     def cells(self) -> dict[int, str]:
         """The text of each cell as it ran last, by its execution count."""
         return {owner.number: owner.source for owner in self._texts.values() if owner.number and owner.source}
+
+    def texts(self) -> Iterator[tuple[Owner, str]]:
+        """What the owners that are known say now: the cells as they ran last."""
+        cells = {owner: owner.source for owner in self._texts.values() if owner.source and not owner.deleted}
+        return itertools.chain(super().texts(), cells.items())
 
     def cell_of(self, code: CodeType) -> int | None:
         """The execution count of the cell that this code was compiled in."""

@@ -784,6 +784,50 @@ def test_a_once_only_helper_that_writes_directly_loses_nothing(nb):
 
 
 @naive
+def test_a_direct_write_that_moved_to_a_cell_which_ran_first_loses_nothing(nb):
+    nb.run("z", "def act(x): return x")
+    nb.run("a", "keras.utils.get_custom_objects()['PKG>act'] = act")
+    nb.run("b", "keras.utils.get_custom_objects().update({'PKG>act': act})")
+    nb.run("a", "y = 1")
+    assert nb.custom_objects() == {"act": "act"}
+    assert "writes it, too" in nb.status()["PKG>act"]["note"]
+    nb.run("b", "objects = keras.utils.get_custom_objects()")
+    nb.run("a", "y = 1")
+    assert nb.custom_objects() == {}
+
+
+def test_what_a_library_registers_in_the_pool_of_another_cell_is_not_lost_with_the_pool(nb, files):
+    files.write({"PKGpool.py": "import keras\ndef setup():" + LAYER.replace("\n", "\n    ").format(1)})
+    nb.run("z", "import PKGpool")
+    pool = "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor({}); pool.submit(int).result()"
+    nb.run("a", pool.format(1))
+    nb.run("b", "pool.submit(PKGpool.setup).result()")
+    nb.run("a", pool.format(2))
+    assert len(nb.custom_objects()) == 1
+
+
+@stock
+def test_what_a_base_class_registered_goes_when_it_does_not_any_more(nb):
+    registering = """
+        class Base(keras.layers.Layer):
+            def __init_subclass__(cls): keras.utils.register_keras_serializable("PKG")(cls)
+    """
+    nb.run("b", registering)
+    nb.run("d", "class Derived(Base): pass")
+    nb.run("b", "class Base(keras.layers.Layer): pass")
+    nb.run("d", "class Derived(Base): pass")
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_one_magic_is_not_another(nb):
+    nb.run("h", "def setup():" + LAYER.format(1).replace("\n", "\n    ") + "\ndef other(): pass")
+    nb.run("a", "%time setup()")
+    nb.run("a", "%time other()")
+    assert nb.custom_objects() == {}
+
+
+@naive
 @pytest.mark.parametrize("odd", ["len?", "!echo a \\\n  b", "x = %time 1"])
 def test_a_guard_stays_in_a_cell_that_only_ipython_can_parse(nb, odd):
     nb.run("z", "globals().pop('Foo', None)")

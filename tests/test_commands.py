@@ -505,10 +505,11 @@ def test_keep_in_the_cell_itself_keeps_its_own_keys_beside_others(nb):
 
 def test_what_is_cleared_in_its_own_cell_stays_out_even_if_the_cell_fails(nb):
     nb.run("a", TWO)
-    nb.run("a", "%kreg clear PKG>Foo\n1/0", fails=True)
-    assert nb.custom_objects() == {"Bar": "Bar"}
-    nb.run("q", "%kreg undo")
-    assert nb.custom_objects() == {"Bar": "Bar", "Foo": "Foo"}
+    for what, left in (("PKG>Foo", {"Bar": "Bar"}), ("--all", {})):
+        nb.run("a", f"%kreg clear {what}\n1/0", fails=True)
+        assert nb.custom_objects() == left
+        nb.run("q", "%kreg undo")
+        assert nb.custom_objects() == {"Bar": "Bar", "Foo": "Foo"}
 
 
 def test_keep_survives_a_reload_that_fails(nb, files):

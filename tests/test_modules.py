@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from conftest import Files
 
 stock = pytest.mark.fails("stock")
 
@@ -48,6 +49,32 @@ def test_a_module_that_is_executed_again_replaces_what_it_registered(nb, files, 
     assert nb.value("keras.utils.get_custom_objects()['PKG>Bar'] is PKG.Bar")
     nb.run("a", "import PKG")  # it is cached, and registers nothing
     assert (numbers(nb), gradients(nb)) == ({"Bar": 2}, {"grad": 2})
+
+
+@stock
+@pytest.mark.needs("tensorflow")
+def test_a_script_that_runpy_executes_again_is_not_refused(nb, files):
+    files.write({"PKG.py": TEXT})
+    script = f"import runpy; names = runpy.run_path({str(files.folder / 'PKG.py')!r})"
+    nb.run("a", script)
+    files.write({"PKG.py": TEXT.replace("def grad", "def other").replace("return 1", "return 2")})
+    nb.run("a", script)
+    assert gradients(nb) == {"grad": 2}
+
+
+def test_a_notebook_that_loads_kreg_and_is_run_again_leaves_nothing_of_before(stock_nb, tmp_path):
+    files = Files(tmp_path, stock_nb.package)
+
+    def notebook(name: str) -> str:
+        cells = ["%load_ext kreg_ipython", HEAD + LAYER.replace("Foo", name)]
+        code = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": source} for source in cells]
+        return json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+    for name in ("One", "Two"):
+        files.write({"PKG.ipynb": notebook(name)})
+        stock_nb.run("a", f"%run {files.folder / 'PKG.ipynb'}")
+    assert list(numbers(stock_nb)) == ["Two"]
+    stock_nb.unload()
 
 
 @stock

@@ -72,6 +72,9 @@ class Setting:
     def find_owner(self, subject):
         return None
 
+    def other_writer(self, key, owner):
+        return None
+
     def namespace(self, owner):
         return self.names
 
@@ -137,6 +140,15 @@ def test_what_comes_back_from_under_another_entry_has_its_place_in_the_order(set
     setting.cell("b", ("register", "x", 2))
     setting.cell("b")
     assert list(setting.home.table.items()) == [("x", 1), ("y", 1)]
+
+
+def test_what_a_purged_framework_held_does_not_come_back_into_the_new_one(setting):
+    setting.cell("a", ("register", "x", 1))
+    setting.home.table = {}
+    setting.guard.attach("home")
+    setting.cell("b", ("register", "x", 2))
+    setting.cell("b")
+    assert setting.home.table == {}
 
 
 def test_attaching_again_leaves_the_owners_as_they_are(setting):
