@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from types import FrameType
 from typing import Any, Literal
@@ -356,10 +357,12 @@ class Guard:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
         changed = self._changed(thoroughly=True)
-        if changed or run.withdrawn or run in self._active or outcome == "undone":
+        if changed or run.handed_out or run.withdrawn or run in self._active or outcome == "undone":
             with self._lock, held_back():
                 for registry in changed:
                     self.faults.attempt(registry, self._follow, registry, run)
+                for name in run.handed_out & self.registries.keys() if outcome == "success" else ():
+                    self.faults.attempt(self.registries[name], self._wrote_again, self.registries[name], run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
@@ -448,12 +451,16 @@ class Guard:
         if outcome == "undone":
             self._undo(run)
         withdrawn = _in_order(run.withdrawn)
+        instead = self._instead(withdrawn, run, outcome)
         gone = []
         for entry in withdrawn:
             again = self.ledger.entry(run.owner, entry.place)
             if again is None:
-                if outcome != "success" or not self._is_replaced(entry, run):
+                at = entry.registry, unnumbered(entry.key)
+                if entry.owner is run.owner or not instead[at]:
                     gone.append(entry)
+                elif outcome != "success":
+                    instead[at] -= 1
             elif again.subject is not entry.subject:
                 self.ledger.retire(entry)
         reason = _WHY_RESTORED[outcome]
@@ -468,12 +475,14 @@ class Guard:
         self._standing.restore(gone, reason, run)
         run.withdrawn = []
 
-    def _is_replaced(self, entry: Entry, run: Run) -> bool:
-        """Whether another owner's entry has given way to one of this run, which may have another number."""
-        return entry.owner is not run.owner and any(
-            mine.run is run and mine.registry == entry.registry and unnumbered(mine.key) == unnumbered(entry.key)
-            for mine in self.ledger.entries(run.owner)
-        )
+    def _instead(self, withdrawn: list[Entry], run: Run, outcome: Outcome) -> Counter[Place]:
+        """How many of the run's entries stand for other owners' that have given way to them, under other numbers: for
+        all with that key if it succeeded, for one each if not."""
+        if all(entry.owner is run.owner for entry in withdrawn):
+            return Counter()
+        places = {entry.place for entry in withdrawn} if outcome != "success" else ()
+        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run and entry.place not in places]
+        return Counter((entry.registry, unnumbered(entry.key)) for entry in mine)
 
     def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
@@ -507,9 +516,6 @@ class Guard:
                 if entry.registry == name:
                     why = "you said %kreg keep" if entry.name in pinned else ""
                     entry.kept = why or keeping.why_kept(entry, run, former, registered, names, writer)
-                    if not entry.kept and handout and entry.site is None and self.ledger.top(entry.place) is None:
-                        other = self._surroundings.other_writer(entry.key, run.owner)
-                        entry.kept = f"{other.label} writes it, too" if other else ""  # nobody sees an equal write
 
     # -- what users do to the dicts themselves
 
@@ -517,6 +523,9 @@ class Guard:
         snapshot = self._standing.snapshots.get(registry.name)
         if isinstance(snapshot, Snapshot):
             snapshot.handed_out = True
+            run = self._surroundings.running()
+            if run is not None:
+                run.handed_out.add(registry.name)
         return original(*args, **kwargs)
 
     def _follow(self, registry: Registry, run: Run | None) -> None:
@@ -546,6 +555,14 @@ class Guard:
             caller = Caller(run.owner, run, _line_of(run.source, key, registry.subject(value)))
         if caller is not None:
             self._record(registry, self._own_key(registry, key, caller.run), value, before, caller)
+
+    def _wrote_again(self, registry: Registry, run: Run) -> None:
+        """Give the run what it wrote over the same object of another owner's: no comparison shows that."""
+        for key in source.keys_written(run.source or ""):
+            top = self.ledger.top((registry.name, key))
+            if top is not None and top.owner not in (None, run.owner) and registry.holds(key, top.value):
+                caller = Caller(run.owner, run, _line_of(run.source, key, top.subject))
+                self._record(registry, key, top.value, top.value, caller)
 
     # -- what users unregister, and what frameworks look up late
 

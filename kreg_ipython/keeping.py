@@ -57,7 +57,7 @@ def why_kept(
     if stands is None:  # written by a statement that nobody saw
         if None in registered:
             return ""
-        elsewhere = not entry.site.own if entry.site else writer is not None and writer not in before
+        elsewhere = entry.site is None and writer is not None and writer not in before
         return _UNSEEN if elsewhere or source.statements(before) <= source.statements(now) else ""
     if stands not in source.statements(now):
         return ""

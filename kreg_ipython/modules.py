@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from types import ModuleType
@@ -57,11 +57,6 @@ class Modules:
         run = self._running.get(owner) or Run(owner, functools.partial(_text, owner))  # one that nobody saw begin
         run.source  # noqa: B018 - is read now: later the file may have been edited
         return run
-
-    def texts(self) -> Iterator[tuple[Owner, str]]:
-        """What the modules and scripts that are known say now."""
-        found = ((owner, _text(owner)) for owner in list(self._owners.values()))
-        return ((owner, text) for owner, text in found if text)
 
     def registered_before(self, subject: Any, module: str | None) -> tuple[Owner, Run, int | None] | None:
         """The module of an object that nobody saw being registered, a run that stands for the one that did it, and the

@@ -6,13 +6,13 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
-from kreg_ipython import explain, imports, origin, registries, source, watching
+from kreg_ipython import explain, imports, origin, registries, watching
 from kreg_ipython.guard import Guard
 from kreg_ipython.journal import Journal
 from kreg_ipython.ledger import Entry, Kind, Ledger, Name, Owner, Run
@@ -237,15 +237,6 @@ class Process:
     def is_outdated(self, entry: Entry) -> bool:
         """Whether the file of a module or script does not say any more what registered this."""
         return self.modules.is_outdated(entry)
-
-    def other_writer(self, key: Hashable, owner: Owner) -> Owner | None:
-        """Another owner whose text writes to some dict at this key."""
-        others = ((other, text) for other, text in self.texts() if other is not owner)
-        return next((other for other, text in others if source.may_write(text, key)), None)
-
-    def texts(self) -> Iterator[tuple[Owner, str]]:
-        """What the owners that are known say now."""
-        return self.modules.texts()
 
     def namespace(self, owner: Owner) -> Mapping[str, Any]:
         """What names mean to the owner's code."""

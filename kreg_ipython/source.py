@@ -137,19 +137,15 @@ def line_of(source: str, text: str) -> int | None:
     return None
 
 
-def may_write(source: str, key: Hashable) -> bool:
-    """Whether the source writes to some dict at this key, a literal: assigns to it, or hands it to a method."""
+def keys_written(source: str) -> set[str]:
+    """The string literals at which the source writes to some dict: by assignment, or in a dict for `update`."""
+    keys: list[ast.expr | None] = []
     for node in ast.walk(_parse(source)):
-        keys: list[ast.expr | None] = []
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            keys = [node.slice]
-        elif isinstance(node, ast.Dict):  # for `update`
-            keys = node.keys
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault":
-            keys = [*node.args[:1]]
-        if any(isinstance(each, ast.Constant) and each.value == key for each in keys):
-            return True
-    return False
+            keys.append(node.slice)
+        elif isinstance(node, ast.Dict):
+            keys += node.keys
+    return {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
 
 
 @functools.lru_cache(maxsize=64)

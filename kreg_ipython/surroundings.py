@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
@@ -31,9 +31,6 @@ class Surroundings(Protocol):
 
     def find_owner(self, subject: Any) -> Caller | None:
         """Who registered an object unseen; None if it is a framework's."""
-
-    def other_writer(self, key: Hashable, owner: Owner) -> Owner | None:
-        """Another owner whose text writes to some dict at this key."""
 
     def namespace(self, owner: Owner) -> Mapping[str, Any]:
         """What names mean to the owner's code."""

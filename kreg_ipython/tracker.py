@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import linecache
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import CodeType, FunctionType
 from typing import Any
@@ -209,12 +208,15 @@ class Tracker(Process):
                 line = found.inner_line or line
             return Caller(run.owner, run, line + source.header(run.source), found.site)
         text, number = self._source_of(found.site.code) if found.site and found.site.own else ("", None)
+        started = run is None
         run = run or self._started.get(threading.current_thread())
         same = run is not None and (run.source or "").strip() == text.strip()
         if text and not same and (run is None or not run.active):
             run, same = self._adopted(text, number, None).run, True
         if run is None:
             return super()._caller_in(found)
+        if started and not same and not run.active:  # in a pool: another cell may have asked for it
+            run = Run(run.owner, None, run.number)
         return Caller(run.owner, run, line if same else None, found.site)
 
     def namespace(self, owner: Owner) -> Mapping[str, Any]:
@@ -230,11 +232,6 @@ class Tracker(Process):
     def cells(self) -> dict[int, str]:
         """The text of each cell as it ran last, by its execution count."""
         return {owner.number: owner.source for owner in self._texts.values() if owner.number and owner.source}
-
-    def texts(self) -> Iterator[tuple[Owner, str]]:
-        """What the owners that are known say now: the cells as they ran last."""
-        cells = {owner: owner.source for owner in self._texts.values() if owner.source and not owner.deleted}
-        return itertools.chain(super().texts(), cells.items())
 
     def cell_of(self, code: CodeType) -> int | None:
         """The execution count of the cell that this code was compiled in."""

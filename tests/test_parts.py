@@ -72,9 +72,6 @@ class Setting:
     def find_owner(self, subject):
         return None
 
-    def other_writer(self, key, owner):
-        return None
-
     def namespace(self, owner):
         return self.names
 
