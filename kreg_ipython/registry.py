@@ -246,6 +246,8 @@ class DictRegistry(Shape):
         self.table.pop(key, None)
 
     def put(self, key: Hashable, value: Any) -> None:
+        if self.ordered:  # the newest stands last
+            self.table.pop(key, None)
         self.table[key] = value
 
     def subject(self, value: Any) -> Any:

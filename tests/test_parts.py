@@ -139,6 +139,22 @@ def test_what_comes_back_from_under_another_entry_has_its_place_in_the_order(set
     assert list(setting.home.table.items()) == [("x", 1), ("y", 1)]
 
 
+def test_what_shadowed_another_entry_keeps_its_place_when_its_cell_does_not_compile(setting):
+    def definition():
+        def same(): ...
+
+        return same
+
+    setting.guard.registries["raising"].ordered = True
+    setting.owners |= {name: Owner("cell", name, {"session"}) for name in ("a", "b", "c")}
+    setting.cell("a", ("register_once", "x", definition()))
+    setting.cell("b", ("register_once", "y", abs))
+    setting.cell("c", ("register_once", "x", definition()))
+    assert list(setting.home.loud) == ["y", "x"]
+    setting.cell("c", outcome="not compiled")
+    assert list(setting.home.loud) == ["y", "x"]
+
+
 def test_what_a_purged_framework_held_does_not_come_back_into_the_new_one(setting):
     setting.cell("a", ("register", "x", 1))
     setting.home.table = {}
