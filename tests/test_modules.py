@@ -66,8 +66,9 @@ def test_a_notebook_that_loads_kreg_and_is_run_again_leaves_nothing_of_before(st
     files = Files(tmp_path, stock_nb.package)
 
     def notebook(name: str) -> str:
-        cells = ["%load_ext kreg_ipython", HEAD + LAYER.replace("Foo", name)]
-        code = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": source} for source in cells]
+        cells = ["%load_ext kreg_ipython", "import keras\n" + LAYER.replace("Foo", name)]
+        empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+        code = [{**empty, "source": source} for source in cells]
         return json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
 
     for name in ("One", "Two"):
