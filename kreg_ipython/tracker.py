@@ -261,9 +261,10 @@ class Tracker(Process):
 
     def _typed(self, filename: str, number: int | None) -> tuple[str, int | None]:
         compiled = "".join(linecache.getlines(filename)).strip()
-        for count in [number] if number is not None else range(len(self._history) - 1, 0, -1):
+        backwards = range(len(self._history) - 1, 0, -1)
+        for count in backwards if number is None else (number, *backwards):  # IPython 8 counts some errors twice
             if count < len(self._history) and self._compiled(self._history[count]).strip() == compiled:
-                return self._history[count], count
+                return self._history[count], count if number is None else number
         return compiled, number
 
     def _compiled(self, raw: str) -> str:

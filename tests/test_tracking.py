@@ -409,6 +409,7 @@ def test_loaded_late_a_dispatch_target_is_adopted_once_and_replaced(stock_nb):
 def test_the_cell_that_loads_it_is_tracked_too(stock_nb):
     nb = stock_nb
     before, after = LAYER.format(1), LAYER.format(1).replace("Foo", "Bar")
+    nb.run("broken", "def f():\n    y = 1\n  z = 2", fails=True)
     nb.run("a", before + "%load_ext kreg_ipython\n" + after)
     assert {nb.status()[key]["owner"]["id"] for key in ("PKG>Foo", "PKG>Bar")} == {"a"}
     nb.run("a", "%load_ext kreg_ipython")
