@@ -21,7 +21,7 @@ from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.journal import Act, Journal
-from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, unnumbered
+from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, order_of, unnumbered
 from kreg_ipython.lookups import Lookups
 from kreg_ipython.naming import definition
 from kreg_ipython.notices import Notices
@@ -233,8 +233,9 @@ class Guard:
             again = there and self._may_make_way(registry, key, caller, frame)
         try:
             if again:
-                with self._lock:
-                    self.faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
+                if before is not MISSING or registry.appending:
+                    with self._lock:
+                        self.faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
                 result = registry.register_again(subject, original, args, kwargs)
             else:
                 result = original(*args, **kwargs)
@@ -269,7 +270,7 @@ class Guard:
                 if former or self._conflicts.gives_way(entry, subject, caller):
                     self._standing.take(registry, entry)
                     self._replace(entry, caller)
-        elif before is not MISSING and not registry.appending:
+        elif not registry.appending:
             top = self.ledger.top(place)
             if registry.same(key, before, subject) or (top is not None and self._yields(top, subject, caller)):
                 registry.take(key, before)
@@ -317,7 +318,7 @@ class Guard:
         """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
         place, subject = (registry.name, key), registry.subject(value)
         entry, top = Entry(registry.name, key, value, subject, *caller), self.ledger.top(place)
-        order = caller.run.replayed_order(place) if caller.run is not None else None
+        order = caller.run.replayed_order(place) if caller.run is not None and caller.run.replays else None
         if order is not None:
             entry.order = order
         if before is not MISSING and not registry.appending and (top is None or not same_value(top.value, before)):
@@ -440,7 +441,7 @@ class Guard:
             self._swept = []
             for entry in entries:
                 entry.kept = "%kreg undo brought it back"
-            self._standing.restore(sorted(entries, key=lambda entry: entry.order), "%kreg undo")
+            self._standing.restore(sorted(entries, key=order_of), "%kreg undo")
         return entries
 
     def withdrawn(self) -> list[Entry]:
@@ -451,18 +452,16 @@ class Guard:
         if outcome == "undone":
             self._undo(run)
         withdrawn = _in_order(run.withdrawn)
-        instead = self._instead(withdrawn, run, outcome)
-        gone = []
+        gone: list[Entry] = []
+        others: list[Entry] = []
         for entry in withdrawn:
             again = self.ledger.entry(run.owner, entry.place)
             if again is None:
-                at = entry.registry, unnumbered(entry.key)
-                if entry.owner is run.owner or not instead[at]:
-                    gone.append(entry)
-                elif outcome != "success":
-                    instead[at] -= 1
+                (gone if entry.owner is run.owner else others).append(entry)
             elif again.subject is not entry.subject:
                 self.ledger.retire(entry)
+        if others:
+            gone = sorted(gone + self._not_replaced(others, run, outcome), key=order_of)
         reason = _WHY_RESTORED[outcome]
         if outcome == "success" and gone:
             self._keep(gone, run, withdrawn)
@@ -470,19 +469,25 @@ class Guard:
             if swept:
                 self._sweep(swept, run, withdrawn)
             gone, reason = [entry for entry in gone if entry.kept], "kept"
-        for entry in gone:
-            entry.restored |= outcome == "failed"
-        self._standing.restore(gone, reason, run)
+        if gone:
+            for entry in gone:
+                entry.restored |= outcome == "failed"
+            self._standing.restore(gone, reason, run)
         run.withdrawn = []
 
-    def _instead(self, withdrawn: list[Entry], run: Run, outcome: Outcome) -> Counter[Place]:
-        """How many of the run's entries stand for other owners' that have given way to them, under other numbers: for
-        all with that key if it succeeded, for one each if not."""
-        if all(entry.owner is run.owner for entry in withdrawn):
-            return Counter()
-        places = {entry.place for entry in withdrawn} if outcome != "success" else ()
+    def _not_replaced(self, others: list[Entry], run: Run, outcome: Outcome) -> list[Entry]:
+        """Those of other owners' entries that have given way to none of the run's under another number: one of the
+        run's stands for all with that key if it succeeded, for one if not."""
+        places = {entry.place for entry in run.withdrawn} if outcome != "success" else ()
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run and entry.place not in places]
-        return Counter((entry.registry, unnumbered(entry.key)) for entry in mine)
+        instead, left = Counter((entry.registry, unnumbered(entry.key)) for entry in mine), []
+        for entry in others:
+            at = entry.registry, unnumbered(entry.key)
+            if not instead[at]:
+                left.append(entry)
+            elif outcome != "success":
+                instead[at] -= 1
+        return left
 
     def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
@@ -585,8 +590,7 @@ class Guard:
 
 def _in_order(withdrawn: list[Entry]) -> list[Entry]:
     """Entries as they were registered: they were withdrawn the newest first, and those that replay share one order."""
-    first_to_last = withdrawn[::-1]
-    return sorted(first_to_last, key=lambda entry: entry.order)
+    return sorted(reversed(withdrawn), key=order_of)
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import signal
-import threading
 from types import FrameType
 from typing import Any
 
@@ -19,11 +18,12 @@ class held_back:
 
     def __enter__(self) -> None:
         self._arrived: list[tuple[int, FrameType | None]] = []
-        self._former: Any = None
-        if threading.get_ident() == threading.main_thread().ident:
-            self._former = _signal.getsignal(_SIGINT)
-            if callable(self._former):
+        self._former: Any = _signal.getsignal(_SIGINT)
+        if callable(self._former):
+            try:
                 _signal.signal(_SIGINT, self._hold)
+            except ValueError:  # not the main thread
+                self._former = None
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         self._arrived.append((number, frame))

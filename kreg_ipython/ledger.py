@@ -17,8 +17,8 @@ import itertools
 import weakref
 from bisect import insort
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Literal
 
 from kreg_ipython.naming import key_text
@@ -92,8 +92,6 @@ class Run:
     def replayed_order(self, place: Place) -> int | None:
         """Where in the order of registration a run that replays registers: where it did so before, if it did. What is
         new stands with the last of the former entries."""
-        if not self.replays:
-            return None
         former = [entry for entry in self.withdrawn if entry.owner is self.owner]
         orders = [entry.order for entry in former if entry.place == place] or [entry.order for entry in former]
         return max(orders, default=None)
@@ -120,14 +118,18 @@ class Entry:
     restored: bool = False
     """The last run failed before it registered this again."""
     order: int = field(default_factory=itertools.count().__next__)
+    place: Place = field(init=False)
 
-    @property
-    def place(self) -> Place:
-        return self.registry, self.key
+    def __post_init__(self) -> None:
+        self.place = self.registry, self.key
 
     @property
     def name(self) -> Name:
         return self.registry, key_text(self.key)
+
+
+order_of: Callable[[Entry], int] = attrgetter("order")
+"""Where in the order of registration an entry stands: a key for sorting."""
 
 
 @dataclass(eq=False, slots=True)
@@ -160,11 +162,11 @@ class Ledger:
 
     def __iter__(self) -> Iterator[Entry]:
         """Every owner's entries, in the order of registration."""
-        return iter(sorted((e for mine in list(self._owned.values()) for e in list(mine.values())), key=_order))
+        return iter(sorted((e for mine in list(self._owned.values()) for e in list(mine.values())), key=order_of))
 
     def stacks(self) -> Iterator[Entry]:
         """All entries that are known, also those that nobody owns, in the order of registration."""
-        return iter(sorted((entry for stack in list(self._stacks.values()) for entry in stack), key=_order))
+        return iter(sorted((entry for stack in list(self._stacks.values()) for entry in stack), key=order_of))
 
     # -- owners
 
@@ -175,7 +177,7 @@ class Ledger:
     def entries(self, owner: Owner) -> list[Entry]:
         """The owner's entries, in the order of registration."""
         mine = self._owned.get(owner)
-        return sorted(mine.values(), key=_order) if mine else []
+        return sorted(mine.values(), key=order_of) if mine else []
 
     def entry(self, owner: Owner, place: Place) -> Entry | None:
         """The owner's entry at this place."""
@@ -207,7 +209,7 @@ class Ledger:
                 self.remove(replaced)
             self._owned.setdefault(entry.owner, {})[entry.place] = entry
         self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
-        insort(self._stacks.setdefault(entry.place, []), entry, key=_order)
+        insort(self._stacks.setdefault(entry.place, []), entry, key=order_of)
         return replaced
 
     def remove(self, entry: Entry) -> None:
@@ -240,7 +242,7 @@ class Ledger:
 
     def same_subject(self, entry: Entry) -> list[Entry]:
         """The entries of the same object in the same registry, in the order of registration."""
-        return sorted(self._by_subject.get((entry.registry, id(entry.subject)), ()), key=_order)
+        return sorted(self._by_subject.get((entry.registry, id(entry.subject)), ()), key=order_of)
 
     def has_subject(self, subject: Any) -> bool:
         """Whether this object is registered by an owner, anywhere."""
@@ -261,11 +263,14 @@ class Ledger:
 
     def retire(self, entry: Entry) -> None:
         """Remember a replaced or swept object, weakly."""
-        known, which = self._former, (*entry.name, id(entry.subject))
-        with suppress(TypeError):  # it cannot be referenced weakly
-            if which not in known:
+        known, name = self._former, entry.name
+        which = *name, id(entry.subject)
+        if which not in known:
+            try:
                 subject = weakref.ref(entry.subject, lambda gone: known.pop(which, None))
-                known[which] = Former(*entry.name, subject, entry.owner, entry.run, entry.line, entry.order)
+            except TypeError:
+                return  # it cannot be referenced weakly
+            known[which] = Former(*name, subject, entry.owner, entry.run, entry.line, entry.order)
 
     def former(self) -> list[Former]:
         """Former objects that are still alive, the oldest first."""
@@ -283,7 +288,3 @@ def unnumbered(key: Hashable) -> Hashable:
     """The key that `numbered` made this one of."""
     numbers = type(key) is tuple and len(key) == 2 and isinstance(key[1], str) and key[1].startswith("#")
     return key[0] if numbers else key  # type: ignore[index]
-
-
-def _order(entry: Entry) -> int:
-    return entry.order

@@ -61,11 +61,9 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
             name, caller = _module(frame), _function(frame.f_back)
             if body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
                 # and not the kernel's own main module, which runpy executes, too
-                site = _site(maker, frame.f_globals)
-                if caller in _SCRIPT:
-                    return Origin(script=code.co_filename, line=_line(maker, code), site=site)
-                if name != "__main__":
-                    return Origin(module=name, line=_line(maker, code), site=site)
+                if caller in _SCRIPT or name != "__main__":
+                    module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
+                    return Origin(module, script, _line(maker, code), site=_site(maker, frame.f_globals))
             if caller == _CELL:
                 body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
             elif inner is None and code.co_filename != "<string>":

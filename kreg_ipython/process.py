@@ -319,5 +319,6 @@ def _module_of(path: str) -> str:
     return path.partition(":")[0]
 
 
+@functools.cache
 def _root(module: str) -> str:
     return module.partition(".")[0]

@@ -8,7 +8,7 @@ from typing import Any
 from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
 from kreg_ipython.journal import Act
-from kreg_ipython.ledger import Entry, Ledger, Run
+from kreg_ipython.ledger import Entry, Ledger, Run, order_of
 from kreg_ipython.lookups import Lookups
 from kreg_ipython.naming import same_definition
 from kreg_ipython.notices import Notices
@@ -62,7 +62,9 @@ class Standing:
                 self.put(registry, below)
                 self.put_newer(registry, below)
                 self._notices.log("restored", below, "what shadowed it went", run)
-            self._faults.attempt(registry, self._rename_again, registry, entry)
+            for same in self._ledger.same_subject(entry):  # it is known by its other key again
+                if not self._ledger.shadowed(same):
+                    self._faults.attempt(registry, registry.rename, same.value, same.key)
 
     def restore(self, entries: list[Entry], reason: str, run: Run | None = None) -> None:
         """Put entries back, into the ledger and into their registries, each at its place in the order."""
@@ -79,7 +81,7 @@ class Standing:
             if registry.appending or not self._ledger.shadowed(entry):
                 self.put(registry, entry)
         for name in {entry.registry for entry in entries if self._registries[entry.registry].ordered}:
-            first = min((entry for entry in entries if entry.registry == name), key=lambda entry: entry.order)
+            first = min((entry for entry in entries if entry.registry == name), key=order_of)
             self.put_newer(self._registries[name], first)
 
     def retire(self, entry: Entry) -> None:
@@ -126,9 +128,3 @@ class Standing:
         """Whether an object stands side by side with itself less often than the ledger knows it."""
         known = [each for each in self._ledger.same_subject(entry) if each.owner is not None]
         return sum(same_value(value, entry.value) for _, value in registry.entries()) < len(known)
-
-    def _rename_again(self, registry: Registry, gone: Entry) -> None:
-        """An object that is registered under another key as well is known by that one again."""
-        for entry in self._ledger.same_subject(gone):
-            if not self._ledger.shadowed(entry):
-                registry.rename(entry.value, entry.key)

@@ -203,10 +203,11 @@ class Tracker(Process):
     def _caller_in(self, found: Origin) -> Caller:
         """The cell of this context, of this thread, or the one that defines the running code."""
         run, line = executing.get(), found.line
-        if found.in_cell and run is not None and run.source is not None and line is not None:
-            if run.source.lstrip().startswith("%%"):
+        typed = run.source if run is not None else None
+        if run is not None and typed is not None and found.in_cell and line is not None:
+            if typed.lstrip().startswith("%%"):
                 line = found.inner_line or line
-            return Caller(run.owner, run, line + source.header(run.source), found.site)
+            return Caller(run.owner, run, line + source.header(typed), found.site)
         text, number = self._source_of(found.site.code) if found.site and found.site.own else ("", None)
         started = run is None
         run = run or self._started.get(threading.current_thread())
