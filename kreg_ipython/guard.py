@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable
 from types import FrameType
 from typing import Any, Literal
 
-from kreg_ipython import explain, keeping, source
+from kreg_ipython import explain, keeping
 from kreg_ipython.conflicts import Conflicts
 from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
@@ -23,13 +23,12 @@ from kreg_ipython.interrupts import held_back
 from kreg_ipython.journal import Act, Journal
 from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, order_of, unnumbered
 from kreg_ipython.lookups import Lookups
-from kreg_ipython.naming import definition
 from kreg_ipython.notices import Notices
 from kreg_ipython.registry import MISSING, Announcement, Registry, is_there, same_value
 from kreg_ipython.settings import Settings
-from kreg_ipython.snapshot import Contents, Snapshot, contents
 from kreg_ipython.standing import Standing
 from kreg_ipython.surroundings import Caller, Surroundings
+from kreg_ipython.writes import Writes
 
 _UNKNOWN: Any = object()
 """Stands for the value of a key that could not be asked for."""
@@ -85,6 +84,9 @@ class Guard:
             self.ledger, self._gates, surroundings, self.faults, self._notices, self.journal, self.withdrawn
         )
         self._standing = Standing(self.ledger, self.registries, self._gates, self._lookups, self.faults, self._notices)
+        self._writes = Writes(
+            self.ledger, self.registries, self._standing, surroundings, self.faults, self._notices, self._record
+        )
         self._attached: dict[str, None] = {}
         self._active: dict[Run, None] = {}
         self._swept: list[Entry] = []
@@ -166,11 +168,7 @@ class Guard:
         if registry.removal is not None:
             self._gates.add(registry, registry.removal, self._unregistering)
         self._attached[registry.name] = None
-        if registry.handout is not None:
-            self._standing.snapshots[registry.name] = Snapshot(registry.table)
-            self._gates.add(registry, registry.handout, self._handing_out)
-        elif registry.direct:
-            self._standing.snapshots[registry.name] = contents(registry)
+        self._writes.watch(registry, self._gates)
         if any(name == registry.name for name, _ in self.ledger.swept):
             self._lookups.guard(registry)
         for entry in self.ledger.live(registry.name):
@@ -195,7 +193,7 @@ class Guard:
             return
         caller = self._surroundings.find_owner(registry.subject(value))
         if caller is not None:
-            self._record(registry, self._own_key(registry, key, None), value, MISSING, caller, "adopted")
+            self._record(registry, key, value, MISSING, caller, "adopted")
 
     # -- a registration
 
@@ -299,23 +297,23 @@ class Guard:
                     before = MISSING  # the run itself wrote it a moment ago
                 snapshot.note(key, after)
             if caller is not None:
-                self._record(registry, self._own_key(registry, key, caller.run), after, before, caller)
+                self._record(registry, key, after, before, caller)
 
-    def _own_key(self, registry: Registry, key: Hashable, run: Run | None) -> Hashable:
+    def _own_key(self, registry: str, key: Hashable, run: Run | None) -> Hashable:
         """Where equal keys stand side by side, each entry has a number of its own: its former one if it had one."""
-        if not registry.appending:
-            return key
         mine = [entry for entry in run.withdrawn if entry.owner is run.owner] if run is not None else []
         for former in _in_order(mine):
-            same = former.registry == registry.name and unnumbered(former.key) == key
+            same = former.registry == registry and unnumbered(former.key) == key
             if same and self.ledger.top(former.place) is None:
                 return former.key
-        return self.ledger.free_key(registry.name, key)
+        return self.ledger.free_key(registry, key)
 
     def _record(
         self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller, act: Act = "registered"
     ) -> None:
         """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
+        if registry.appending:
+            key = self._own_key(registry.name, key, caller.run)
         place, subject = (registry.name, key), registry.subject(value)
         entry, top = Entry(registry.name, key, value, subject, *caller), self.ledger.top(place)
         order = caller.run.replayed_order(place) if caller.run is not None and caller.run.replays else None
@@ -357,13 +355,12 @@ class Guard:
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
-        changed = self._changed(thoroughly=True)
+        changed = self._writes.changed(thoroughly=True)
         if changed or run.handed_out or run.withdrawn or run in self._active or outcome == "undone":
             with self._lock, held_back():
-                for registry in changed:
-                    self.faults.attempt(registry, self._follow, registry, run)
-                for name in run.handed_out & self.registries.keys() if outcome == "success" else ():
-                    self.faults.attempt(self.registries[name], self._wrote_again, self.registries[name], run)
+                self._writes.follow(changed, run)
+                if outcome == "success":
+                    self._writes.follow_equal(run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
@@ -383,20 +380,10 @@ class Guard:
     def between(self, run: Run | None = None) -> None:
         """Before something else begins: what was written until now belongs to the run around it. Between two cells
         there is none (a thread wrote it, or a widget), and a look at the sizes is enough."""
-        for registry in self._changed(thoroughly=run is not None):
+        changed = self._writes.changed(thoroughly=run is not None)
+        if changed:
             with self._lock, held_back():
-                self.faults.attempt(registry, self._follow, registry, run)
-
-    def _changed(self, thoroughly: bool) -> list[Registry]:
-        """The registries that users may have written to themselves since the last look."""
-        changed = []
-        for name, seen in list(self._standing.snapshots.items()):
-            try:
-                if seen.changed() if thoroughly else seen.resized():
-                    changed.append(self.registries[name])
-            except Exception as error:  # a container of the user's own class
-                self.faults.note(name, error, self._follow)
-        return changed
+                self._writes.follow(changed, run)
 
     def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
         """The user wants these out, for good, also those that are withdrawn at the moment; what they shadowed comes
@@ -522,54 +509,7 @@ class Guard:
                     why = "you said %kreg keep" if entry.name in pinned else ""
                     entry.kept = why or keeping.why_kept(entry, run, former, registered, names, writer)
 
-    # -- what users do to the dicts themselves
-
-    def _handing_out(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        snapshot = self._standing.snapshots.get(registry.name)
-        if isinstance(snapshot, Snapshot):
-            snapshot.handed_out = True
-            run = self._surroundings.running()
-            if run is not None:
-                run.handed_out.add(registry.name)
-        return original(*args, **kwargs)
-
-    def _follow(self, registry: Registry, run: Run | None) -> None:
-        """Give the run what it wrote into a dict directly, and forget what it took out: that is the user's word."""
-        seen = self._standing.snapshots[registry.name]
-        maker = run is not None and run.owner.kind == "module" and run.owner.id == registry.module
-        anew = maker and isinstance(seen, Contents) and seen.is_replaced()
-        changes = seen.changes()
-        for key, value in () if anew else changes.removed:
-            place = registry.name, key
-            beside = self.ledger.beside(place) if registry.appending else ()
-            same = [entry for entry in beside if same_value(entry.value, value)][:1]
-            for entry in same if registry.appending else self.ledger.drop(place):
-                self._notices.log("forgot", entry, "it was taken out by hand", run)
-                self._standing.retire(entry)
-        for key, value, before in changes.written:
-            self.faults.attempt(registry, self._wrote, registry, key, value, before, run)
-        for entry in self.ledger.live(registry.name) if anew else ():
-            if run is not None and entry.owner is not run.owner:  # a fresh kernel would fill the module's new container
-                self._standing.put(registry, entry)
-
-    def _wrote(self, registry: Registry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
-        caller: Caller | None
-        if run is None:
-            caller = self._surroundings.find_owner(registry.subject(value))
-        else:
-            caller = Caller(run.owner, run, _line_of(run.source, key, registry.subject(value)))
-        if caller is not None:
-            self._record(registry, self._own_key(registry, key, caller.run), value, before, caller)
-
-    def _wrote_again(self, registry: Registry, run: Run) -> None:
-        """Give the run what it wrote over the same object of another owner's: no comparison shows that."""
-        for key in source.keys_written(run.source or ""):
-            top = self.ledger.top((registry.name, key))
-            if top is not None and top.owner not in (None, run.owner) and registry.holds(key, top.value):
-                caller = Caller(run.owner, run, _line_of(run.source, key, top.subject))
-                self._record(registry, key, top.value, top.value, caller)
-
-    # -- what users unregister, and what frameworks look up late
+    # -- what users unregister
 
     def _unregistering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Let users unregister what is withdrawn at the moment: they mean their former object, which stays gone."""
@@ -590,16 +530,8 @@ class Guard:
 
 def _in_order(withdrawn: list[Entry]) -> list[Entry]:
     """Entries as they were registered: they were withdrawn the newest first, and those that replay share one order."""
-    return sorted(reversed(withdrawn), key=order_of)
-
-
-def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
-    """The line of what nobody saw being written: its key as a string literal, or its definition."""
-    if not text:
-        return None
-    line = source.line_of(text, key) if isinstance(key, str) else None
-    defined = definition(subject) if line is None else None
-    return source.line_of_definition(text, str(defined[1])) if defined and len(defined) > 1 else line
+    first_to_last = withdrawn[::-1]
+    return sorted(first_to_last, key=order_of)
 
 
 _WHY_RESTORED: dict[Outcome, str] = {

@@ -59,11 +59,11 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
         code = frame.f_code
         if code.co_name[:1] == "<" and is_body(code):
             name, caller = _module(frame), _function(frame.f_back)
-            if body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals:
-                # and not the kernel's own main module, which runpy executes, too
-                if caller in _SCRIPT or name != "__main__":
-                    module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
-                    return Origin(module, script, _line(maker, code), site=_site(maker, frame.f_globals))
+            imported = body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
+            # and not the kernel's own main module, which runpy executes, too
+            if imported and (caller in _SCRIPT or name != "__main__"):
+                module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
+                return Origin(module, script, _line(maker, code), site=_site(maker, frame.f_globals))
             if caller == _CELL:
                 body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
             elif inner is None and code.co_filename != "<string>":

@@ -110,7 +110,7 @@ class Registry(Protocol):
         """Take this value out, so that a later `put` restores it."""
 
     def put(self, key: Hashable, value: Any) -> None:
-        """Put a value back, on top of its equals."""
+        """Put a value back: at a key where nothing stands, or on top of its equals if they stand side by side."""
 
     def subject(self, value: Any) -> Any:
         """The user's object in what the registry stores."""
@@ -246,8 +246,6 @@ class DictRegistry(Shape):
         self.table.pop(key, None)
 
     def put(self, key: Hashable, value: Any) -> None:
-        if self.ordered:  # the newest stands last
-            self.table.pop(key, None)
         self.table[key] = value
 
     def subject(self, value: Any) -> Any:

@@ -106,6 +106,8 @@ class Standing:
     def put(self, registry: Registry, entry: Entry) -> None:
         """Put an entry into the registry's container, which may wrap its value anew."""
         with self._gates.open():
+            if not registry.appending:
+                self._faults.attempt(registry, self._clear, registry, entry.key)
             if not registry.appending or self._faults.attempt(registry, self._lacks, registry, entry):
                 self._faults.attempt(registry, registry.put, entry.key, entry.value)
         stored = self._faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
@@ -123,6 +125,13 @@ class Standing:
         snapshot = self.snapshots.get(registry.name)
         if snapshot is not None:
             self._faults.attempt(registry, snapshot.note, entry.key, entry.value)
+
+    @staticmethod
+    def _clear(registry: Registry, key: Hashable) -> None:
+        """Take out what stands at the key, whosoever it is."""
+        there = registry.current(key)
+        if there is not MISSING:
+            registry.take(key, there)
 
     def _lacks(self, registry: Registry, entry: Entry) -> bool:
         """Whether an object stands side by side with itself less often than the ledger knows it."""

@@ -76,9 +76,6 @@ class Flags(DictRegistry):
     def put(self, key: Hashable, value: Any) -> None:
         flags = locate(_FLAGS)
         assert isinstance(key, str)
-        former = self.current(key)
-        if former is not MISSING and former is not value:
-            self.take(key, former)
         for name in filter(None, (key, value.short_name)):
             flags._flags()[name] = value
         module, module_id = self._definers.get(key, (None, None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from kreg_ipython.registry import MISSING, Announcement, DictRegistry, Gate, Registry, locate
+from kreg_ipython.registry import Announcement, DictRegistry, Gate, Registry, locate
 
 
 def registries() -> Iterator[Registry]:
@@ -33,9 +33,6 @@ class TreeNodes(DictRegistry):
         locate("optree.registry:unregister_pytree_node")(value.type, namespace=_namespace(value))
 
     def put(self, key: Hashable, value: Any) -> None:
-        former = self.current(key)
-        if former is not MISSING:
-            self.take(key, former)
         locate("optree.registry:register_pytree_node")(
             value.type,
             value.flatten_func,

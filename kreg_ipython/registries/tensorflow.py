@@ -163,7 +163,6 @@ class PredicateRegistry(Shape):
         home._registered_names[:] = [name for name in home._registered_names if name != key]
 
     def put(self, key: Hashable, value: Any) -> None:
-        self.take(key, value)
         home = self.table
         home._registered_map[key], home._registered_predicates[key] = value
         home._registered_names.append(key)
@@ -194,7 +193,6 @@ class RevivedTypes(DictRegistry):
         identifiers[:] = [name for name in identifiers if name != key]
 
     def put(self, key: Hashable, value: Any) -> None:
-        self.take(key, value)
         super().put(key, value)
         locate(self._identifiers).append(key)
 
@@ -394,11 +392,7 @@ class ElementwiseDispatch(DictRegistry):
 
     def put(self, key: Hashable, value: Any) -> None:
         assert isinstance(key, tuple)
-        former = self.current(key)
-        if former is not value:
-            if former is not MISSING:
-                self.take(key, former)
-            locate(f"{_DISPATCH}:{self._KINDS[len(key)][0]}")(*key[:2])(value)
+        locate(f"{_DISPATCH}:{self._KINDS[len(key)][0]}")(*key[:2])(value)
 
 
 class OpDispatchers(Shape):
