@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ def _show(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
         registry=lambda name: args.registry is None or in_registry(name, args.registry),
     )
     if not lives.lives:
+        _must_be_on(tracker)
         raise Refused(f"nothing is known of the key {args.key!r}.{_meant(tracker, args.key)}")
     return lives
 
@@ -124,6 +126,7 @@ def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 
 def _clear(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    _must_be_on(tracker)
     entries = _entries(tracker)
     ways = [bool(args.key), args.cell is not None, args.module is not None, args.stale, args.all]
     if sum(ways) != 1:
@@ -144,10 +147,12 @@ def _clear(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 
 def _undo(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+    _must_be_on(tracker)
     restored = tracker.guard.undo()
     if not restored:
         raise Refused("there is no sweep to take back: only the last one can be, once. %kreg log tells what was swept.")
-    return _done("undo", "brought back", restored, "The next run sweeps again what you do not %kreg keep.")
+    then = "A run of its cell sweeps what it does not register, unless you %kreg keep it."
+    return _done("undo", "brought back", restored, then)
 
 
 def _keep(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
@@ -158,13 +163,15 @@ def _keep(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 def _release(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     released = tuple((registry, key) for registry, key in tracker.guard.pinned if key in args.key)
-    missing = set(args.key) - {key for _, key in released}
+    missing = [key for key in dict.fromkeys(args.key) if key not in {key for _, key in released}]
     if missing:
-        raise Refused(f"{named(missing)} is not kept by %kreg keep. {_pinned_text(tracker)}")
+        raise Refused(f"not kept by %kreg keep: {named(missing)}. {_pinned_text(tracker)}")
     tracker.guard.pinned -= {*released}
-    names = named(key for _, key in released)
-    words = f"released {names}: the next run of its cell sweeps what it does not register again"
-    return Done("release", words, released)
+    for entry in tracker.guard.ledger:
+        if entry.kept and entry.name in released:
+            entry.kept = "%kreg release: the next run sweeps it"
+    names = named(dict.fromkeys(key for _, key in released))
+    return Done("release", f"released {names}: the next run sweeps what it does not register again", released)
 
 
 def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
@@ -179,22 +186,25 @@ def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
             raise Refused(f"{error}: name the container itself.") from None
         except ValueError as error:
             raise Refused(f"{error}.") from None
-    waiting = [path for path in tracker.waiting() if path in paths]
+    waiting = tracker.waiting()
     entries = [entry for entry in tracker.guard.ledger if entry.registry in paths]
-    words = f"watching {', '.join(tracker.watched) or 'nothing: %kreg watch MODULE:ATTR'}"
-    words += f"; adopted {count(len(entries), 'entry', 'entries')}" if entries else ""
-    words += f"; {', '.join(waiting)} as soon as it is there" if waiting else ""
-    words += "" if tracker.on else "; kreg is off: %kreg on"
-    return Done("watch", words, _keys(entries))
+    watching = [path for path in tracker.watched if path not in waiting]
+    words = [f"watching {', '.join(watching)}"] if watching else []
+    words += [f"adopted {count(len(entries), 'entry', 'entries')}"] if entries else []
+    words += [f"will watch {', '.join(waiting)} as soon as it is there"] if waiting else []
+    words = words or ["watching nothing: %kreg watch MODULE:ATTR"]
+    words += [] if tracker.on else ["kreg is off: %kreg on"]
+    return Done("watch", "; ".join(words), _keys(entries))
 
 
 def _unwatch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
     for path in args.path:
         if path not in tracker.watched:
             raise Refused(f"{path} is not watched; what is: {', '.join(tracker.watched) or 'nothing'}.")
-    for path in dict.fromkeys(args.path):
+    paths = dict.fromkeys(args.path)
+    for path in paths:
         tracker.unwatch(path)
-    return Done("unwatch", f"no longer watching {', '.join(args.path)}; what is in it stays")
+    return Done("unwatch", f"no longer watching {', '.join(paths)}; what is in it stays")
 
 
 def _on(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
@@ -218,10 +228,13 @@ def _entries(tracker: Tracker) -> list[Entry]:
 
 def _with_keys(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
     """The entries that have these keys."""
+    _must_be_on(tracker)
     entries = _entries(tracker)
     chosen: list[Entry] = []
     for key in dict.fromkeys(keys):
         found = [entry for entry in entries if key_text(entry.key) == key]
+        if not found and any(former.key == key for former in tracker.guard.ledger.former()):
+            raise Refused(f"{key!r} is not registered any more: %kreg show {shlex.quote(key)}")
         if not found:
             raise Refused(f"no entry of yours has the key {key!r}.{_meant(tracker, key)}")
         chosen += found
@@ -250,7 +263,9 @@ def _ids(tracker: Tracker, name: str) -> set[str]:
 def _named_registry(tracker: Tracker, name: str) -> None:
     names = list(tracker.guard.registries)
     if not any(in_registry(each, name) for each in names):
-        raise Refused(f"there is no registry {name!r}.{_closest(name, names) or ' ' + ', '.join(sorted(names))}")
+        frameworks = sorted({each.partition(".")[0].partition(":")[0] for each in names})
+        meant = _closest(name, [*frameworks, *names]) or f" There are those of {', '.join(frameworks)}."
+        raise Refused(f"there is no registry {name!r}.{meant}")
 
 
 def _path(text: str) -> str:
@@ -260,9 +275,12 @@ def _path(text: str) -> str:
 
 
 def _meant(tracker: Tracker, key: str) -> str:
-    if not tracker.on:
-        return " kreg is off: %kreg on."
     return _closest(key, _known(tracker)) or " %kreg status lists them."
+
+
+def _must_be_on(tracker: Tracker) -> None:
+    if not tracker.on:
+        raise Refused("kreg is off, and knows of no entries: %kreg on.")
 
 
 def _closest(word: str, words: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ class Conflicts:
         top = self._ledger.top((registry.name, key))
         if before is not MISSING and top is not None and self._collides(top, subject, caller):
             raise ValueError(
-                explain.collision(key, top, before, caller.owner, caller.line)
+                explain.refused(key, top, before, caller.owner, caller.line)
                 + ", or: %config KregMagics.on_conflict = 'note'"
             )
 
@@ -61,8 +61,9 @@ class Conflicts:
         if self._ledger.top(top.place) is not top:
             return  # it has given way
         self._notices.log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
-        if self._settings.on_conflict != "replace" and self._collides(top, subject, caller):
-            text = explain.collision(top.key, top, None, caller.owner, caller.line)
+        collides = self._settings.on_conflict != "replace" and self._collides(top, subject, caller)
+        if collides and top.owner is not None:
+            text = explain.overwritten(top, top.owner, caller.owner, caller.line)
             self._notices.tell(text, about=(top.name, top.owner, caller.owner))
 
     def annotate(
@@ -82,7 +83,7 @@ class Conflicts:
                 return
             top = beside[-1]
         former = None if before is MISSING else registry.subject(before)
-        self._notices.annotate(error, explain.collision(key, top, former, caller.owner, caller.line))
+        self._notices.annotate(error, explain.refused(key, top, former, caller.owner, caller.line))
 
     def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
         """Whether two owners claim a key for different definitions, and neither is meant to override the other, as a

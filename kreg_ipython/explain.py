@@ -16,15 +16,24 @@ def where(owner: Owner, line: int | None) -> str:
     return owner.label if line is None else f"{owner.label}, line {line}"
 
 
-def collision(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: int | None) -> str:
-    """Both places that register a key, and the command that helps. ``former`` is what stands there if no owner of
-    ours put it there."""
+def refused(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: int | None) -> str:
+    """Both places that register a key which the second one does not get, and the ways out. ``former`` is what stands
+    there if no owner of ours put it there."""
     name = key_text(key)
     if top is not None and top.owner is not None:
-        there, way_out = where(top.owner, top.line), f"Rename one, or: %kreg clear {shlex.quote(name)}"
+        there, way_out = (
+            where(top.owner, top.line),
+            f"Rename one, or run this again after %kreg clear {shlex.quote(name)}",
+        )
     else:
         there, way_out = module_of(former) or "a framework", "Rename yours."
     return f"{name!r} is registered by {there}; this is {where(owner, line)}. {way_out}"
+
+
+def overwritten(top: Entry, there: Owner, owner: Owner, line: int | None) -> str:
+    """Both places that register a key which the second one has taken from the first."""
+    both = f"{where(there, top.line)}, and now by {where(owner, line)}"
+    return f"{key_text(top.key)!r} is registered by {both}, which hides the former. Rename one."
 
 
 def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:

@@ -90,7 +90,7 @@ class Guard:
         self._attached: dict[str, None] = {}
         self._active: dict[Run, None] = {}
         self._swept: list[Entry] = []
-        """What the last sweep took, for `undo`."""
+        """What the last sweep or clearing took, for `undo`."""
 
     # -- coming and going
 
@@ -400,7 +400,8 @@ class Guard:
         """The owner has no code left: sweep what it registered, as a run of it would."""
         with self._lock, held_back():
             mine = [entry for entry in self.ledger.entries(owner) if entry.name not in self.pinned]
-            self._take_out(mine, "swept", f"registered by {owner.label} until it was emptied")
+            for entry in self._take_out(mine, "swept", f"registered by {owner.label} until it was emptied"):
+                entry.kept = _BROUGHT_BACK
 
     def _take_out(self, entries: list[Entry], act: Act, reason: str, for_undo: bool = True) -> list[Entry]:
         taken = Run(Owner("cell", None))
@@ -426,8 +427,6 @@ class Guard:
             self.between(self._surroundings.running())
             entries = [e for e in self._swept if e.owner is None or self.ledger.entry(e.owner, e.place) is None]
             self._swept = []
-            for entry in entries:
-                entry.kept = "%kreg undo brought it back"
             self._standing.restore(sorted(entries, key=order_of), "%kreg undo")
         return entries
 
@@ -453,9 +452,9 @@ class Guard:
         if outcome == "success" and gone:
             self._keep(gone, run, withdrawn)
             swept = [entry for entry in gone if not entry.kept]
+            gone, reason = [entry for entry in gone if entry.kept], "kept"
             if swept:
                 self._sweep(swept, run, withdrawn)
-            gone, reason = [entry for entry in gone if entry.kept], "kept"
         if gone:
             for entry in gone:
                 entry.restored |= outcome == "failed"
@@ -482,6 +481,7 @@ class Guard:
         mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
         new = [entry for entry in mine if entry.place not in former]
         for entry in swept:
+            entry.kept = _BROUGHT_BACK
             self._standing.retire(entry)
             instead = [other.key for other in new if other.registry == entry.registry]
             self._notices.log("swept", entry, explain.swept(entry, run, instead), run)
@@ -533,6 +533,9 @@ def _in_order(withdrawn: list[Entry]) -> list[Entry]:
     first_to_last = withdrawn[::-1]
     return sorted(first_to_last, key=order_of)
 
+
+_BROUGHT_BACK = "%kreg undo brought it back"
+"""Why an entry is kept that was swept, if it comes back."""
 
 _WHY_RESTORED: dict[Outcome, str] = {
     "success": "",

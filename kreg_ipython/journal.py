@@ -71,10 +71,11 @@ class Journal:
         """All events that are still known, the newest last."""
         return list(self._events)
 
-    def acts(self) -> list[Event]:
-        """What kreg did: not what users registered, nor what was only withdrawn until they registered it again."""
+    def acts(self, count: int = 0) -> list[Event]:
+        """What kreg did since `count` was this: not what users registered, nor what was only withdrawn until they
+        registered it again."""
         acts, again = [], set()
-        for event in reversed(list(self._events)):
+        for event in reversed(self.since(count)):
             place = event.registry, event.key, event.run
             if event.act == "registered":
                 again.add(place)

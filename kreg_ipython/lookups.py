@@ -92,7 +92,10 @@ class Lookups:
             return entry.subject
 
     def _explain_absence(self, registry: Registry, key: Hashable, error: BaseException) -> None:
-        """Tell in a note when, and by what, the key was registered that is not there any more."""
+        """Tell in a note when, and by what, the key was registered that is not there any more; also on an error of what
+        the missing one is a part of, which is the last that people read."""
         event = self._journal.last(registry.name, key)
         if event is not None and event.act in GONE:
             self._notices.annotate(error, explain.gone(event))
+        else:
+            self._notices.repeat(error)

@@ -86,11 +86,14 @@ class KregMagics(Magics):
                 rest = shlex.split(self.status)
         except ValueError as error:
             raise UsageError(f"%kreg: {error}") from None
+        if word in ("help", "-h", "--help"):
+            print(_summary())
+            return None
         if word.startswith("-"):
             word, rest = "status", [word, *rest]
         subcommand = SUBCOMMANDS.get(word)
         if subcommand is None:
-            raise UsageError(_one_line(f"%kreg: there is no {word!r}; there is {', '.join(SUBCOMMANDS)}."))
+            raise UsageError(_one_line(f"%kreg: there is no {word!r}; there is {', '.join(SUBCOMMANDS)}; %kreg help."))
         try:
             parser = subcommand.parser()
             if {"-h", "--help"} & set(rest):

@@ -48,6 +48,12 @@ class Notices:
         else:  # Python 3.10, or IPython before 8.15
             self._say(text)
 
+    def repeat(self, error: BaseException) -> None:
+        """Our notes on the exception that this one was raised for, on this one, too."""
+        for note in getattr(error.__context__, "__notes__", ()):
+            if note.startswith("kreg: "):
+                self.annotate(error, note.removeprefix("kreg: "))
+
     def log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
         """Write down what was done to an entry, and why, in this run or the one that is being executed."""
         number = run.number if run is not None and run.number is not None else self._number()

@@ -30,8 +30,8 @@ class Origin(NamedTuple):
 
     ``module`` or ``script`` names that body if it is not a cell's. ``line`` is the innermost line in the body's file,
     and ``inner_line`` that in the file of code that a magic of the cell executes: the body of ``%%time``. ``site`` is
-    the innermost call outside the framework. Without any body, in a thread or a
-    task that outlives its cell, ``line`` is the site's.
+    the innermost call outside the framework. Without any body, in a thread or a task that outlives its cell, ``line``
+    is the site's.
     """
 
     module: str | None = None
@@ -59,8 +59,8 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
         code = frame.f_code
         if code.co_name[:1] == "<" and is_body(code):
             name, caller = _module(frame), _function(frame.f_back)
+            # the kernel's own main module, which runpy executes, too, is not in sys.modules any more
             imported = body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
-            # and not the kernel's own main module, which runpy executes, too
             if imported and (caller in _SCRIPT or name != "__main__"):
                 module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
                 return Origin(module, script, _line(maker, code), site=_site(maker, frame.f_globals))

@@ -88,6 +88,8 @@ class Process:
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
+        if not self.on:
+            return
         while self._undo:
             self._undo.pop()()
         self.guard.detach()
@@ -305,9 +307,8 @@ class Process:
         said, self._said = self._said, self.journal.count
         if self.settings.verbosity == "all" and said < self._said:
             acts: dict[str, dict[str, None]] = {}
-            for event in self.journal.since(said):
+            for event in self.journal.acts(said):
                 acts.setdefault(event.act, {})[event.key] = None
-            acts.pop("registered", None)
             if acts:
                 self._say("; ".join(f"{act} {named(keys)}" for act, keys in acts.items()))
 

@@ -107,7 +107,7 @@ class Standing:
         """Put an entry into the registry's container, which may wrap its value anew."""
         with self._gates.open():
             if not registry.appending:
-                self._faults.attempt(registry, self._clear, registry, entry.key)
+                self._faults.attempt(registry, self._make_room, registry, entry.key)
             if not registry.appending or self._faults.attempt(registry, self._lacks, registry, entry):
                 self._faults.attempt(registry, registry.put, entry.key, entry.value)
         stored = self._faults.attempt(registry, registry.current, entry.key, otherwise=MISSING)
@@ -127,7 +127,7 @@ class Standing:
             self._faults.attempt(registry, snapshot.note, entry.key, entry.value)
 
     @staticmethod
-    def _clear(registry: Registry, key: Hashable) -> None:
+    def _make_room(registry: Registry, key: Hashable) -> None:
         """Take out what stands at the key, whosoever it is."""
         there = registry.current(key)
         if there is not MISSING:

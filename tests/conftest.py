@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import platform
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -157,10 +158,12 @@ def own_kernel() -> Iterator[Kernel]:
 
 
 def is_met(requirement: str) -> bool:
-    """Whether a distribution is installed, in a version that fits; or, for a path, whether it exists."""
+    """Whether a distribution, or Python, is installed in a version that fits; or, for a path, whether it exists."""
     if requirement.startswith("/"):
         return Path(requirement).exists()
     wanted = Requirement(requirement)
+    if wanted.name == "python":
+        return wanted.specifier.contains(platform.python_version())
     try:
         return wanted.specifier.contains(version(wanted.name), prereleases=True)
     except PackageNotFoundError:

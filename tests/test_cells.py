@@ -501,7 +501,9 @@ def test_a_true_collision_is_the_frameworks_error_with_both_places(nb):
     line = [line for line in shown.splitlines() if line.startswith("kreg:")]
     assert len(line) == 1
     assert f"'{nb.package}Grad' is registered by {number}, line {3 + DECORATED}; this is cell [" in line[0]
-    assert line[0].endswith(f"], line {2 + DECORATED}. Rename one, or: %kreg clear {nb.package}Grad")
+    assert line[0].endswith(
+        f"], line {2 + DECORATED}. Rename one, or run this again after %kreg clear {nb.package}Grad"
+    )
     assert "kreg_ipython" not in outcome.traceback
     assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 1
 

@@ -69,6 +69,11 @@ def test_show_knows_a_key_that_is_gone_and_suggests_one_for_a_typing_error(nb):
     nb.run("a", BAR)
     [entry] = result(nb, "show PKG>Foo")["entries"]
     assert entry["state"] == "not registered" and entry["history"][-1]["act"] == "swept"
+    nb.run("b", "kept = Foo")
+    assert f"'{nb.package}>Foo' is not registered any more: %kreg show '{nb.package}>Foo'" in refusal(
+        nb, "keep PKG>Foo"
+    )
+    assert f"nothing is known of the key 'Bar'. Did you mean '{nb.package}>Bar'?" in refusal(nb, "show Bar")
     assert f"Did you mean '{nb.package}>Bar'?" in refusal(nb, "show PKG>Baar")
 
 
@@ -130,6 +135,13 @@ def test_undo_takes_back_the_last_sweep_once(nb):
     assert "there is no sweep to take back" in refusal(nb, "undo")
     nb.run("a", BAR)
     assert nb.custom_objects() == {"Bar": "Bar"}
+
+
+def test_what_was_cleared_comes_back_in_the_state_that_it_had(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "%kreg clear PKG>Foo\n%kreg undo")
+    assert nb.status()["PKG>Foo"]["state"] == "current"
+    assert result(nb, "clear --stale")["entries"] == []
 
 
 def test_undo_brings_back_an_object_that_nothing_else_holds(nb):
@@ -235,6 +247,16 @@ def test_keep_survives_off_and_on(nb):
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
 
 
+def test_what_is_released_is_said_to_go_with_the_next_run(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "%kreg keep PKG>Foo")
+    nb.run("a", BAR)
+    nb.run("q", "%kreg release PKG>Foo")
+    assert nb.status()["PKG>Foo"]["note"] == "%kreg release: the next run sweeps it"
+    nb.run("a", BAR)
+    assert nb.custom_objects() == {"Bar": "Bar"}
+
+
 # -- on, off
 
 
@@ -242,6 +264,8 @@ def test_off_leaves_everything_as_stock_and_on_adopts(nb):
     nb.run("a", LAYER.format(1))
     nb.run("q", "%kreg off")
     assert "kreg is off" in nb.run("q", "%kreg").text
+    for line in ("clear --all", "undo", "keep PKG>Foo", "show PKG>Foo2"):
+        assert "kreg is off, and knows of no entries: %kreg on." in refusal(nb, line)
     nb.run("a", LAYER.format(1).replace("Foo", "Bar"))
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
     nb.run("q", "%kreg on")
@@ -250,10 +274,11 @@ def test_off_leaves_everything_as_stock_and_on_adopts(nb):
     assert nb.status()["PKG>Bar"]["owner"]["id"] == "a"
 
 
-def test_on_again_knows_what_off_has_forgotten_and_what_is_shadowed(nb):
+@pytest.mark.parametrize("off", ["%kreg off", "%kreg off\n%kreg off"])
+def test_on_again_knows_what_off_has_forgotten_and_what_is_shadowed(nb, off):
     nb.run("a", "keras.utils.get_custom_objects().update(PKGone=1, PKGtwo=1)")
     nb.run("b", "keras.utils.get_custom_objects().update(PKGone=2)")
-    nb.run("q", "%kreg off")
+    nb.run("q", off)
     nb.run("q", "%kreg on")
     nb.run("a", "keras.utils.get_custom_objects().update(PKGone=3)")
     nb.run("a", "keras.utils.get_custom_objects().update(PKGthree=3)")
@@ -319,10 +344,11 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "there is no 'stauts'; there is status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off.",
+            "there is no 'stauts'; there is status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off; %kreg help.",
         ),
         ("status extra", "unrecognized arguments: extra"),
-        ("status --registry kears", "there is no registry 'kears'."),
+        ("status --registry kears", "there is no registry 'kears'. Did you mean 'keras', "),
+        ("status --registry x", "there is no registry 'x'. There are those of absl, keras, "),
         ("status --cell 99999", "cell [99999] holds no entries"),
         ("status --cell x", "invalid cell number value: 'x'"),
         ("show", "the following arguments are required: KEY"),
@@ -336,7 +362,7 @@ def refusal(nb, line: str) -> str:
         ("clear --cell 99999", "cell [99999] holds no entries"),
         ("clear --module nowhere", "no module or script 'nowhere' holds entries"),
         ("keep Nothing", "no entry of yours has the key 'Nothing'"),
-        ("release Nothing", "'Nothing' is not kept by %kreg keep"),
+        ("release Nothing", "not kept by %kreg keep: 'Nothing'"),
         ("watch keras", "'keras' names no container: write MODULE:ATTR"),
         ("watch os:environ", "os:environ is a _Environ, no dict, list or set"),
         ("watch sys:modulse", "sys has no 'modulse'. Did you mean 'modules'?"),

@@ -57,6 +57,22 @@ def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named
     assert f"kreg: '{nb.package}>Foo' was {until}" in shown
 
 
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("python>=3.11")
+@pytest.mark.needs("ipython>=8.15")
+def test_the_error_of_the_whole_model_has_the_note_too(nb, tmp_path):
+    path = str(tmp_path / "m.keras")
+    nb.run("a", LAYER.format(1))
+    nb.run("m", f"keras.Sequential([keras.Input((2,)), keras.Sequential([Foo()])]).save({path!r})")
+    nb.run("a", "x = 1")
+    nb.run(
+        "l",
+        f"try: keras.models.load_model({path!r})\nexcept Exception as error: raised, notes = error, error.__notes__",
+    )
+    assert "could not be deserialized properly" in nb.value("str(raised)")
+    assert [f"kreg: '{nb.package}>Foo' was registered by cell" in note for note in nb.value("notes")] == [True]
+
+
 def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
     load = "tf_keras.layers.deserialize({'class_name': 'PKG>Foo', 'config': {}})"
     layer = LAYER.format(1).replace("keras.", "tf_keras.")
@@ -117,8 +133,8 @@ def test_a_true_collision_where_the_framework_is_silent_is_one_line_once(nb):
     first = nb.value("get_ipython().execution_count - 1")
     told = nb.run("b", OTHER).stderr
     assert told == (
-        f"kreg: '{nb.package}>Foo' is registered by cell [{first}], line 2; this is cell [{first + 1}], line 2. "
-        f"Rename one, or: %kreg clear '{nb.package}>Foo'\n"
+        f"kreg: '{nb.package}>Foo' is registered by cell [{first}], line 2, and now by cell [{first + 1}], line 2, "
+        "which hides the former. Rename one.\n"
     )
     assert nb.run("b", OTHER).stderr == ""
     assert nb.status()["PKG>Foo"]["object"] == "__main__.Other"
@@ -173,7 +189,7 @@ def test_verbosity_says_all_or_nothing(nb):
     nb.run("c", "%config KregMagics.verbosity = 'all'")
     told = nb.run("a", LAYER.format(2).replace("Foo", "Bar")).stderr
     assert told == f"kreg: withdrew '{nb.package}>Foo'; swept '{nb.package}>Foo'\n"
-    assert nb.run("e", "x = 1").stderr == ""
+    assert nb.run("a", LAYER.format(2).replace("Foo", "Bar")).stderr == ""
     nb.run("c", "%config KregMagics.verbosity = 'quiet'")
     assert nb.run("b", OTHER.replace("Foo", "Bar"), fails=None).stderr == ""
 

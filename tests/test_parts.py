@@ -187,7 +187,7 @@ def test_another_definition_for_a_taken_key_stays_the_frameworks_error(setting):
     error = setting.cell("b", ("register_once", "y", min))
     assert error.args == ("y has already been registered",)
     assert setting.home.loud == {"y": abs}
-    note = "kreg: 'y' is registered by cell [?], line 1; this is cell [?], line 1. Rename one, or: %kreg clear y"
+    note = "kreg: 'y' is registered by cell [?], line 1; this is cell [?], line 1. Rename one, or run this again after %kreg clear y"
     assert getattr(error, "__notes__", [f"kreg: {line}" for line in setting.said]) == [note]
 
 

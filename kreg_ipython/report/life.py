@@ -172,9 +172,9 @@ class _Biographer:
         ]
         for row in rows[-1:]:
             yield self._life(name, row)
-        known = any(one.registry == name for one in self.formers) or self.guard.journal.last(name, self.key) is not None
-        if not rows and known:
-            yield self._life(name, None)
+        life = self._life(name, None)
+        if not rows and (life.former or life.history):
+            yield life
 
     def _life(self, registry: str, row: Row | None, source: str | None = None, below: tuple[Row, ...] = ()) -> Life:
         registered = {(registry, self.key)} if row is not None else set()
