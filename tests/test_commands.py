@@ -247,6 +247,15 @@ def test_keep_survives_off_and_on(nb):
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
 
 
+@pytest.mark.needs("tensorflow")
+def test_a_kept_key_that_is_a_class_is_shown_as_kept(nb):
+    nb.run("a", "class PKGKept: pass\ntf.register_tensor_conversion_function(PKGKept, lambda *a, **k: NotImplemented)")
+    [entry] = nb.entries()
+    nb.run("q", f"%kreg keep '{entry['key']}'")
+    assert [entry["note"] for entry in nb.entries()] == ["you said %kreg keep"]
+    nb.run("q", f"%kreg release '{entry['key']}'")
+
+
 def test_what_is_released_is_said_to_go_with_the_next_run(nb):
     nb.run("a", LAYER.format(1))
     nb.run("q", "%kreg keep PKG>Foo")

@@ -253,7 +253,7 @@ def stands(guard: Guard, entry: Entry) -> bool:
 def row_of(guard: Guard, entry: Entry) -> Row:
     """One entry of the user's."""
     state = _state(entry, guard.ledger.shadowed(entry))
-    pinned = "" if entry.place not in guard.pinned else "you said %kreg keep"
+    pinned = "" if entry.name not in guard.pinned else "you said %kreg keep"
     number = entry.run.number if entry.run else None
     subject, owner = definition_text(entry.subject), owner_dict(entry.owner)
     return Row(entry.registry, key_text(entry.key), subject, owner, entry.line, number, state, entry.kept or pinned)
