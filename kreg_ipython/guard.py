@@ -89,7 +89,7 @@ class Guard:
         )
         self._attached: dict[str, None] = {}
         self._active: dict[Run, None] = {}
-        self._swept: list[Entry] = []
+        self._undoable: list[Entry] = []
         """What the last sweep or clearing took, for `undo`."""
 
     # -- coming and going
@@ -123,7 +123,7 @@ class Guard:
             self._gates.remove(self.registries[name])
             for entry in [entry for entry in self.ledger if entry.registry == name]:
                 self.ledger.drop(entry.place)
-            self._swept = [entry for entry in self._swept if entry.registry != name]
+            self._undoable = [entry for entry in self._undoable if entry.registry != name]
             self._let_go(name)
             del self.registries[name]
 
@@ -139,8 +139,8 @@ class Guard:
             self.between(self._surroundings.running())
             for run in list(self._active):
                 self.end(run, "failed")
-            if self._swept:
-                self._swept = []
+            if self._undoable:
+                self._undoable = []
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
@@ -393,7 +393,7 @@ class Guard:
             chosen = list(entries)
             self.pinned -= {entry.name for entry in chosen}
             if not for_undo:
-                self._swept = []
+                self._undoable = []
             return self._take_out(chosen, "cleared", "%kreg clear", for_undo)
 
     def empty(self, owner: Owner) -> None:
@@ -417,7 +417,7 @@ class Guard:
         for entry in taken.withdrawn:
             self._standing.retire(entry)
         if for_undo and taken.withdrawn:
-            self._swept = taken.withdrawn
+            self._undoable = taken.withdrawn
         return taken.withdrawn
 
     def undo(self) -> list[Entry]:
@@ -425,8 +425,8 @@ class Guard:
         registered anew meanwhile stays as it is."""
         with self._lock, held_back():
             self.between(self._surroundings.running())
-            entries = [e for e in self._swept if e.owner is None or self.ledger.entry(e.owner, e.place) is None]
-            self._swept = []
+            entries = [e for e in self._undoable if e.owner is None or self.ledger.entry(e.owner, e.place) is None]
+            self._undoable = []
             self._standing.restore(sorted(entries, key=order_of), "%kreg undo")
         return entries
 
@@ -436,7 +436,7 @@ class Guard:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         if outcome == "undone":
-            self._undo(run)
+            self._leave_nothing(run)
         withdrawn = _in_order(run.withdrawn)
         gone: list[Entry] = []
         others: list[Entry] = []
@@ -465,7 +465,7 @@ class Guard:
         """Those of other owners' entries that have given way to none of the run's under another number: one of the
         run's stands for all with that key if it succeeded, for one if not."""
         places = {entry.place for entry in run.withdrawn} if outcome != "success" else ()
-        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run and entry.place not in places]
+        mine = [entry for entry in self.ledger.registered_in(run) if entry.place not in places]
         instead, left = Counter((entry.registry, unnumbered(entry.key)) for entry in mine), []
         for entry in others:
             at = entry.registry, unnumbered(entry.key)
@@ -478,7 +478,7 @@ class Guard:
     def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
         former = {entry.place for entry in withdrawn}
-        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        mine = self.ledger.registered_in(run)
         new = [entry for entry in mine if entry.place not in former]
         for entry in swept:
             entry.kept = _BROUGHT_BACK
@@ -486,17 +486,17 @@ class Guard:
             instead = [other.key for other in new if other.registry == entry.registry]
             self._notices.log("swept", entry, explain.swept(entry, run, instead), run)
         again = {entry.name for entry in mine}  # with a new class in the key, for one
-        self._swept = [entry for entry in swept if entry.name not in again]
+        self._undoable = [entry for entry in swept if entry.name not in again]
 
-    def _undo(self, run: Run) -> None:
+    def _leave_nothing(self, run: Run) -> None:
         """Take out what the run registered: its definitions have not outlived it."""
-        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        mine = self.ledger.registered_in(run)
         reason = f"registered by {run.owner.label}, which failed and left nothing behind"
         self._take_out(mine, "swept", reason, for_undo=False)
 
     def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
         """Mark what the run only guarded, or the user wants kept, and why."""
-        mine = [entry for entry in self.ledger.entries(run.owner) if entry.run is run]
+        mine = self.ledger.registered_in(run)
         names = self._surroundings.namespace(run.owner)
         pinned = self.pinned - {entry.name for entry in mine}
         for name in {entry.registry for entry in gone}:

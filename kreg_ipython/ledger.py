@@ -179,6 +179,10 @@ class Ledger:
         mine = self._owned.get(owner)
         return sorted(mine.values(), key=order_of) if mine else []
 
+    def registered_in(self, run: Run) -> list[Entry]:
+        """What the owner of a run registered in that run and has not registered since, in the order of registration."""
+        return [entry for entry in self.entries(run.owner) if entry.run is run]
+
     def entry(self, owner: Owner, place: Place) -> Entry | None:
         """The owner's entry at this place."""
         return self._owned.get(owner, {}).get(place)

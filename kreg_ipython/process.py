@@ -60,14 +60,14 @@ class Process:
         """What `%kreg watch` names; None until its module is imported."""
         self._owners: dict[tuple[Kind, str], Owner] = {}
         self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
-        self._undo: list[Callable[[], None]] = []
+        self._give_back: list[Callable[[], None]] = []
         self._said = 0
         self._fresh()
 
     @property
     def on(self) -> bool:
         """Whether the registries are guarded now."""
-        return bool(self._undo)
+        return bool(self._give_back)
 
     def start(self) -> None:
         """Hook into the import system and threads; adopt what was registered before."""
@@ -90,8 +90,8 @@ class Process:
         """Give everything back, in reverse; what is registered stays registered."""
         if not self.on:
             return
-        while self._undo:
-            self._undo.pop()()
+        while self._give_back:
+            self._give_back.pop()()
         self.guard.detach()
         self._fresh(self.guard.ledger)
         executing.set(None)
@@ -146,8 +146,8 @@ class Process:
                     self.guard.tell(f"cannot watch {path}: {error}")
 
     def _hook(self) -> None:
-        self._undo.append(self._divert_thread_start())
-        self._undo.append(imports.notice(self._at_the_boundary(self.modules.begin)))
+        self._give_back.append(self._divert_thread_start())
+        self._give_back.append(imports.notice(self._at_the_boundary(self.modules.begin)))
 
     # -- registries that come later
 

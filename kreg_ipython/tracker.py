@@ -62,11 +62,11 @@ class Tracker(Process):
     def _hook(self) -> None:
         for event, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
             self.shell.events.register(event, callback)
-            self._undo.append(functools.partial(self._unregister, event, callback))
+            self._give_back.append(functools.partial(self._unregister, event, callback))
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
         super()._hook()
-        self._undo.append(scripts.notice(self._at_the_boundary(self.modules.begin_script)))
+        self._give_back.append(scripts.notice(self._at_the_boundary(self.modules.begin_script)))
 
     def _fresh(self, former: Ledger | None = None) -> None:
         super()._fresh(former)
@@ -80,8 +80,8 @@ class Tracker(Process):
 
     def _divert_autoreload(self, home: str) -> None:
         with suppress(NotThere):
-            self._undo.append(autoreload.leave_instances(home, self.guard.ledger.has_subject))
-            self._undo.append(autoreload.reload_fully(home, self.modules.may_register))
+            self._give_back.append(autoreload.leave_instances(home, self.guard.ledger.has_subject))
+            self._give_back.append(autoreload.reload_fully(home, self.modules.may_register))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
         if callback in self.shell.events.callbacks[event]:
