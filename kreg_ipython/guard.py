@@ -84,9 +84,7 @@ class Guard:
             self.ledger, self._gates, surroundings, self.faults, self._notices, self.journal, self.withdrawn
         )
         self._standing = Standing(self.ledger, self.registries, self._gates, self._lookups, self.faults, self._notices)
-        self._writes = Writes(
-            self.ledger, self.registries, self._standing, surroundings, self.faults, self._notices, self._record
-        )
+        self._writes = Writes(self.ledger, self.registries, self._standing, surroundings, self.faults, self._record)
         self._attached: dict[str, None] = {}
         self._active: dict[Run, None] = {}
         self._undoable: list[Entry] = []
@@ -293,8 +291,7 @@ class Guard:
         elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
             snapshot = self._standing.snapshots.get(registry.name)
             if snapshot is not None:
-                if not snapshot.knows(key, before):
-                    before = MISSING  # the run itself wrote it a moment ago
+                before = snapshot.known(key)  # and not what the run itself wrote a moment ago
                 snapshot.note(key, after)
             if caller is not None:
                 self._record(registry, key, after, before, caller)
@@ -356,11 +353,13 @@ class Guard:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
         changed = self._writes.changed(thoroughly=True)
-        if changed or run.handed_out or run.withdrawn or run in self._active or outcome == "undone":
+        done = changed or run.handed_out or run.unregistered or run.withdrawn or run in self._active
+        if done or outcome == "undone":
             with self._lock, held_back():
                 self._writes.follow(changed, run)
                 if outcome == "success":
                     self._writes.follow_equal(run)
+                self._follow_unregistered(run)
                 self._settle(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
@@ -512,20 +511,41 @@ class Guard:
     # -- what users unregister
 
     def _unregistering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let users unregister what is withdrawn at the moment: they mean their former object, which stays gone."""
+        """Let users unregister. Where only what is withdrawn at the moment can be meant, their former object, it stays
+        gone."""
         __tracebackhide__ = True
         key, subject = announced
+
+        def meant(entry: Entry) -> bool:
+            return entry.subject is subject or (entry.registry == registry.name and entry.key == key)
+
+        running = self._surroundings.running()
         with self._lock:
-            withdrawn = [(run, entry) for run in self._active for entry in run.withdrawn]
-            meant = [
-                (run, entry)
-                for run, entry in withdrawn
-                if entry.subject is subject or (entry.registry == registry.name and entry.key == key)
-            ]
-            for run, entry in meant:
+            gone = [(run, entry) for run in self._active for entry in run.withdrawn if meant(entry)]
+            for run, entry in gone:
                 run.withdrawn.remove(entry)
                 self._standing.retire(entry)
-        return None if meant else original(*args, **kwargs)
+            standing = [entry for entry in self.ledger if meant(entry) and not self.ledger.shadowed(entry)]
+            if running is not None:
+                running.unregistered += standing
+        if gone and not standing and not self._is_nobodys(registry, key):
+            return None
+        return original(*args, **kwargs)
+
+    def _is_nobodys(self, registry: Registry, key: Hashable) -> bool:
+        """Whether something stands at the key; None if the function that unregisters takes the object alone."""
+        there = MISSING if key is None else self.faults.attempt(registry, registry.current, key, otherwise=MISSING)
+        return there is not MISSING
+
+    def _follow_unregistered(self, run: Run) -> None:
+        """Forget what the run unregistered, unless it has registered something else over it: then that one hides it."""
+        for entry in run.unregistered:
+            if self.ledger.top(entry.place) is not entry:
+                continue
+            registry = self.registries[entry.registry]
+            if self.faults.attempt(registry, registry.holds, entry.key, entry.value) is False:
+                self._standing.forget(self.ledger.drop(entry.place), run)
+        run.unregistered = []
 
 
 def _in_order(withdrawn: list[Entry]) -> list[Entry]:

@@ -13,14 +13,15 @@ from kreg_ipython.origin import is_body
 from kreg_ipython.registry import MISSING
 
 Statements = Mapping[Hashable, Collection[Hashable]]
-"""The keys that each statement of a source registered; those of statements that nobody saw under None."""
+"""The keys that each statement of a source registered, by each helper that it calls; those of statements that nobody
+saw under None."""
 
 
 def by_statement(entries: Iterable[Entry]) -> Statements:
-    """The keys of these entries by the statements that registered them."""
+    """The keys of these entries by the statements, and the helpers, that registered them."""
     found: dict[Hashable, set[Hashable]] = {}
     for entry in entries:
-        found.setdefault(source.statement(_source(entry), entry.line), set()).add(entry.key)
+        found.setdefault(_by_what(entry), set()).add(entry.key)
     return found
 
 
@@ -53,7 +54,7 @@ def why_kept(
         return _UNSEEN
     if run.owner.id is None and run.owner.kind == "cell":
         return _COPY
-    stands = source.statement(before, entry.line)
+    stands = _statement(entry)
     if stands is None:  # written by a statement that nobody saw
         if None in registered:
             return ""
@@ -64,8 +65,8 @@ def why_kept(
     around = source.around(now, stands)
     if not around & {"condition", "function"} and _is_the_cells_own(entry):
         return ""  # it was executed
-    again, ours = set(registered.get(stands, ())), set(former.get(stands, ()))
-    if again and ("loop" not in around or again & ours):
+    again, ours = set(registered.get(_by_what(entry), ())), set(former.get(_by_what(entry), ()))
+    if again and "choice" not in around and ("loop" not in around or again & ours):
         return ""  # it was executed, and by no loop that skips what is done
     skipped = entry.site is None or not entry.site.own or _stands(entry.site.code, namespace)
     return _SKIPPED if skipped else ""
@@ -73,6 +74,24 @@ def why_kept(
 
 def _source(entry: Entry) -> str:
     return (entry.run.source if entry.run else None) or ""
+
+
+def _statement(entry: Entry) -> Hashable:
+    """The statement that registered an entry. The line of what nobody saw must be one that may do so: a decorator's, or
+    one that writes to a dict."""
+    text = _source(entry)
+    stands = source.statement(text, entry.line)
+    decorated = isinstance(stands, source.Definition) and stands.decorated
+    return stands if entry.site is not None or decorated or source.writes(text, entry.line) else None
+
+
+def _by_what(entry: Entry) -> Hashable:
+    """The statement; and the place in a helper, which may make one registration at each call and another one once."""
+    stands = _statement(entry)
+    if stands is None or entry.site is None or _is_the_cells_own(entry):
+        return stands
+    code = entry.site.code
+    return stands, getattr(code, "co_qualname", code.co_name), entry.site.line - code.co_firstlineno
 
 
 def _is_the_cells_own(entry: Entry) -> bool:

@@ -67,12 +67,12 @@ class Run:
 
     A module's source is given as a function that reads it: it is read once, if the module registers something.
     ``withdrawn`` is what was taken out for it. ``broken`` tells that a cell inside the cell failed, which the outer
-    one does not show. ``handed_out`` are the registries whose dict it asked for. ``replays`` tells that a former run
-    is executed once more at its own place in the history: `%autoreload` reloads a module that some cell imported long
-    ago.
+    one does not show. ``handed_out`` are the registries whose dict it asked for, ``unregistered`` is what it asked a
+    framework to take out. ``replays`` tells that a former run is executed once more at its own place in the history:
+    `%autoreload` reloads a module that some cell imported long ago.
     """
 
-    __slots__ = ("_source", "active", "broken", "handed_out", "number", "owner", "replays", "withdrawn")
+    __slots__ = ("_source", "active", "broken", "handed_out", "number", "owner", "replays", "unregistered", "withdrawn")
 
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
@@ -80,6 +80,7 @@ class Run:
         self.owner, self._source, self.number = owner, source, number
         self.active = self.broken = self.replays = False
         self.withdrawn: list[Entry] = []
+        self.unregistered: list[Entry] = []
         self.handed_out: set[str] = set()
 
     @property

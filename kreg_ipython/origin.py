@@ -18,11 +18,12 @@ _OURS = __name__.partition(".")[0]
 
 
 class Site(NamedTuple):
-    """The code that makes a registration, and whether it is the owner's own (the notebook's, for a cell) or comes from
-    elsewhere."""
+    """The code that makes a registration, whether it is the owner's own (the notebook's, for a cell) or comes from
+    elsewhere, and the line in its file."""
 
     code: CodeType
     own: bool
+    line: int
 
 
 class Origin(NamedTuple):
@@ -94,7 +95,7 @@ def within(frame: FrameType | None, site: Site | None, path: str) -> tuple[int |
     if frame is None:
         return None, site
     own = site is not None and site.code.co_filename == frame.f_code.co_filename
-    return frame.f_lineno, Site(site.code, own) if site is not None else None
+    return frame.f_lineno, Site(site.code, own, site.line) if site is not None else None
 
 
 def body_of(frame: FrameType | None) -> str | None:
@@ -122,7 +123,7 @@ def cell_code(frame: FrameType | None) -> CodeType | None:
 def _site(maker: FrameType, body: dict[str, Any] | None = None) -> Site:
     """The code of the frame that registers, which is own if its globals are the body's, or the notebook's."""
     own = maker.f_globals.get("__name__") == "__main__" if body is None else maker.f_globals is body
-    return Site(maker.f_code, own)
+    return Site(maker.f_code, own, maker.f_lineno)
 
 
 def _module(frame: FrameType) -> str:

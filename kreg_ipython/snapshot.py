@@ -62,9 +62,11 @@ class Snapshot:
         """Whether anything was written or taken out since the last look. Asked at the end of every cell."""
         if len(self.live) != self.size:
             return True
-        if not self.handed_out and sys.getrefcount(self.live) <= _UNSHARED:
+        if self.handed_out:  # what it does to the keys may be anything
+            self.handed_out = False
+            return True
+        if sys.getrefcount(self.live) <= _UNSHARED:
             return False
-        self.handed_out = False
         if self._values is None:
             self._values, self._last = [*self._known.values()], _last(self._known)
         try:
@@ -72,9 +74,9 @@ class Snapshot:
         except Exception:  # an __eq__ of the user's, asked only about an object that stands where another one stood
             return True
 
-    def knows(self, key: Hashable, value: Any) -> bool:
-        """Whether this value stood at the key at the last look."""
-        return self._known.get(key, MISSING) is value
+    def known(self, key: Hashable) -> Any:
+        """What stood at the key at the last look, or `MISSING`."""
+        return self._known.get(key, MISSING)
 
     def changes(self) -> Changes:
         """What has changed since the last look, which this one becomes."""
@@ -129,9 +131,9 @@ class Contents:
             self._note(key, value)
             self._items = None
 
-    def knows(self, key: Hashable, value: Any) -> bool:
-        """Whether this value stood at the key at the last look."""
-        raise NotImplementedError
+    def known(self, key: Hashable) -> Any:
+        """What stood at the key at the last look, or `MISSING`; that, too, where equal keys stand side by side."""
+        return MISSING
 
     def changes(self) -> Changes:
         """What has changed since the last look, which this one becomes."""
@@ -168,8 +170,8 @@ class Contents:
 class KeyedContents(Contents):
     """Of a dict or a set: one value a key."""
 
-    def knows(self, key: Hashable, value: Any) -> bool:
-        return self._known.get(key, MISSING) is value
+    def known(self, key: Hashable) -> Any:
+        return self._known.get(key, MISSING)
 
     def _read(self) -> dict[Hashable, Any]:
         return dict(self._registry.entries())
@@ -190,9 +192,6 @@ class KeyedContents(Contents):
 
 class ListContents(Contents):
     """Of a list, in which equal keys stand side by side."""
-
-    def knows(self, key: Hashable, value: Any) -> bool:
-        return any(value is known for _, known in self._known)
 
     def _read(self) -> list[tuple[Hashable, Any]]:
         return list(self._registry.entries())

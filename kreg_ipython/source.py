@@ -16,8 +16,9 @@ _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
     r"|writefile)\b"
 )
-_AROUND = {
-    **dict.fromkeys(("If", "Try", "TryStar", "Match"), "condition"),
+_RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
+_AROUND = {  # `with suppress(…)` may end its body early
+    **dict.fromkeys(("If", "Try", "TryStar", "Match", "With", "AsyncWith"), "condition"),
     **dict.fromkeys(("For", "AsyncFor", "While"), "loop"),
 }
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -86,15 +87,19 @@ def statements(source: str) -> set[Hashable]:
 
 @functools.lru_cache(maxsize=64)
 def around(source: str, stands: Hashable) -> set[str]:
-    """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed."""
-    found: set[str] = set()
-    places = [(first, last) for other, first, last, _ in _statements(source) if other == stands]
-    for other, first, last, _ in _statements(source):
-        if any(first <= start and last >= end and other != stands for start, end in places):
-            if isinstance(other, Definition):
-                found |= {"function"} if other.kind != "ClassDef" else set()
+    """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed; and
+    ``choice``, a condition in a loop: why it may have been executed for some only."""
+    found = {"condition"} if _magic(source) and not _RUNS_ITS_BODY.match(source) else set()
+    places = [(each.first, each.last) for each in _statements(source) if each.stands == stands]
+    for each in _statements(source):
+        if any(each.first <= start and each.last >= end for start, end in places):
+            if each.stands == stands:
+                new = {*each.chooses}
+            elif isinstance(each.stands, Definition):
+                new = {"function"} if each.stands.kind != "ClassDef" else set()
             else:
-                found |= {_AROUND.get(_kind(other), "")} - {""}
+                new = {_AROUND.get(_kind(each.stands), "")} - {""}
+            found |= new | ({"choice"} if "condition" in new and "loop" in found else set())
     return found
 
 
@@ -153,10 +158,26 @@ def header(source: str) -> int:
     """How many lines come before the body: blank ones, which IPython cuts off, and ``%%time`` and its like."""
     blank = len(source) - len(source.lstrip())
     lines = source[:blank].count("\n")
-    if not source.startswith("%%", blank):
+    if not _magic(source):
         return lines
     _, _, body = source[blank:].partition("\n")
     return lines + 1 + header(body)
+
+
+def writes(source: str, line: int | None) -> bool:
+    """Whether the statement at a line writes to some dict: by a key, by a method such as ``update``, by ``|=``."""
+    for node in ast.walk(tree(source)):
+        if isinstance(node, ast.stmt) and line is not None and node.lineno <= line <= (node.end_lineno or line):
+            method = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.func
+            stores = any(isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for n in _expressions(node))
+            if stores or isinstance(node, ast.AugAssign) or isinstance(method, ast.Attribute):
+                return True
+    return False
+
+
+def _magic(source: str) -> bool:
+    """Whether a cell magic executes the source."""
+    return source.lstrip().startswith("%%")
 
 
 class _Statement(NamedTuple):
@@ -164,6 +185,7 @@ class _Statement(NamedTuple):
     first: int
     last: int
     decorators: tuple[str, ...]
+    chooses: frozenset[str]
 
 
 def _at(source: str, line: int | None) -> _Statement | None:
@@ -192,10 +214,29 @@ def _statements(source: str) -> tuple[_Statement, ...]:
                     first = min([first, *(d.lineno for d in child.decorator_list)])
                     decorators = tuple(ast.dump(each) for each in child.decorator_list)
                     stands = Definition(type(child).__name__, inner, bool(decorators))
-                yield _Statement(stands, first + offset, last + offset, decorators)
+                yield _Statement(stands, first + offset, last + offset, decorators, _chooses(child))
             yield from walk(child, inner)
 
     return tuple(walk(_parse(source), ""))
+
+
+def _expressions(node: ast.AST) -> Iterator[ast.AST]:
+    """What is evaluated when a statement is executed, but for the statements in it: of a definition, its decorators."""
+    for child in node.decorator_list if isinstance(node, _DEFINITIONS) else ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.stmt, ast.Lambda)):
+            yield child
+            yield from _expressions(child)
+
+
+def _chooses(node: ast.stmt) -> frozenset[str]:
+    """What of a statement's own expressions is why a call in it may not be executed: ``x or call()``, for one."""
+    found: set[str] = set()
+    for each in _expressions(node):
+        if isinstance(each, (ast.BoolOp, ast.IfExp)) and any(isinstance(part, ast.Call) for part in ast.walk(each)):
+            found |= {"condition"}
+        elif isinstance(each, ast.comprehension) and each.ifs:
+            found |= {"condition", "loop", "choice"}
+    return frozenset(found)
 
 
 def _kind(stands: Hashable) -> str:

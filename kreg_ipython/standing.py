@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from kreg_ipython.faults import Faults
@@ -80,6 +80,11 @@ class Standing:
             self._ledger.swept.pop(entry.place, None)
             if registry.appending or not self._ledger.shadowed(entry):
                 self.put(registry, entry)
+        for entry in entries:
+            same = [same for same in self._ledger.same_subject(entry) if not self._ledger.shadowed(same)]
+            if len(same) > 1:  # it is known by its newest key again
+                registry = self._registries[entry.registry]
+                self._faults.attempt(registry, registry.rename, same[-1].value, same[-1].key)
         for name in {entry.registry for entry in entries if self._registries[entry.registry].ordered}:
             first = min((entry for entry in entries if entry.registry == name), key=order_of)
             self.put_newer(self._registries[name], first)
@@ -88,6 +93,12 @@ class Standing:
         """Forget an entry for good; its object is remembered for as long as it lives."""
         self._ledger.remove(entry)
         self._ledger.retire(entry)
+
+    def forget(self, entries: Iterable[Entry], run: Run | None) -> None:
+        """The user took these out: that is their word."""
+        for entry in entries:
+            self._notices.log("forgot", entry, "it was taken out by hand", run)
+            self.retire(entry)
 
     def put_newer(self, registry: Registry, restored: Entry) -> None:
         """Put what is newer than this entry over it again: at its key, or in all of a registry that has an order."""
@@ -118,7 +129,7 @@ class Standing:
     def know_nobodys(self, registry: Registry, key: Hashable, before: Any, over: Entry) -> None:
         """Write down what is nobody's and stands at the key now, under the entry that will be put over it."""
         former = registry.subject(before)
-        if not same_definition(former, over.subject):
+        if former is over.subject or not same_definition(former, over.subject):
             self._ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
 
     def _note(self, registry: Registry, entry: Entry) -> None:

@@ -240,12 +240,11 @@ class Tracker(Process):
 
     def _find_in_main(self, subject: Any) -> Caller | None:
         """The cell that ran the definition of an object that was registered unseen."""
-        code = _code(subject)
-        if code is not None:
-            return self._owner_of_code(code)
-        defined = definition(subject)
-        name = defined[1].partition(".")[0] if defined and isinstance(defined[1], str) else ""
-        return self._owner_that_defines(name)
+        code, defined = _code(subject), definition(subject)
+        name = defined[1] if defined and isinstance(defined[1], str) else ""
+        found = self._owner_that_defines(name.partition(".")[0]) if code is None else self._owner_of_code(code)
+        line = source.line_of_definition(found.run.source or "", name) if found and found.run else None
+        return found if found is None or line is None else found._replace(line=line)
 
     def _owner_of_code(self, code: CodeType) -> Caller | None:
         """The cell whose file this code was compiled from."""

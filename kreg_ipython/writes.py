@@ -10,7 +10,6 @@ from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
 from kreg_ipython.ledger import Ledger, Run
 from kreg_ipython.naming import definition
-from kreg_ipython.notices import Notices
 from kreg_ipython.registry import Registry, same_value
 from kreg_ipython.snapshot import Contents, Snapshot, contents
 from kreg_ipython.standing import Standing
@@ -26,7 +25,6 @@ class Writes:
         standing: has the snapshots.
         surroundings: whose an object is that was written unseen.
         faults: asks the adapters.
-        notices: where each act is written down.
         record: writes down what was written, as a registration: registry, key, value, former value, caller.
     """
 
@@ -37,11 +35,10 @@ class Writes:
         standing: Standing,
         surroundings: Surroundings,
         faults: Faults,
-        notices: Notices,
         record: Callable[[Registry, Hashable, Any, Any, Caller], None],
     ) -> None:
         self._ledger, self._registries, self._standing = ledger, registries, standing
-        self._surroundings, self._faults, self._notices, self._record = surroundings, faults, notices, record
+        self._surroundings, self._faults, self._record = surroundings, faults, record
 
     def watch(self, registry: Registry, gates: Gates) -> None:
         """Follow what users write to this registry's container from now on, if they write to it at all."""
@@ -90,9 +87,7 @@ class Writes:
             place = registry.name, key
             beside = self._ledger.beside(place) if registry.appending else ()
             same = [entry for entry in beside if same_value(entry.value, value)][:1]
-            for entry in same if registry.appending else self._ledger.drop(place):
-                self._notices.log("forgot", entry, "it was taken out by hand", run)
-                self._standing.retire(entry)
+            self._standing.forget(same if registry.appending else self._ledger.drop(place), run)
         for key, value, before in changes.written:
             self._faults.attempt(registry, self._wrote, registry, key, value, before, run)
         for entry in self._ledger.live(registry.name) if anew else ():

@@ -278,6 +278,55 @@ def test_a_class_that_is_only_guarded_stays_registered(nb, guard, edit):
     assert nb.status()["PKG>Foo"]["state"] == "current"
 
 
+ONCE = {  # what registers the second time less than the first time, and why
+    "an expression": "Foo = globals().get('Foo') or register('Foo')",
+    "a conditional expression": "Foo = Foo if 'Foo' in globals() else register('Foo')",
+    "a comprehension": "[register(name) for name in 'AB' if count(name) < 2 or name == 'A']",
+    "a loop": "for name in 'AB':\n    if count(name) < 2 or name == 'A': register(name)",
+    "a with statement": "with contextlib.suppress(KeyError):\n    if count('Foo') > 1: raise KeyError\n    register('Foo')",
+    "a cell magic": "%%once\nregister('Foo')",
+    "a helper": "once_and_always()",
+    "an assignment": "KEY = 'PKG>k'\nif count(KEY) < 2:\n    keras.utils.get_custom_objects()[KEY] = len",
+    "an update": "def f(): pass\nif count('f') < 2:\n    keras.utils.get_custom_objects().update({'PKG>f': f})",
+}
+
+
+@naive
+@pytest.mark.parametrize("source", ONCE.values(), ids=ONCE)
+def test_what_is_registered_only_once_stays_whatever_the_cell_registers_each_time(nb, source):
+    nb.run(
+        "h",
+        """
+        import collections, contextlib, functools
+        globals().pop("Foo", None)
+        counts = collections.Counter()
+
+        def count(name):
+            counts[name] += 1
+            return counts[name]
+
+        def register(name):
+            return keras.utils.register_keras_serializable("PKG", name)(lambda x: x)
+
+        @functools.cache
+        def once():
+            return keras.utils.register_keras_serializable("PKG", "Once")(lambda x: x)
+
+        def once_and_always():
+            once()
+            keras.utils.register_keras_serializable("PKG", "Always")(lambda x: x)
+
+        get_ipython().register_magic_function(
+            lambda line, cell: count("magic") < 2 and get_ipython().run_cell(cell) and None, "cell", "once"
+        )
+        """,
+    )
+    nb.run("a", source)
+    before = nb.custom_objects()
+    nb.run("a", source)
+    assert before and nb.custom_objects() == before
+
+
 @naive
 def test_a_librarys_setup_that_registers_only_once_is_not_undone(nb, tmp_path):
     (tmp_path / f"{nb.package}lib.py").write_text(
@@ -606,6 +655,35 @@ def test_a_loop_that_skips_what_is_done_loses_nothing(nb):
     assert set(nb.custom_objects()) == {"a", "b", "c"}
 
 
+@naive
+@pytest.mark.needs("keras>=2.13")
+@pytest.mark.parametrize("run", ["class Foo: pass((", "1/0", "if 0:{}"])
+def test_a_class_with_two_keys_is_still_known_by_the_newest(nb, run):
+    twice = "\n@keras.saving.register_keras_serializable('PKG', 'second')" + LAYER.format(1)
+    nb.run("a", twice)
+    nb.run("a", run.format(twice.replace("\n", "\n    ")), fails=None)
+    assert nb.value("keras.saving.get_registered_name(Foo)") == f"{nb.package}>second"
+
+
+@stock
+def test_keys_that_were_all_renamed_go_with_the_cell_that_renamed_them(nb):
+    nb.run("a", LAYER.format(1))
+    nb.run("q", "len(keras.utils.get_custom_objects())")
+    nb.run(
+        "b",
+        """
+        objects = keras.utils.get_custom_objects()
+        renamed = {key.replace("PKG>Foo", "PKG>New"): value for key, value in objects.items()}
+        objects.clear()
+        objects.update(renamed)
+        del objects
+    """,
+    )
+    assert nb.custom_objects() == {"New": "Foo"}
+    nb.run("b", "x = 1")
+    assert nb.custom_objects() == {}
+
+
 @stock
 def test_a_name_that_left_the_loop_is_gone(nb):
     source = "for n in {}:\n    keras.utils.register_keras_serializable('PKG', n)(lambda x: x)"
@@ -633,6 +711,21 @@ def setup():
 @pytest.mark.needs("tensorflow")
 def test_a_direct_write_over_a_librarys_key_gives_it_back(nb):
     nb.run("a", "tf_keras.utils.get_custom_objects()['Custom>Adam'] = 1")
+    nb.run("a", "x = 1")
+    assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'] is library['Custom>Adam']")
+
+
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "tf_keras.utils.register_keras_serializable()(library['Custom>Adam'])",
+        "tf_keras.utils.get_custom_objects()['Custom>Adam'] = 1\n"
+        "tf_keras.utils.register_keras_serializable()(type('Adam', (tf_keras.optimizers.Adam,), {}))",
+    ],
+)
+def test_a_library_gets_its_own_object_back_also_if_a_cell_has_registered_it(nb, source):
+    nb.run("a", source)
     nb.run("a", "x = 1")
     assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'] is library['Custom>Adam']")
 

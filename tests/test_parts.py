@@ -15,9 +15,12 @@ from kreg_ipython import imports, patch, source, weak
 from kreg_ipython.guard import Guard
 from kreg_ipython.ledger import Entry, Ledger, Owner, Run
 from kreg_ipython.naming import definition, key_text
+from kreg_ipython.origin import Site
 from kreg_ipython.registry import MISSING, DictRegistry, Gate, ListRegistry
 from kreg_ipython.snapshot import Snapshot
 from kreg_ipython.surroundings import Caller
+
+BODY = compile("", "a cell", "exec")
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ class Setting:
         self.owners = {}
 
     def locate_caller(self, frame, plumbing):
-        return Caller(self.run.owner, self.run, 1) if self.run else None
+        return Caller(self.run.owner, self.run, 1, Site(BODY, own=True, line=1)) if self.run else None
 
     def is_framework_again(self, frame):
         return False

@@ -520,3 +520,63 @@ def test_unregistering_ones_own_former_entry_first_works(nb, setup, source):
     for _ in range(3):
         nb.run("a", source)
     assert len([e for e in nb.value(ENTRIES) if e["owner"]["id"] == "a"]) == 1
+
+
+UNREGISTERED = [
+    (
+        "import optree\nclass Held: pass",
+        "optree.register_pytree_node(Held, lambda h: ((), VERSION), lambda m, c: Held(), namespace='PKG')",
+        "optree.unregister_pytree_node(Held, namespace='PKG')",
+        "optree.tree_flatten(Held(), namespace='PKG')[1].num_leaves == 0",
+    ),
+    (
+        "pass",
+        "flags.DEFINE_integer('PKG_rate', VERSION, 'help')",
+        "del flags.FLAGS.PKG_rate",
+        "'PKG_rate' in flags.FLAGS",
+    ),
+]
+
+
+@pytest.mark.parametrize(("setup", "register", "unregister", "stands"), UNREGISTERED)
+@pytest.mark.needs("optree")
+def test_what_another_cell_unregistered_does_not_come_back(nb, setup, register, unregister, stands):
+    nb.run("setup", setup)
+    nb.run("a", register.replace("VERSION", "1"))
+    nb.run("b", unregister)
+    nb.run("c", register.replace("VERSION", "2"))
+    nb.run("c", register.replace("VERSION", "3"))
+    assert nb.value(stands)
+    nb.run("c", "x = 1")
+    assert not nb.value(stands)
+
+
+@pytest.mark.parametrize(("setup", "register", "unregister", "stands"), UNREGISTERED)
+@pytest.mark.needs("optree")
+def test_what_a_cell_unregistered_to_register_its_own_comes_back_with_its_edit(nb, setup, register, unregister, stands):
+    nb.run("setup", setup)
+    nb.run("a", register.replace("VERSION", "1"))
+    for version in ("2", "3"):
+        nb.run("b", unregister + "\n" + register.replace("VERSION", version))
+    nb.run("b", "x = 1")
+    assert nb.value(stands)
+    nb.run("b", unregister)
+    assert not nb.value(stands)
+
+
+@pytest.mark.needs("tensorflow")
+def test_an_elementwise_handler_that_was_unregistered_makes_way_for_good(nb):
+    nb.run(
+        "setup",
+        """
+        class T(tf.experimental.ExtensionType):
+            value: tf.Tensor
+            __name__ = "PKG.T"
+        """,
+    )
+    handler = "@tf.experimental.dispatch_for_unary_elementwise_apis(T)\ndef {}(api, x): return '{}'"
+    nb.run("a", handler.format("first", "first"))
+    nb.run("b", "tf.experimental.unregister_dispatch_for(first)")
+    for version in ("second", "third"):
+        nb.run("c", handler.format("mine", version))
+        assert nb.value("tf.abs(T(tf.constant(1.0)))") == version
