@@ -275,7 +275,9 @@ def _path(text: str) -> str:
 
 
 def _meant(tracker: Tracker, key: str) -> str:
-    return _closest(key, _known(tracker)) or " %kreg status lists them."
+    known = _known(tracker)
+    in_packages = [each for each in known if each.rpartition(">")[2] == key]
+    return _closest(key, in_packages or known, cutoff=0.0 if in_packages else 0.6) or " %kreg status lists them."
 
 
 def _must_be_on(tracker: Tracker) -> None:
@@ -283,10 +285,10 @@ def _must_be_on(tracker: Tracker) -> None:
         raise Refused("kreg is off, and knows of no entries: %kreg on.")
 
 
-def _closest(word: str, words: Iterable[str]) -> str:
+def _closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     import difflib  # seldom needed
 
-    found = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    found = difflib.get_close_matches(word, list(words), n=3, cutoff=cutoff)
     return f" Did you mean {named(found)}?" if found else ""
 
 

@@ -291,7 +291,8 @@ class Guard:
         elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
             snapshot = self._standing.snapshots.get(registry.name)
             if snapshot is not None:
-                before = snapshot.known(key)  # and not what the run itself wrote a moment ago
+                if before is not MISSING:  # not what the run itself wrote a moment ago
+                    before = snapshot.known(key)
                 snapshot.note(key, after)
             if caller is not None:
                 self._record(registry, key, after, before, caller)

@@ -10,7 +10,7 @@ from kreg_ipython.gates import Gates
 from kreg_ipython.journal import Act
 from kreg_ipython.ledger import Entry, Ledger, Run, order_of
 from kreg_ipython.lookups import Lookups
-from kreg_ipython.naming import same_definition
+from kreg_ipython.naming import module_of, same_definition
 from kreg_ipython.notices import Notices
 from kreg_ipython.registry import MISSING, Registry, same_value
 from kreg_ipython.snapshot import Contents, Snapshot
@@ -129,7 +129,8 @@ class Standing:
     def know_nobodys(self, registry: Registry, key: Hashable, before: Any, over: Entry) -> None:
         """Write down what is nobody's and stands at the key now, under the entry that will be put over it."""
         former = registry.subject(before)
-        if former is over.subject or not same_definition(former, over.subject):
+        frameworks = (module_of(former) or "").partition(".")[0] == registry.module.partition(".")[0]
+        if (frameworks and former is over.subject) or not same_definition(former, over.subject):
             self._ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
 
     def _note(self, registry: Registry, entry: Entry) -> None:
