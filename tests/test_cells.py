@@ -278,16 +278,17 @@ def test_a_class_that_is_only_guarded_stays_registered(nb, guard, edit):
     assert nb.status()["PKG>Foo"]["state"] == "current"
 
 
+FOO = "keras.utils.register_keras_serializable('PKG', 'Foo')(lambda x: x)"
 ONCE = {  # what registers the second time less than the first time, and why
-    "an expression": "Foo = globals().get('Foo') or register('Foo')",
-    "a conditional expression": "Foo = Foo if 'Foo' in globals() else register('Foo')",
+    "an expression": f"Foo = globals().get('Foo') or {FOO}",
+    "a conditional expression": f"Foo = Foo if 'Foo' in globals() else {FOO}",
     "a comprehension": "[register(name) for name in 'AB' if count(name) < 2 or name == 'A']",
     "a loop": "for name in 'AB':\n    if count(name) < 2 or name == 'A': register(name)",
-    "a with statement": "with contextlib.suppress(KeyError):\n    if count('Foo') > 1: raise KeyError\n    register('Foo')",
-    "a cell magic": "%%once\nregister('Foo')",
+    "a with statement": f"with contextlib.suppress(KeyError):\n    if count('Foo') > 1: raise KeyError\n    {FOO}",
+    "a cell magic": f"%%once\n{FOO}",
     "a helper": "once_and_always()",
     "an assignment": "KEY = 'PKG>k'\nif count(KEY) < 2:\n    keras.utils.get_custom_objects()[KEY] = len",
-    "an update": "def f(): pass\nif count('f') < 2:\n    keras.utils.get_custom_objects().update({'PKG>f': f})",
+    "an update": "def f(x):\n    return x\nif count('f') < 2:\n    keras.utils.get_custom_objects().update({'PKG>%s' % 'f': f})",
 }
 
 
@@ -668,6 +669,7 @@ def test_a_class_with_two_keys_is_still_known_by_the_newest(nb, run):
 @stock
 def test_keys_that_were_all_renamed_go_with_the_cell_that_renamed_them(nb):
     nb.run("a", LAYER.format(1))
+    nb.run("c", LAYER.format(1).replace("Foo", "Last"))
     nb.run("q", "len(keras.utils.get_custom_objects())")
     nb.run(
         "b",
@@ -679,9 +681,9 @@ def test_keys_that_were_all_renamed_go_with_the_cell_that_renamed_them(nb):
         del objects
     """,
     )
-    assert nb.custom_objects() == {"New": "Foo"}
+    assert nb.custom_objects() == {"New": "Foo", "Last": "Last"}
     nb.run("b", "x = 1")
-    assert nb.custom_objects() == {}
+    assert nb.custom_objects() == {"Last": "Last"}
 
 
 @stock
