@@ -354,8 +354,8 @@ class Guard:
         """Sweep what a successful run did not register again; restore it after any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the dicts.
         changed = self._writes.changed(thoroughly=True)
-        done = changed or run.handed_out or run.unregistered or run.withdrawn or run in self._active
-        if done or outcome == "undone":
+        acted = changed or run.handed_out or run.unregistered or run.withdrawn or run in self._active
+        if acted or outcome == "undone":
             with self._lock, held_back():
                 self._writes.follow(changed, run)
                 if outcome == "success":

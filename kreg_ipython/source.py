@@ -69,7 +69,6 @@ class Definition(NamedTuple):
     decorated: bool
 
 
-@functools.lru_cache(maxsize=1024)
 def statement(source: str, line: int | None) -> Hashable:
     """The innermost statement at a line (1 is the first), for comparison with those of another version; None if none.
 
@@ -165,14 +164,9 @@ def header(source: str) -> int:
 
 
 def writes(source: str, line: int | None) -> bool:
-    """Whether the statement at a line writes to some dict: by a key, by a method such as ``update``, by ``|=``."""
-    for node in ast.walk(tree(source)):
-        if isinstance(node, ast.stmt) and line is not None and node.lineno <= line <= (node.end_lineno or line):
-            method = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and node.value.func
-            stores = any(isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) for n in _expressions(node))
-            if stores or isinstance(node, ast.AugAssign) or isinstance(method, ast.Attribute):
-                return True
-    return False
+    """Whether the innermost statement at a line may write to a dict: at a key, by a method, by ``|=``."""
+    found = _at(source, line)
+    return found is not None and found.writes
 
 
 def _magic(source: str) -> bool:
@@ -186,8 +180,10 @@ class _Statement(NamedTuple):
     last: int
     decorators: tuple[str, ...]
     chooses: frozenset[str]
+    writes: bool
 
 
+@functools.lru_cache(maxsize=4096)
 def _at(source: str, line: int | None) -> _Statement | None:
     """The innermost statement at a line."""
     found = None
@@ -214,7 +210,7 @@ def _statements(source: str) -> tuple[_Statement, ...]:
                     first = min([first, *(d.lineno for d in child.decorator_list)])
                     decorators = tuple(ast.dump(each) for each in child.decorator_list)
                     stands = Definition(type(child).__name__, inner, bool(decorators))
-                yield _Statement(stands, first + offset, last + offset, decorators, _chooses(child))
+                yield _Statement(stands, first + offset, last + offset, decorators, _chooses(child), _writes(child))
             yield from walk(child, inner)
 
     return tuple(walk(_parse(source), ""))
@@ -237,6 +233,12 @@ def _chooses(node: ast.stmt) -> frozenset[str]:
         elif isinstance(each, ast.comprehension) and each.ifs:
             found |= {"condition", "loop", "choice"}
     return frozenset(found)
+
+
+def _writes(node: ast.stmt) -> bool:
+    called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    stores = any(isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) for each in _expressions(node))
+    return stores or isinstance(node, ast.AugAssign) or isinstance(called, ast.Attribute)
 
 
 def _kind(stands: Hashable) -> str:
