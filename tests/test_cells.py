@@ -722,8 +722,11 @@ def test_a_direct_write_over_a_librarys_key_gives_it_back(nb):
     "source",
     [
         "tf_keras.utils.register_keras_serializable()(library['Custom>Adam'])",
-        "tf_keras.utils.get_custom_objects()['Custom>Adam'] = 1\n"
-        "tf_keras.utils.register_keras_serializable()(type('Adam', (tf_keras.optimizers.Adam,), {}))",
+        pytest.param(
+            "tf_keras.utils.get_custom_objects()['Custom>Adam'] = 1\n"
+            "tf_keras.utils.register_keras_serializable()(type('Adam', (tf_keras.optimizers.Adam,), {}))",
+            marks=pytest.mark.needs("keras>=2.13"),  # older ones raise
+        ),
     ],
 )
 def test_a_library_gets_its_own_object_back_also_if_a_cell_has_registered_it(nb, source):
