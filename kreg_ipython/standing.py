@@ -62,9 +62,7 @@ class Standing:
                 self.put(registry, below)
                 self.put_newer(registry, below)
                 self._notices.log("restored", below, "what shadowed it went", run)
-            for same in self._ledger.same_subject(entry):  # it is known by its other key again
-                if not self._ledger.shadowed(same):
-                    self._faults.attempt(registry, registry.rename, same.value, same.key)
+            self._name_by_the_newest(registry, self._ledger.same_subject(entry))
 
     def restore(self, entries: list[Entry], reason: str, run: Run | None = None) -> None:
         """Put entries back, into the ledger and into their registries, each at its place in the order."""
@@ -81,10 +79,9 @@ class Standing:
             if registry.appending or not self._ledger.shadowed(entry):
                 self.put(registry, entry)
         for entry in entries:
-            same = [same for same in self._ledger.same_subject(entry) if not self._ledger.shadowed(same)]
-            if len(same) > 1:  # it is known by its newest key again
-                registry = self._registries[entry.registry]
-                self._faults.attempt(registry, registry.rename, same[-1].value, same[-1].key)
+            same = self._ledger.same_subject(entry)
+            if len(same) > 1:
+                self._name_by_the_newest(self._registries[entry.registry], same)
         for name in {entry.registry for entry in entries if self._registries[entry.registry].ordered}:
             first = min((entry for entry in entries if entry.registry == name), key=order_of)
             self.put_newer(self._registries[name], first)
@@ -132,6 +129,12 @@ class Standing:
         frameworks = (module_of(former) or "").partition(".")[0] == registry.module.partition(".")[0]
         if (frameworks and former is over.subject) or not same_definition(former, over.subject):
             self._ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
+
+    def _name_by_the_newest(self, registry: Registry, same: list[Entry]) -> None:
+        """An object that stands under several keys is known by the newest of them again."""
+        newest = next((entry for entry in reversed(same) if not self._ledger.shadowed(entry)), None)
+        if newest is not None:
+            self._faults.attempt(registry, registry.rename, newest.value, newest.key)
 
     def _note(self, registry: Registry, entry: Entry) -> None:
         snapshot = self.snapshots.get(registry.name)
