@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from types import FrameType
 from typing import Any
 
 from kreg_ipython import explain
-from kreg_ipython.ledger import Entry, Ledger
+from kreg_ipython.ledger import Entry, Ledger, Place
 from kreg_ipython.naming import same_definition
 from kreg_ipython.notices import Notices
 from kreg_ipython.registry import MISSING, Registry
@@ -19,7 +20,7 @@ class Conflicts:
 
     Args:
         ledger: who stands where.
-        surroundings: whether an owner would register something again.
+        surroundings: whether an owner would register something again, or a framework does.
         settings: what the user wants in a conflict.
         notices: what the user is told.
     """
@@ -38,6 +39,22 @@ class Conflicts:
         unknown = owner.id is None or owner.sessions.isdisjoint(caller.owner.sessions)
         renamed = unknown and caller.owner.kind == "cell" and same_definition(entry.subject, subject)
         return owner.deleted or renamed
+
+    def may_make_way(self, place: Place, caller: Caller | None, frame: FrameType) -> bool:
+        """Whether what stands there may be set aside for a registration under this frame. If this very run registered
+        it, the framework answers as in a fresh kernel."""
+        if caller is None:  # a framework that has been purged or reloaded meets what it registered itself
+            return self._surroundings.is_framework_again(frame)
+        top = self._ledger.top(place)
+        return top is None or top.run is None or top.run is not caller.run or not top.run.active
+
+    def yields(self, top: Entry | None, subject: Any, caller: Caller | None) -> bool:
+        """Whether an owner's entry may be set aside for another definition."""
+        if top is None or top.owner is None or caller is None:
+            return False
+        executed_unseen = top.owner is caller.owner and top.owner.kind != "cell"  # by a loader that nobody watches
+        replaces = self._settings.on_conflict == "replace"
+        return executed_unseen or replaces or self.gives_way(top, subject, caller)
 
     def refuse(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
         """Raise for a different definition under a taken key, also where the framework would not, if the user has asked

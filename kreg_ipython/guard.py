@@ -1,18 +1,15 @@
 """The transaction: withdraw what an owner registered, let it run, then sweep or restore.
 
-Each registration passes a gate, is given to an owner, and is written into the ledger. The guard knows neither IPython
-nor a framework: who is executing comes from the `Caller` that the tracker gives it, what a registry is from the
+The guard knows neither IPython nor a framework: what is executing comes from the tracker, what a registry is from the
 adapters.
 """
 
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from types import FrameType
 from typing import Any, Literal
 
 from kreg_ipython import explain, keeping
@@ -21,17 +18,15 @@ from kreg_ipython.faults import Faults
 from kreg_ipython.gates import Gates
 from kreg_ipython.interrupts import held_back
 from kreg_ipython.journal import Act, Journal
-from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, order_of, unnumbered
+from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, in_order, order_of, unnumbered
 from kreg_ipython.lookups import Lookups
 from kreg_ipython.notices import Notices
-from kreg_ipython.registry import MISSING, Announcement, Registry, is_there, same_value
+from kreg_ipython.registration import Registrations
+from kreg_ipython.registry import MISSING, Registry, is_there, same_value
 from kreg_ipython.settings import Settings
 from kreg_ipython.standing import Standing
-from kreg_ipython.surroundings import Caller, Surroundings
+from kreg_ipython.surroundings import Surroundings
 from kreg_ipython.writes import Writes
-
-_UNKNOWN: Any = object()
-"""Stands for the value of a key that could not be asked for."""
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
@@ -79,12 +74,16 @@ class Guard:
         for entry in former.stacks() if former is not None else ():
             self.remembered.setdefault((entry.registry, unnumbered(entry.key)), []).append(entry)
         self._gates, self._lock = Gates(self.tell), threading.RLock()
-        self._conflicts = Conflicts(self.ledger, surroundings, self.settings, self._notices)
+        conflicts = Conflicts(self.ledger, surroundings, self.settings, self._notices)
         self._lookups = Lookups(
             self.ledger, self._gates, surroundings, self.faults, self._notices, self.journal, self.withdrawn
         )
         self._standing = Standing(self.ledger, self.registries, self._gates, self._lookups, self.faults, self._notices)
-        self._writes = Writes(self.ledger, self.registries, self._standing, surroundings, self.faults, self._record)
+        self._registrations = Registrations(
+            self.ledger, self._standing, conflicts, surroundings, self._gates, self.faults, self._notices, self._lock
+        )
+        record = self._registrations.record
+        self._writes = Writes(self.ledger, self.registries, self._standing, surroundings, self.faults, record)
         self._attached: dict[str, None] = {}
         self._active: dict[Run, None] = {}
         self._undoable: list[Entry] = []
@@ -162,7 +161,7 @@ class Guard:
             self.absent.append(registry.name)
             return
         for gate in registry.gates:
-            self._gates.add(registry, gate, self._registering)
+            self._gates.add(registry, gate, self._registrations.registering)
         if registry.removal is not None:
             self._gates.add(registry, registry.removal, self._unregistering)
         self._attached[registry.name] = None
@@ -191,155 +190,7 @@ class Guard:
             return
         caller = self._surroundings.find_owner(registry.subject(value))
         if caller is not None:
-            self._record(registry, key, value, MISSING, caller, "adopted")
-
-    # -- a registration
-
-    def _registering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let one registration happen, make way for the same definition run again, and write it into the ledger."""
-        __tracebackhide__ = True
-        frame = sys._getframe(1)
-        caller = self.faults.attempt(registry, self._surroundings.locate_caller, frame, registry.plumbing)
-        # A framework's function is called by one thread at a time, and calls inside it are part of the same
-        # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
-        # and which registers.
-        if not self._surroundings.is_framework(registry.module):
-            return self._register(registry, announced, original, args, kwargs, caller, frame)
-        with self._lock, held_back(), self._gates.open():
-            return self._register(registry, announced, original, args, kwargs, caller, frame)
-
-    def _register(
-        self,
-        registry: Registry,
-        announced: Announcement,
-        original: Callable[..., Any],
-        args: Any,
-        kwargs: Any,
-        caller: Caller | None,
-        frame: FrameType,
-    ) -> Any:
-        __tracebackhide__ = True
-        key, subject = announced
-        with self._lock:
-            done, before = False, self.faults.attempt(registry, registry.current, key, otherwise=_UNKNOWN)
-            there = before is not _UNKNOWN  # its framework may have been purged
-            before = before if there else MISSING
-            if caller is not None:
-                self._conflicts.refuse(registry, key, subject, before, caller)
-            again = there and self._may_make_way(registry, key, caller, frame)
-        try:
-            if again:
-                if before is not MISSING or registry.appending:
-                    with self._lock:
-                        self.faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
-                result = registry.register_again(subject, original, args, kwargs)
-            else:
-                result = original(*args, **kwargs)
-            done = True
-            return result
-        except Exception as error:
-            if caller is not None:
-                self.faults.attempt(registry, self._conflicts.annotate, registry, key, subject, before, caller, error)
-            raise
-        finally:
-            with self._lock:
-                self.faults.attempt(registry, self._registered, registry, announced, before, caller, done)
-
-    def _may_make_way(self, registry: Registry, key: Hashable, caller: Caller | None, frame: FrameType) -> bool:
-        """Whether a former registration of the key may be set aside. If this very run made it, the framework answers as
-        in a fresh kernel."""
-        if caller is None:  # a framework that has been purged or reloaded meets what it registered itself
-            return self._surroundings.is_framework_again(frame)
-        top = self.ledger.top((registry.name, key))
-        return top is None or top.run is None or top.run is not caller.run or not top.run.active
-
-    def _make_way(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller | None) -> None:
-        """Set aside what the same definition registered before, or an owner that would not register it any more.
-
-        `_registered` puts it back if the call fails. Where equal keys stand side by side nothing is refused, and only
-        what this owner registered in a former run, or a cell that may be the same one, goes.
-        """
-        place = registry.name, key
-        if registry.appending and caller is not None:
-            for entry in self.ledger.beside(place):
-                former = entry.owner is caller.owner and entry.run is not caller.run
-                if former or self._conflicts.gives_way(entry, subject, caller):
-                    self._standing.take(registry, entry)
-                    self._replace(entry, caller)
-        elif not registry.appending:
-            top = self.ledger.top(place)
-            if registry.same(key, before, subject) or (top is not None and self._yields(top, subject, caller)):
-                registry.take(key, before)
-
-    def _yields(self, top: Entry, subject: Any, caller: Caller | None) -> bool:
-        """Whether an owner's entry may be set aside for another definition."""
-        if top.owner is None or caller is None:
-            return False
-        executed_unseen = top.owner is caller.owner and top.owner.kind != "cell"  # by a loader that nobody watches
-        replaces = self.settings.on_conflict == "replace"
-        return executed_unseen or replaces or self._conflicts.gives_way(top, subject, caller)
-
-    def _registered(
-        self, registry: Registry, announced: Announcement, before: Any, caller: Caller | None, done: bool
-    ) -> None:
-        """Follow what a call to the framework left behind, whether it succeeded, raised half-way, or was ignored: a
-        flag that is in use stays when it is defined anew."""
-        key, subject = announced
-        after = registry.current(key)
-        if after is MISSING and before is not MISSING and not registry.appending:
-            registry.put(key, before)
-        elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
-            snapshot = self._standing.snapshots.get(registry.name)
-            if snapshot is not None:
-                if before is not MISSING:  # not what the run itself wrote a moment ago
-                    before = snapshot.known(key)
-                snapshot.note(key, after)
-            if caller is not None:
-                self._record(registry, key, after, before, caller)
-
-    def _own_key(self, registry: str, key: Hashable, run: Run | None) -> Hashable:
-        """Where equal keys stand side by side, each entry has a number of its own: its former one if it had one."""
-        mine = [entry for entry in run.withdrawn if entry.owner is run.owner] if run is not None else []
-        for former in _in_order(mine):
-            same = former.registry == registry and unnumbered(former.key) == key
-            if same and self.ledger.top(former.place) is None:
-                return former.key
-        return self.ledger.free_key(registry, key)
-
-    def _record(
-        self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller, act: Act = "registered"
-    ) -> None:
-        """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
-        if registry.appending:
-            key = self._own_key(registry.name, key, caller.run)
-        place, subject = (registry.name, key), registry.subject(value)
-        entry, top = Entry(registry.name, key, value, subject, *caller), self.ledger.top(place)
-        order = caller.run.replayed_order(place) if caller.run is not None and caller.run.replays else None
-        if order is not None:
-            entry.order = order
-        if before is not MISSING and not registry.appending and (top is None or not same_value(top.value, before)):
-            if top is not None and top.owner is None:
-                self.ledger.remove(top)
-            self._standing.know_nobodys(registry, key, before, entry)
-        elif top is not None and self._conflicts.gives_way(top, subject, caller):
-            self._replace(top, caller)
-        if top is not None and not registry.appending and top.owner not in (None, caller.owner):
-            self._conflicts.shadow(top, subject, caller)
-        self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
-        replaced = self.ledger.insert(entry)
-        if replaced is not None and replaced.subject is not subject:
-            self.ledger.retire(replaced)
-        self.ledger.swept.pop(place, None)
-        registry.loosen(value)
-        if order is not None:
-            self._standing.put_newer(registry, entry)
-
-    def _replace(self, entry: Entry, caller: Caller) -> None:
-        """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
-        self._notices.log("replaced", entry, f"{explain.where(caller.owner, caller.line)} registers it now", caller.run)
-        self._standing.retire(entry)
-        if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
-            caller.run.withdrawn.append(entry)
+            self._registrations.record(registry, key, value, MISSING, caller, "adopted")
 
     # -- the transaction
 
@@ -437,7 +288,7 @@ class Guard:
     def _settle(self, run: Run, outcome: Outcome) -> None:
         if outcome == "undone":
             self._leave_nothing(run)
-        withdrawn = _in_order(run.withdrawn)
+        withdrawn = in_order(run.withdrawn)
         gone: list[Entry] = []
         others: list[Entry] = []
         for entry in withdrawn:
@@ -547,12 +398,6 @@ class Guard:
             if self.faults.attempt(registry, registry.holds, entry.key, entry.value) is False:
                 self._standing.forget(self.ledger.drop(entry.place), run)
         run.unregistered = []
-
-
-def _in_order(withdrawn: list[Entry]) -> list[Entry]:
-    """Entries as they were registered: they were withdrawn the newest first, and those that replay share one order."""
-    first_to_last = withdrawn[::-1]
-    return sorted(first_to_last, key=order_of)
 
 
 _BROUGHT_BACK = "%kreg undo brought it back"

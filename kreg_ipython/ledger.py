@@ -133,6 +133,12 @@ order_of: Callable[[Entry], int] = attrgetter("order")
 """Where in the order of registration an entry stands: a key for sorting."""
 
 
+def in_order(withdrawn: list[Entry]) -> list[Entry]:
+    """Entries as they were registered: they were withdrawn the newest first, and those that replay share one order."""
+    first_to_last = withdrawn[::-1]
+    return sorted(first_to_last, key=order_of)
+
+
 @dataclass(eq=False, slots=True)
 class Former:
     """An object that was replaced or swept, for as long as something else keeps it alive. ``key`` is the key's text."""
