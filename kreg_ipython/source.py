@@ -6,12 +6,15 @@ import ast
 import functools
 import json
 import re
+import textwrap
 import tokenize
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
-_MAGIC = re.compile(r"^(\s*)(?:[\w., ]+=\s*)?[%!].*$", re.MULTILINE)
+_MAGIC = re.compile(  # and what asks for help
+    r"^([ \t]*)(?:(?:[\w., ]+=\s*)?[%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$", re.MULTILINE
+)
 _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
     r"|writefile)\b"
@@ -134,22 +137,27 @@ def of_file(path: str) -> str | None:
 
 
 def line_of(source: str, text: str) -> int | None:
-    """The first line with this string literal: where a key was written that no gate saw."""
+    """The first line with this string literal, or keyword: where a key was written that no gate saw."""
     for node in ast.walk(_parse(source)):
         if isinstance(node, ast.Constant) and node.value == text:
             return node.lineno + header(source)
+        if isinstance(node, ast.keyword) and node.arg == text:
+            return node.value.lineno + header(source)
     return None
 
 
 def keys_written(source: str) -> set[str]:
-    """The string literals at which the source writes to some dict: by assignment, or in a dict for `update`."""
+    """The keys at which the source writes to some dict: by assignment, or in a dict or by a keyword for `update`."""
     keys: list[ast.expr | None] = []
+    keywords: set[str] = set()
     for node in ast.walk(_parse(source)):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             keys.append(node.slice)
         elif isinstance(node, ast.Dict):
             keys += node.keys
-    return {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update":
+            keywords |= {each.arg for each in node.keywords if each.arg}
+    return keywords | {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
 
 
 @functools.lru_cache(maxsize=64)
@@ -246,10 +254,11 @@ def _kind(stands: Hashable) -> str:
 
 
 def _parse(source: str) -> ast.Module:
-    """The source's tree; magics, which are no statements of Python's, are strings in it. Empty if it does not parse."""
+    """The tree of what IPython compiles of the source, without the header: all of it may be indented; magics, which are
+    no statements of Python's, are strings, each on one line. Empty if it does not parse."""
     if _OTHER_LANGUAGES.match(source):
         return ast.Module(body=[], type_ignores=[])
-    body = "\n".join(source.split("\n")[header(source) :])
+    body = textwrap.dedent("\n".join(source.split("\n")[header(source) :]))
     for text in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
         try:
             return ast.parse(text)

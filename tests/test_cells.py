@@ -800,6 +800,26 @@ def test_a_line_magic_does_not_hide_the_line(nb):
     assert nb.custom_objects() == {}
 
 
+@stock
+@pytest.mark.parametrize(
+    "before", ["len?\n", "?len\n", "str.is*?\n", "!true \\\n  and so on\n", "files = !ls \\\n  -l\n"]
+)
+@pytest.mark.parametrize("after", ["", "x = 1"])
+def test_what_is_no_python_does_not_hide_what_is_gone(nb, before, after):
+    nb.run("a", before + LAYER.format(1))
+    nb.run("a", before + after)
+    assert nb.custom_objects() == {}
+
+
+@stock
+def test_a_key_written_by_keyword_through_an_earlier_cells_variable_goes_with_its_line(nb):
+    nb.run("a", "objects = keras.utils.get_custom_objects()")
+    nb.run("b", "def act(x): return x\nobjects.update(PKGact=act)")
+    assert nb.status()["PKGact"]["line"] == 2
+    nb.run("b", "def act(x): return x")
+    assert nb.status()["PKGact"]["state"] == "swept"
+
+
 def test_an_object_that_invents_attributes_is_harmless(nb):
     nb.run("a", "from unittest import mock\nkeras.utils.get_custom_objects()['PKG>m'] = mock.Mock()")
     assert nb.status()["PKG>m"]["owner"]["id"] == "a"

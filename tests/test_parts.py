@@ -361,6 +361,10 @@ def test_magics_are_no_statements():
     assert source.statement("z = 'a' \\\n  % 1\ny = 1", 3) == source.statement("y = 1", 1)
 
 
+def test_an_indented_cell_is_read_like_any_other():
+    assert source.line_of_definition("\n    x = 1\n    class Foo: pass", "Foo") == 3
+
+
 def test_a_definition_is_what_makes_two_objects_the_same_one_run_twice():
     import functools
 
