@@ -20,6 +20,8 @@ from kreg_ipython.naming import definition
 _innermost: ContextVar[Run | None] = ContextVar("kreg_ipython_innermost", default=None)
 """The module or script whose body is being executed in this context."""
 
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+
 
 class Modules:
     """The transactions of modules and scripts.
@@ -188,7 +190,7 @@ class Modules:
 
     def _is_foreign(self, module: str) -> bool:
         """Whether a module is Python's own or a framework's."""
-        return _root(module) in self._frameworks or _root(module) in sys.stdlib_module_names
+        return _root(module) in self._frameworks or _is_pythons_own(_root(module))
 
 
 def script_id(path: str) -> str:
@@ -213,6 +215,12 @@ def _is_gone(owner: Owner) -> bool:
     module = sys.modules.get(owner.id or "")
     file = getattr(module, "__file__", None)
     return module is None or (file is not None and not os.path.exists(file))
+
+
+def _is_pythons_own(module: str) -> bool:
+    """Whether a module is of the standard library, and no file of the user's that has taken its name."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return module in sys.stdlib_module_names and (file is None or str(file).startswith(_STANDARD_LIBRARY))
 
 
 def _root(module: str) -> str:

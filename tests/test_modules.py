@@ -52,6 +52,15 @@ def test_a_module_that_is_executed_again_replaces_what_it_registered(nb, files, 
 
 
 @stock
+def test_a_file_with_the_name_of_one_of_pythons_own_modules_is_the_users(nb, files):
+    files.write({"wave.py": "import keras\n" + LAYER})
+    nb.run("a", "sys.modules.pop('wave', None); import wave")
+    files.write({"wave.py": "import keras\n" + LAYER.replace("Foo", "Bar")})
+    nb.run("b", "del sys.modules['wave']; import wave")
+    assert numbers(nb) == {"Bar": 1}
+
+
+@stock
 @pytest.mark.needs("tensorflow")
 def test_a_script_that_runpy_executes_again_is_not_refused(nb, files):
     files.write({"PKG.py": TEXT})
