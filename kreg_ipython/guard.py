@@ -198,8 +198,8 @@ class Guard:
         """Withdraw what the owner registered before."""
         with self._lock, held_back():
             self._active[run] = None
-            for entry in reversed(self.ledger.entries(run.owner)):
-                self._standing.withdraw(entry, run, "withdrew", f"{run.owner.kind} runs again")
+            newest_first = self.ledger.entries(run.owner)[::-1]
+            self._standing.withdraw(newest_first, run, "withdrew", f"{run.owner.kind} runs again")
 
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run did not register again; restore it after any other one."""
@@ -262,9 +262,7 @@ class Guard:
                     run.withdrawn.remove(entry)
                     taken.withdrawn.append(entry)
                     self._notices.log(act, entry, reason)
-        for entry in entries:
-            if entry not in taken.withdrawn:
-                self._standing.withdraw(entry, taken, act, reason)
+        self._standing.withdraw([e for e in entries if e not in taken.withdrawn], taken, act, reason)
         for entry in taken.withdrawn:
             self._standing.retire(entry)
         if for_undo and taken.withdrawn:

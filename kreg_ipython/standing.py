@@ -42,9 +42,14 @@ class Standing:
         self.snapshots: dict[str, Snapshot | Contents] = {}
         """What is known of the containers that users may write to themselves."""
 
-    def withdraw(self, entry: Entry, run: Run, act: Act, reason: str) -> None:
-        """Take an entry out of its registry and the ledger, for a run; what it shadowed comes back. One that the user
-        took out, or wrote something else over, is forgotten."""
+    def withdraw(self, entries: list[Entry], run: Run, act: Act, reason: str) -> None:
+        """Take entries out of their registries and the ledger, for a run; what they shadowed comes back. One that the
+        user took out, or wrote something else over, is forgotten."""
+        for entry in entries:
+            self._withdraw(entry, run, act, reason)
+        self._name_again(entries)
+
+    def _withdraw(self, entry: Entry, run: Run, act: Act, reason: str) -> None:
         registry = self._registries[entry.registry]
         shadowed = self._ledger.shadowed(entry) and not registry.appending
         below = None if shadowed or registry.appending else self._ledger.under(entry)
@@ -62,7 +67,6 @@ class Standing:
                 self.put(registry, below)
                 self.put_newer(registry, below)
                 self._notices.log("restored", below, "what shadowed it went", run)
-            self._name_by_the_newest(registry, self._ledger.same_subject(entry))
 
     def restore(self, entries: list[Entry], reason: str, run: Run | None = None) -> None:
         """Put entries back, into the ledger and into their registries, each at its place in the order."""
@@ -78,10 +82,7 @@ class Standing:
             self._ledger.swept.pop(entry.place, None)
             if registry.appending or not self._ledger.shadowed(entry):
                 self.put(registry, entry)
-        for entry in entries:
-            same = self._ledger.same_subject(entry)
-            if len(same) > 1:
-                self._name_by_the_newest(self._registries[entry.registry], same)
+        self._name_again(entries)
         for name in {entry.registry for entry in entries if self._registries[entry.registry].ordered}:
             first = min((entry for entry in entries if entry.registry == name), key=order_of)
             self.put_newer(self._registries[name], first)
@@ -130,11 +131,15 @@ class Standing:
         if (frameworks and former is over.subject) or not same_definition(former, over.subject):
             self._ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
 
-    def _name_by_the_newest(self, registry: Registry, same: list[Entry]) -> None:
-        """An object that stands under several keys is known by the newest of them again."""
-        newest = next((entry for entry in reversed(same) if not self._ledger.shadowed(entry)), None)
-        if newest is not None:
-            self._faults.attempt(registry, registry.rename, newest.value, newest.key)
+    def _name_again(self, entries: list[Entry]) -> None:
+        """The objects of these entries are known by the newest of the keys again that they were registered under.
+        Writing to the dict names nothing; if nobody saw an object being registered, it was before all that we saw."""
+        for entry in {(entry.registry, id(entry.subject)): entry for entry in entries}.values():
+            same = [each for each in self._ledger.same_subject(entry) if not self._ledger.shadowed(each)]
+            registered = [each for each in same if each.site is not None]
+            for known in registered[-1:] or same[:1]:
+                registry = self._registries[entry.registry]
+                self._faults.attempt(registry, registry.rename, known.value, known.key)
 
     def _note(self, registry: Registry, entry: Entry) -> None:
         snapshot = self.snapshots.get(registry.name)

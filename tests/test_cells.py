@@ -666,6 +666,15 @@ def test_a_class_with_two_keys_is_still_known_by_the_newest(nb, run):
     assert nb.value("keras.saving.get_registered_name(Foo)") == f"{nb.package}>second"
 
 
+@pytest.mark.needs("keras>=2.13")
+@pytest.mark.parametrize("run", ["(((", "1/0"])
+def test_a_key_that_is_written_to_the_dict_names_no_object(nb, run):
+    nb.run("a", LAYER.format(1) + "OBJECTS = keras.utils.get_custom_objects()")
+    nb.run("b", "OBJECTS['PKGother'] = Foo")
+    nb.run("b", run, fails=None)
+    assert nb.value("keras.saving.get_registered_name(Foo)") == f"{nb.package}>Foo"
+
+
 @stock
 def test_keys_that_were_all_renamed_go_with_the_cell_that_renamed_them(nb):
     nb.run("a", LAYER.format(1))
