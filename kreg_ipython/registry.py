@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -262,8 +263,9 @@ class DictRegistry(Shape):
 
     def rename(self, value: Any, key: Hashable) -> None:
         names, subject = self.names, self.subject(value)
-        if self._reverse and subject in names:
-            names[subject] = key
+        with suppress(TypeError):  # it cannot be hashed
+            if self._reverse and subject in names:
+                names[subject] = key
 
     def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -132,12 +132,12 @@ class Standing:
             self._ledger.insert(Entry(registry.name, key, before, former, None, order=over.order))
 
     def _name_again(self, entries: list[Entry]) -> None:
-        """The objects of these entries are known by the newest of the keys again that they were registered under.
-        Writing to the dict names nothing; if nobody saw an object being registered, it was before all that we saw."""
+        """What has other keys, too, is known by the newest of them again that it was registered under. Writing to the
+        dict names nothing; if nobody saw an object being registered, it was before all that we saw."""
         for entry in {(entry.registry, id(entry.subject)): entry for entry in entries}.values():
             same = [each for each in self._ledger.same_subject(entry) if not self._ledger.shadowed(each)]
-            registered = [each for each in same if each.site is not None]
-            for known in registered[-1:] or same[:1]:
+            if any(each.key != entry.key for each in same):
+                known = next((each for each in reversed(same) if each.site is not None), same[0])
                 registry = self._registries[entry.registry]
                 self._faults.attempt(registry, registry.rename, known.value, known.key)
 

@@ -93,16 +93,18 @@ HOSTILE = {
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_objects_that_raise_whatever_they_are_asked_are_registered_and_swept(nb, hostile):
-    cell = f"class Hostile:\n    {HOSTILE[hostile]}\nkeras.utils.get_custom_objects()['PKG>KEY'] = Hostile()"
+    cell = f"class Hostile:\n    {HOSTILE[hostile]}\nobjects = keras.utils.get_custom_objects()\n"
+    cell += "objects['PKG>KEY'] = objects['PKG>too'] = Hostile()"
     keys = "sorted(k[-3:] for k in keras.utils.get_custom_objects() if k.startswith('PKG>'))"
     told = [
         nb.run("a", cell.replace("KEY", "one")).stderr,
         nb.run("a", cell.replace("KEY", "one")).stderr,
         nb.run("a", cell.replace("KEY", "one") + "\n1/0", fails=True).stderr,
+        nb.run("a", "1/0\n" + cell.replace("KEY", "one"), fails=True).stderr,
     ]
-    assert nb.value(keys) == ["one"]
+    assert nb.value(keys) == ["one", "too"]
     told.append(nb.run("a", cell.replace("KEY", "two")).stderr)
-    assert nb.value(keys) == ["two"]
+    assert nb.value(keys) == ["too", "two"]
     nb.run("q", "%kreg")
     nb.run("q", "%kreg show PKG>two")
     nb.run("a", "x = 1")
