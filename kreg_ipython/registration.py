@@ -128,7 +128,7 @@ class Registrations:
         key, subject = announced
         after = registry.current(key)
         if after is MISSING and before is not MISSING and not registry.appending:
-            registry.put(key, before)
+            self._put_back(registry, key, before)
         elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
             snapshot = self._standing.snapshots.get(registry.name)
             if snapshot is not None:
@@ -137,6 +137,15 @@ class Registrations:
                 snapshot.note(key, after)
             if caller is not None:
                 self.record(registry, key, after, before, caller)
+
+    def _put_back(self, registry: Registry, key: Hashable, value: Any) -> None:
+        """Put back, in its place, what was set aside for a call that failed."""
+        top = self._ledger.top((registry.name, key))
+        if top is not None and same_value(top.value, value):
+            self._standing.put(registry, top)
+            self._standing.put_newer(registry, top)
+        else:
+            registry.put(key, value)
 
     def record(
         self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller, act: Act = "registered"

@@ -580,3 +580,14 @@ def test_an_elementwise_handler_that_was_unregistered_makes_way_for_good(nb):
     for version in ("second", "third"):
         nb.run("c", handler.format("mine", version))
         assert nb.value("tf.abs(T(tf.constant(1.0)))") == version
+
+
+@pytest.mark.needs("optree")
+def test_what_a_failing_call_of_another_cell_found_there_still_goes_with_its_own_cell(nb):
+    nb.run("setup", "import optree\nclass Held: pass")
+    functions = "Held, lambda h: ((), None), lambda m, c: Held(), namespace='PKG'"
+    nb.run("a", f"optree.register_pytree_node({functions})")
+    nb.run("b", f"optree.register_pytree_node({functions}, path_entry_type=0)", fails=True)
+    assert nb.value("('PKG', Held) in sys.modules['optree.registry']._NODETYPE_REGISTRY")
+    nb.run("a", "x = 1")
+    assert not nb.value("('PKG', Held) in sys.modules['optree.registry']._NODETYPE_REGISTRY")
