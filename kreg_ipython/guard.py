@@ -351,8 +351,10 @@ class Guard:
         for name in {entry.registry for entry in gone}:
             former = keeping.by_statement(entry for entry in withdrawn if entry.registry == name)
             registered = keeping.by_statement(entry for entry in mine if entry.registry == name)
-            handout = self.registries[name].handout
-            writer = handout.function.rpartition(":")[2] if handout else None
+            registry = self.registries[name]
+            writer = (
+                registry.handout.function.rpartition(":")[2] if registry.handout else "" if registry.direct else None
+            )
             for entry in gone:
                 if entry.registry == name:
                     why = "you said %kreg keep" if entry.name in pinned else ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from types import CodeType
 from typing import Any
 
 from kreg_ipython import source
 from kreg_ipython.ledger import Entry, Run
-from kreg_ipython.origin import is_body
+from kreg_ipython.naming import definition
+from kreg_ipython.origin import Site, is_body
 from kreg_ipython.registry import MISSING
 
 Statements = Mapping[Hashable, Collection[Hashable]]
@@ -28,6 +28,8 @@ def by_statement(entries: Iterable[Entry]) -> Statements:
 _COPY = "a cell without an id may be a copy of the one that registered it"
 _UNSEEN = "nobody saw what registered it, and it may still do so"
 _SKIPPED = "the code that registered it stands, and may have been skipped"
+_UNREAD = "the text cannot be read, and may still hold what registered it"
+_DOUBTS = {"condition", "function", "loop"}
 
 
 def why_kept(
@@ -47,29 +49,46 @@ def why_kept(
         former: all that was withdrawn from the same registry, this entry among them.
         registered: what the run registered there.
         namespace: what names mean after the run.
-        writer: the name of the function that hands the registry's dict out, by which a cell may have written to it.
+        writer: what a text says that writes to the registry itself: the name of the function that hands its dict out,
+            or nothing in particular; None if no text does.
     """
     before, now = _source(entry), run.source
     if not before or now is None:
         return _UNSEEN
     if run.owner.id is None and run.owner.kind == "cell":
         return _COPY
-    stands = _statement(entry)
-    if stands is None:  # written by a statement that nobody saw
-        if None in registered:
-            return ""
-        elsewhere = entry.site is None and writer is not None and writer not in before
-        return _UNSEEN if elsewhere or source.statements(before) <= source.statements(now) else ""
-    if stands not in source.statements(now):
+    if not source.parses(now):
+        return _UNREAD
+    what = _by_what(entry)
+    again, ours = set(registered.get(what, ())), set(former.get(what, ()))
+    if what is None:
+        return _UNSEEN if _may_be_written(entry, before, now, writer, bool(again & ours)) else ""
+    stands = {_statement(entry), source.statement(before, entry.own_line)} - {None}
+    if not stands <= source.statements(now):
         return ""
-    around = source.around(now, stands)
-    if not around & {"condition", "function"} and _is_the_cells_own(entry):
+    around = set().union(*(source.around(now, each) for each in stands))
+    own = _is_the_cells_own(entry)
+    if not around & _DOUBTS and (own or not source.still_registers(before, entry.line, now)):
         return ""  # it was executed
-    again, ours = set(registered.get(_by_what(entry), ())), set(former.get(_by_what(entry), ()))
-    if again and "choice" not in around and ("loop" not in around or again & ours):
-        return ""  # it was executed, and by no loop that skips what is done
-    skipped = entry.site is None or not entry.site.own or _stands(entry.site.code, namespace)
+    if again and "choice" not in around and (again & ours or (own and "loop" not in around)):
+        return ""  # it was executed, and by nothing that skips what is done
+    skipped = entry.site is None or not entry.site.own or _stands(entry.site, namespace)
     return _SKIPPED if skipped else ""
+
+
+def _may_be_written(entry: Entry, before: str, now: str, writer: str | None, others: bool) -> bool:
+    """Whether a source may still hold what nobody saw writing or registering an entry; ``others`` tells that the run
+    wrote again what was written beside it."""
+    if writer is None:  # no user writes there: it was registered before anybody was watching
+        defined = definition(entry.subject)
+        stands = defined and len(defined) > 1 and source.line_of_definition(now, str(defined[1])) is not None
+        return bool(stands) or source.statements(before) <= source.statements(now)
+    if entry.site is None and writer not in before:
+        return True  # a library wrote it
+    around = [source.around(now, each) for each in source.writing(before) & source.statements(now)]
+    if others and (around or not writer) and not any(each & {"condition", "function", "choice"} for each in around):
+        return False
+    return source.statements(before) <= source.statements(now) or any(each & _DOUBTS for each in around)
 
 
 def _source(entry: Entry) -> str:
@@ -91,17 +110,19 @@ def _by_what(entry: Entry) -> Hashable:
     if stands is None or entry.site is None or _is_the_cells_own(entry):
         return stands
     code = entry.site.code
-    return stands, getattr(code, "co_qualname", code.co_name), entry.site.line - code.co_firstlineno
+    call = source.statement(_source(entry), entry.own_line)
+    return stands, call, getattr(code, "co_qualname", code.co_name), entry.site.line - code.co_firstlineno
 
 
 def _is_the_cells_own(entry: Entry) -> bool:
-    """Whether the registering call stands in the cell's own body, not in a function that may do it only once."""
-    return entry.site is None or (entry.site.own and is_body(entry.site.code))
+    """Whether the registering call stands in the cell's own body, not in a function, or a text, that may do it once."""
+    site = entry.site
+    return site is None or (site.own and is_body(site.code) and site.code.co_filename != "<string>")
 
 
-def _stands(site: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether the helper that made the registration still is what its name means."""
-    name, *rest = getattr(site, "co_qualname", site.co_name).split(".")
+def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:
+    """Whether the helper that its name means now still holds the statement that made the registration."""
+    name, *rest = getattr(site.code, "co_qualname", site.code.co_name).split(".")
     meant = namespace.get(name, MISSING)
     known = meant is not MISSING and "<locals>" not in rest
     for name in rest:
@@ -109,8 +130,9 @@ def _stands(site: CodeType, namespace: Mapping[str, Any]) -> bool:
         meant = getattr(meant, "__func__", meant)
     if known and meant is MISSING:
         return False
-    code = getattr(meant, "__code__", site)
+    code = getattr(meant, "__code__", site.code)
     try:
-        return code is site or inspect.getsource(code) == inspect.getsource(site)
+        before, now = inspect.getsource(site.code), inspect.getsource(code)
     except (OSError, TypeError):
         return True
+    return source.still_registers(before, site.line - site.code.co_firstlineno + 1, now)

@@ -114,6 +114,8 @@ class Entry:
     run: Run | None = None
     line: int | None = None
     site: Site | None = None
+    own_line: int | None = None
+    """The line of the owner's own statement: ``line`` may be in a function that it calls."""
     kept: str = ""
     """Why it is kept although the last run did not register it again; empty if it was."""
     restored: bool = False

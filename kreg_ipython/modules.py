@@ -77,7 +77,7 @@ class Modules:
         before, now = entry.run.source, _text(entry.owner)
         if now is None:
             return _is_gone(entry.owner)
-        return before != now and not source.still_registers(before, entry.line, now)
+        return before != now and source.parses(now) and not source.still_registers(before, entry.line, now)
 
     # -- a body is executed
 

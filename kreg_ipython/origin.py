@@ -26,19 +26,26 @@ class Site(NamedTuple):
     line: int
 
 
+class Lines(NamedTuple):
+    """Where a body of code leads to a registration: its own line, and the innermost line in its file, which may be in a
+    function that it calls."""
+
+    own: int
+    innermost: int
+
+
 class Origin(NamedTuple):
     """Where a registration comes from, walking outward from it to the body of code that is being executed.
 
-    ``module`` or ``script`` names that body if it is not a cell's. ``line`` is the innermost line in the body's file,
-    and ``inner_line`` that in the file of code that a magic of the cell executes: the body of ``%%time``. ``site`` is
-    the innermost call outside the framework. Without any body, in a thread or a task that outlives its cell, ``line``
-    is the site's.
+    ``module`` or ``script`` names that body if it is not a cell's. ``lines`` are the body's, and ``inner`` those of
+    code that a magic of the cell executes: the body of ``%%time``. ``site`` is the innermost call outside the
+    framework. Without any body, in a thread or a task that outlives its cell, ``lines`` are the site's.
     """
 
     module: str | None = None
     script: str | None = None
-    line: int | None = None
-    inner_line: int | None = None
+    lines: Lines | None = None
+    inner: Lines | None = None
     in_cell: bool = False
     site: Site | None = None
 
@@ -64,11 +71,11 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
             imported = body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
             if imported and (caller in _SCRIPT or name != "__main__"):
                 module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
-                return Origin(module, script, _line(maker, code), site=_site(maker, frame.f_globals))
+                return Origin(module, script, _lines(maker, frame), site=_site(maker, frame.f_globals))
             if caller == _CELL:
-                body, inner = code, inner or code  # and walk on: run_cell may be called inside a cell
+                body, inner = frame, inner or frame  # and walk on: run_cell may be called inside a cell
             elif inner is None and code.co_filename != "<string>":
-                inner = code
+                inner = frame
         elif body is not None and code.co_name == _NOTEBOOK[1]:
             path = frame.f_locals.get("fname")
             if path is not None and _function(frame) == _NOTEBOOK:
@@ -76,8 +83,9 @@ def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Contain
         frame = frame.f_back
     site = _site(maker)
     if body is not None and inner is not None:
-        return Origin(line=_line(maker, body), inner_line=_line(maker, inner), in_cell=True, site=site)
-    return Origin(line=maker.f_lineno, site=site)
+        lines = _lines(maker, body)
+        return Origin(lines=lines, inner=lines if inner is body else _lines(maker, inner), in_cell=True, site=site)
+    return Origin(lines=_lines(maker, maker), site=site)
 
 
 def _maker(frame: FrameType | None, plumbing: Container[str]) -> FrameType | None:
@@ -134,8 +142,9 @@ def _function(frame: FrameType | None) -> tuple[str, str] | None:
     return (frame.f_globals.get("__name__", ""), frame.f_code.co_name) if frame is not None else None
 
 
-def _line(frame: FrameType | None, body: CodeType) -> int | None:
-    """The innermost line in the file of this body, from a frame outwards."""
-    while frame is not None and frame.f_code.co_filename != body.co_filename:
+def _lines(maker: FrameType, body: FrameType) -> Lines:
+    """Where a body of code leads to the registration that this frame makes."""
+    frame: FrameType | None = maker
+    while frame is not None and frame.f_code.co_filename != body.f_code.co_filename:
         frame = frame.f_back
-    return None if frame is None else frame.f_lineno
+    return Lines(body.f_lineno, body.f_lineno if frame is None else frame.f_lineno)

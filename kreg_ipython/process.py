@@ -222,7 +222,8 @@ class Process:
                 owner = self.modules.owner("module", found.module)
             else:
                 owner = self.modules.owner("script", script_id(found.script or ""))
-            return Caller(owner, self.modules.run(owner), found.line, found.site)
+            line, own_line = (found.lines.innermost, found.lines.own) if found.lines is not None else (None, None)
+            return Caller(owner, self.modules.run(owner), line, found.site, own_line)
         return self._caller_in(found)
 
     def _caller_in(self, found: Origin) -> Caller:

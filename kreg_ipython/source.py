@@ -20,10 +20,9 @@ _OTHER_LANGUAGES = re.compile(
     r"|writefile)\b"
 )
 _RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
-_AROUND = {  # `with suppress(…)` may end its body early
-    **dict.fromkeys(("If", "Try", "TryStar", "Match", "With", "AsyncWith"), "condition"),
-    **dict.fromkeys(("For", "AsyncFor", "While"), "loop"),
-}
+_CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -90,19 +89,20 @@ def statements(source: str) -> set[Hashable]:
 @functools.lru_cache(maxsize=64)
 def around(source: str, stands: Hashable) -> set[str]:
     """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed; and
-    ``choice``, a condition in a loop: why it may have been executed for some only."""
+    ``choice``, a condition in a loop: why it may have been executed for some only. A loop over what the source itself
+    lists is ``certain``, and no ``loop``."""
     found = {"condition"} if _magic(source) and not _RUNS_ITS_BODY.match(source) else set()
     places = [(each.first, each.last) for each in _statements(source) if each.stands == stands]
     for each in _statements(source):
         if any(each.first <= start and each.last >= end for start, end in places):
-            if each.stands == stands:
-                new = {*each.chooses}
-            elif isinstance(each.stands, Definition):
-                new = {"function"} if each.stands.kind != "ClassDef" else set()
-            else:
-                new = {_AROUND.get(_kind(each.stands), "")} - {""}
-            found |= new | ({"choice"} if "condition" in new and "loop" in found else set())
+            new = each.chooses if each.stands == stands else each.inside
+            found |= new | ({"choice"} if "condition" in new and found & {"loop", "certain"} else set())
     return found
+
+
+def parses(source: str) -> bool:
+    """Whether the source can be read here: IPython may understand more."""
+    return _read(source) is not None
 
 
 def still_registers(before: str, line: int | None, now: str) -> bool:
@@ -137,17 +137,20 @@ def of_file(path: str) -> str | None:
 
 
 def line_of(source: str, text: str) -> int | None:
-    """The first line with this string literal, or keyword: where a key was written that no gate saw."""
+    """The first line with this string literal, or keyword, if possible in a statement that may write to a dict: where a
+    key was written that no gate saw."""
+    lines = []
     for node in ast.walk(_parse(source)):
         if isinstance(node, ast.Constant) and node.value == text:
-            return node.lineno + header(source)
-        if isinstance(node, ast.keyword) and node.arg == text:
-            return node.value.lineno + header(source)
-    return None
+            lines.append(node.lineno + header(source))
+        elif isinstance(node, ast.keyword) and node.arg == text:
+            lines.append(node.value.lineno + header(source))
+    return next((line for line in lines if writes(source, line)), lines[0] if lines else None)
 
 
 def keys_written(source: str) -> set[str]:
-    """The keys at which the source writes to some dict: by assignment, or in a dict or by a keyword for `update`."""
+    """The keys at which the source writes to some dict: by assignment, by `setdefault`, or by `update`, in a dict or as
+    keywords."""
     keys: list[ast.expr | None] = []
     keywords: set[str] = set()
     for node in ast.walk(_parse(source)):
@@ -155,8 +158,11 @@ def keys_written(source: str) -> set[str]:
             keys.append(node.slice)
         elif isinstance(node, ast.Dict):
             keys += node.keys
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update":
-            keywords |= {each.arg for each in node.keywords if each.arg}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "update":
+                keywords |= {each.arg for each in node.keywords if each.arg}
+            elif node.func.attr == "setdefault":
+                keys += node.args[:1]
     return keywords | {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
 
 
@@ -172,9 +178,14 @@ def header(source: str) -> int:
 
 
 def writes(source: str, line: int | None) -> bool:
-    """Whether the innermost statement at a line may write to a dict: at a key, by a method, by ``|=``."""
+    """Whether the innermost statement at a line may write to a container: at a key, by a method, by ``|=``."""
     found = _at(source, line)
     return found is not None and found.writes
+
+
+def writing(source: str) -> set[Hashable]:
+    """The statements that may write to a container."""
+    return {each.stands for each in _statements(source) if each.writes}
 
 
 def _magic(source: str) -> bool:
@@ -188,6 +199,7 @@ class _Statement(NamedTuple):
     last: int
     decorators: tuple[str, ...]
     chooses: frozenset[str]
+    inside: frozenset[str]
     writes: bool
 
 
@@ -218,7 +230,8 @@ def _statements(source: str) -> tuple[_Statement, ...]:
                     first = min([first, *(d.lineno for d in child.decorator_list)])
                     decorators = tuple(ast.dump(each) for each in child.decorator_list)
                     stands = Definition(type(child).__name__, inner, bool(decorators))
-                yield _Statement(stands, first + offset, last + offset, decorators, _chooses(child), _writes(child))
+                first, last = first + offset, last + offset
+                yield _Statement(stands, first, last, decorators, _chooses(child), _inside(child), _writes(child))
             yield from walk(child, inner)
 
     return tuple(walk(_parse(source), ""))
@@ -238,24 +251,48 @@ def _chooses(node: ast.stmt) -> frozenset[str]:
     for each in _expressions(node):
         if isinstance(each, (ast.BoolOp, ast.IfExp)) and any(isinstance(part, ast.Call) for part in ast.walk(each)):
             found |= {"condition"}
-        elif isinstance(each, ast.comprehension) and each.ifs:
-            found |= {"condition", "loop", "choice"}
+        elif isinstance(each, ast.comprehension):
+            found |= {"condition", "loop", "choice"} if each.ifs else {_over(each.iter)}
     return frozenset(found)
+
+
+def _inside(node: ast.stmt) -> frozenset[str]:
+    """What a statement is to those in it."""
+    if isinstance(node, _LOOPS):
+        kind = "loop" if isinstance(node, ast.While) else _over(node.iter)
+        return frozenset({kind, "condition", "choice"} if _may_skip(node) else {kind})
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return frozenset({"function"})
+    return frozenset({"condition"} if type(node).__name__ in _CONDITIONS else ())
+
+
+def _over(iterable: ast.expr) -> str:
+    """Whether a loop over this is ``certain`` to go through all that the source says, at each run."""
+    listed = isinstance(iterable, (ast.List, ast.Tuple, ast.Set, ast.Constant))
+    return "certain" if listed and not any(isinstance(each, ast.Starred) for each in ast.walk(iterable)) else "loop"
+
+
+def _may_skip(node: ast.AST) -> bool:
+    """Whether a statement in a loop, and in no inner one, ends an iteration or the loop."""
+    inner = (*_OWN_NAMES, *_LOOPS)
+    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]
+    return any(isinstance(child, (ast.Continue, ast.Break)) or _may_skip(child) for child in children)
 
 
 def _writes(node: ast.stmt) -> bool:
     called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
     stores = any(isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) for each in _expressions(node))
-    return stores or isinstance(node, ast.AugAssign) or isinstance(called, ast.Attribute)
-
-
-def _kind(stands: Hashable) -> str:
-    return str(stands[1]) if isinstance(stands, tuple) else ""
+    return stores or isinstance(node, ast.AugAssign) or (isinstance(called, ast.Attribute) and called.attr in _WRITERS)
 
 
 def _parse(source: str) -> ast.Module:
-    """The tree of what IPython compiles of the source, without the header: all of it may be indented; magics, which are
-    no statements of Python's, are strings, each on one line. Empty if it does not parse."""
+    """The tree of what IPython compiles of the source, without the header; empty if it cannot be read."""
+    return _read(source) or ast.Module(body=[], type_ignores=[])
+
+
+def _read(source: str) -> ast.Module | None:
+    """The tree, if the source can be read: all of it may be indented; magics, which are no statements of Python's, are
+    strings, each on one line."""
     if _OTHER_LANGUAGES.match(source):
         return ast.Module(body=[], type_ignores=[])
     body = textwrap.dedent("\n".join(source.split("\n")[header(source) :]))
@@ -264,4 +301,4 @@ def _parse(source: str) -> ast.Module:
             return ast.parse(text)
         except SyntaxError:
             continue
-    return ast.Module(body=[], type_ignores=[])
+    return None

@@ -11,12 +11,14 @@ from kreg_ipython.origin import Site
 
 
 class Caller(NamedTuple):
-    """Who registers: the owner, its run, the line in its source, and the code that makes the call."""
+    """Who registers: the owner, its run, the innermost line in its source, the code that makes the call, and the line
+    of the owner's own statement that leads there."""
 
     owner: Owner
     run: Run | None = None
     line: int | None = None
     site: Site | None = None
+    own_line: int | None = None
 
 
 class Surroundings(Protocol):

@@ -202,12 +202,13 @@ class Tracker(Process):
 
     def _caller_in(self, found: Origin) -> Caller:
         """The cell of this context, of this thread, or the one that defines the running code."""
-        run, line = executing.get(), found.line
+        run, lines = executing.get(), found.lines
         typed = run.source if run is not None else None
-        if run is not None and typed is not None and found.in_cell and line is not None:
-            if typed.lstrip().startswith("%%"):
-                line = found.inner_line or line
-            return Caller(run.owner, run, line + source.header(typed), found.site)
+        if run is not None and typed is not None and found.in_cell and lines is not None:
+            if found.inner is not None and typed.lstrip().startswith("%%"):
+                lines = found.inner
+            before = source.header(typed)
+            return Caller(run.owner, run, lines.innermost + before, found.site, lines.own + before)
         text, number = self._source_of(found.site.code) if found.site and found.site.own else ("", None)
         started = run is None
         run = run or self._started.get(threading.current_thread())
@@ -218,7 +219,7 @@ class Tracker(Process):
             return super()._caller_in(found)
         if started and not same and not run.active:  # in a pool: another cell may have asked for it
             run = Run(run.owner, None, run.number)
-        return Caller(run.owner, run, line if same else None, found.site)
+        return Caller(run.owner, run, lines.innermost if lines and same else None, found.site)
 
     def namespace(self, owner: Owner) -> Mapping[str, Any]:
         """What names mean to the owner's code."""

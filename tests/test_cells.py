@@ -279,6 +279,12 @@ def test_a_class_that_is_only_guarded_stays_registered(nb, guard, edit):
 
 
 FOO = "keras.utils.register_keras_serializable('PKG', 'Foo')(lambda x: x)"
+REGISTER = "keras.utils.register_keras_serializable('PKG', name)(lambda x: x)"
+WRITTEN = """
+if 'PKG>A' not in globals():
+    globals()['PKG>A'] = 1
+    keras.utils.get_custom_objects()['PKG>A'] = len
+"""
 ONCE = {  # what registers the second time less than the first time, and why
     "an expression": f"Foo = globals().get('Foo') or {FOO}",
     "a conditional expression": f"Foo = Foo if 'Foo' in globals() else {FOO}",
@@ -287,6 +293,14 @@ ONCE = {  # what registers the second time less than the first time, and why
     "a with statement": f"with contextlib.suppress(KeyError):\n    if count('Foo') > 1: raise KeyError\n    {FOO}",
     "a cell magic": f"%%once\n{FOO}",
     "a helper": "once_and_always()",
+    "a loop that continues": f"for name in 'AB':\n    if count(name) > 1: continue\n    {REGISTER}",
+    "a loop over what is left": f"for name in {{'A', 'B'}} - {{*counts}}:\n    count(name)\n    {REGISTER}",
+    "a comprehension over what is left": f"[({REGISTER}, count(name)) for name in {{'A', 'B'}} - {{*counts}}]",
+    "a loop over an iterator": f"for name in names:\n    {REGISTER}",
+    "a while loop": f"while queue:\n    name = queue.pop()\n    {REGISTER}",
+    "a text": f"exec(\"if count('Foo') < 2: {FOO}\")",
+    "a library's writes": "write_once()\nkeras.utils.get_custom_objects  # is mentioned\nwrite('B')",
+    "a write beside another": WRITTEN + "keras.utils.get_custom_objects()['PKG>' + 'B'] = len",
     "an assignment": "KEY = 'PKG>k'\nif count(KEY) < 2:\n    keras.utils.get_custom_objects()[KEY] = len",
     "an update": "def f(x):\n    return x\nif count('f') < 2:\n    keras.utils.get_custom_objects().update({'PKG>%s' % 'f': f})",
 }
@@ -299,8 +313,16 @@ def test_what_is_registered_only_once_stays_whatever_the_cell_registers_each_tim
         "h",
         """
         import collections, contextlib, functools
-        globals().pop("Foo", None)
+        for name in ("Foo", "PKG>A"): globals().pop(name, None)
         counts = collections.Counter()
+        names, queue = iter("AB"), [*"AB"]
+
+        def write(name):
+            keras.utils.get_custom_objects()["PKG>" + name] = lambda x: x
+
+        def write_once():
+            if count("written") < 2:
+                write("A")
 
         def count(name):
             counts[name] += 1
@@ -326,6 +348,94 @@ def test_what_is_registered_only_once_stays_whatever_the_cell_registers_each_tim
     before = nb.custom_objects()
     nb.run("a", source)
     assert before and nb.custom_objects() == before
+
+
+MEMO = """
+made = set()
+
+def make(name):
+    if name not in made:
+        made.add(name)
+        keras.utils.register_keras_serializable('PKG', name)(lambda x: x)
+
+def make_all(names):
+    for name in names:
+        make(name)
+
+NAMES = 'AB'
+"""
+CALLED = "if 'PKGonce' not in globals():\n    PKGonce = 1\n    make('A')\n"
+EDITED = {  # a cell that calls what registers only once, and its edit or that of another one
+    "a comprehension": (
+        MEMO,
+        "[make(name) for name in NAMES]",
+        "NAMES = 'ABC'",
+        "[make(name) for name in NAMES]",
+        "ABC",
+    ),
+    "a helper's loop": (MEMO, "make_all(NAMES)", "NAMES = 'ABC'", "make_all(NAMES)", "ABC"),
+    "the helper's cell": ("", MEMO + "make('A')", "", MEMO.replace("set()", "made") + "make('A')\nmake('C')", "AC"),
+    "an edited helper": (
+        MEMO,
+        "make('A')",
+        MEMO.replace("set()", "{'A'}").replace("    if", "    1\n    if"),
+        "make('A')",
+        "A",
+    ),
+    "a line beside it": ("", WRITTEN + "x = 1", "", WRITTEN + "x = 2", "A"),
+    "a line that nobody can read": (MEMO, CALLED, "", CALLED + "/print 1", "A"),
+}
+
+
+@naive
+@pytest.mark.parametrize(("helper", "before", "between", "after", "names"), EDITED.values(), ids=EDITED)
+def test_what_is_registered_only_once_survives_an_edit(nb, helper, before, between, after, names):
+    nb.run("z", "for name in ('PKGonce', 'PKG>A', 'made'): globals().pop(name, None)")
+    nb.run("h", helper)
+    nb.run("a", before)
+    nb.run("h" if "def " in between else "n", between)
+    nb.run("a", after)
+    assert sorted(nb.custom_objects()) == [*names]
+
+
+MAKE = "def make(name):\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)\n"
+LOOP = "for name in ['{}']:\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)"
+MARK = "def mark(defined):\n    return keras.utils.register_keras_serializable('PKG', 'A')(defined)\n"
+GONE = {
+    "a call of the cell's own function": ("", MAKE + "make('A')", "", MAKE + "make('B')", "B"),
+    "a loop that lists other names": ("", LOOP.format("A"), "", LOOP.format("B"), "B"),
+    "a loop in which a name is missing": (
+        MAKE + "NAMES = 'AB'",
+        "[make(name) for name in NAMES]",
+        "NAMES = 'BC'",
+        "[make(name) for name in NAMES]",
+        "BC",
+    ),
+    "a dict in which a name is missing": (
+        "NEW = {'PKG>A': len, 'PKG>B': len}",
+        "keras.utils.get_custom_objects().update(NEW)",
+        "NEW = {'PKG>B': len, 'PKG>C': len}",
+        "keras.utils.get_custom_objects().update(NEW)",
+        "BC",
+    ),
+    "one of two decorators": (
+        MARK,
+        "@mark\n@functools.cache\ndef f(): pass",
+        "",
+        "@functools.cache\ndef f(): pass",
+        "",
+    ),
+}
+
+
+@stock
+@pytest.mark.parametrize(("helper", "before", "between", "after", "names"), GONE.values(), ids=GONE)
+def test_what_is_certainly_gone_is_swept(nb, helper, before, between, after, names):
+    nb.run("h", "import functools\n" + helper)
+    nb.run("a", before)
+    nb.run("n", between)
+    nb.run("a", after)
+    assert sorted(nb.custom_objects()) == [*names]
 
 
 @naive
