@@ -939,6 +939,15 @@ def test_a_key_written_by_keyword_through_an_earlier_cells_variable_goes_with_it
     assert nb.status()["PKGact"]["state"] == "swept"
 
 
+def test_a_key_that_another_cell_sets_by_default_is_its_own_too(nb):
+    nb.run("a", "keras.utils.get_custom_objects()['PKG>act'] = len")
+    nb.run("b", "keras.utils.get_custom_objects().setdefault('PKG>act', len)")
+    nb.run("a", "x = 1")
+    assert list(nb.custom_objects()) == ["act"]
+    nb.run("b", "x = 1")
+    assert nb.custom_objects() == {}
+
+
 def test_an_object_that_invents_attributes_is_harmless(nb):
     nb.run("a", "from unittest import mock\nkeras.utils.get_custom_objects()['PKG>m'] = mock.Mock()")
     assert nb.status()["PKG>m"]["owner"]["id"] == "a"

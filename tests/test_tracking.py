@@ -377,6 +377,22 @@ def test_loaded_late_it_knows_a_cell_that_ends_in_a_newline(stock_nb):
     nb.unload()
 
 
+@pytest.mark.needs("tensorflow")
+def test_loaded_late_it_keeps_what_another_cell_than_the_definitions_registered(stock_nb):
+    nb = stock_nb
+    registered = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.list()"
+    nb.run("a", "def PKGgrad(op, grad): return grad\nx = 1")
+    nb.run("b", "tf.RegisterGradient('PKGGrad')(PKGgrad)")
+    nb.mode = "kreg"
+    nb.load()
+    for x in (1, 2):
+        nb.run("a", f"def PKGgrad(op, grad): return grad\nx = {x}")
+    assert nb.value(f"'PKGGrad' in {registered}")
+    nb.run("a", "x = 2")
+    assert not nb.value(f"'PKGGrad' in {registered}")
+    nb.unload()
+
+
 @pytest.mark.needs("tensorflow>=2.9")
 def test_off_and_on_adopts_what_an_op_is_dispatched_to_once(nb):
     nb.run("a", "dispatch = sys.modules['tensorflow.python.util.dispatch']")
