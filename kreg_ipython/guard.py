@@ -352,9 +352,7 @@ class Guard:
             former = keeping.by_statement(entry for entry in withdrawn if entry.registry == name)
             registered = keeping.by_statement(entry for entry in mine if entry.registry == name)
             registry = self.registries[name]
-            writer = (
-                registry.handout.function.rpartition(":")[2] if registry.handout else "" if registry.direct else None
-            )
+            writer = registry.handout.function.rpartition(":")[2] if registry.handout else None
             for entry in gone:
                 if entry.registry == name:
                     why = "you said %kreg keep" if entry.name in pinned else ""

@@ -49,8 +49,7 @@ def why_kept(
         former: all that was withdrawn from the same registry, this entry among them.
         registered: what the run registered there.
         namespace: what names mean after the run.
-        writer: what a text says that writes to the registry itself: the name of the function that hands its dict out,
-            or nothing in particular; None if no text does.
+        writer: the name of the function that hands the registry's dict out, by which a cell may have written to it.
     """
     before, now = _source(entry), run.source
     if not before or now is None:
@@ -79,11 +78,11 @@ def why_kept(
 def _may_be_written(entry: Entry, before: str, now: str, writer: str | None, others: bool) -> bool:
     """Whether a source may still hold what nobody saw writing or registering an entry; ``others`` tells that the run
     wrote again what was written beside it."""
-    if writer is None:  # no user writes there: it was registered before anybody was watching
+    if entry.adopted:  # another cell than that of its definition may have registered it
         defined = definition(entry.subject)
         stands = defined and len(defined) > 1 and source.line_of_definition(now, str(defined[1])) is not None
         return bool(stands) or source.statements(before) <= source.statements(now)
-    if entry.site is None and writer not in before:
+    if entry.site is None and writer is not None and writer not in before:
         return True  # a library wrote it
     around = [source.around(now, each) for each in source.writing(before) & source.statements(now)]
     if others and (around or not writer) and not any(each & {"condition", "function", "choice"} for each in around):
@@ -115,9 +114,8 @@ def _by_what(entry: Entry) -> Hashable:
 
 
 def _is_the_cells_own(entry: Entry) -> bool:
-    """Whether the registering call stands in the cell's own body, not in a function, or a text, that may do it once."""
-    site = entry.site
-    return site is None or (site.own and is_body(site.code) and site.code.co_filename != "<string>")
+    """Whether the registering call stands in the cell's own body, not in a function that may do it only once."""
+    return entry.site is None or (entry.site.own and is_body(entry.site.code))
 
 
 def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:

@@ -116,6 +116,8 @@ class Entry:
     site: Site | None = None
     own_line: int | None = None
     """The line of the owner's own statement: ``line`` may be in a function that it calls."""
+    adopted: bool = False
+    """It was registered before anybody was watching."""
     kept: str = ""
     """Why it is kept although the last run did not register it again; empty if it was."""
     restored: bool = False

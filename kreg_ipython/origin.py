@@ -129,9 +129,10 @@ def cell_code(frame: FrameType | None) -> CodeType | None:
 
 
 def _site(maker: FrameType, body: dict[str, Any] | None = None) -> Site:
-    """The code of the frame that registers, which is own if its globals are the body's, or the notebook's."""
+    """The code of the frame that registers, which is own if its globals are the body's, or the notebook's, and it is no
+    text that is executed there."""
     own = maker.f_globals.get("__name__") == "__main__" if body is None else maker.f_globals is body
-    return Site(maker.f_code, own, maker.f_lineno)
+    return Site(maker.f_code, own and maker.f_code.co_filename != "<string>", maker.f_lineno)
 
 
 def _module(frame: FrameType) -> str:

@@ -156,6 +156,7 @@ class Registrations:
         place, subject = (registry.name, key), registry.subject(value)
         entry, top = Entry(registry.name, key, value, subject, *caller), self._ledger.top(place)
         order = caller.run.replayed_order(place) if caller.run is not None and caller.run.replays else None
+        entry.adopted = act == "adopted"
         if order is not None:
             entry.order = order
         if before is not MISSING and not registry.appending and (top is None or not same_value(top.value, before)):

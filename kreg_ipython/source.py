@@ -22,6 +22,7 @@ _OTHER_LANGUAGES = re.compile(
 _RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_CALLERS = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
 _WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -100,6 +101,7 @@ def around(source: str, stands: Hashable) -> set[str]:
     return found
 
 
+@functools.lru_cache(maxsize=4)
 def parses(source: str) -> bool:
     """Whether the source can be read here: IPython may understand more."""
     return _read(source) is not None
@@ -253,6 +255,8 @@ def _chooses(node: ast.stmt) -> frozenset[str]:
             found |= {"condition"}
         elif isinstance(each, ast.comprehension):
             found |= {"condition", "loop", "choice"} if each.ifs else {_over(each.iter)}
+        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
+            found |= _CALLERS.get(each.func.id, set())
     return frozenset(found)
 
 

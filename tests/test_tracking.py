@@ -381,15 +381,24 @@ def test_loaded_late_it_knows_a_cell_that_ends_in_a_newline(stock_nb):
 def test_loaded_late_it_keeps_what_another_cell_than_the_definitions_registered(stock_nb):
     nb = stock_nb
     registered = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.list()"
-    nb.run("a", "def PKGgrad(op, grad): return grad\nx = 1")
-    nb.run("b", "tf.RegisterGradient('PKGGrad')(PKGgrad)")
+    cells = {
+        "a": "def PKGgrad(op, grad): return grad\n",
+        "b": "def PKGact(x): return x\nlen(keras.utils.get_custom_objects())\n",
+    }
+    for cell, source in cells.items():
+        nb.run(cell, source)
+    nb.run(
+        "c", "tf.RegisterGradient('PKGGrad')(PKGgrad)\nkeras.utils.register_keras_serializable('PKG', 'act')(PKGact)"
+    )
     nb.mode = "kreg"
     nb.load()
-    for x in (1, 2):
-        nb.run("a", f"def PKGgrad(op, grad): return grad\nx = {x}")
-    assert nb.value(f"'PKGGrad' in {registered}")
-    nb.run("a", "x = 2")
-    assert not nb.value(f"'PKGGrad' in {registered}")
+    for edit in ("", "x = 1"):
+        for cell, source in cells.items():
+            nb.run(cell, source + edit)
+    assert nb.value(f"'PKGGrad' in {registered}") and list(nb.custom_objects()) == ["act"]
+    for cell in cells:
+        nb.run(cell, "x = 1")
+    assert not nb.value(f"'PKGGrad' in {registered}") and nb.custom_objects() == {}
     nb.unload()
 
 
