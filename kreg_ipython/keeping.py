@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Collection, Hashable, Iterable, Mapping
+from types import CodeType
 from typing import Any
 
 from kreg_ipython import source
@@ -128,9 +130,16 @@ def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:
         meant = getattr(meant, "__func__", meant)
     if known and meant is MISSING:
         return False
-    code = getattr(meant, "__code__", site.code)
+    return _holds(getattr(meant, "__code__", site.code), site.code, site.line)
+
+
+@functools.lru_cache(maxsize=64)
+def _holds(code: Any, former: CodeType, line: int) -> bool:
+    """Whether a function's code still holds the statement at a line of what it was."""
+    if code is former:
+        return True
     try:
-        before, now = inspect.getsource(site.code), inspect.getsource(code)
+        before, now = inspect.getsource(former), inspect.getsource(code)
     except (OSError, TypeError):
         return True
-    return source.still_registers(before, site.line - site.code.co_firstlineno + 1, now)
+    return source.still_registers(before, line - former.co_firstlineno + 1, now)
