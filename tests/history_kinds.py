@@ -38,6 +38,8 @@ class Kind:
     """Whether each thread has a registry of its own."""
     seen: bool = True
     """Whether it passes a gate, so that a thread that registers it is known."""
+    says_version: bool = False
+    """Whether the statement that registers it says the version."""
 
 
 FUNCTION = "def NAME(*a, **k): pass\nNAME.version = VERSION\n"
@@ -224,6 +226,7 @@ KINDS = {
         "raises",
         definition="file",
         adopted=False,
+        says_version=True,
     ),
 }
 if is_met("tensorflow-probability"):

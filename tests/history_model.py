@@ -6,7 +6,7 @@ It knows no stack, no withdrawal and no ledger: of two owners with one key the o
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from history_kinds import KINDS, Item
@@ -44,6 +44,11 @@ class Text:
         shared = {"slot": "", "name": name, "file": file, "owner": self.owner}
         return shared.get(item.kind.definition, ("__main__" if self.owner == SCRIPT else file, name))
 
+    def may_register(self, held: Held) -> bool:
+        """Whether a thread that waits may still register this: its function has the same statement as before."""
+        said = any(item == held.item for item, _ in self.items)
+        return said and "def work_" in held.text and not held.item.kind.says_version
+
     def key(self, item: Item, version: int) -> Any:
         """The key: where entries stand side by side with what makes them the same, in the end the very object."""
         if item.kind.shape != "beside":
@@ -69,15 +74,18 @@ class FreshKernel:
     loaded: int = 0
     """When the extension was loaded, by that clock."""
 
-    def run(self, text: Text, fails_at: int | None = None, replays: bool = False) -> bool:
+    def run(self, text: Text, fails_at: int | None = None, replays: bool = False, waits: bool = False) -> bool:
         """Run an owner; whether it succeeds. A failing run keeps what it did not come to register again. One that
-        replays, as `%autoreload` does, registers at its former place in the history."""
+        replays, as `%autoreload` does, registers at its former place in the history. One whose thread waits registers
+        nothing, and keeps what it may still register."""
         owner = text.owner
         self.meet(owner, text.text)
         former, self.holdings[owner] = self.holdings[owner], {}
-        done = self.register(text, fails_at, former if replays else {}) and fails_at is None
+        items = replace(text, items=[]) if waits else text
+        done = self.register(items, fails_at, former if replays else {}) and fails_at is None
         gone = {key: held for key, held in former.items() if key not in self.holdings[owner]}
-        kept = {key: held for key, held in gone.items() if not done or key in self.pinned}
+        still = {key for key, held in gone.items() if waits and text.may_register(held)}
+        kept = {key: held for key, held in gone.items() if not done or key in self.pinned | still}
         self.holdings[owner].update(kept)
         return done
 

@@ -159,7 +159,7 @@ class Histories(RuleBasedStateMachine):
         self.last.pop(f"late_{cell}", None)
         succeeded = self.execute(text.text, cell)
         waits = self.how[cell] == "late"
-        assert succeeded == self.fresh.run(replace(text, items=[]) if waits else text, fails_at)
+        assert succeeded == self.fresh.run(text, fails_at, waits=waits)
         self.remember(cell, text.text if succeeded else None)
         self.said[cell] = text
         if succeeded and waits:
