@@ -52,9 +52,9 @@ class Conflicts:
         """Whether an owner's entry may be set aside for another definition."""
         if top is None or top.owner is None or caller is None:
             return False
-        executed_unseen = top.owner is caller.owner and top.owner.kind != "cell"  # by a loader that nobody watches
-        replaces = self._settings.on_conflict == "replace"
-        return executed_unseen or replaces or self.gives_way(top, subject, caller)
+        # kept from a former run; or the body was executed again by a loader that nobody watches
+        former = top.owner is caller.owner and (top.run is not caller.run or top.owner.kind != "cell")
+        return former or self._settings.on_conflict == "replace" or self.gives_way(top, subject, caller)
 
     def refuse(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
         """Raise for a different definition under a taken key, also where the framework would not, if the user has asked

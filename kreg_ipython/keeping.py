@@ -9,21 +9,21 @@ from types import CodeType
 from typing import Any
 
 from kreg_ipython import source
-from kreg_ipython.ledger import Entry, Run
+from kreg_ipython.ledger import Entry, Name, Run
 from kreg_ipython.naming import definition
 from kreg_ipython.origin import Site, is_body
 from kreg_ipython.registry import MISSING
 
-Statements = Mapping[Hashable, Collection[Hashable]]
-"""The keys that each statement of a source registered, by each helper that it calls; those of statements that nobody
-saw under None."""
+Statements = Mapping[Hashable, Collection[Name]]
+"""The keys, in words, that each statement of a source registered, by each helper that it calls; those of statements
+that nobody saw under None."""
 
 
 def by_statement(entries: Iterable[Entry]) -> Statements:
     """The keys of these entries by the statements, and the helpers, that registered them."""
-    found: dict[Hashable, set[Hashable]] = {}
-    for entry in entries:
-        found.setdefault(_by_what(entry), set()).add(entry.key)
+    found: dict[Hashable, set[Name]] = {}
+    for entry in entries:  # the key itself may be the very object, another one at each run
+        found.setdefault(_by_what(entry), set()).add(entry.name)
     return found
 
 
@@ -112,7 +112,7 @@ def _by_what(entry: Entry) -> Hashable:
         return stands
     code = entry.site.code
     call = source.statement(_source(entry), entry.own_line)
-    return stands, call, getattr(code, "co_qualname", code.co_name), entry.site.line - code.co_firstlineno
+    return stands, call, getattr(code, "co_qualname", code.co_name), _place(code, entry.site.line)
 
 
 def _is_the_cells_own(entry: Entry) -> bool:
@@ -136,10 +136,20 @@ def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:
 @functools.lru_cache(maxsize=64)
 def _holds(code: Any, former: CodeType, line: int) -> bool:
     """Whether a function's code still holds the statement at a line of what it was."""
-    if code is former:
-        return True
+    before, now = _text(former), _text(code)
+    at = line - former.co_firstlineno + 1
+    return code is former or before is None or now is None or source.still_registers(before, at, now)
+
+
+@functools.lru_cache(maxsize=64)
+def _place(code: CodeType, line: int) -> Hashable:
+    """The statement at a line of a function's code; where it stands if the text cannot be had."""
+    text, at = _text(code), line - code.co_firstlineno
+    return source.statement(text, at + 1) if text is not None else at
+
+
+def _text(code: CodeType) -> str | None:
     try:
-        before, now = inspect.getsource(former), inspect.getsource(code)
+        return inspect.getsource(code)
     except (OSError, TypeError):
-        return True
-    return source.still_registers(before, line - former.co_firstlineno + 1, now)
+        return None

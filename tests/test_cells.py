@@ -398,6 +398,29 @@ def test_what_is_registered_only_once_survives_an_edit(nb, helper, before, betwe
     assert sorted(nb.custom_objects()) == [*names]
 
 
+@pytest.mark.needs("tensorflow")
+def test_what_a_run_kept_makes_way_for_what_its_own_cell_registers_later(nb):
+    nb.run("a", GRADIENT.format(1))
+    nb.run("k", "%kreg keep PKGGrad")
+    nb.run(
+        "a",
+        """
+        from threading import Event, Thread
+        ready = Event()
+
+        def work():
+            ready.wait()
+            tf.RegisterGradient("PKGGrad")(lambda op, grad: 2 * grad)
+
+        thread = Thread(target=work)
+        thread.start()
+        """,
+    )
+    assert nb.status()["PKGGrad"]["state"] == "kept"
+    nb.run("b", "ready.set(); thread.join()")
+    assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 2
+
+
 MAKE = "def make(name):\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)\n"
 LOOP = "for name in ['{}']:\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)"
 MARK = "def mark(defined):\n    return keras.utils.register_keras_serializable('PKG', 'A')(defined)\n"
