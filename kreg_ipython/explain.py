@@ -67,6 +67,11 @@ def rebuild(cell: int | None, what: str) -> str:
     return f"re-run the cell that builds {what}" if cell is None else f"re-run cell [{cell}], which builds {what}"
 
 
+def undecided(error: Exception) -> str:
+    """Why all is kept where nobody can tell what a run only guarded."""
+    return f"what this run only guarded cannot be told ({fault(error)}): all is kept"
+
+
 def fault(error: BaseException) -> str:
     """An error in one line: the first one that says something."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]

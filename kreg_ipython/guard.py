@@ -299,7 +299,12 @@ class Guard:
             gone = sorted(gone + self._not_replaced(others, run, outcome), key=order_of)
         reason = _WHY_RESTORED[outcome]
         if outcome == "success" and gone:
-            self._keep(gone, run, withdrawn)
+            try:
+                self._keep(gone, run, withdrawn)
+            except Exception as error:  # a text, or a helper of the user's, that nobody can read
+                self._notices.tell(explain.undecided(error))
+                for entry in gone:
+                    entry.kept = explain.undecided(error)
             swept = [entry for entry in gone if not entry.kept]
             gone, reason = [entry for entry in gone if entry.kept], "kept"
             if swept:

@@ -71,7 +71,10 @@ def why_kept(
     own = _is_the_cells_own(entry)
     if not around & _DOUBTS and (own or not source.still_registers(before, entry.line, now)):
         return ""  # it was executed
-    if again and "choice" not in around and (again & ours or (own and "loop" not in around)):
+    if not own and entry.site is not None:
+        around = around | (_around(entry.site.code, entry.site.line) - {"function"})
+    skips = "choice" in around or (not own and "condition" in around)
+    if again and not skips and (again & ours or (own and "loop" not in around)):
         return ""  # it was executed, and by nothing that skips what is done
     skipped = entry.site is None or not entry.site.own or _stands(entry.site, namespace)
     return _SKIPPED if skipped else ""
@@ -86,10 +89,17 @@ def _may_be_written(entry: Entry, before: str, now: str, writer: str | None, oth
         return bool(stands) or source.statements(before) <= source.statements(now)
     if entry.site is None and writer is not None and writer not in before:
         return True  # a library wrote it
-    around = [source.around(now, each) for each in source.writing(before) & source.statements(now)]
+    around = _around_writing(before, now)
     if others and (around or not writer) and not any(each & {"condition", "function", "choice"} for each in around):
         return False
     return source.statements(before) <= source.statements(now) or any(each & _DOUBTS for each in around)
+
+
+@functools.lru_cache(maxsize=4)
+def _around_writing(before: str, now: str) -> list[set[str]]:
+    """What the statements stand in that may write to a container, and stand in both texts; methods are not asked."""
+    found = [source.around(now, each) for each in source.writing(before) & source.statements(now)]
+    return [each for each in found if not each >= {"class", "function"}]
 
 
 def _source(entry: Entry) -> str:
@@ -130,7 +140,8 @@ def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:
         meant = getattr(meant, "__func__", meant)
     if known and meant is MISSING:
         return False
-    return _holds(getattr(meant, "__code__", site.code), site.code, site.line)
+    code = getattr(inspect.unwrap(meant) if callable(meant) else meant, "__code__", site.code)
+    return code.co_name != site.code.co_name or _holds(code, site.code, site.line)
 
 
 @functools.lru_cache(maxsize=64)
@@ -146,6 +157,13 @@ def _place(code: CodeType, line: int) -> Hashable:
     """The statement at a line of a function's code; where it stands if the text cannot be had."""
     text, at = _text(code), line - code.co_firstlineno
     return source.statement(text, at + 1) if text is not None else at
+
+
+@functools.lru_cache(maxsize=64)
+def _around(code: CodeType, line: int) -> set[str]:
+    """What the statement at a line of a function's code stands in there."""
+    text = _text(code)
+    return source.around(text, source.statement(text, line - code.co_firstlineno + 1)) if text is not None else set()
 
 
 def _text(code: CodeType) -> str | None:

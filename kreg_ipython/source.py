@@ -91,7 +91,7 @@ def statements(source: str) -> set[Hashable]:
 def around(source: str, stands: Hashable) -> set[str]:
     """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed; and
     ``choice``, a condition in a loop: why it may have been executed for some only. A loop over what the source itself
-    lists is ``certain``, and no ``loop``."""
+    lists is ``certain``, and no ``loop``. A function in a ``class`` is a method."""
     found = {"condition"} if _magic(source) and not _RUNS_ITS_BODY.match(source) else set()
     places = [(each.first, each.last) for each in _statements(source) if each.stands == stands]
     for each in _statements(source):
@@ -225,7 +225,7 @@ def _statements(source: str) -> tuple[_Statement, ...]:
             inner = path
             if isinstance(child, ast.stmt):
                 first, last = child.lineno, child.end_lineno or child.lineno
-                stands: Hashable = (path, type(child).__name__, ast.dump(child))
+                stands: Hashable = (path, type(child).__name__, *_says(child))
                 decorators: tuple[str, ...] = ()
                 if isinstance(child, _DEFINITIONS):
                     inner = f"{path}.{child.name}"
@@ -237,6 +237,14 @@ def _statements(source: str) -> tuple[_Statement, ...]:
             yield from walk(child, inner)
 
     return tuple(walk(_parse(source), ""))
+
+
+def _says(node: ast.stmt) -> Iterator[str]:
+    """What a statement says itself, without the statements in it."""
+    for _, value in ast.iter_fields(node):
+        for part in value if isinstance(value, list) else [value]:
+            if not isinstance(part, (ast.stmt, ast.excepthandler, ast.match_case)):
+                yield ast.dump(part) if isinstance(part, ast.AST) else str(part)
 
 
 def _expressions(node: ast.AST) -> Iterator[ast.AST]:
@@ -264,10 +272,13 @@ def _inside(node: ast.stmt) -> frozenset[str]:
     """What a statement is to those in it."""
     if isinstance(node, _LOOPS):
         kind = "loop" if isinstance(node, ast.While) else _over(node.iter)
-        return frozenset({kind, "condition", "choice"} if _may_skip(node) else {kind})
+        skips = isinstance(node, ast.While) or _may_leave(node, (ast.Continue, ast.Break), _LOOPS)
+        return frozenset({kind, "condition", "choice"} if skips else {kind})
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return frozenset({"function"})
-    return frozenset({"condition"} if type(node).__name__ in _CONDITIONS else ())
+        skips = any(_may_leave(child, (ast.Return,), ()) for child in node.body if not isinstance(child, ast.Return))
+        return frozenset({"function", "condition"} if skips else {"function"})
+    kinds = {"class"} if isinstance(node, ast.ClassDef) else {"condition"} if type(node).__name__ in _CONDITIONS else ()
+    return frozenset(kinds)
 
 
 def _over(iterable: ast.expr) -> str:
@@ -276,11 +287,10 @@ def _over(iterable: ast.expr) -> str:
     return "certain" if listed and not any(isinstance(each, ast.Starred) for each in ast.walk(iterable)) else "loop"
 
 
-def _may_skip(node: ast.AST) -> bool:
-    """Whether a statement in a loop, and in no inner one, ends an iteration or the loop."""
-    inner = (*_OWN_NAMES, *_LOOPS)
-    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]
-    return any(isinstance(child, (ast.Continue, ast.Break)) or _may_skip(child) for child in children)
+def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[ast.stmt], ...]) -> bool:
+    """Whether such a statement stands in the node, and in no function or statement of the ``inner`` kinds in it."""
+    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, (*_OWN_NAMES, *inner))]
+    return any(isinstance(child, by) or _may_leave(child, by, inner) for child in children)
 
 
 def _writes(node: ast.stmt) -> bool:

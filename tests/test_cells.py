@@ -364,6 +364,25 @@ def make_all(names):
 
 NAMES = 'AB'
 """
+LOGGED = """
+import functools
+
+def logged(function):
+    @functools.wraps(function)
+    def call(*args):
+        return function(*args)
+    return call
+
+make = logged(make)
+"""
+SCOPE = """
+import contextlib
+
+@contextlib.contextmanager
+def scope(name):
+    make(name)
+    yield
+"""
 CALLED = "if 'PKGonce' not in globals():\n    PKGonce = 1\n    make('A')\n"
 EDITED = {  # a cell that calls what registers only once, and its edit or that of another one
     "a comprehension": (
@@ -383,6 +402,17 @@ EDITED = {  # a cell that calls what registers only once, and its edit or that o
         "A",
     ),
     "a line beside it": ("", WRITTEN + "x = 1", "", WRITTEN + "x = 2", "A"),
+    "a decorated helper": (MEMO + LOGGED, "make('A')", "", "make('A')", "A"),
+    "a helper that forgets one": (MEMO, "make_all(NAMES)", "made.discard('A')", "make_all(NAMES)", "AB"),
+    "a body that does something else": (
+        MEMO + SCOPE,
+        "with scope('A'):\n    x = 1",
+        "",
+        "with scope('A'):\n    x = 2",
+        "A",
+    ),
+    "a chain without end": (MEMO, CALLED, "", CALLED + "if 0: pass\n" + "elif 0: pass\n" * 300, "A"),
+    "a helper that wraps itself": (MEMO, "make('A')", "make.__wrapped__ = make", "make('A')", "A"),
     "a line that nobody can read": (MEMO, CALLED, "", CALLED + "/print 1", "A"),
 }
 
@@ -424,6 +454,7 @@ def test_what_a_run_kept_makes_way_for_what_its_own_cell_registers_later(nb):
 MAKE = "def make(name):\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)\n"
 LOOP = "for name in ['{}']:\n    keras.utils.register_keras_serializable('PKG', name)(lambda x: x)"
 MARK = "def mark(defined):\n    return keras.utils.register_keras_serializable('PKG', 'A')(defined)\n"
+METHOD = "class A(keras.layers.Layer):\n    def build(self, shape):\n        self.parts.append(shape)\n"
 GONE = {
     "a call of the cell's own function": ("", MAKE + "make('A')", "", MAKE + "make('B')", "B"),
     "a loop that lists other names": ("", LOOP.format("A"), "", LOOP.format("B"), "B"),
@@ -440,6 +471,13 @@ GONE = {
         "NEW = {'PKG>B': len, 'PKG>C': len}",
         "keras.utils.get_custom_objects().update(NEW)",
         "BC",
+    ),
+    "a write by its class's name": (
+        "",
+        METHOD + "keras.utils.get_custom_objects()['PKG>' + A.__name__] = A",
+        "",
+        METHOD,
+        "",
     ),
     "one of two decorators": (
         MARK,
