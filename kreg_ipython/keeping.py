@@ -141,7 +141,7 @@ def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:
     if known and meant is MISSING:
         return False
     code = getattr(inspect.unwrap(meant) if callable(meant) else meant, "__code__", site.code)
-    return code.co_name != site.code.co_name or _holds(code, site.code, site.line)
+    return code is site.code or code.co_name != site.code.co_name or _holds(code, site.code, site.line)
 
 
 @functools.lru_cache(maxsize=64)
@@ -149,7 +149,7 @@ def _holds(code: Any, former: CodeType, line: int) -> bool:
     """Whether a function's code still holds the statement at a line of what it was."""
     before, now = _text(former), _text(code)
     at = line - former.co_firstlineno + 1
-    return code is former or before is None or now is None or source.still_registers(before, at, now)
+    return before is None or now is None or source.still_registers(before, at, now)
 
 
 @functools.lru_cache(maxsize=64)

@@ -24,6 +24,7 @@ _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with su
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
 _WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
+_NOTHING = ast.Module(body=[], type_ignores=[])
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -37,7 +38,7 @@ def definitions(source: str) -> set[str]:
 
 def tree(source: str) -> ast.Module:
     """The source's tree, with the lines of the source."""
-    return ast.increment_lineno(_parse(source), header(source))
+    return ast.increment_lineno(_read(source) or _NOTHING, header(source))
 
 
 def executed(source: str) -> Iterator[ast.AST]:
@@ -299,16 +300,17 @@ def _writes(node: ast.stmt) -> bool:
     return stores or isinstance(node, ast.AugAssign) or (isinstance(called, ast.Attribute) and called.attr in _WRITERS)
 
 
+@functools.lru_cache(maxsize=4)
 def _parse(source: str) -> ast.Module:
     """The tree of what IPython compiles of the source, without the header; empty if it cannot be read."""
-    return _read(source) or ast.Module(body=[], type_ignores=[])
+    return _read(source) or _NOTHING
 
 
 def _read(source: str) -> ast.Module | None:
     """The tree, if the source can be read: all of it may be indented; magics, which are no statements of Python's, are
     strings, each on one line."""
     if _OTHER_LANGUAGES.match(source):
-        return ast.Module(body=[], type_ignores=[])
+        return _NOTHING
     body = textwrap.dedent("\n".join(source.split("\n")[header(source) :]))
     for text in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
         try:
