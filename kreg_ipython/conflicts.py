@@ -52,8 +52,9 @@ class Conflicts:
         """Whether an owner's entry may be set aside for another definition."""
         if top is None or top.owner is None or caller is None:
             return False
-        # kept from a former run; or the body was executed again by a loader that nobody watches
-        former = top.owner is caller.owner and (top.run is not caller.run or top.owner.kind != "cell")
+        # the last run did not register it; or the body was executed again by a loader that nobody watches
+        left = bool(top.kept) or top.restored or top.owner.kind != "cell"
+        former = top.owner is caller.owner and left
         return former or self._settings.on_conflict == "replace" or self.gives_way(top, subject, caller)
 
     def refuse(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller) -> None:
