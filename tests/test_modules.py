@@ -139,7 +139,6 @@ def test_a_definition_may_move_between_files_and_cells(nb, files, to):
     assert gradients(nb) == {"grad": 1}
 
 
-@pytest.mark.needs("tensorflow")
 def test_a_file_that_is_broken_at_the_moment_does_not_lose_what_its_module_registered(nb, files):
     files.write({"PKG.py": "import keras\n" + LAYER})
     nb.run("a", "import PKG")
@@ -149,6 +148,7 @@ def test_a_file_that_is_broken_at_the_moment_does_not_lose_what_its_module_regis
     assert numbers(nb) == {"Foo": 1}
 
 
+@pytest.mark.needs("tensorflow")
 def test_two_files_that_really_register_one_name_differently_collide(nb, files):
     files.write({"PKG/a.py": HEAD + GRADIENT, "PKG/b.py": HEAD + GRADIENT})
     nb.run("a", "import PKG.a")
