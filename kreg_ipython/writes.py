@@ -105,7 +105,9 @@ class Writes:
 
     def _follow_equal(self, registry: Registry, run: Run) -> None:
         for key in source.keys_written(run.source or ""):
-            top = self._ledger.top((registry.name, key))
+            top, mine = self._ledger.top((registry.name, key)), self._ledger.entry(run.owner, (registry.name, key))
+            if mine is not None and mine.run is run:
+                continue  # it wrote something else, which stands at its former place, under a newer entry
             if top is not None and top.owner not in (None, run.owner) and registry.holds(key, top.value):
                 caller = Caller(run.owner, run, _line_of(run.source, key, top.subject))
                 self._record(registry, key, top.value, top.value, caller)

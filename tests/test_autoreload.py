@@ -196,12 +196,16 @@ def test_a_reload_that_fails_loses_nothing_and_the_mended_file_reloads_at_the_ne
     assert "3" in after[0][f"{nb.package}>Thing"][2] and after[1][f"{nb.package}Thing"][4]
 
 
+WRITTEN = "class Thing(keras.layers.Layer): pass\nkeras.utils.get_custom_objects()['PKG>Thing'] = Thing\n"
+
+
 @pytest.mark.fails("stock")
 @pytest.mark.needs("keras>=2.13")  # before, registering it raises
-def test_a_cells_override_of_a_modules_key_outlives_the_modules_edit(nb, files):
+@pytest.mark.parametrize("edited", [THINGS["class"].replace("+ 1", "+ 2"), WRITTEN], ids=["registers", "writes"])
+def test_a_cells_override_of_a_modules_key_outlives_the_modules_edit(nb, files, edited):
     started(nb, files, a=HEAD + THINGS["class"])
     nb.run("mine", "@keras.utils.register_keras_serializable('PKG')\nclass Thing(keras.layers.Layer): mine = True")
-    files.write({"PKG/a.py": HEAD + THINGS["class"].replace("+ 1", "+ 2")})
+    files.write({"PKG/a.py": HEAD + edited})
     nb.run("x", "pass")
     mine = "getattr(keras.utils.get_custom_objects()['PKG>Thing'], 'mine', False)"
     assert nb.value(mine)
