@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from types import CodeType
 from typing import Any
 
-from kreg_ipython import source
+from kreg_ipython import helpers, source
 from kreg_ipython.ledger import Entry, Name, Run
 from kreg_ipython.naming import definition
-from kreg_ipython.origin import Site, is_body
-from kreg_ipython.registry import MISSING
+from kreg_ipython.origin import is_body
 
 Statements = Mapping[Hashable, Collection[Name]]
 """The keys, in words, that each statement of a source registered, by each helper that it calls; those of statements
@@ -63,7 +60,12 @@ def why_kept(
     what = _by_what(entry)
     again, ours = set(registered.get(what, ())), set(former.get(what, ()))
     if what is None:
-        return _UNSEEN if _may_be_written(entry, before, now, writer, bool(again & ours)) else ""
+        if entry.adopted:
+            doubtful = _may_be_registered(entry, before, now)
+        else:
+            by_library = entry.site is None and writer is not None and writer not in before
+            doubtful = by_library or _may_be_written(before, now, writer, bool(again & ours))
+        return _UNSEEN if doubtful else ""
     stands = {_statement(entry), source.statement(before, entry.own_line)} - {None}
     if not stands <= source.statements(now):
         return ""
@@ -72,23 +74,24 @@ def why_kept(
     if not around & _DOUBTS and (own or not source.still_registers(before, entry.line, now)):
         return ""  # it was executed
     if not own and entry.site is not None:
-        around = around | (_around(entry.site.code, entry.site.line) - {"function"})
+        around = around | (helpers.around(entry.site) - {"function"})
     skips = "choice" in around or (not own and "condition" in around)
     if again and not skips and (again & ours or (own and "loop" not in around)):
         return ""  # it was executed, and by nothing that skips what is done
-    skipped = entry.site is None or not entry.site.own or _stands(entry.site, namespace)
+    skipped = entry.site is None or not entry.site.own or helpers.stands(entry.site, namespace)
     return _SKIPPED if skipped else ""
 
 
-def _may_be_written(entry: Entry, before: str, now: str, writer: str | None, others: bool) -> bool:
-    """Whether a source may still hold what nobody saw writing or registering an entry; ``others`` tells that the run
-    wrote again what was written beside it."""
-    if entry.adopted:  # another cell than that of its definition may have registered it
-        defined = definition(entry.subject)
-        stands = defined and len(defined) > 1 and source.line_of_definition(now, str(defined[1])) is not None
-        return bool(stands) or source.statements(before) <= source.statements(now)
-    if entry.site is None and writer is not None and writer not in before:
-        return True  # a library wrote it
+def _may_be_registered(entry: Entry, before: str, now: str) -> bool:
+    """Whether a source may still register what was adopted: another cell than that of its definition may have done."""
+    defined = definition(entry.subject)
+    stands = defined and len(defined) > 1 and source.line_of_definition(now, str(defined[1])) is not None
+    return bool(stands) or source.statements(before) <= source.statements(now)
+
+
+def _may_be_written(before: str, now: str, writer: str | None, others: bool) -> bool:
+    """Whether a source may still hold what wrote to a registry's dict; ``others`` tells that the run wrote again what
+    was written beside it."""
     around = _around_writing(before, now)
     if others and (around or not writer) and not any(each & {"condition", "function", "choice"} for each in around):
         return False
@@ -120,54 +123,10 @@ def _by_what(entry: Entry) -> Hashable:
     stands = _statement(entry)
     if stands is None or entry.site is None or _is_the_cells_own(entry):
         return stands
-    code = entry.site.code
     call = source.statement(_source(entry), entry.own_line)
-    return stands, call, getattr(code, "co_qualname", code.co_name), _place(code, entry.site.line)
+    return stands, call, helpers.name(entry.site), helpers.place(entry.site)
 
 
 def _is_the_cells_own(entry: Entry) -> bool:
     """Whether the registering call stands in the cell's own body, not in a function that may do it only once."""
     return entry.site is None or (entry.site.own and is_body(entry.site.code))
-
-
-def _stands(site: Site, namespace: Mapping[str, Any]) -> bool:
-    """Whether the helper that its name means now still holds the statement that made the registration."""
-    name, *rest = getattr(site.code, "co_qualname", site.code.co_name).split(".")
-    meant = namespace.get(name, MISSING)
-    known = meant is not MISSING and "<locals>" not in rest
-    for name in rest:
-        meant = vars(meant).get(name, MISSING) if hasattr(meant, "__dict__") else MISSING
-        meant = getattr(meant, "__func__", meant)
-    if known and meant is MISSING:
-        return False
-    code = getattr(inspect.unwrap(meant) if callable(meant) else meant, "__code__", site.code)
-    return code is site.code or code.co_name != site.code.co_name or _holds(code, site.code, site.line)
-
-
-@functools.lru_cache(maxsize=64)
-def _holds(code: Any, former: CodeType, line: int) -> bool:
-    """Whether a function's code still holds the statement at a line of what it was."""
-    before, now = _text(former), _text(code)
-    at = line - former.co_firstlineno + 1
-    return before is None or now is None or source.still_registers(before, at, now)
-
-
-@functools.lru_cache(maxsize=64)
-def _place(code: CodeType, line: int) -> Hashable:
-    """The statement at a line of a function's code; where it stands if the text cannot be had."""
-    text, at = _text(code), line - code.co_firstlineno
-    return source.statement(text, at + 1) if text is not None else at
-
-
-@functools.lru_cache(maxsize=64)
-def _around(code: CodeType, line: int) -> set[str]:
-    """What the statement at a line of a function's code stands in there."""
-    text = _text(code)
-    return source.around(text, source.statement(text, line - code.co_firstlineno + 1)) if text is not None else set()
-
-
-def _text(code: CodeType) -> str | None:
-    try:
-        return inspect.getsource(code)
-    except (OSError, TypeError):
-        return None

@@ -36,11 +36,6 @@ def definitions(source: str) -> set[str]:
     return set(_DEFINES.findall(source))
 
 
-def tree(source: str) -> ast.Module:
-    """The source's tree, with the lines of the source."""
-    return ast.increment_lineno(_read(source) or _NOTHING, header(source))
-
-
 def executed(source: str) -> Iterator[ast.AST]:
     """The nodes of what the source itself executes, not of what functions, classes and comprehensions in it do."""
 
@@ -50,7 +45,7 @@ def executed(source: str) -> Iterator[ast.AST]:
             for child in ast.iter_child_nodes(node):
                 yield from walk(child)
 
-    yield from walk(tree(source))
+    yield from walk(_tree(source))
 
 
 def assigned(source: str) -> dict[str, int]:
@@ -102,12 +97,12 @@ def around(source: str, stands: Hashable) -> set[str]:
     return found
 
 
-@functools.lru_cache(maxsize=4)
 def parses(source: str) -> bool:
     """Whether the source can be read here: IPython may understand more."""
     return _read(source) is not None
 
 
+@functools.lru_cache(maxsize=64)
 def still_registers(before: str, line: int | None, now: str) -> bool:
     """Whether the statement at a line of a former source stands in the present one, under the same decorators."""
     found = _at(before, line)
@@ -143,11 +138,11 @@ def line_of(source: str, text: str) -> int | None:
     """The first line with this string literal, or keyword, if possible in a statement that may write to a dict: where a
     key was written that no gate saw."""
     lines = []
-    for node in ast.walk(_parse(source)):
+    for node in ast.walk(_tree(source)):
         if isinstance(node, ast.Constant) and node.value == text:
-            lines.append(node.lineno + header(source))
+            lines.append(node.lineno)
         elif isinstance(node, ast.keyword) and node.arg == text:
-            lines.append(node.value.lineno + header(source))
+            lines.append(node.value.lineno)
     return next((line for line in lines if writes(source, line)), lines[0] if lines else None)
 
 
@@ -156,7 +151,7 @@ def keys_written(source: str) -> set[str]:
     keywords."""
     keys: list[ast.expr | None] = []
     keywords: set[str] = set()
-    for node in ast.walk(_parse(source)):
+    for node in ast.walk(_tree(source)):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             keys.append(node.slice)
         elif isinstance(node, ast.Dict):
@@ -216,10 +211,9 @@ def _at(source: str, line: int | None) -> _Statement | None:
     return found
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)  # a cell's texts, and its helpers'
 def _statements(source: str) -> tuple[_Statement, ...]:
     """Each statement with its first and last line, outer ones before those inside them."""
-    offset = header(source)
 
     def walk(node: ast.AST, path: str) -> Iterator[_Statement]:
         for child in ast.iter_child_nodes(node):
@@ -233,11 +227,10 @@ def _statements(source: str) -> tuple[_Statement, ...]:
                     first = min([first, *(d.lineno for d in child.decorator_list)])
                     decorators = tuple(ast.dump(each) for each in child.decorator_list)
                     stands = Definition(type(child).__name__, inner, bool(decorators))
-                first, last = first + offset, last + offset
                 yield _Statement(stands, first, last, decorators, _chooses(child), _inside(child), _writes(child))
             yield from walk(child, inner)
 
-    return tuple(walk(_parse(source), ""))
+    return tuple(walk(_tree(source), ""))
 
 
 def _says(node: ast.stmt) -> Iterator[str]:
@@ -300,21 +293,21 @@ def _writes(node: ast.stmt) -> bool:
     return stores or isinstance(node, ast.AugAssign) or (isinstance(called, ast.Attribute) and called.attr in _WRITERS)
 
 
-@functools.lru_cache(maxsize=4)
-def _parse(source: str) -> ast.Module:
-    """The tree of what IPython compiles of the source, without the header; empty if it cannot be read."""
+def _tree(source: str) -> ast.Module:
+    """The source's tree; empty if it cannot be read."""
     return _read(source) or _NOTHING
 
 
+@functools.lru_cache(maxsize=4)
 def _read(source: str) -> ast.Module | None:
-    """The tree, if the source can be read: all of it may be indented; magics, which are no statements of Python's, are
-    strings, each on one line."""
+    """The tree, with the lines of the source, if it can be read: all of it may be indented; magics, which are no
+    statements of Python's, are strings, each on one line."""
     if _OTHER_LANGUAGES.match(source):
         return _NOTHING
     body = textwrap.dedent("\n".join(source.split("\n")[header(source) :]))
     for text in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
         try:
-            return ast.parse(text)
+            return ast.increment_lineno(ast.parse(text), header(source))
         except SyntaxError:
             continue
     return None

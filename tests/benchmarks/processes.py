@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+
+from alternation import PAIRS
 
 START = """
 import sys, time
@@ -65,7 +66,7 @@ def run(code: str, mode: str) -> str:
 def main() -> None:
     run(IMPORT, "bare"), run(IMPORT, "guarded")  # warm up the disk's cache
     pairs = []
-    for turn in range(int(os.environ.get("PAIRS", "40")) // 3):
+    for turn in range(PAIRS // 3):
         # the processor's time: on a busy machine the clock on the wall says less
         took = {mode: float(run(IMPORT, mode)) for mode in (("bare", "guarded") if turn % 2 else ("guarded", "bare"))}
         pairs.append((took["bare"], took["guarded"]))
