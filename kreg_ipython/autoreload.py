@@ -1,4 +1,4 @@
-"""Let ``%autoreload`` execute a changed file anew where it would rather patch functions and classes one by one.
+"""Let ``%autoreload`` execute a changed file anew where patching functions and classes one by one is not enough.
 
 Since IPython 9 it compares a changed file with its former text and replaces the code of functions. A class's decorator
 is not called then, and that of a function is called on a function that is thrown away.
@@ -18,8 +18,8 @@ HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""
 
 
-def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
-    """Make ``%autoreload`` reload the modules that are ``wanted`` as a whole.
+def reload_fully(home: str, wanted: Callable[[ModuleType, str], bool]) -> Callable[[], None]:
+    """Make ``%autoreload`` reload the modules that are ``wanted``, by their former text, as a whole.
 
     `DeduperReloader.maybe_reload_module` leaves a module to be reloaded if it has no former text to compare with.
 
@@ -31,7 +31,8 @@ def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[]
     """
 
     def maybe_reload_module(reloader: Any, module: ModuleType) -> Any:
-        if wanted(module):
+        former = reloader.source_by_modname.get(module.__name__)
+        if former and wanted(module, former):
             reloader.source_by_modname[module.__name__] = ""
         return original(reloader, module)
 

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython import imports, source
+from kreg_ipython import edits, imports, source
 from kreg_ipython.guard import Guard, Outcome
 from kreg_ipython.ledger import Entry, Kind, Owner, Run
 from kreg_ipython.naming import definition
@@ -46,6 +46,8 @@ class Modules:
         self._owners = owners
         self._running: dict[Owner, Run] = {}
         self._bodies: dict[Run, None] = {}
+        self._failed: set[Owner] = set()
+        """Those whose last execution failed."""
         self._executed = {name for name in sys.modules if _root(name) in frameworks}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
@@ -157,6 +159,7 @@ class Modules:
             elif self._running.get(owner) is run:
                 del self._running[owner]
             self._bodies.pop(run, None)
+            (self._failed.discard if error is None else self._failed.add)(owner)
             guard.end(run, "success" if error is None else unsuccessful)
 
         try:
@@ -169,10 +172,13 @@ class Modules:
 
     # -- autoreload
 
-    def may_register(self, module: ModuleType) -> bool:
-        """Whether executing this module's file may register something: it did, or it uses a framework, perhaps by way
-        of another module of the user's."""
-        return self._guard.ledger.holds(self.owner("module", module.__name__)) or self._uses(module, set())
+    def must_execute(self, module: ModuleType, before: str) -> bool:
+        """Whether the edit of a module's file may change what executing it registers: the file registered something, or
+        uses a framework, perhaps by way of another module of the user's."""
+        owner = self.owner("module", module.__name__)
+        if not self._guard.ledger.holds(owner) and not self._uses(module, set()):
+            return False
+        return owner in self._failed or edits.must_execute(before, imports.source_of(module) or "")
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)

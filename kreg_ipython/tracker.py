@@ -81,7 +81,7 @@ class Tracker(Process):
     def _divert_autoreload(self, home: str) -> None:
         with suppress(NotThere):
             self._give_back.append(autoreload.leave_instances(home, self.guard.ledger.has_subject))
-            self._give_back.append(autoreload.reload_fully(home, self.modules.may_register))
+            self._give_back.append(autoreload.reload_fully(home, self.modules.must_execute))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
         if callback in self.shell.events.callbacks[event]:
