@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from types import CodeType
+from typing import Any, NamedTuple
+
+Path = tuple[str, ...]
+"""Where a definition stands in its file: the names of the classes around it, and its own."""
 
 _PLAIN = {"classmethod", "property", "staticmethod"}
 """Decorators that register nothing."""
@@ -14,27 +18,42 @@ _OF_THE_CLASS = {"__class__", "super"}
 """Names that the compiler gives a meaning in a method."""
 
 
-def must_execute(before: str, now: str) -> bool:
-    """Whether a file must be executed anew to become what its edited text says.
+def to_patch(before: str, now: str) -> list[Path] | None:
+    """The functions that are edited in a file's text, if that is all; None if the file must be executed anew.
 
-    It need not if only comments are edited, or the bodies and arguments of functions that executing the file does not
-    call: `%autoreload` patches those in place, and whatever is registered stays the same object. When in doubt it must.
+    It need not if comments are edited, or bodies and arguments of functions that executing the file does not call:
+    `%autoreload` patches those in place, and whatever is registered stays the same object. When in doubt it must.
     """
     try:
         former, present = _outline(before), _outline(now)
     except (SyntaxError, ValueError):
-        return True
+        return None
     if former.text != present.text:
-        return True
-    pairs = list(zip(former.functions, present.functions, strict=True))
-    edited = {new for old, new in pairs if old.text != new.text}
-    return any(_is_beyond_patching(old, new) for old, new in pairs if new in edited) or bool(edited & _called(present))
+        return None
+    pairs = zip(former.functions, present.functions, strict=True)
+    edited = {new: old for old, new in pairs if old.text != new.text}
+    if any(_is_beyond_patching(old, new) for new, old in edited.items()) or edited.keys() & _called(present):
+        return None
+    return [function.path for function in edited]
+
+
+def is_as_written(namespace: Mapping[str, Any], path: Path, file: str) -> bool:
+    """Whether what stands at the path is the very function that the file defines there, and nothing around it: a class
+    may have put something else in its place."""
+    value: Any = None
+    for name in path:
+        value = namespace.get(name)
+        namespace = vars(value) if isinstance(value, type) else {}
+    if isinstance(value, (classmethod, staticmethod)):
+        value = value.__func__
+    code = getattr(value.fget if isinstance(value, property) else value, "__code__", None)
+    return isinstance(code, CodeType) and (code.co_filename, code.co_name) == (file, path[-1])
 
 
 class _Function(NamedTuple):
-    """A function's name and those of the classes around it; its arguments and its body; the names that these use."""
+    """The names of the classes around a function, and its own; its arguments and its body; the names that these use."""
 
-    names: frozenset[str]
+    path: Path
     text: str
     uses: frozenset[str]
 
@@ -73,7 +92,7 @@ class _Split(ast.NodeTransformer):
             parts = [*([] if calls else [node.args]), *node.body]
             uses = frozenset(name for part in parts for name in _uses(part))
             text = "\n".join(ast.dump(part) for part in parts)
-            self.functions.append(_Function(frozenset({node.name, *self._classes}), text, uses))
+            self.functions.append(_Function((*self._classes, node.name), text, uses))
             node.body = []
             if not calls:
                 node.args = ast.arguments([], [], None, [], [], None, [])
@@ -102,12 +121,12 @@ def _uses(node: ast.AST) -> Iterator[str]:
 def _called(outline: _Outline) -> set[_Function]:
     """The functions that executing the file may call: what it uses, or such a function does, and all methods of such a
     class."""
-    called = {each for each in outline.functions if each.names & _WITH_THE_CLASS}
+    called = {each for each in outline.functions if each.path[-1] in _WITH_THE_CLASS}
     reached: frozenset[str] = frozenset()
     names = outline.uses.union(*(each.uses for each in called))
     while names - reached:
         reached |= names
-        new = {each for each in outline.functions if each.names & names} - called
+        new = {each for each in outline.functions if names.intersection(each.path)} - called
         called |= new
         names = frozenset().union(*(each.uses for each in new))
     return called

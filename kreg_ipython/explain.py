@@ -62,9 +62,10 @@ def former_use(name: str, relation: str, what: str, run: int | None) -> str:
     return f"{name} {relation} the former {what.rpartition('.')[2]}" + (f" of run [{run}]" if run is not None else "")
 
 
-def rebuild(cell: int | None, what: str) -> str:
-    """``re-run cell [6], which builds model``."""
-    return f"re-run the cell that builds {what}" if cell is None else f"re-run cell [{cell}], which builds {what}"
+def rebuild(cell: int | None, what: str, stale: str | None = None) -> str:
+    """``re-run cell [6], which builds model``; and before, if a variable still is the former class, import it again."""
+    rerun = f"re-run the cell that builds {what}" if cell is None else f"re-run cell [{cell}], which builds {what}"
+    return rerun if stale is None else f"import {stale} again, then {rerun}"
 
 
 def undecided(error: Exception) -> str:

@@ -178,7 +178,9 @@ class Modules:
         owner = self.owner("module", module.__name__)
         if not self._guard.ledger.holds(owner) and not self._uses(module, set()):
             return False
-        return owner in self._failed or edits.must_execute(before, imports.source_of(module) or "")
+        edited = edits.to_patch(before, imports.source_of(module) or "")
+        names, file = vars(module), getattr(module, "__file__", None) or ""
+        return owner in self._failed or edited is None or not all(edits.is_as_written(names, e, file) for e in edited)
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)

@@ -175,6 +175,65 @@ def test_a_module_that_uses_no_framework_is_still_patched_in_place(nb, files):
     assert nb.value("[PKG.a.f(), PKG.a.state]") == [2, [7] if IN_PLACE else []]
 
 
+PLAIN = """
+def helper(x): return x
+
+@keras.utils.register_keras_serializable("PKG")
+class Thing(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super(Thing, self).__init__(**kwargs)
+    def call(self, x): return helper(x) + 1
+"""
+
+
+@pytest.mark.needs("ipython>=9")
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("+ 1\n", "+ 1\n# that is all\n"),
+        ("(keras.layers.Layer):\n", "(keras.layers.Layer):\n    'A layer.'\n"),
+        ("+ 1", "+ 2"),
+        ("return x", "return -x"),
+        ("self, **kwargs", "self, units=2, **kwargs"),
+    ],
+    ids=["comment", "docstring", "method", "function", "arguments"],
+)
+def test_an_edit_that_registers_nothing_else_leaves_the_class_that_the_notebook_has(nb, files, old, new):
+    started(nb, files, a=HEAD + PLAIN)
+    nb.run("from", "from PKG.a import Thing\nformer = Thing()")
+    files.write({"PKG/a.py": HEAD + PLAIN.replace(old, new)})
+    assert nb.run("x", "pass").stderr == ""
+    assert nb.value("Thing is PKG.a.Thing is keras.utils.get_custom_objects()['PKG>Thing']")
+    edited = {"+ 2": 5, "return -x": -2}.get(new, 4)
+    assert nb.value("[isinstance(former, Thing), former.call(3), Thing().call(3)]") == [True, edited, edited]
+
+
+@pytest.mark.fails("stock")
+@pytest.mark.needs("ipython>=9")
+def test_a_method_that_a_decorator_of_its_class_has_wrapped_is_not_patched(nb, files):
+    started(
+        nb,
+        files,
+        helper="def loud(cls):\n    inner = cls.call\n    cls.call = lambda self, x: [inner(self, x)]\n    return cls",
+        a=(text := HEAD + "from PKG.helper import loud\n@loud\nclass Thing:\n    def call(self, x): return x + 1"),
+    )
+    files.write({"PKG/a.py": text.replace("+ 1", "+ 2")})
+    assert nb.run("x", "pass").stderr == ""
+    assert nb.value("PKG.a.Thing().call(3)") == [5]
+
+
+@pytest.mark.needs("ipython>=9")
+def test_a_file_whose_last_execution_failed_is_executed_whatever_is_edited_next(nb, files):
+    started(nb, files, a=HEAD + PLAIN, b="")
+    broken = HEAD + "import PKG.b\nPKG.b.missing\n" + PLAIN.replace('"PKG"', '"PKG", name="Named"')
+    files.write({"PKG/a.py": broken})
+    assert "AttributeError" in nb.run("x", "pass").stderr
+    nb.run("mend", "PKG.b.missing = None")
+    files.write({"PKG/a.py": broken.replace("+ 1", "+ 2")})
+    assert nb.run("x", "pass").stderr == ""
+    assert nb.value("[key for key in keras.utils.get_custom_objects() if 'PKG' in key]") == [f"{nb.package}>Named"]
+
+
 @pytest.mark.parametrize("order", ["kreg last", "kreg first"], indirect=True)
 @pytest.mark.needs("tensorflow")
 def test_a_reload_that_fails_loses_nothing_and_the_mended_file_reloads_at_the_next_cell(nb, files, order):

@@ -855,3 +855,18 @@ def test_what_was_built_again_is_of_no_former_class(nb, K):
         nb.run("c", LAYER.format(version))
         nb.run("m", "model = " + ONE.format("Foo()") + "\nlayer = Foo()")
         assert findings(nb, "model layer Foo") == []
+
+
+@pytest.mark.needs("tensorflow")
+def test_a_class_that_was_imported_by_name_is_imported_again_before_what_is_built_from_it(nb, files, K):
+    files.write({"PKG/a.py": f"import {K} as K\n" + LAYER.format(1)})
+    nb.run("i", "import importlib, PKG.a\nfrom PKG.a import Foo")
+    nb.run("r", "importlib.reload(PKG.a)")
+    nb.run("m", "model = " + ONE.format("Foo()"))
+    [former] = [found for found in findings(nb, "model") if found["rule"] == "former-class"]
+    assert f"module {nb.package}.a defines another one now" in former["message"]
+    assert former["fix"].startswith("import Foo again, then re-run cell [")
+    assert "Foo is the former Foo; import it again" in nb.run("q", "%kreg show PKG>Foo").text
+    nb.run("i", "from PKG.a import Foo")
+    nb.run("m", "model = " + ONE.format("Foo()"))
+    assert findings(nb, "model") == []

@@ -13,9 +13,9 @@ def former_class(notebook: Notebook) -> Iterator[Found]:
     """A variable that is an instance of a former class, or is built from one."""
     for holder, one in notebook.uses_of_formers:
         place, number = notebook.cells.assigns(holder.name), one.run.number if one.run else None
-        yield Found(
-            holder.name,
-            str(place),
-            f"{former_use(*holder, definition_text(one.subject()), number)}: what you have edited since is not in it",
-            rebuild(place.cell, holder.name),
-        )
+        use = former_use(*holder, definition_text(one.subject()), number)
+        why = "what you have edited since is not in it"
+        if one.owner is not None and one.owner.kind == "module":  # %autoreload may have patched its methods
+            why = f"{one.owner.label} defines another one now"
+        fix = rebuild(place.cell, holder.name, notebook.imported_before(one))
+        yield Found(holder.name, str(place), f"{use}: {why}", fix)

@@ -106,6 +106,13 @@ class Notebook:
         uses = [(holder, one) for one in formers for holder in held.get(id(one.subject()), ())]
         return [(holder, one) for holder, one in uses if holder.relation != "is"]
 
+    def imported_before(self, one: Former) -> str | None:
+        """The variable that still is a module's former object: it was imported by name, and the module reloaded."""
+        if one.owner is None or one.owner.kind != "module":
+            return None
+        same = (name for name, value in self.variables.items() if value is one.subject())
+        return next((name for name in same if not name.startswith("_")), None)
+
     def reaches(self, target: Any, without: Any) -> bool:
         """Whether a variable, other than those of one object, leads to an object."""
         names = {name: value for name, value in self.variables.items() if value is not without}

@@ -56,7 +56,7 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
                 f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, and "
                 "the file names the present one"
             )
-            yield Found(name, where, message, explain.rebuild(place.cell, name))
+            yield Found(name, where, message, explain.rebuild(place.cell, name, notebook.imported_before(one)))
 
 
 def _customs(config: Any) -> Iterator[_Custom]:

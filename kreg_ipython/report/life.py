@@ -29,8 +29,9 @@ class Use:
     def sentence(self, one: Row) -> str:
         """``model is built from the former Foo of run [5]; re-run cell [6], which builds it``."""
         use = former_use(self.name, self.relation, one.object, one.run)
-        rerun = rebuild(self.cell, "it")
-        return use + ("" if self.relation == "is" else f"; {rerun}")
+        if self.relation != "is":
+            return f"{use}; {rebuild(self.cell, 'it')}"
+        return f"{use}; import it again" if one.owner["kind"] == "module" else use
 
 
 @dataclass(frozen=True)
