@@ -1,7 +1,8 @@
-"""Let ``%autoreload`` execute a changed file anew where patching functions and classes one by one is not enough.
+"""Let ``%autoreload`` execute a changed file anew where it would rather patch functions and classes one by one.
 
 Since IPython 9 it compares a changed file with its former text and replaces the code of functions. A class's decorator
-is not called then, and that of a function is called on a function that is thrown away.
+is not called then, and that of a function is called on a function that is thrown away. AutoGraph, which reads functions
+by their lines in the file, finds others there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython.naming import definition
+from kreg_ipython.naming import definition, module_of, same_definition
 from kreg_ipython.patch import divert
 from kreg_ipython.registry import locate
 
@@ -18,8 +19,8 @@ HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""
 
 
-def reload_fully(home: str, wanted: Callable[[ModuleType, str], bool]) -> Callable[[], None]:
-    """Make ``%autoreload`` reload the modules that are ``wanted``, by their former text, as a whole.
+def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
+    """Make ``%autoreload`` reload the modules that are ``wanted`` as a whole.
 
     `DeduperReloader.maybe_reload_module` leaves a module to be reloaded if it has no former text to compare with.
 
@@ -31,12 +32,36 @@ def reload_fully(home: str, wanted: Callable[[ModuleType, str], bool]) -> Callab
     """
 
     def maybe_reload_module(reloader: Any, module: ModuleType) -> Any:
-        former = reloader.source_by_modname.get(module.__name__)
-        if former and wanted(module, former):
+        if wanted(module):
             reloader.source_by_modname[module.__name__] = ""
         return original(reloader, module)
 
     original, undo = divert(locate(f"{home}:DeduperReloader.maybe_reload_module"), maybe_reload_module)
+    return undo
+
+
+def carry_names_over(
+    home: str, wanted: Callable[[ModuleType], bool], namespaces: Callable[[], list[dict[str, Any]]]
+) -> Callable[[], None]:
+    """Make what was imported by its name from a ``wanted`` module mean what the module defines anew, in all these
+    ``namespaces``, once `%autoreload` has executed it: ``from layers import Block``.
+
+    Returns:
+        The undo.
+    """
+
+    def superreload(module: ModuleType, *args: Any, **kwargs: Any) -> Any:
+        before = vars(module).copy() if wanted(module) else {}
+        reloaded = original(module, *args, **kwargs)
+        for name, former in before.items():
+            now = vars(module).get(name)
+            if now is not former and module_of(former) == module.__name__ and same_definition(former, now):
+                for names in namespaces():
+                    if names.get(name) is former:
+                        names[name] = now
+        return reloaded
+
+    original, undo = divert(locate(f"{home}:superreload"), superreload)
     return undo
 
 

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython import edits, imports, source
+from kreg_ipython import imports, source
 from kreg_ipython.guard import Guard, Outcome
 from kreg_ipython.ledger import Entry, Kind, Owner, Run
 from kreg_ipython.naming import definition
@@ -46,8 +46,6 @@ class Modules:
         self._owners = owners
         self._running: dict[Owner, Run] = {}
         self._bodies: dict[Run, None] = {}
-        self._failed: set[Owner] = set()
-        """Those whose last execution failed."""
         self._executed = {name for name in sys.modules if _root(name) in frameworks}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
@@ -159,7 +157,6 @@ class Modules:
             elif self._running.get(owner) is run:
                 del self._running[owner]
             self._bodies.pop(run, None)
-            (self._failed.discard if error is None else self._failed.add)(owner)
             guard.end(run, "success" if error is None else unsuccessful)
 
         try:
@@ -172,15 +169,10 @@ class Modules:
 
     # -- autoreload
 
-    def must_execute(self, module: ModuleType, before: str) -> bool:
-        """Whether the edit of a module's file may change what executing it registers: the file registered something, or
-        uses a framework, perhaps by way of another module of the user's."""
-        owner = self.owner("module", module.__name__)
-        if not self._guard.ledger.holds(owner) and not self._uses(module, set()):
-            return False
-        edited = edits.to_patch(before, imports.source_of(module) or "")
-        names, file = vars(module), getattr(module, "__file__", None) or ""
-        return owner in self._failed or edited is None or not all(edits.is_as_written(names, e, file) for e in edited)
+    def may_register(self, module: ModuleType) -> bool:
+        """Whether executing this module's file may register something: it did, or it uses a framework, perhaps by way
+        of another module of the user's."""
+        return self._guard.ledger.holds(self.owner("module", module.__name__)) or self._uses(module, set())
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)
@@ -191,10 +183,20 @@ class Modules:
             str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", ""))
             for value in list(vars(module).values())
         }
-        others = [sys.modules[home] for home in homes - seen if home in sys.modules and not self._is_foreign(home)]
         return any(_root(home) in self._frameworks or home in self._imported for home in homes) or any(
-            self._uses(other, seen) for other in others if "-packages" not in (getattr(other, "__file__", None) or "")
+            self._uses(sys.modules[home], seen) for home in homes - seen if home in sys.modules and self._is_users(home)
         )
+
+    def namespaces(self) -> list[dict[str, Any]]:
+        """Those of the notebook, and of all other modules of the user's."""
+        return [vars(module) for name, module in list(sys.modules.items()) if self._is_users(name)]
+
+    def _is_users(self, name: str) -> bool:
+        """Whether the user wrote the module of this name."""
+        module = sys.modules.get(name)
+        if self._is_foreign(name) or not issubclass(type(module), ModuleType):
+            return False
+        return "-packages" not in str(vars(module).get("__file__"))
 
     def _is_foreign(self, module: str) -> bool:
         """Whether a module is Python's own or a framework's."""

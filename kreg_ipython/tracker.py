@@ -81,7 +81,9 @@ class Tracker(Process):
     def _divert_autoreload(self, home: str) -> None:
         with suppress(NotThere):
             self._give_back.append(autoreload.leave_instances(home, self.guard.ledger.has_subject))
-            self._give_back.append(autoreload.reload_fully(home, self.modules.must_execute))
+            wanted = self.modules.may_register
+            self._give_back.append(autoreload.carry_names_over(home, wanted, self.modules.namespaces))
+            self._give_back.append(autoreload.reload_fully(home, wanted))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
         if callback in self.shell.events.callbacks[event]:
