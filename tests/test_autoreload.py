@@ -215,7 +215,7 @@ def test_a_variable_of_the_same_name_that_is_something_else_stays(nb, files):
 def test_a_graph_is_traced_from_the_edited_file_where_lines_have_moved(nb, files):
     text = "import tensorflow as tf\n\ndef first(x):\n    return x * 100\n\ndef second(x):\n    return x + 1\n"
     started(nb, files, a=text)
-    files.write({"PKG/a.py": text.replace("    return x * 100", "    y = x * 50\n    z = y\n    return y + z")})
+    files.write({"PKG/a.py": text.replace("def first", "# first\n# stands where\n# second stood\ndef first")})
     nb.run("x", "pass")
     assert nb.value("float(tf.function(PKG.a.second)(1.0))") == 2
 
