@@ -53,10 +53,11 @@ def carry_names_over(
     def superreload(module: ModuleType, *args: Any, **kwargs: Any) -> Any:
         before = vars(module).copy() if wanted(module) else {}
         reloaded = original(module, *args, **kwargs)
+        everywhere = namespaces() if before else []
         for name, former in before.items():
             now = vars(module).get(name)
             if now is not former and module_of(former) == module.__name__ and same_definition(former, now):
-                for names in namespaces():
+                for names in everywhere:
                     if names.get(name) is former:
                         names[name] = now
         return reloaded
