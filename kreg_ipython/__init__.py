@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kreg_ipython.api import owner, register_adapter, status, stop
-from kreg_ipython.registry import DictRegistry, Gate, ListRegistry, Registry
+from kreg_ipython.registries.shapes import DictRegistry, Gate, ListRegistry, Registry
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext kreg_ipython``: guard the registries, adopt what is in them, add ``%kreg``."""
     from kreg_ipython.magic import configured
-    from kreg_ipython.tracker import Tracker
+    from kreg_ipython.session.notebook import Tracker
 
     if _magics(shell) is None:
         tracker = Tracker(shell)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kreg_ipython import registries
-from kreg_ipython.process import current, started
-from kreg_ipython.registry import Registry, checked
+from kreg_ipython.registries.shapes import Registry, checked
+from kreg_ipython.session.process import current, started
 
 if TYPE_CHECKING:
     from kreg_ipython.report import Status

@@ -12,15 +12,15 @@ from typing import Any, NoReturn
 
 from kreg_ipython import report
 from kreg_ipython.checks.cells import Cells
-from kreg_ipython.holders import Opaque
-from kreg_ipython.ledger import Entry, Owner
-from kreg_ipython.naming import key_text, named
+from kreg_ipython.guard.ledger import Entry, Owner
+from kreg_ipython.lib.holders import Opaque
+from kreg_ipython.lib.naming import key_text, named
 from kreg_ipython.registries import BUILT_UPON, is_opaque
-from kreg_ipython.registry import NotThere
+from kreg_ipython.registries.shapes import NotThere
 from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_stale
-from kreg_ipython.tracker import Tracker
+from kreg_ipython.session.notebook import Tracker
 
 
 class Refused(Exception):

@@ -11,9 +11,9 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_magic, magics_class
 from traitlets import Bool, Enum, TraitError, Unicode, observe
 
-from kreg_ipython.naming import clean
-from kreg_ipython.settings import ON_CONFLICT, VERBOSITIES
-from kreg_ipython.tracker import Tracker
+from kreg_ipython.guard.settings import ON_CONFLICT, VERBOSITIES
+from kreg_ipython.lib.naming import clean
+from kreg_ipython.session.notebook import Tracker
 
 
 def _summary() -> str:

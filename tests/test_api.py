@@ -437,7 +437,7 @@ def test_the_extension_knows_what_a_program_registered_pinned_and_watches(own_ke
         "i", "import keras, kreg_ipython, types, sys\nobjects = keras.utils.get_custom_objects()\nTABLE = {}"
     )
     own_kernel.run("o", f"source = {LAYER.format('One')!r}\nwith kreg_ipython.owner('job', source): exec(source)")
-    own_kernel.run("w", "from kreg_ipython.process import current\ncurrent().watch('__main__:TABLE')")
+    own_kernel.run("w", "from kreg_ipython.session.process import current\ncurrent().watch('__main__:TABLE')")
     own_kernel.run("l", "%load_ext kreg_ipython")
     own_kernel.run("o", f"source = {LAYER.format('Two')!r}\nwith kreg_ipython.owner('job', source): exec(source)")
     assert own_kernel.value(KEYS) == ["P>Two"]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kreg_ipython.source import assigned
+from kreg_ipython.lib.source import assigned
 
 SETUP = """
 import numpy as np

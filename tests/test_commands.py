@@ -442,7 +442,7 @@ def test_config_shows_and_changes_what_can_be_set(nb):
 def test_a_wrong_setting_is_refused_and_changes_nothing(nb, line):
     outcome = nb.run("q", f"%config KregMagics.{line}", fails=None)
     assert "KregMagics" in outcome.stderr + outcome.traceback
-    settings = "sys.modules['kreg_ipython.process'].current().settings"
+    settings = "sys.modules['kreg_ipython.session.process'].current().settings"
     assert nb.value(f"[{settings}.verbosity, {settings}.on_conflict]") == ["notices", "note"]
 
 
@@ -506,7 +506,7 @@ def test_hostile_names_are_harmless(nb, key):
             assert outcome.stderr == ""
             assert "<script" not in outcome.results[0]["text/html"]
             assert all(len(text) < 300 and (text.isprintable()) for text in outcome.text.splitlines())
-    text = nb.value("sys.modules['kreg_ipython.naming'].key_text(key)")
+    text = nb.value("sys.modules['kreg_ipython.lib.naming'].key_text(key)")
     nb.run("k2", f"key_text = {text!r}")
     shown = nb.run("q", "get_ipython().run_line_magic('kreg', 'show ' + __import__('shlex').quote(key_text))")
     assert "swept" in shown.text and "<script" not in shown.results[0]["text/html"]

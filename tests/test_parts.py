@@ -11,14 +11,15 @@ import weakref
 
 import pytest
 
-from kreg_ipython import imports, patch, source, weak
-from kreg_ipython.guard import Guard
-from kreg_ipython.ledger import Entry, Ledger, Owner, Run
-from kreg_ipython.naming import definition, key_text
-from kreg_ipython.origin import Site
-from kreg_ipython.registry import MISSING, DictRegistry, Gate, ListRegistry
-from kreg_ipython.snapshot import Snapshot
-from kreg_ipython.surroundings import Caller
+from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run
+from kreg_ipython.guard.snapshot import Snapshot
+from kreg_ipython.guard.transaction import Guard
+from kreg_ipython.lib import patch, source, weak
+from kreg_ipython.lib.naming import definition, key_text
+from kreg_ipython.lib.stack import Site
+from kreg_ipython.registries.shapes import MISSING, DictRegistry, Gate, ListRegistry
+from kreg_ipython.session import imports
 
 BODY = compile("", "a cell", "exec")
 

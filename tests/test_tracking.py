@@ -478,7 +478,7 @@ SNAPSHOT = """
 def snapshot():
     import threading
     from kreg_ipython.registries import all_registries
-    from kreg_ipython.registry import locate, NotThere
+    from kreg_ipython.registries.shapes import locate, NotThere
     from importlib.machinery import SourceFileLoader
     from IPython.core.interactiveshell import InteractiveShell as Shell
     from IPython.extensions.autoreload import DeduperReloader

@@ -13,7 +13,7 @@ from kreg_ipython.checks.notebook import Finding, Found, Notebook
 from kreg_ipython.checks.optimizer_in_function import optimizer_in_function
 from kreg_ipython.checks.optimizer_of_another_model import optimizer_of_another_model
 from kreg_ipython.checks.will_not_load import will_not_load
-from kreg_ipython.explain import fault
+from kreg_ipython.lib.naming import error_text
 
 __all__ = ["RULES", "Finding", "Notebook", "check"]
 
@@ -40,5 +40,5 @@ def check(notebook: Notebook) -> tuple[list[Finding], dict[str, str]]:
             for finding in rule(notebook):
                 findings.append(Finding(name, *finding))
         except Exception as error:
-            faults[name] = fault(error)
+            faults[name] = error_text(error)
     return findings, faults

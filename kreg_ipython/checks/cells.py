@@ -8,7 +8,7 @@ from functools import cached_property
 from types import CodeType
 from typing import NamedTuple
 
-from kreg_ipython import source
+from kreg_ipython.lib import source
 
 
 class Place(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 from kreg_ipython.checks.keras import Keras
 from kreg_ipython.checks.notebook import Found, Notebook
-from kreg_ipython.explain import fault
+from kreg_ipython.lib.naming import error_text
 
 _CLOSE = 1e-3
 """How far an answer of the converted model may be from Keras's, relative to the largest one."""
@@ -62,7 +62,8 @@ def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
             answers = _answers(tf, content, inputs, given)
             expected = [each.numpy() for each in tf.nest.flatten(model(given[0] if len(given) == 1 else given))]
         except Exception as error:
-            return f"cannot be converted: {fault(error)}", "leave out what TFLite does not have, or allow SELECT_TF_OPS"
+            fix = "leave out what TFLite does not have, or allow SELECT_TF_OPS"
+            return f"cannot be converted: {error_text(error)}", fix
         finally:
             logging.disable(logging.NOTSET)
     far = _farthest(tf, expected, answers)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kreg_ipython.checks.notebook import Found, Notebook
-from kreg_ipython.explain import former_use, rebuild
-from kreg_ipython.naming import definition_text
+from kreg_ipython.guard.messages import former_use, rebuild
+from kreg_ipython.lib.naming import definition_text
 
 
 def former_class(notebook: Notebook) -> Iterator[Found]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kreg_ipython.checks.notebook import Found, Notebook
-from kreg_ipython.explain import where
-from kreg_ipython.naming import definition_text, key_text, module_of
+from kreg_ipython.guard.messages import where
+from kreg_ipython.lib.naming import definition_text, key_text, module_of
 
 
 def hijacked_name(notebook: Notebook) -> Iterator[Found]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from kreg_ipython.holders import attributes_of
-from kreg_ipython.naming import module_of
+from kreg_ipython.lib.holders import attributes_of
+from kreg_ipython.lib.naming import module_of
 from kreg_ipython.registries import FRAMEWORKS
 
 _IDENTIFIED = ("losses", "metrics", "activations", "layers", "initializers", "regularizers", "constraints")

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import Cells, root
 from kreg_ipython.checks.keras import Keras, families, is_frameworks
-from kreg_ipython.guard import Guard
-from kreg_ipython.holders import Holder, Opaque, attributes_of, holders
-from kreg_ipython.ledger import Former
+from kreg_ipython.guard.ledger import Former
+from kreg_ipython.guard.transaction import Guard
+from kreg_ipython.lib.holders import Holder, Opaque, attributes_of, holders
 from kreg_ipython.registries import BUILT_UPON, is_opaque
 
 _MOST = 1_000

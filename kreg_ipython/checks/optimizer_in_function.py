@@ -11,7 +11,7 @@ from typing import Any
 
 from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.notebook import Found, Notebook, tree_of
-from kreg_ipython.holders import attributes_of
+from kreg_ipython.lib.holders import attributes_of
 
 
 def optimizer_in_function(notebook: Notebook) -> Iterator[Found]:

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from kreg_ipython import explain
 from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.notebook import Found, Notebook
-from kreg_ipython.journal import GONE
-from kreg_ipython.ledger import Former
+from kreg_ipython.guard import messages
+from kreg_ipython.guard.journal import GONE
+from kreg_ipython.guard.ledger import Former
+from kreg_ipython.lib.naming import error_text
 from kreg_ipython.registries import FRAMEWORKS
 
 
@@ -37,7 +38,7 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
         try:
             configs = keras.configs(model)
         except Exception as error:
-            message = f"{name} cannot be saved: {explain.fault(error)}"
+            message = f"{name} cannot be saved: {error_text(error)}"
             yield Found(name, where, message, "give the class a get_config() that returns its arguments")
             continue
         reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(configs)}
@@ -56,7 +57,7 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
                 f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, and "
                 "the file names the present one"
             )
-            yield Found(name, where, message, explain.rebuild(place.cell, name, notebook.imported_before(one)))
+            yield Found(name, where, message, messages.rebuild(place.cell, name, notebook.imported_before(one)))
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
@@ -117,6 +118,6 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
         return None
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
-        return explain.gone(event), f"re-run the cell that defines it with {custom.key!r}, or build the model anew"
+        return messages.gone(event), f"re-run the cell that defines it with {custom.key!r}, or build the model anew"
     what = "function" if custom.function else "class"
     return f"the {what} {custom.name!r} is not registered", f"{register} before the {what}, and build the model anew"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 
-from kreg_ipython.explain import fault
-from kreg_ipython.registry import Registry, checked
+from kreg_ipython.lib.naming import error_text
+from kreg_ipython.registries.shapes import Registry, checked
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """Packages that register for themselves: what they put into a registry is nobody's, see docs/how-it-works.md."""
@@ -46,7 +46,7 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
                     raise ValueError(f"{adapter.name} is guarded already")
                 found[adapter.name] = adapter
         except Exception as error:
-            faults[plugin.value] = fault(error)
+            faults[plugin.value] = error_text(error)
     return [*{**found, **added}.values()]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Hashable, Iterator
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.registry import MISSING, Announcement, DictRegistry, Gate, Registry, locate
+from kreg_ipython.registries.shapes import MISSING, Announcement, DictRegistry, Gate, Registry, locate
 
 _FLAGS = "absl.flags:FLAGS"
-_OURS = ("kreg_ipython.gates", "kreg_ipython.guard", __name__)
+_OURS = ("kreg_ipython.guard.gates", "kreg_ipython.guard.transaction", __name__)
 
 
 def registries() -> Iterator[Registry]:

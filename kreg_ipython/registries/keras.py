@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kreg_ipython.registry import Announcement, DictRegistry, Gate, Registry
+from kreg_ipython.registries.shapes import Announcement, DictRegistry, Gate, Registry
 
 _HOMES = {
     "keras.custom_objects": "keras.src.saving.object_registration",  # Keras 3, and Keras 2.13 to 2.15

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from kreg_ipython.registry import Announcement, DictRegistry, Gate, Registry, locate
+from kreg_ipython.registries.shapes import Announcement, DictRegistry, Gate, Registry, locate
 
 
 def registries() -> Iterator[Registry]:

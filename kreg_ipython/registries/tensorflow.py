@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
-from kreg_ipython.naming import Parameter, definition_text
-from kreg_ipython.registry import (
+from kreg_ipython.lib.naming import Parameter, definition_text
+from kreg_ipython.registries.shapes import (
     MISSING,
     Announcement,
     CannotUndo,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kreg_ipython.registry import DictRegistry, Gate, Registry
+from kreg_ipython.registries.shapes import DictRegistry, Gate, Registry
 
 _MODULE = "tensorflow_probability.python.distributions.kullback_leibler"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kreg_ipython.naming import clean
+from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kreg_ipython.checks import Finding
-from kreg_ipython.naming import clean
+from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
 _HEAD = ("rule", "object", "where", "why it will hurt", "instead")

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kreg_ipython.explain import former_use, rebuild
-from kreg_ipython.guard import Guard
-from kreg_ipython.holders import Opaque, holders
-from kreg_ipython.journal import Event
-from kreg_ipython.ledger import Entry, Former
-from kreg_ipython.naming import clean, key_text
-from kreg_ipython.registry import is_there
+from kreg_ipython.guard.journal import Event
+from kreg_ipython.guard.ledger import Entry, Former
+from kreg_ipython.guard.messages import former_use, rebuild
+from kreg_ipython.guard.transaction import Guard
+from kreg_ipython.lib.holders import Opaque, holders
+from kreg_ipython.lib.naming import clean, key_text
+from kreg_ipython.registries.shapes import is_there
 from kreg_ipython.report import render
 from kreg_ipython.report.log import HEAD, event_cells, event_dict
 from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_of_framework, stands

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kreg_ipython.journal import Event
+from kreg_ipython.guard.journal import Event
 from kreg_ipython.report import render
 from kreg_ipython.report.status import owner_dict
 

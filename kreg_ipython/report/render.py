@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from kreg_ipython.naming import clean
+from kreg_ipython.lib.naming import clean
 
 COLOURS = {
     "current": "#23863a",

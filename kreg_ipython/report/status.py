@@ -7,11 +7,11 @@ from collections.abc import Container, Hashable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kreg_ipython.guard import Guard
-from kreg_ipython.journal import OwnerText
-from kreg_ipython.ledger import Entry, Former, Owner
-from kreg_ipython.naming import definition_text, key_text
-from kreg_ipython.registry import NotThere, Registry
+from kreg_ipython.guard.journal import OwnerText
+from kreg_ipython.guard.ledger import Entry, Former, Owner
+from kreg_ipython.guard.transaction import Guard
+from kreg_ipython.lib.naming import definition_text, key_text
+from kreg_ipython.registries.shapes import NotThere, Registry
 from kreg_ipython.report import render
 
 State = Literal["current", "shadowed", "superseded", "swept", "kept", "partial"]

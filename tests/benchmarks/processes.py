@@ -16,7 +16,7 @@ shell = InteractiveShell.instance()
 guarded = sys.argv[1] == "guarded"
 """
 IMPORT = """
-import kreg_ipython.magic, kreg_ipython.tracker  # with what Python modules it imports, which TensorFlow would
+import kreg_ipython.magic, kreg_ipython.session.notebook  # with what Python modules it imports, which TensorFlow would
 if guarded:
     shell.run_line_magic("load_ext", "kreg_ipython")
 began = time.process_time()

@@ -6,13 +6,13 @@ from collections.abc import Hashable
 from types import FrameType
 from typing import Any
 
-from kreg_ipython import explain
-from kreg_ipython.ledger import Entry, Ledger, Place
-from kreg_ipython.naming import same_definition
-from kreg_ipython.notices import Notices
-from kreg_ipython.registry import MISSING, Registry
-from kreg_ipython.settings import Settings
-from kreg_ipython.surroundings import Caller, Surroundings
+from kreg_ipython.guard import messages
+from kreg_ipython.guard.context import Caller, Surroundings
+from kreg_ipython.guard.ledger import Entry, Ledger, Place
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.settings import Settings
+from kreg_ipython.lib.naming import same_definition
+from kreg_ipython.registries.shapes import MISSING, Registry
 
 
 class Conflicts:
@@ -70,7 +70,7 @@ class Conflicts:
         top = self._ledger.top((registry.name, key))
         if before is not MISSING and top is not None and self._collides(top, subject, caller):
             raise ValueError(
-                explain.refused(key, top, before, caller.owner, caller.line)
+                messages.refused(key, top, before, caller.owner, caller.line)
                 + ", or: %config KregMagics.on_conflict = 'note'"
             )
 
@@ -78,10 +78,10 @@ class Conflicts:
         """Write down that an entry gets another one over it, and tell of it if that is a collision."""
         if self._ledger.top(top.place) is not top:
             return  # it has given way
-        self._notices.log("shadowed", top, f"{explain.where(caller.owner, caller.line)} registers it, too", caller.run)
+        self._notices.log("shadowed", top, f"{messages.where(caller.owner, caller.line)} registers it, too", caller.run)
         collides = self._settings.on_conflict != "replace" and self._collides(top, subject, caller)
         if collides and top.owner is not None:
-            text = explain.overwritten(top, top.owner, caller.owner, caller.line)
+            text = messages.overwritten(top, top.owner, caller.owner, caller.line)
             self._notices.tell(text, about=(top.name, top.owner, caller.owner))
 
     def annotate(
@@ -101,7 +101,7 @@ class Conflicts:
                 return
             top = beside[-1]
         former = None if before is MISSING else registry.subject(before)
-        self._notices.annotate(error, explain.refused(key, top, former, caller.owner, caller.line))
+        self._notices.annotate(error, messages.refused(key, top, former, caller.owner, caller.line))
 
     def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
         """Whether two owners claim a key for different definitions, and neither is meant to override the other, as a

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from kreg_ipython.journal import Act, Journal
-from kreg_ipython.ledger import Entry, Run
-from kreg_ipython.settings import Settings
+from kreg_ipython.guard.journal import Act, Journal
+from kreg_ipython.guard.ledger import Entry, Run
+from kreg_ipython.guard.settings import Settings
 
 
 class Notices:

@@ -6,10 +6,11 @@ import functools
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Any
 
-from kreg_ipython import helpers, source
-from kreg_ipython.ledger import Entry, Name, Run
-from kreg_ipython.naming import definition
-from kreg_ipython.origin import is_body
+from kreg_ipython.guard import helpers
+from kreg_ipython.guard.ledger import Entry, Name, Run
+from kreg_ipython.lib import source
+from kreg_ipython.lib.naming import definition
+from kreg_ipython.lib.stack import is_body
 
 Statements = Mapping[Hashable, Collection[Name]]
 """The keys, in words, that each statement of a source registered, by each helper that it calls; those of statements

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from kreg_ipython import source
-from kreg_ipython.faults import Faults
-from kreg_ipython.gates import Gates
-from kreg_ipython.ledger import Ledger, Run
-from kreg_ipython.naming import definition
-from kreg_ipython.registry import Registry, same_value
-from kreg_ipython.snapshot import Contents, Snapshot, contents
-from kreg_ipython.standing import Standing
-from kreg_ipython.surroundings import Caller, Surroundings
+from kreg_ipython.guard.context import Caller, Surroundings
+from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.ledger import Ledger, Run
+from kreg_ipython.guard.reconcile import Standing
+from kreg_ipython.guard.snapshot import Contents, Snapshot, contents
+from kreg_ipython.lib import source
+from kreg_ipython.lib.naming import definition
+from kreg_ipython.registries.shapes import Registry, same_value
 
 
 class Writes:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
-from kreg_ipython.ledger import Entry, Owner, Run
-from kreg_ipython.origin import Site
+from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.lib.stack import Site
 
 
 class Caller(NamedTuple):

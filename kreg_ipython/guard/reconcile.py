@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from kreg_ipython.faults import Faults
-from kreg_ipython.gates import Gates
-from kreg_ipython.journal import Act
-from kreg_ipython.ledger import Entry, Ledger, Run, order_of
-from kreg_ipython.lookups import Lookups
-from kreg_ipython.naming import module_of, same_definition
-from kreg_ipython.notices import Notices
-from kreg_ipython.registry import MISSING, Registry, same_value
-from kreg_ipython.snapshot import Contents, Snapshot
+from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.journal import Act
+from kreg_ipython.guard.ledger import Entry, Ledger, Run, order_of
+from kreg_ipython.guard.lookups import Lookups
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.snapshot import Contents, Snapshot
+from kreg_ipython.lib.naming import module_of, same_definition
+from kreg_ipython.registries.shapes import MISSING, Registry, same_value
 
 
 class Standing:

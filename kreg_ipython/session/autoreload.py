@@ -11,9 +11,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython.naming import definition, module_of, same_definition
-from kreg_ipython.patch import divert
-from kreg_ipython.registry import locate
+from kreg_ipython.lib.naming import definition, module_of, same_definition
+from kreg_ipython.lib.patch import divert
+from kreg_ipython.registries.shapes import locate
 
 HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython.patch import divert
+from kreg_ipython.lib.patch import divert
 
 End = Callable[[BaseException | None], None]
 """Called when the body has been executed, with what it raised."""

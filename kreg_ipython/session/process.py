@@ -12,17 +12,20 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
-from kreg_ipython import explain, imports, origin, registries, watching
-from kreg_ipython.guard import Guard
-from kreg_ipython.journal import Journal
-from kreg_ipython.ledger import Entry, Kind, Ledger, Name, Owner, Run
-from kreg_ipython.modules import Modules, script_id
-from kreg_ipython.naming import module_of, named
-from kreg_ipython.origin import Origin
-from kreg_ipython.patch import divert
-from kreg_ipython.registry import NotThere, Registry, is_there
-from kreg_ipython.settings import Settings
-from kreg_ipython.surroundings import Caller
+from kreg_ipython import registries
+from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.journal import Journal
+from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run
+from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.transaction import Guard
+from kreg_ipython.lib import stack as origin
+from kreg_ipython.lib.naming import error_text, module_of, named
+from kreg_ipython.lib.patch import divert
+from kreg_ipython.lib.stack import Origin
+from kreg_ipython.registries import watched as watching
+from kreg_ipython.registries.shapes import NotThere, Registry, is_there
+from kreg_ipython.session import imports
+from kreg_ipython.session.modules import Modules, script_id
 
 executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
 """The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
@@ -301,7 +304,7 @@ class Process:
         return begun
 
     def _fault(self, error: Exception) -> None:
-        self.guard.tell(f"this run is not guarded properly: {explain.fault(error)}")
+        self.guard.tell(f"this run is not guarded properly: {error_text(error)}")
 
     def _say_acts(self) -> None:
         """After each body of code, for those who want to be told all: what was done, act by act."""

@@ -7,15 +7,15 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any
 
-from kreg_ipython import explain
-from kreg_ipython.faults import Faults
-from kreg_ipython.gates import Gates
-from kreg_ipython.journal import GONE, Journal
-from kreg_ipython.ledger import Entry, Ledger
-from kreg_ipython.naming import key_text
-from kreg_ipython.notices import Notices
-from kreg_ipython.registry import Gate, NotThere, Registry
-from kreg_ipython.surroundings import Surroundings
+from kreg_ipython.guard import messages
+from kreg_ipython.guard.context import Surroundings
+from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.journal import GONE, Journal
+from kreg_ipython.guard.ledger import Entry, Ledger
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.lib.naming import key_text
+from kreg_ipython.registries.shapes import Gate, NotThere, Registry
 
 _LATE = 100
 """How many swept entries are still served to graphs that name them: names made with counters never end."""
@@ -96,6 +96,6 @@ class Lookups:
         the missing one is a part of, which is the last that people read."""
         event = self._journal.last(registry.name, key)
         if event is not None and event.act in GONE:
-            self._notices.annotate(error, explain.gone(event))
+            self._notices.annotate(error, messages.gone(event))
         else:
             self._notices.repeat(error)

@@ -107,3 +107,8 @@ def _ask(subject: Any, name: str) -> Any:
         return getattr(subject, name, None)
     except Exception:  # a property of the user's
         return None
+
+
+def error_text(error: BaseException) -> str:
+    """Return an error in one line: its class, and the first line of its text that says something."""
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]

@@ -8,17 +8,17 @@ from collections.abc import Callable, Hashable
 from types import FrameType
 from typing import Any
 
-from kreg_ipython import explain
-from kreg_ipython.conflicts import Conflicts
-from kreg_ipython.faults import Faults
-from kreg_ipython.gates import Gates
-from kreg_ipython.interrupts import held_back
-from kreg_ipython.journal import Act
-from kreg_ipython.ledger import Entry, Ledger, Run, in_order, unnumbered
-from kreg_ipython.notices import Notices
-from kreg_ipython.registry import MISSING, Announcement, Registry, same_value
-from kreg_ipython.standing import Standing
-from kreg_ipython.surroundings import Caller, Surroundings
+from kreg_ipython.guard import messages
+from kreg_ipython.guard.conflicts import Conflicts
+from kreg_ipython.guard.context import Caller, Surroundings
+from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.journal import Act
+from kreg_ipython.guard.ledger import Entry, Ledger, Run, in_order, unnumbered
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.reconcile import Standing
+from kreg_ipython.lib.interrupts import held_back
+from kreg_ipython.registries.shapes import MISSING, Announcement, Registry, same_value
 
 _UNKNOWN: Any = object()
 """Stands for the value of a key that could not be asked for."""
@@ -187,7 +187,8 @@ class Registrations:
 
     def _replace(self, entry: Entry, caller: Caller) -> None:
         """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
-        self._notices.log("replaced", entry, f"{explain.where(caller.owner, caller.line)} registers it now", caller.run)
+        why = f"{messages.where(caller.owner, caller.line)} registers it now"
+        self._notices.log("replaced", entry, why, caller.run)
         self._standing.retire(entry)
         if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
             caller.run.withdrawn.append(entry)

@@ -8,9 +8,9 @@ from collections.abc import Hashable, Mapping
 from types import CodeType
 from typing import Any
 
-from kreg_ipython import source
-from kreg_ipython.origin import Site
-from kreg_ipython.registry import MISSING
+from kreg_ipython.lib import source
+from kreg_ipython.lib.stack import Site
+from kreg_ipython.registries.shapes import MISSING
 
 
 def name(site: Site) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kreg_ipython.patch import divert
-from kreg_ipython.registry import Announcement, CannotUndo, Gate, Registry, locate
+from kreg_ipython.lib.patch import divert
+from kreg_ipython.registries.shapes import Announcement, CannotUndo, Gate, Registry, locate
 
 Around = Callable[[Registry, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """What to do instead of a call: it gets the registry, what is announced, the original, and the call's arguments."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from kreg_ipython.naming import definition_text
-from kreg_ipython.registry import MISSING, DictRegistry, ListRegistry, NotThere, Registry, Shape, locate
+from kreg_ipython.lib.naming import definition_text
+from kreg_ipython.registries.shapes import MISSING, DictRegistry, ListRegistry, NotThere, Registry, Shape, locate
 
 
 class _Watched:

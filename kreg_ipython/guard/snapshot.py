@@ -9,7 +9,7 @@ from operator import is_
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from kreg_ipython.registry import MISSING, NotThere, Registry
+from kreg_ipython.registries.shapes import MISSING, NotThere, Registry
 
 
 class Changes(NamedTuple):

@@ -12,10 +12,11 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython import imports, source
-from kreg_ipython.guard import Guard, Outcome
-from kreg_ipython.ledger import Entry, Kind, Owner, Run
-from kreg_ipython.naming import definition
+from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
+from kreg_ipython.guard.transaction import Guard, Outcome
+from kreg_ipython.lib import source
+from kreg_ipython.lib.naming import definition
+from kreg_ipython.session import imports
 
 _innermost: ContextVar[Run | None] = ContextVar("kreg_ipython_innermost", default=None)
 """The module or script whose body is being executed in this context."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython.imports import End
-from kreg_ipython.patch import divert
+from kreg_ipython.lib.patch import divert
+from kreg_ipython.session.imports import End
 
 
 def notice(begin: Callable[[str], End | None]) -> Callable[[], None]:

@@ -12,21 +12,22 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Literal
 
-from kreg_ipython import explain, keeping
-from kreg_ipython.conflicts import Conflicts
-from kreg_ipython.faults import Faults
-from kreg_ipython.gates import Gates
-from kreg_ipython.interrupts import held_back
-from kreg_ipython.journal import Act, Journal
-from kreg_ipython.ledger import Entry, Ledger, Name, Owner, Place, Run, in_order, order_of, unnumbered
-from kreg_ipython.lookups import Lookups
-from kreg_ipython.notices import Notices
-from kreg_ipython.registration import Registrations
-from kreg_ipython.registry import MISSING, Registry, is_there, same_value
-from kreg_ipython.settings import Settings
-from kreg_ipython.standing import Standing
-from kreg_ipython.surroundings import Surroundings
-from kreg_ipython.writes import Writes
+from kreg_ipython.guard import messages
+from kreg_ipython.guard import verdicts as keeping
+from kreg_ipython.guard.conflicts import Conflicts
+from kreg_ipython.guard.context import Surroundings
+from kreg_ipython.guard.direct_writes import Writes
+from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.journal import Act, Journal
+from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Place, Run, in_order, order_of, unnumbered
+from kreg_ipython.guard.lookups import Lookups
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.reconcile import Standing
+from kreg_ipython.guard.registration import Registrations
+from kreg_ipython.guard.settings import Settings
+from kreg_ipython.lib.interrupts import held_back
+from kreg_ipython.registries.shapes import MISSING, Registry, is_there, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
@@ -302,9 +303,9 @@ class Guard:
             try:
                 self._keep(gone, run, withdrawn)
             except Exception as error:  # a text, or a helper of the user's, that nobody can read
-                self._notices.tell(explain.undecided(error))
+                self._notices.tell(messages.undecided(error))
                 for entry in gone:
-                    entry.kept = explain.undecided(error)
+                    entry.kept = messages.undecided(error)
             swept = [entry for entry in gone if not entry.kept]
             gone, reason = [entry for entry in gone if entry.kept], "kept"
             if swept:
@@ -338,7 +339,7 @@ class Guard:
             entry.kept = _BROUGHT_BACK
             self._standing.retire(entry)
             instead = [other.key for other in new if other.registry == entry.registry]
-            self._notices.log("swept", entry, explain.swept(entry, run, instead), run)
+            self._notices.log("swept", entry, messages.swept(entry, run, instead), run)
         again = {entry.name for entry in mine}  # with a new class in the key, for one
         self._undoable = [entry for entry in swept if entry.name not in again]
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kreg_ipython import weak
-from kreg_ipython.naming import definition_text, module_of, same_definition
+from kreg_ipython.lib import weak
+from kreg_ipython.lib.naming import definition_text, module_of, same_definition
 
 MISSING: Any = object()
 """Stands where no value stands."""

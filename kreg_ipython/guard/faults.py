@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kreg_ipython.explain import fault
-from kreg_ipython.registry import NotThere, Registry, is_there
+from kreg_ipython.lib.naming import error_text
+from kreg_ipython.registries.shapes import NotThere, Registry, is_there
 
 
 class Faults:
@@ -36,7 +36,7 @@ class Faults:
 
     def note(self, registry: str, error: Exception, act: Callable[..., Any] | None = None) -> None:
         """Remember what failed with a registry, and tell if that is new."""
-        text, self._failing[registry] = fault(error), act
+        text, self._failing[registry] = error_text(error), act
         if self.texts.get(registry) != text:
             self.texts[registry] = text
             self._tell(registry, text)

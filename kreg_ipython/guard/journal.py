@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Literal, NamedTuple
 
-from kreg_ipython.ledger import Kind, Owner, label
-from kreg_ipython.naming import key_text
+from kreg_ipython.guard.ledger import Kind, Owner, label
+from kreg_ipython.lib.naming import key_text
 
 Act = Literal[
     "registered",  # the user's own act, all others are ours

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Hashable
 from typing import Any
 
-from kreg_ipython.journal import Event
-from kreg_ipython.ledger import Entry, Owner, Run
-from kreg_ipython.naming import key_text, module_of
+from kreg_ipython.guard.journal import Event
+from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.lib.naming import error_text, key_text, module_of
 
 
 def where(owner: Owner, line: int | None) -> str:
@@ -70,9 +70,4 @@ def rebuild(cell: int | None, what: str, stale: str | None = None) -> str:
 
 def undecided(error: Exception) -> str:
     """Why all is kept where nobody can tell what a run only guarded."""
-    return f"what this run only guarded cannot be told ({fault(error)}): all is kept"
-
-
-def fault(error: BaseException) -> str:
-    """An error in one line: the first one that says something."""
-    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+    return f"what this run only guarded cannot be told ({error_text(error)}): all is kept"

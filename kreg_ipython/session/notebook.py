@@ -14,14 +14,16 @@ from typing import Any
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython import autoreload, origin, scripts, source
-from kreg_ipython.guard import Outcome
-from kreg_ipython.ledger import Ledger, Owner, Run
-from kreg_ipython.naming import definition
-from kreg_ipython.origin import Origin
-from kreg_ipython.process import Process, executing
-from kreg_ipython.registry import NotThere
-from kreg_ipython.surroundings import Caller
+from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.ledger import Ledger, Owner, Run
+from kreg_ipython.guard.transaction import Outcome
+from kreg_ipython.lib import source
+from kreg_ipython.lib import stack as origin
+from kreg_ipython.lib.naming import definition
+from kreg_ipython.lib.stack import Origin
+from kreg_ipython.registries.shapes import NotThere
+from kreg_ipython.session import autoreload, scripts
+from kreg_ipython.session.process import Process, executing
 
 
 class Tracker(Process):

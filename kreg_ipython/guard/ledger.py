@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal
 
-from kreg_ipython.naming import key_text
-from kreg_ipython.origin import Site
+from kreg_ipython.lib.naming import key_text
+from kreg_ipython.lib.stack import Site
 
 Kind = Literal["cell", "script", "module"]
 Place = tuple[str, Hashable]

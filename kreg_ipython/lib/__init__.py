@@ -1,0 +1,1 @@
+"""Tools that know nothing of registries: sources, stacks, names, patches, weak keys, interrupts."""

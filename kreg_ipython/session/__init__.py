@@ -1,0 +1,1 @@
+"""Who executes what: cells, modules, scripts and threads. The only package that imports IPython, but for the magic."""
