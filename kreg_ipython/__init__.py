@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kreg_ipython.api import owner, register_adapter, status, stop
-from kreg_ipython.registries.shapes import DictRegistry, Gate, ListRegistry, Registry
+from kreg_ipython.registries.registry import Gate, Registry
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kreg_ipython import registries
-from kreg_ipython.registries.shapes import Registry, checked
+from kreg_ipython.registries.registry import Registry, checked
 from kreg_ipython.session.process import current, started
 
 if TYPE_CHECKING:

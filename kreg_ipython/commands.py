@@ -16,7 +16,7 @@ from kreg_ipython.guard.ledger import Entry, Owner
 from kreg_ipython.lib.holders import Opaque
 from kreg_ipython.lib.naming import key_text, named
 from kreg_ipython.registries import BUILT_UPON, is_opaque
-from kreg_ipython.registries.shapes import NotThere
+from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_stale
@@ -223,7 +223,7 @@ def _off(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 
 def _entries(tracker: Tracker) -> list[Entry]:
     """All entries, also those that are withdrawn for the cell that is running."""
-    return [*tracker.guard.ledger, *tracker.guard.withdrawn()]
+    return [*tracker.guard.ledger, *tracker.guard.pending()]
 
 
 def _with_keys(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:

@@ -11,14 +11,17 @@ import weakref
 
 import pytest
 
+from kreg_ipython.guard import verdicts
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run
 from kreg_ipython.guard.snapshot import Snapshot
 from kreg_ipython.guard.transaction import Guard
+from kreg_ipython.guard.verdicts import Way
 from kreg_ipython.lib import patch, source, weak
 from kreg_ipython.lib.naming import definition, key_text
-from kreg_ipython.lib.stack import Site
-from kreg_ipython.registries.shapes import MISSING, DictRegistry, Gate, ListRegistry
+from kreg_ipython.lib.stack import Step
+from kreg_ipython.registries.registry import MISSING, Gate
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 from kreg_ipython.session import imports
 
 BODY = compile("", "a cell", "exec")
@@ -47,14 +50,13 @@ class Setting:
 
     def __init__(self, home) -> None:
         announce = lambda key, value: (key, value)
-        self.home, self.said, self.names, self.run = home, [], {}, None
+        self.home, self.said, self.run, self.line = home, [], None, 0
         self.guard = Guard(
             [
                 DictRegistry(
                     "silent",
                     "home:table",
-                    [Gate("home:register", announce)],
-                    handout=Gate("home:handout", lambda: (None, None)),
+                    [Gate("home:register", announce), Gate("home:handout", act="access")],
                 ),
                 DictRegistry("raising", "home:loud", [Gate("home:register_once", announce)]),
                 ListRegistry(
@@ -67,17 +69,14 @@ class Setting:
         self.guard.attach("home")
         self.owners = {}
 
-    def locate_caller(self, frame, plumbing):
-        return Caller(self.run.owner, self.run, 1, Site(BODY, own=True, line=1)) if self.run else None
+    def locate_caller(self, frame, passthrough):
+        return Caller(self.run.owner, self.run, self.line, (Step(BODY, self.line, "__main__"),)) if self.run else None
 
     def is_framework_again(self, frame):
         return False
 
     def find_owner(self, subject):
         return None
-
-    def namespace(self, owner):
-        return self.names
 
     def is_outdated(self, entry):
         return False
@@ -98,16 +97,18 @@ class Setting:
         owner.source = text
         self.run = Run(owner, text)
         self.run.active, self.run.replays = True, replays
-        if self.guard.ledger.holds(owner):  # as the tracker does
+        if self.guard.ledger.has_entries(owner):  # as the tracker does
             self.guard.begin(self.run)
         error = None
         try:
-            for function, *arguments in registrations:
+            for self.line, (function, *arguments) in enumerate(registrations, 1):
                 getattr(self.home, function)(*arguments)
         except KeyError as raised:
             error, outcome = raised, "failed"
         self.guard.end(self.run, outcome)
         self.run = None
+        if not self.said:  # no adapter failed
+            assert self.guard.differences() == []
         return error
 
 
@@ -136,7 +137,7 @@ def test_the_former_value_comes_back_when_the_newer_one_goes(setting):
 
 
 def test_what_comes_back_from_under_another_entry_has_its_place_in_the_order(setting):
-    setting.guard.registries["silent"].ordered = True
+    setting.guard.registries["silent"].adapter.ordered = True
     setting.cell("a", ("register", "x", 1), ("register", "y", 1))
     setting.cell("b", ("register", "x", 2))
     setting.cell("b")
@@ -149,7 +150,7 @@ def test_what_shadowed_another_entry_keeps_its_place_when_its_cell_does_not_comp
 
         return same
 
-    setting.guard.registries["raising"].ordered = True
+    setting.guard.registries["raising"].adapter.ordered = True
     setting.owners |= {name: Owner("cell", name, {"session"}) for name in ("a", "b", "c")}
     setting.cell("a", ("register_once", "x", definition()))
     setting.cell("b", ("register_once", "y", abs))
@@ -197,11 +198,11 @@ def test_another_definition_for_a_taken_key_stays_the_frameworks_error(setting):
 
 def test_an_adapter_that_fails_is_one_line_and_the_others_go_on(setting):
     setting.cell("a", ("register", "x", 1), ("register_once", "y", 1))
-    setting.guard.registries["silent"].take = lambda key, value: 1 / 0
+    setting.guard.registries["silent"].adapter.remove = lambda key, value: 1 / 0
     for _ in range(2):
         setting.cell("a", ("register", "x", 2), ("register_once", "y", 2))
     assert setting.said == ["the registry silent is not guarded properly: ZeroDivisionError: division by zero"]
-    assert setting.guard.faults.texts == {"silent": "ZeroDivisionError: division by zero"}
+    assert setting.guard.faults == {"silent": "ZeroDivisionError: division by zero"}
     assert (setting.home.table, setting.home.loud) == ({"x": 2}, {"y": 2})
 
 
@@ -220,7 +221,7 @@ def test_detaching_restores_what_is_withdrawn_and_gives_the_functions_back(home)
     code = home.register.__code__
     setting = Setting(home)
     setting.cell("a", ("register", "x", 1))
-    setting.guard.begin(Run(setting.owners["a"]))
+    setting.guard.begin(Run(setting.owners["a"], ""))
     assert home.table == {} and home.register.__code__ is not code
     setting.guard.detach()
     assert home.table == {"x": 1} and home.register.__code__ is code
@@ -230,12 +231,12 @@ def test_an_interrupt_takes_effect_only_when_the_registries_are_whole_again(sett
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, former))
     setting.cell("a", ("register", "x", 1), ("register", "y", 1))
-    registry, run = setting.guard.registries["silent"], Run(setting.owners["a"])
-    take = registry.take
-    registry.take = lambda key, value: (signal.raise_signal(signal.SIGINT), take(key, value))
+    registry, run = setting.guard.registries["silent"].adapter, Run(setting.owners["a"], "")
+    take = registry.remove
+    registry.remove = lambda key, value: (signal.raise_signal(signal.SIGINT), take(key, value))
     with pytest.raises(KeyboardInterrupt):
         setting.guard.begin(run)
-    assert setting.home.table == {} and len(run.withdrawn) == 2
+    assert setting.home.table == {} and len(run.removed) == 2
     setting.guard.end(run, "failed")
     assert setting.home.table == {"x": 1, "y": 1}
 
@@ -244,19 +245,23 @@ def test_a_stack_keeps_the_order_of_registration(home):
     ledger, a, b = Ledger(), Owner("cell", "a"), Owner("cell", "b")
     first, second = Entry("r", "k", 1, 1, a), Entry("r", "k", 2, 2, b)
     ledger.insert(first), ledger.insert(second)
-    assert ledger.top(("r", "k")) is second and ledger.under(second) is first and ledger.shadowed(first)
+    assert ledger.top(("r", "k")) is second and ledger.under(second) is first and ledger.is_shadowed(first)
     ledger.remove(first)
     ledger.insert(first)
-    assert ledger.top(("r", "k")) is second
-    assert ledger.insert(Entry("r", "k", 3, 3, b)) is second
-    assert [entry.value for entry in ledger] == [1, 3]
+    assert ledger.top(("r", "k")) is second and first in ledger
+    ledger.remove(second)
+    ledger.insert(Entry("r", "k", 3, 3, b))
+    assert [entry.value for entry in ledger] == [1, 3] and second not in ledger
 
 
 def test_an_entry_that_nobody_owns_is_forgotten_with_the_last_one_over_it():
     ledger = Ledger()
     library, mine = Entry("r", "k", 1, 1, None), Entry("r", "k", 2, 2, Owner("cell", "a"))
     ledger.insert(library), ledger.insert(mine)
+    ledger.forget_unowned(("r", "k"))
+    assert ledger.under(mine) is library
     ledger.remove(mine)
+    ledger.forget_unowned(("r", "k"))
     assert ledger.top(("r", "k")) is None and list(ledger) == []
 
 
@@ -265,7 +270,7 @@ def test_a_weak_key_is_found_by_its_object_and_goes_with_it():
         pass
 
     names, reference = {Thing: "name", int: "other"}, weakref.ref(Thing)
-    weak.loosen(names, Thing)
+    weak.weaken(names, Thing)
     assert names[Thing] == "name" and Thing in names and str not in names
     names[Thing] = "renamed"
     assert len(names) == 2
@@ -279,15 +284,15 @@ def test_tightening_gives_strong_keys_back():
         pass
 
     names = {Thing: "name"}
-    weak.loosen(names, Thing)
-    weak.tighten(names)
+    weak.weaken(names, Thing)
+    weak.strengthen(names)
     assert list(names) == [Thing]
 
 
 @pytest.mark.parametrize("obj", [1, "text", (), len])
 def test_what_cannot_be_weakly_referenced_keeps_its_key(obj):
     names = {obj: "name"}
-    weak.loosen(names, obj)
+    weak.weaken(names, obj)
     assert names[obj] == "name"
 
 
@@ -331,7 +336,7 @@ def test_a_dict_that_nobody_holds_is_not_looked_at_until_it_is_handed_out(home):
     snapshot.note("x", 1)
     home.table["x"] = 2  # by the module's private attribute: nothing tells
     assert not snapshot.changed()
-    snapshot.handed_out = True
+    snapshot.accessed = True
     assert snapshot.changed()
     snapshot.changes()
     held = home.table
@@ -341,11 +346,12 @@ def test_a_dict_that_nobody_holds_is_not_looked_at_until_it_is_handed_out(home):
 
 def test_statements_are_compared_by_what_they_say():
     before = "\n\nx = 1\n@deco\nclass Foo:\n    def f(self):\n        return 1\nif x:\n    call(2)\n"
-    assert source.statement(before, 4) == source.statement(before, 5) == ("ClassDef", ".Foo", True)
-    assert source.statement(before, 7) in source.statements("class Foo:\n  def f(self):\n    return 1")
-    assert source.statement(before, 9) == source.statement("if x:\n    call(2)", 2)
-    assert source.statement(before, 99) is None
-    assert ("ClassDef", ".Foo", True) not in source.statements("class Foo: pass")
+    was = source.read(before)
+    assert was.at(4) is was.at(5) and was.at(4).says == ("ClassDef", ".Foo")
+    assert source.read("class Foo:\n  def f(self):\n    return 1").standing(was.at(7))
+    assert source.read("if x:\n    call(2)").at(2).says == was.at(9).says
+    assert was.at(99) is was.at(None) is None
+    assert was.at(4).is_decorated and not source.read("class Foo: pass").at(1).is_decorated
 
 
 @pytest.mark.parametrize(
@@ -358,12 +364,13 @@ def test_the_header_of_a_cell_is_what_comes_before_its_body(text, lines):
 
 def test_magics_are_no_statements():
     text = "%matplotlib inline\nfiles = !ls\nst = %kreg status\nif x:\n    %time f()\ny = 1"
-    assert source.statement(text, 6) == source.statement("y = 1", 1)
-    assert source.statement("z = 'a' \\\n  % 1\ny = 1", 3) == source.statement("y = 1", 1)
+    y = source.read("y = 1").at(1).says
+    assert source.read(text).at(6).says == source.read("z = 'a' \\\n  % 1\ny = 1").at(3).says == y
+    assert [source.read(text).at(line).is_magic for line in range(1, 7)] == [True, True, True, False, True, False]
 
 
 def test_an_indented_cell_is_read_like_any_other():
-    assert source.line_of_definition("\n    x = 1\n    class Foo: pass", "Foo") == 3
+    assert source.read("\n    x = 1\n    class Foo: pass").line_of_definition("Foo") == 3
 
 
 def test_a_definition_is_what_makes_two_objects_the_same_one_run_twice():
@@ -448,17 +455,20 @@ def test_of_equal_keys_that_give_way_as_many_come_back_as_a_failing_run_did_not_
         ("@register('B')\nclass Foo:\n    x = 1", False),
         ("class Foo:\n    x = 1", False),
         ("", False),
-        ("def (", False),
+        ("def (", True),
     ],
 )
 def test_whether_a_file_still_registers_what_a_former_text_did(now, stands):
     before = "@register('A')\nclass Foo:\n    x = 1"
-    assert [source.still_registers(before, line, now) for line in (1, 2)] == [stands, stands]
+    for line in (1, 2):
+        way = Way((verdicts.Step("own", line),))
+        assert verdicts.is_outdated(way, source.read(before), source.read(now)) is not stands
 
 
 def test_the_line_of_a_definition_is_that_of_its_first_decorator():
     text = "\n@a\n@b\nclass Foo:\n    @c\n    def f(self): pass\n"
-    assert [source.line_of_definition(text, name) for name in ("Foo", "Foo.f", "Foo.Spec", "Bar")] == [2, 5, 2, None]
+    lines = [source.read(text).line_of_definition(name) for name in ("Foo", "Foo.f", "Foo.Spec", "Bar")]
+    assert lines == [2, 5, 2, None]
 
 
 def test_the_text_of_a_notebook_is_that_of_its_code_cells(tmp_path):

@@ -14,7 +14,7 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
     ledger = notebook.guard.ledger
     for entry in ledger:
         family, _, registry = entry.registry.partition(".")
-        if registry != "custom_objects" or ledger.shadowed(entry) or not notebook.asked(entry.subject):
+        if registry != "custom_objects" or ledger.is_shadowed(entry) or not notebook.asked(entry.subject):
             continue
         key, place = key_text(entry.key), where(entry.owner, entry.line) if entry.owner else "the notebook"
         name = key.rpartition(">")[2]

@@ -142,7 +142,7 @@ class Notebook:
 
     def _registered(self) -> Iterator[Any]:
         for entry in self.guard.ledger:
-            if isinstance(entry.subject, type) and not self.guard.ledger.shadowed(entry):
+            if isinstance(entry.subject, type) and not self.guard.ledger.is_shadowed(entry):
                 yield entry
 
     def _of_kind(

@@ -105,7 +105,7 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
         return "a Lambda layer's function is not loaded in safe mode", f"{register} a layer class, and use that"
     registry, entry = keras.custom_objects, None
     for found in notebook.guard.ledger:
-        if found.registry == registry and found.key == custom.key and not notebook.guard.ledger.shadowed(found):
+        if found.registry == registry and found.key == custom.key and not notebook.guard.ledger.is_shadowed(found):
             entry = found
     if entry is not None:
         if entry.owner is not None and entry.owner.deleted:

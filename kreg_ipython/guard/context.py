@@ -1,50 +1,85 @@
-"""What the guard asks about the code that is being executed: who registers, what else is going on."""
+"""What the guard is told: who registers, one registration, and what it asks about the code that is being executed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
-from kreg_ipython.guard.ledger import Entry, Owner, Run
-from kreg_ipython.lib.stack import Site
+from kreg_ipython.guard.guarded import GuardedRegistry
+from kreg_ipython.guard.ledger import Entry, Owner, Run, Spot
+from kreg_ipython.lib.stack import Step
+from kreg_ipython.registries.registry import MISSING
 
 
 class Caller(NamedTuple):
-    """Who registers: the owner, its run, the innermost line in its source, the code that makes the call, and the line
-    of the owner's own statement that leads there."""
+    """Who registers.
+
+    Attributes:
+        owner: whose the registration is.
+        run: the owner's execution.
+        line: the innermost line in the owner's source.
+        steps: what led to the registration; empty if nobody saw it.
+        complete: whether the first step is in the owner's body. Not so in a thread or a task.
+    """
 
     owner: Owner
     run: Run | None = None
     line: int | None = None
-    site: Site | None = None
-    own_line: int | None = None
+    steps: tuple[Step, ...] = ()
+    complete: bool = True
 
 
-class Surroundings(Protocol):
+@dataclass(eq=False, slots=True)
+class Registration:
+    """One call that registers.
+
+    Attributes:
+        registry: where.
+        key: under which key.
+        subject: the user's object.
+        caller: who registers; None for a framework.
+        before: what stands at the key before the call. Not asked where equal keys stand side by side.
+        covers: what the new entry comes to stand over: what stood there before the run itself wrote to the container.
+        evicted: the owners' entries that made way for the call.
+    """
+
+    registry: GuardedRegistry
+    key: Hashable
+    subject: Any
+    caller: Caller | None
+    before: Any = MISSING
+    covers: Any = MISSING
+    evicted: tuple[Entry, ...] = ()
+
+    @property
+    def spot(self) -> Spot:
+        """The registry's name and the key."""
+        return self.registry.name, self.key
+
+
+class ExecutionContext(Protocol):
     """What the guard asks about the code that is being executed."""
 
-    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
-        """Who registers under this frame, which the registry's ``plumbing`` is looked through for; None for a framework
-        that registers for itself."""
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
+        """Return who registers under this frame, skipping ``passthrough`` modules; None if a framework registers on its
+        own behalf."""
 
     def is_framework_again(self, frame: FrameType) -> bool:
-        """Whether a framework registers under this frame because one of its own modules is executed again."""
+        """Return whether a framework registers under this frame because one of its own modules is executed again."""
 
     def find_owner(self, subject: Any) -> Caller | None:
-        """Who registered an object unseen; None if it is a framework's."""
-
-    def namespace(self, owner: Owner) -> Mapping[str, Any]:
-        """What names mean to the owner's code."""
+        """Return who registered an object that nobody saw being registered; None if a framework did."""
 
     def is_outdated(self, entry: Entry) -> bool:
-        """Whether the owner would not register the entry any more if it were executed now."""
+        """Return whether the owner would not register the entry any more if it were executed now."""
 
     def number(self) -> int | None:
-        """The execution count of the cell that is being executed."""
+        """Return the execution count of the cell that is being executed."""
 
     def running(self) -> Run | None:
-        """What is being executed in this context: a module's body, a script's, a cell."""
+        """Return what is being executed in this context: a module's body, a script's, a cell."""
 
     def is_framework(self, module: str) -> bool:
-        """Whether a module is part of a framework, whose functions call none of the user's modules."""
+        """Return whether a module is part of a framework, whose functions call none of the user's modules."""

@@ -1,122 +1,135 @@
-"""What users write into containers themselves, past every gate: seen by comparing, and given to the run."""
+"""Follow what users write into containers themselves, past every gate: comparing shows it, and the run gets it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from kreg_ipython.guard.context import Caller, Surroundings
-from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.gates import Gates
-from kreg_ipython.guard.ledger import Ledger, Run
-from kreg_ipython.guard.reconcile import Standing
-from kreg_ipython.guard.snapshot import Contents, Snapshot, contents
-from kreg_ipython.lib import source
+from kreg_ipython.guard.guarded import GuardedRegistry
+from kreg_ipython.guard.ledger import Entry, Ledger, Run
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.snapshot import Contents, Snapshot
 from kreg_ipython.lib.naming import definition
-from kreg_ipython.registries.shapes import Registry, same_value
+from kreg_ipython.lib.source import read
+from kreg_ipython.registries.registry import same_value
 
 
-class Writes:
+class DirectWrites:
     """Follows the containers that users change without any function of the framework's.
 
     Args:
         ledger: what should stand where.
-        registries: the adapters, by name.
-        standing: has the snapshots.
-        surroundings: whose an object is that was written unseen.
-        faults: asks the adapters.
-        record: writes down what was written, as a registration: registry, key, value, former value, caller.
+        registries: the guarded registries, by name.
+        reconciler: moves entries.
+        context: says whose an object is that was written unseen.
+        notices: write each act down.
+        record: writes down what was written: a registration, and what the registry stores.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        registries: Mapping[str, Registry],
-        standing: Standing,
-        surroundings: Surroundings,
-        faults: Faults,
-        record: Callable[[Registry, Hashable, Any, Any, Caller], None],
+        registries: Mapping[str, GuardedRegistry],
+        reconciler: Reconciler,
+        context: ExecutionContext,
+        notices: Notices,
+        record: Callable[[Registration, Any], None],
     ) -> None:
-        self._ledger, self._registries, self._standing = ledger, registries, standing
-        self._surroundings, self._faults, self._record = surroundings, faults, record
+        self._ledger, self._registries, self._reconciler = ledger, registries, reconciler
+        self._context, self._notices, self._record = context, notices, record
 
-    def watch(self, registry: Registry, gates: Gates) -> None:
+    def watch(self, registry: GuardedRegistry, gates: Gates) -> None:
         """Follow what users write to this registry's container from now on, if they write to it at all."""
-        if registry.handout is not None:
-            self._standing.snapshots[registry.name] = Snapshot(registry.table)
-            gates.add(registry, registry.handout, self._handing_out)
-        elif registry.direct:
-            self._standing.snapshots[registry.name] = contents(registry)
+        registry.look()
+        for gate in registry.gates("access"):
+            gates.add(registry, gate, self._accessing)
 
-    def changed(self, thoroughly: bool) -> list[Registry]:
-        """The registries that users may have written to since the last look: by their sizes alone, or thoroughly."""
+    def changed(self, thoroughly: bool) -> list[GuardedRegistry]:
+        """Return the registries that users may have written to since the last look: by their sizes alone, or
+        thoroughly."""
         changed = []
-        for name, seen in list(self._standing.snapshots.items()):
+        for registry in self._registries.values():
+            seen = registry.snapshot
+            if seen is None:
+                continue
             try:
                 if seen.changed() if thoroughly else seen.resized():
-                    changed.append(self._registries[name])
+                    changed.append(registry)
             except Exception as error:  # a container of the user's own class
-                self._faults.note(name, error, self._follow)
+                registry.fail(error, self._follow)
         return changed
 
-    def follow(self, changed: list[Registry], run: Run | None) -> None:
+    def follow(self, changed: list[GuardedRegistry], run: Run | None) -> None:
         """Give the run what it wrote into containers, and forget what it took out: that is the user's word."""
         for registry in changed:
-            self._faults.attempt(registry, self._follow, registry, run)
+            registry.attempt(self._follow, registry, run)
 
     def follow_equal(self, run: Run) -> None:
         """Give the run what it wrote over the same object of another owner's: no comparison shows that."""
-        for name in run.handed_out & self._registries.keys():
-            self._faults.attempt(self._registries[name], self._follow_equal, self._registries[name], run)
+        for name in run.accessed & self._registries.keys():
+            self._registries[name].attempt(self._follow_equal, self._registries[name], run)
 
-    def _handing_out(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        snapshot = self._standing.snapshots.get(registry.name)
-        if isinstance(snapshot, Snapshot):
-            snapshot.handed_out = True
-            run = self._surroundings.running()
+    def forget(self, entries: list[Entry], run: Run | None) -> None:
+        """Forget what the user took out, or wrote over: that is their word."""
+        for entry in entries:
+            self._notices.log("forgot", entry, "it was taken out or overwritten by hand", run)
+            self._ledger.remove(entry)
+        self._ledger.retire(entries)
+
+    def _accessing(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(registry.snapshot, Snapshot):
+            registry.snapshot.accessed = True
+            run = self._context.running()
             if run is not None:
-                run.handed_out.add(registry.name)
+                run.accessed.add(registry.name)
         return original(*args, **kwargs)
 
-    def _follow(self, registry: Registry, run: Run | None) -> None:
-        seen = self._standing.snapshots[registry.name]
-        maker = run is not None and run.owner.kind == "module" and run.owner.id == registry.module
-        anew = maker and isinstance(seen, Contents) and seen.is_replaced()
+    def _follow(self, registry: GuardedRegistry, run: Run | None) -> None:
+        seen = registry.snapshot
+        assert seen is not None
+        makes = run is not None and run.owner.kind == "module" and run.owner.id == registry.adapter.module
+        anew = makes and isinstance(seen, Contents) and seen.is_replaced()
         changes = seen.changes()
         for key, value in () if anew else changes.removed:
-            place = registry.name, key
-            beside = self._ledger.beside(place) if registry.appending else ()
-            same = [entry for entry in beside if same_value(entry.value, value)][:1]
-            self._standing.forget(same if registry.appending else self._ledger.drop(place), run)
+            stack = self._ledger.stack((registry.name, key))
+            if registry.allows_duplicates:
+                stack = [entry for entry in stack if same_value(entry.value, value)][:1]
+            self.forget(stack, run)
         for key, value, before in changes.written:
-            self._faults.attempt(registry, self._wrote, registry, key, value, before, run)
-        for entry in self._ledger.live(registry.name) if anew else ():
-            if run is not None and entry.owner is not run.owner:  # a fresh kernel would fill the module's new container
-                self._standing.put(registry, entry)
+            registry.attempt(self._wrote, registry, key, value, before, run)
+        if anew and run is not None:  # a fresh kernel would fill the module's new container
+            theirs = [entry for entry in self._ledger.of_registry(registry.name) if entry.owner is not run.owner]
+            self._reconciler.change(remove=theirs)
+            self._reconciler.change(insert=theirs)
 
-    def _wrote(self, registry: Registry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
-        caller: Caller | None
+    def _wrote(self, registry: GuardedRegistry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
+        subject = registry.subject(value)
         if run is None:
-            caller = self._surroundings.find_owner(registry.subject(value))
+            caller = self._context.find_owner(subject)
         else:
-            caller = Caller(run.owner, run, _line_of(run.source, key, registry.subject(value)))
+            caller = Caller(run.owner, run, _line_of(run.source, key, subject))
         if caller is not None:
-            self._record(registry, key, value, before, caller)
+            self._record(Registration(registry, key, subject, caller, before, before), value)
 
-    def _follow_equal(self, registry: Registry, run: Run) -> None:
-        for key in source.keys_written(run.source or ""):
-            top, mine = self._ledger.top((registry.name, key)), self._ledger.entry(run.owner, (registry.name, key))
-            if mine is not None and mine.run is run:
+    def _follow_equal(self, registry: GuardedRegistry, run: Run) -> None:
+        for key in read(run.source or "").keys_written:
+            stack = self._ledger.stack((registry.name, key))
+            if any(entry.owner is run.owner and entry.run is run for entry in stack):
                 continue  # it wrote something else, which stands at its former place, under a newer entry
+            top = stack[-1] if stack else None
             if top is not None and top.owner not in (None, run.owner) and registry.holds(key, top.value):
                 caller = Caller(run.owner, run, _line_of(run.source, key, top.subject))
-                self._record(registry, key, top.value, top.value, caller)
+                self._record(Registration(registry, key, top.subject, caller, top.value, top.value), top.value)
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
-    """The line of what nobody saw being written: its key as a string literal, or its definition."""
+    """Return the line of what nobody saw being written: its key as a string literal, or its definition."""
     if not text:
         return None
-    line = source.line_of(text, key) if isinstance(key, str) else None
+    source = read(text)
+    line = source.line_of_key(key) if isinstance(key, str) else None
     defined = definition(subject) if line is None else None
-    return source.line_of_definition(text, str(defined[1])) if defined and len(defined) > 1 else line
+    return source.line_of_definition(str(defined[1])) if defined and len(defined) > 1 else line

@@ -6,12 +6,19 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from kreg_ipython.lib.patch import divert
-from kreg_ipython.registries.shapes import Announcement, CannotUndo, Gate, Registry, locate
+from kreg_ipython.registries.registry import Announcement, CannotUndo, Gate, locate
 
-Around = Callable[[Registry, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+
+class Guarded(Protocol):
+    """A registry, of which no more is known here than its name."""
+
+    name: str
+
+
+Around = Callable[[Any, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """What to do instead of a call: it gets the registry, what is announced, the original, and the call's arguments."""
 
 
@@ -22,7 +29,7 @@ class _Diverted:
     function: Any
     original: Callable[..., Any] = field(init=False)
     undo: Callable[[], None] = field(init=False)
-    passing: dict[str, tuple[Registry, Gate, Around]] = field(default_factory=dict)
+    passing: dict[str, tuple[Guarded, Gate, Around]] = field(default_factory=dict)
     decorates: bool = False
 
     def give_back(self) -> None:
@@ -66,7 +73,7 @@ class Gates:
         self._diverted: list[_Diverted] = []
         self._inside = _Inside()
 
-    def add(self, registry: Registry, gate: Gate, around: Around) -> None:
+    def add(self, registry: Guarded, gate: Gate, around: Around) -> None:
         """Divert the gate's function, unless it is already, for this registry too.
 
         Raises:
@@ -82,7 +89,7 @@ class Gates:
         diverted.passing[registry.name] = registry, gate, around
         diverted.decorates = gate.decorator
 
-    def remove(self, registry: Registry) -> None:
+    def remove(self, registry: Guarded) -> None:
         """Let what is for this registry go straight through; give functions back that serve no other one."""
         for diverted in list(self._diverted):
             if diverted.passing.pop(registry.name, None) is not None and not diverted.passing:
@@ -107,27 +114,29 @@ class Gates:
 
     def _pass(self, diverted: _Diverted, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if not self._inside.gate:
-            if diverted.decorates:
-                return self._decorator(diverted, diverted.original(*args, **kwargs), args, kwargs)
-            for registry, gate, around in list(diverted.passing.values()):
-                announced = self._announced(gate, args, kwargs)
-                if announced is not None:
-                    return around(registry, announced, diverted.original, args, kwargs)
-        return diverted.original(*args, **kwargs)
-
-    def _decorator(self, diverted: _Diverted, decorate: Callable[[Any], Any], args: Any, kwargs: Any) -> Any:
-        """The decorator that a factory returned, with the gate around it."""
+        if self._inside.gate:
+            return diverted.original(*args, **kwargs)
+        if not diverted.decorates:
+            return self._around(diverted, diverted.original, args, args, kwargs)
+        decorate = diverted.original(*args, **kwargs)
 
         def register(subject: Any) -> Any:
             __tracebackhide__ = True
-            for registry, gate, around in list(diverted.passing.values()):
-                announced = self._announced(gate, (subject, *args), kwargs)
-                if announced is not None:
-                    return around(registry, announced, decorate, (subject,), {})
-            return decorate(subject)
+            return self._around(diverted, decorate, (subject,), (subject, *args), kwargs)
 
         return register
+
+    def _around(
+        self, diverted: _Diverted, call: Callable[..., Any], args: tuple[Any, ...], told: tuple[Any, ...], kwargs: Any
+    ) -> Any:
+        """Call a function with ``args``, through the first registry that the arguments ``told`` are for."""
+        __tracebackhide__ = True
+        options = {} if diverted.decorates else kwargs
+        for registry, gate, around in list(diverted.passing.values()):
+            announced = self._announced(gate, told, kwargs)
+            if announced is not None:
+                return around(registry, announced, call, args, options)
+        return call(*args, **options)
 
     def _announced(self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Announcement | None:
         """What the call is about to register; None for a call that is for no guarded registry, or that the framework

@@ -12,7 +12,7 @@ from kreg_ipython.lib.naming import key_text
 Act = Literal[
     "registered",  # the user's own act, all others are ours
     "adopted",
-    "withdrew",
+    "removed",  # before a run, which may register it again
     "restored",
     "swept",
     "kept",
@@ -23,7 +23,7 @@ Act = Literal[
     "failed",  # an adapter's fault
 ]
 
-GONE: frozenset[Act] = frozenset({"swept", "cleared", "forgot", "withdrew"})
+GONE: frozenset[Act] = frozenset({"swept", "cleared", "forgot", "removed"})
 """The acts after which a key is not registered any more, unless something restores or registers it."""
 
 _LENGTH = 5_000
@@ -72,14 +72,14 @@ class Journal:
         return list(self._events)
 
     def acts(self, count: int = 0) -> list[Event]:
-        """What kreg did since `count` was this: not what users registered, nor what was only withdrawn until they
+        """What kreg did since `count` was this: not what users registered, nor what was only removed until they
         registered it again."""
         acts, again = [], set()
         for event in reversed(self.since(count)):
             place = event.registry, event.key, event.run
             if event.act == "registered":
                 again.add(place)
-            elif event.act != "withdrew" or place not in again:
+            elif event.act != "removed" or place not in again:
                 acts.append(event)
         return acts[::-1]
 

@@ -3,32 +3,37 @@
 The shapes, which are the architecture::
 
     Owner   what re-executes: a cell, a %run script or a module
-    Run     one execution of an owner, and what was withdrawn for it
-    Entry   key + object in a registry, its owner, its run and its place in the order of registration
+    Run     one execution of an owner: what was removed for it, what gave way to what it registered
+    Entry   key + object in a registry, its owner, its run, the way to it, its place in the order of registration
     Ledger  (registry, key) -> stack of entries, the newest on top; owner -> its entries; what became of former ones
 
-An entry is *current* on top of its stack, *shadowed* under the newer entry of another owner. An owner stands at most
-once in a stack: what it registers anew replaces what it had.
+An entry is *current* on top of its stack, *shadowed* under the newer entry of another owner. In a registry that allows
+duplicates the entries of one key stand side by side, and none shadows another.
 """
 
 from __future__ import annotations
 
 import itertools
 import weakref
-from bisect import insort
-from collections.abc import Callable, Hashable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal
 
+from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.lib.naming import key_text
-from kreg_ipython.lib.stack import Site
+from kreg_ipython.lib.stack import Step
 
 Kind = Literal["cell", "script", "module"]
-Place = tuple[str, Hashable]
+Spot = tuple[str, Hashable]
 """Where an entry stands: the registry's name and the key in it."""
 Name = tuple[str, str]
 """The same in words: a key may hold classes, which must not live on with it."""
+Order = tuple[int, int]
+"""Where in the order of registration an entry stands. A run that replays registers at its former place."""
+
+_count = itertools.count(1)
 
 
 @dataclass(eq=False)
@@ -56,7 +61,7 @@ class Owner:
 
 
 def label(kind: Kind, id: str | None, number: int | None) -> str:
-    """What an owner is called when its cell has this execution count."""
+    """Return what an owner is called when its cell has this execution count."""
     if kind == "cell":
         return f"cell [{'?' if number is None else number}]"
     return f"{kind} {id}"
@@ -66,22 +71,41 @@ class Run:
     """One execution of an owner, with ``source`` as it was then and ``number``, the execution count.
 
     A module's source is given as a function that reads it: it is read once, if the module registers something.
-    ``withdrawn`` is what was taken out for it. ``broken`` tells that a cell inside the cell failed, which the outer
-    one does not show. ``handed_out`` are the registries whose dict it asked for, ``unregistered`` is what it asked a
-    framework to take out. ``replays`` tells that a former run is executed once more at its own place in the history:
-    `%autoreload` reloads a module that some cell imported long ago.
+
+    Attributes:
+        removed: what was removed before the run and is not registered again so far, and by which verdict.
+        replaced: what gave way in the run, its own former entries and other owners', and the entry that took its place.
+        unregistered: what the run asked a framework to take out.
+        accessed: the registries whose container it asked for.
+        broken: a cell inside the cell failed, which the outer one does not show.
+        replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
+            that some cell imported long ago.
     """
 
-    __slots__ = ("_source", "active", "broken", "handed_out", "number", "owner", "replays", "unregistered", "withdrawn")
+    __slots__ = (
+        "_removed_at",
+        "_source",
+        "accessed",
+        "active",
+        "broken",
+        "number",
+        "owner",
+        "removed",
+        "replaced",
+        "replays",
+        "unregistered",
+    )
 
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
     ) -> None:
         self.owner, self._source, self.number = owner, source, number
         self.active = self.broken = self.replays = False
-        self.withdrawn: list[Entry] = []
+        self.removed: dict[Entry, Verdict] = {}
+        self._removed_at: dict[Spot, list[Entry]] = {}
+        self.replaced: dict[Entry, Entry] = {}
         self.unregistered: list[Entry] = []
-        self.handed_out: set[str] = set()
+        self.accessed: set[str] = set()
 
     @property
     def source(self) -> str | None:
@@ -90,12 +114,23 @@ class Run:
             self._source = self._source()
         return self._source
 
-    def replayed_order(self, place: Place) -> int | None:
-        """Where in the order of registration a run that replays registers: where it did so before, if it did. What is
-        new stands with the last of the former entries."""
-        former = [entry for entry in self.withdrawn if entry.owner is self.owner]
-        orders = [entry.order for entry in former if entry.place == place] or [entry.order for entry in former]
-        return max(orders, default=None)
+    def settle(self) -> None:
+        """Forget what was removed: it is settled, and need not live on with the run."""
+        self.removed = {}
+        self._removed_at = {}
+
+    def remove(self, removed: dict[Entry, Verdict]) -> None:
+        """Note what was removed before the run, the newest entry first."""
+        self.removed = dict(removed)
+        for entry in removed:
+            self._removed_at.setdefault(entry.spot, []).append(entry)
+
+    def removed_at(self, spot: Spot) -> Entry | None:
+        """Return the oldest entry that was removed from this spot and is not registered again so far."""
+        removed = self._removed_at.get(spot, [])
+        while removed and removed[-1] not in self.removed:
+            removed.pop()
+        return removed[-1] if removed else None
 
 
 @dataclass(eq=False, slots=True)
@@ -104,6 +139,8 @@ class Entry:
 
     ``value`` is what the registry stores (enough to put it back), ``subject`` what the user registered. ``owner`` is
     None for a value that stood there before anybody was watching: a framework's or a library's, under a user's.
+    ``steps`` lead from the owner's body to the registration; there are none if nobody saw it. They are ``complete`` if
+    the first one is the body's. ``line`` is the innermost line in the owner's own source.
     """
 
     registry: str
@@ -113,34 +150,39 @@ class Entry:
     owner: Owner | None
     run: Run | None = None
     line: int | None = None
-    site: Site | None = None
-    own_line: int | None = None
-    """The line of the owner's own statement: ``line`` may be in a function that it calls."""
+    steps: tuple[Step, ...] = ()
+    complete: bool = True
     adopted: bool = False
     """It was registered before anybody was watching."""
+    written: bool = False
+    """It was written into the container, past every gate."""
     kept: str = ""
     """Why it is kept although the last run did not register it again; empty if it was."""
     restored: bool = False
     """The last run failed before it registered this again."""
-    order: int = field(default_factory=itertools.count().__next__)
-    place: Place = field(init=False)
+    order: Order = field(default_factory=lambda: (next(_count), 0))
+    spot: Spot = field(init=False)
 
     def __post_init__(self) -> None:
-        self.place = self.registry, self.key
+        self.spot = self.registry, self.key
 
     @property
     def name(self) -> Name:
+        """The registry and the key, as text."""
         return self.registry, key_text(self.key)
 
 
-order_of: Callable[[Entry], int] = attrgetter("order")
+order_of: Callable[[Entry], Order] = attrgetter("order")
 """Where in the order of registration an entry stands: a key for sorting."""
 
 
-def in_order(withdrawn: list[Entry]) -> list[Entry]:
-    """Entries as they were registered: they were withdrawn the newest first, and those that replay share one order."""
-    first_to_last = withdrawn[::-1]
-    return sorted(first_to_last, key=order_of)
+def replayed_order(former: Entry | None, run: Run) -> Order | None:
+    """Return where in the order of registration a run that replays registers: where it registered the former entry.
+    What is new stands after the last of all former entries."""
+    if former is not None:
+        return former.order
+    before = [entry.order for entry in (*run.removed, *run.replaced) if entry.owner is run.owner]
+    return (max(before)[0], next(_count)) if before else None
 
 
 @dataclass(eq=False, slots=True)
@@ -153,153 +195,165 @@ class Former:
     owner: Owner | None
     run: Run | None
     line: int | None
-    order: int
+    order: Order
 
 
 class Ledger:
-    """All entries of all owners. It changes no registry: it says what stood where, and in which order.
+    """All entries of all owners. It changes no registry: it says what should stand where, and in which order.
 
     Args:
         before: a former guard's, from which it has what became of former objects.
     """
 
     def __init__(self, before: Ledger | None = None) -> None:
-        self._stacks: dict[Place, list[Entry]] = {}
-        self._owned: dict[Owner, dict[Place, Entry]] = {}
+        self._stacks: dict[Spot, list[Entry]] = {}
+        self._owned: dict[Owner, dict[Entry, None]] = {}
         self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
         self._former: dict[tuple[str, str, int], Former] = before._former if before is not None else {}
-        self.swept: dict[Place, Entry] = before.swept if before is not None else {}
-        """The last entry swept from each place of a registry that frameworks look up late (gradients)."""
+        self._owners_at: dict[Spot, dict[Owner, int]] = {}
+        self.side_by_side: set[str] = set()
+        """The registries that allow duplicates: nothing shadows anything there."""
+        self.swept: dict[Spot, Entry] = before.swept if before is not None else {}
+        """The last entry swept from each spot of a registry that live graphs look keys up in (gradients)."""
 
     def __iter__(self) -> Iterator[Entry]:
-        """Every owner's entries, in the order of registration."""
-        return iter(sorted((e for mine in list(self._owned.values()) for e in list(mine.values())), key=order_of))
+        """Iterate over every owner's entries, in the order of registration."""
+        return iter(sorted((e for mine in list(self._owned.values()) for e in list(mine)), key=order_of))
 
-    def stacks(self) -> Iterator[Entry]:
-        """All entries that are known, also those that nobody owns, in the order of registration."""
-        return iter(sorted((entry for stack in list(self._stacks.values()) for entry in stack), key=order_of))
+    def __contains__(self, entry: Entry) -> bool:
+        """Return whether the entry stands in its stack."""
+        stack = self._stacks.get(entry.spot, ())
+        at = bisect_left(stack, entry.order, key=order_of)
+        return at < len(stack) and stack[at] is entry
+
+    def all(self) -> list[Entry]:
+        """Return all entries, also those that nobody owns, in the order of registration."""
+        return sorted((entry for stack in list(self._stacks.values()) for entry in stack), key=order_of)
 
     # -- owners
 
-    def holds(self, owner: Owner) -> bool:
-        """Whether the owner has entries."""
+    def has_entries(self, owner: Owner) -> bool:
+        """Return whether the owner has entries."""
         return owner in self._owned
 
     def entries(self, owner: Owner) -> list[Entry]:
-        """The owner's entries, in the order of registration."""
+        """Return the owner's entries, in the order of registration."""
         mine = self._owned.get(owner)
-        return sorted(mine.values(), key=order_of) if mine else []
+        return sorted(mine, key=order_of) if mine else []
 
     def registered_in(self, run: Run) -> list[Entry]:
-        """What the owner of a run registered in that run and has not registered since, in the order of registration."""
+        """Return what the run's owner registered in the run, and has not registered since, in that order."""
         return [entry for entry in self.entries(run.owner) if entry.run is run]
-
-    def entry(self, owner: Owner, place: Place) -> Entry | None:
-        """The owner's entry at this place."""
-        return self._owned.get(owner, {}).get(place)
 
     # -- stacks
 
-    def top(self, place: Place) -> Entry | None:
-        """The entry that should stand in the registry now."""
-        stack = self._stacks.get(place)
+    def stack(self, spot: Spot) -> list[Entry]:
+        """Return all entries of a key, the newest last."""
+        return list(self._stacks.get(spot, ()))
+
+    def top(self, spot: Spot) -> Entry | None:
+        """Return the newest entry of a key: the one that its registry shows."""
+        stack = self._stacks.get(spot)
         return stack[-1] if stack else None
 
+    def former_of(self, owner: Owner, spot: Spot, run: Run | None) -> Entry | None:
+        """Return the oldest entry of an owner's at this spot that another run than this one registered."""
+        for entry in self._stacks.get(spot, ()):
+            if entry.owner is owner:
+                if run is None or entry.run is not run:
+                    return entry
+                if not run.replays:
+                    return None  # what follows is newer, and this run's
+        return None
+
+    def has_other_owners(self, spot: Spot, owner: Owner) -> bool:
+        """Return whether another owner has an entry at this spot, too."""
+        owners = self._owners_at.get(spot, {})
+        return len(owners) - (owner in owners) > 0
+
     def under(self, entry: Entry) -> Entry | None:
-        """What the entry shadows."""
-        stack = self._stacks[entry.place]
+        """Return what the entry shadows."""
+        if entry.registry in self.side_by_side:
+            return None
+        stack = self._stacks[entry.spot]
         at = stack.index(entry)
         return stack[at - 1] if at else None
 
-    def shadowed(self, entry: Entry) -> bool:
-        """Whether a newer entry stands over it."""
-        return self.top(entry.place) is not entry
+    def is_shadowed(self, entry: Entry) -> bool:
+        """Return whether a newer entry stands over it."""
+        return entry.registry not in self.side_by_side and self.top(entry.spot) is not entry
 
-    def insert(self, entry: Entry) -> Entry | None:
-        """Put the entry into its stack at its place in the order; return the owner's former entry that it replaces."""
-        replaced = None
+    def insert(self, entry: Entry) -> None:
+        """Put the entry into its stack, at its place in the order."""
         if entry.owner is not None:
-            replaced = self.entry(entry.owner, entry.place)
-            if replaced is not None:
-                self.remove(replaced)
-            self._owned.setdefault(entry.owner, {})[entry.place] = entry
+            self._owned.setdefault(entry.owner, {})[entry] = None
+            owners = self._owners_at.setdefault(entry.spot, {})
+            owners[entry.owner] = owners.get(entry.owner, 0) + 1
         self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
-        insort(self._stacks.setdefault(entry.place, []), entry, key=order_of)
-        return replaced
+        insort(self._stacks.setdefault(entry.spot, []), entry, key=order_of)
 
     def remove(self, entry: Entry) -> None:
-        """Take the entry out of its stack. A last one that nobody owns goes with it: it is the registry's own again."""
-        stack = self._stacks.get(entry.place, [])
-        if entry in stack:
-            stack.remove(entry)
-        same = self._by_subject.get((entry.registry, id(entry.subject)), {})
-        same.pop(entry, None)
-        if not same:
-            self._by_subject.pop((entry.registry, id(entry.subject)), None)
-        if not stack or all(other.owner is None for other in stack):
-            self._stacks.pop(entry.place, None)
+        """Take the entry out of its stack, if it stands there."""
+        stack = self._stacks.get(entry.spot)
+        if stack is None or entry not in self:
+            return
+        del stack[bisect_left(stack, entry.order, key=order_of)]
+        if not stack:
+            del self._stacks[entry.spot]
         if entry.owner is not None:
-            mine = self._owned.get(entry.owner, {})
-            if mine.get(entry.place) is entry:
-                del mine[entry.place]
-            if not mine:
-                self._owned.pop(entry.owner, None)
+            owners = self._owners_at[entry.spot]
+            owners[entry.owner] -= 1
+            if not owners[entry.owner]:
+                del owners[entry.owner]
+            if not owners:
+                del self._owners_at[entry.spot]
+        self._forget(entry.owner, self._owned, entry)
+        self._forget((entry.registry, id(entry.subject)), self._by_subject, entry)
 
-    def beside(self, place: Place) -> list[Entry]:
-        """The owners' entries at this key, and those that stand side by side with it: see `numbered`."""
-        registry, key = place
-        keys = [k for r, k in list(self._stacks) if r == registry and unnumbered(k) == key]
-        return [entry for k in keys for entry in list(self._stacks.get((registry, k), ())) if entry.owner]
+    def forget_unowned(self, spot: Spot) -> None:
+        """Forget the entries of a key if nobody owns any: it is the registry's own again."""
+        stack = self._stacks.get(spot, [])
+        if stack and all(entry.owner is None for entry in stack):
+            for entry in list(stack):
+                self.remove(entry)
 
-    def free_key(self, registry: str, key: Hashable) -> Hashable:
-        """The first of the key's numbers that nothing stands at."""
-        return next(k for k in (numbered(key, n) for n in itertools.count(1)) if (registry, k) not in self._stacks)
+    @staticmethod
+    def _forget(key: Any, index: dict[Any, dict[Entry, None]], entry: Entry) -> None:
+        some = index.get(key, {})
+        some.pop(entry, None)
+        if not some:
+            index.pop(key, None)
 
     def same_subject(self, entry: Entry) -> list[Entry]:
-        """The entries of the same object in the same registry, in the order of registration."""
+        """Return the entries of the same object in the same registry, in the order of registration."""
         return sorted(self._by_subject.get((entry.registry, id(entry.subject)), ()), key=order_of)
 
     def has_subject(self, subject: Any) -> bool:
-        """Whether this object is registered by an owner, anywhere."""
+        """Return whether this object is registered by an owner, anywhere."""
         return any(same == id(subject) for _, same in list(self._by_subject))
 
-    def drop(self, place: Place) -> list[Entry]:
-        """Forget the whole stack: the user took the key out. Returns what stood in it."""
-        dropped = list(self._stacks.get(place, ()))
-        for entry in dropped:
-            self.remove(entry)
-        return dropped
-
-    def live(self, registry: str) -> list[Entry]:
-        """The owners' entries that should stand in the registry now, in the order of registration."""
-        return [e for e in self if e.registry == registry and not self.shadowed(e)]
+    def of_registry(self, registry: str) -> list[Entry]:
+        """Return the owners' entries in one registry, in the order of registration."""
+        return [entry for entry in self if entry.registry == registry]
 
     # -- what became of former objects
 
-    def retire(self, entry: Entry) -> None:
-        """Remember a replaced or swept object, weakly."""
-        known, name = self._former, entry.name
-        which = *name, id(entry.subject)
-        if which not in known:
+    def retire(self, entries: Iterable[Entry]) -> None:
+        """Remember replaced or swept objects, weakly."""
+        known = self._former
+        for entry in entries:
+            name = entry.name
+            which = *name, id(entry.subject)
+            if which in known:
+                continue
             try:
-                subject = weakref.ref(entry.subject, lambda gone: known.pop(which, None))
+                subject = weakref.ref(entry.subject, lambda gone, which=which: known.pop(which, None))  # type: ignore[misc]
             except TypeError:
-                return  # it cannot be referenced weakly
+                continue  # it cannot be referenced weakly
             known[which] = Former(*name, subject, entry.owner, entry.run, entry.line, entry.order)
 
     def former(self) -> list[Former]:
-        """Former objects that are still alive, the oldest first."""
+        """Return the former objects that are still alive, the oldest first."""
         current = {id(entry.subject) for entry in self}
         former = [(one, one.subject()) for one in list(self._former.values())]
         return [one for one, subject in former if subject is not None and id(subject) not in current]
-
-
-def numbered(key: Hashable, number: int) -> Hashable:
-    """The key of the n-th of equal entries that stand side by side: the first one's is the key itself."""
-    return key if number == 1 else (key, f"#{number}")
-
-
-def unnumbered(key: Hashable) -> Hashable:
-    """The key that `numbered` made this one of."""
-    numbers = type(key) is tuple and len(key) == 2 and isinstance(key[1], str) and key[1].startswith("#")
-    return key[0] if numbers else key  # type: ignore[index]

@@ -1,4 +1,5 @@
-"""What is looked up and not there any more: said where it has gone, or served to a live graph that still names it."""
+"""Handle look-ups of keys that are gone: put back what a guard skipped, explain where a key went, or serve it to a
+graph that was traced earlier."""
 
 from __future__ import annotations
 
@@ -8,16 +9,16 @@ from contextlib import suppress
 from typing import Any
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Surroundings
-from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.context import ExecutionContext
 from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import GONE, Journal
-from kreg_ipython.guard.ledger import Entry, Ledger
+from kreg_ipython.guard.ledger import Entry, Ledger, Spot
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.lib.naming import key_text
-from kreg_ipython.registries.shapes import Gate, NotThere, Registry
+from kreg_ipython.registries.registry import Gate, NotThere
 
-_LATE = 100
+_SERVED = 100
 """How many swept entries are still served to graphs that name them: names made with counters never end."""
 
 
@@ -27,71 +28,64 @@ class Lookups:
     Args:
         ledger: has what was swept last.
         gates: divert the functions.
-        surroundings: who looks up.
-        faults: asks the adapters.
-        notices: what the user is told.
-        journal: what became of a key.
-        withdrawn: what is withdrawn at the moment.
+        context: says who looks up.
+        notices: tell the user.
+        journal: says what became of a key.
+        pending: returns what is removed at the moment for runs that have not ended.
+        put_back: puts back what was removed from a spot only to let an edit through; returns whether it did.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         gates: Gates,
-        surroundings: Surroundings,
-        faults: Faults,
+        context: ExecutionContext,
         notices: Notices,
         journal: Journal,
-        withdrawn: Callable[[], list[Entry]],
+        pending: Callable[[], list[Entry]],
+        put_back: Callable[[Spot], bool],
     ) -> None:
-        self._ledger, self._gates, self._surroundings = ledger, gates, surroundings
-        self._faults, self._notices, self._journal, self._withdrawn = faults, notices, journal, withdrawn
-        self._guarded: set[str] = set()
+        self._ledger, self._gates, self._context = ledger, gates, context
+        self._notices, self._journal, self._pending, self._put_back = notices, journal, pending, put_back
 
-    def goes(self, registry: Registry, entry: Entry) -> None:
+    def miss(self, registry: GuardedRegistry, entry: Entry) -> None:
         """Take note that an entry does not stand in its registry from now on."""
-        if registry.late:
-            self._ledger.swept[entry.place] = entry
-            while len(self._ledger.swept) > _LATE:
+        if registry.adapter.resolved_by_live_graphs:
+            self._ledger.swept[entry.spot] = entry
+            while len(self._ledger.swept) > _SERVED:
                 del self._ledger.swept[next(iter(self._ledger.swept))]
-        self.guard(registry)
+        self.divert(registry)
 
-    def guard(self, registry: Registry) -> None:
-        """From the first entry on that is missing: before, nobody needs to be told."""
-        if registry.lookups and registry.name not in self._guarded:
-            self._guarded.add(registry.name)
-            for gate in registry.lookups:
-                self._faults.attempt(registry, self._divert, registry, gate)
+    def divert(self, registry: GuardedRegistry) -> None:
+        """Divert a registry's look-ups, from the first entry on that is missing: before, nobody needs to be told."""
+        if not registry.diverts_lookups:
+            registry.diverts_lookups = True
+            for gate in registry.gates("look up"):
+                registry.attempt(self._divert, registry, gate)
 
-    def let_go(self, registry: str) -> None:
-        """The registry is not guarded any more, or another one takes its place."""
-        self._guarded.discard(registry)
-
-    def _divert(self, registry: Registry, gate: Gate) -> None:
+    def _divert(self, registry: GuardedRegistry, gate: Gate) -> None:
         with suppress(NotThere):  # a version that has no such function
             self._gates.add(registry, gate, self._looking_up)
 
-    def _looking_up(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Say where a key has gone that somebody looks up, or serve a framework what a live graph still names."""
+    def _looking_up(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        """Look a key up; put back, serve or explain one that is not there."""
         __tracebackhide__ = True
         key, _ = announced
         try:
             return original(*args, **kwargs)
         except Exception as error:
+            if self._put_back((registry.name, key)):
+                return original(*args, **kwargs)
             entry = self._ledger.swept.get((registry.name, key)) if isinstance(error, LookupError) else None
-            if entry is None or self._faults.attempt(
-                registry, self._surroundings.locate_caller, sys._getframe(1), registry.plumbing
-            ):
-                self._faults.attempt(registry, self._explain_absence, registry, key, error)
+            passthrough = registry.adapter.passthrough_modules
+            if entry is None or registry.attempt(self._context.locate_caller, sys._getframe(1), passthrough):
+                registry.attempt(self._explain_absence, registry, key, error)
                 raise
-            if entry not in self._withdrawn():
-                self._notices.tell(
-                    f"{key_text(key)!r} ({registry.name}) is no longer registered, but a graph still names it: served"
-                    " here, missing in a fresh kernel. Run the cell that registers it, or trace the graph again."
-                )
+            if entry not in self._pending():
+                self._notices.tell(messages.served(key_text(key), registry.name))
             return entry.subject
 
-    def _explain_absence(self, registry: Registry, key: Hashable, error: BaseException) -> None:
+    def _explain_absence(self, registry: GuardedRegistry, key: Hashable, error: BaseException) -> None:
         """Tell in a note when, and by what, the key was registered that is not there any more; also on an error of what
         the missing one is a part of, which is the last that people read."""
         event = self._journal.last(registry.name, key)

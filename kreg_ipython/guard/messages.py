@@ -10,6 +10,29 @@ from kreg_ipython.guard.journal import Event
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.lib.naming import error_text, key_text, module_of
 
+PINNED = "you said %kreg keep"
+MAY_BE_A_COPY = "a cell without an id may be a copy of the one that registered it"
+BROUGHT_BACK = "%kreg undo brought it back"
+WHY_RESTORED = {
+    "not compiled": "the new source does not compile",
+    "failed": "the run failed before it registered it again",
+    "undone": "the run failed, and left nothing behind",
+}
+
+
+def why_kept(seen: bool, unreadable: bool) -> str:
+    """Return why an entry is kept that a successful run did not register again.
+
+    Args:
+        seen: whether it is known what registered it.
+        unreadable: whether the text of the run is not known, or cannot be read.
+    """
+    if unreadable:
+        return "the text cannot be read, and may still hold what registered it"
+    if not seen:
+        return "nobody saw what registered it, and it may still do so"
+    return "the code that registered it stands, and may have been skipped"
+
 
 def where(owner: Owner, line: int | None) -> str:
     """``cell [3], line 2``: a place as people look for it."""
@@ -47,12 +70,20 @@ def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
     return f"registered by {who} until {until}, which " + (f"registers {names}" if names else "does not register it")
 
 
+def served(key: str, registry: str) -> str:
+    """Return what is told when a graph names a gradient that is not registered any more."""
+    return (
+        f"{key!r} ({registry}) is no longer registered, but a graph still names it: served here, missing in a fresh"
+        " kernel. Run the cell that registers it, or trace the graph again."
+    )
+
+
 def gone(event: Event) -> str:
     """Where a key has gone."""
     if event.act == "swept":
         return f"{event.key!r} was {event.reason}"
     there = f"{event.key!r} was registered by {event.owner.label}"
-    if event.act == "withdrew":
+    if event.act == "removed":
         return f"{there}, which is running again and has not registered it yet"
     return f"{there} until it was {'cleared' if event.act == 'cleared' else 'taken out'} ({event.reason})"
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 
 from kreg_ipython.guard.journal import Act, Journal
 from kreg_ipython.guard.ledger import Entry, Run
 from kreg_ipython.guard.settings import Settings
+
+_MOST = 3
+"""How many lines one run shows."""
 
 
 class Notices:
@@ -17,7 +21,7 @@ class Notices:
         notes: whether the notes of an exception are shown with it.
         journal: where each act is written down.
         settings: what the user has set.
-        number: the execution count of the cell that is being executed.
+        number: returns the execution count of the cell that is being executed.
     """
 
     def __init__(
@@ -30,26 +34,43 @@ class Notices:
     ) -> None:
         self._say, self._notes, self._journal, self._settings, self._number = say, notes, journal, settings, number
         self._told: set[Hashable] = set()
+        self._shown = 0
+        self._hidden = 0
 
     def tell(self, text: str, about: Hashable = None) -> None:
-        """One line to the user, once about the same thing."""
+        """Show one line to the user, once about the same thing. Of a run's lines the first few are shown."""
         about = about or text
-        if about not in self._told:
-            self._told.add(about)
-            if self._settings.verbosity != "quiet":
-                self._say(text)
+        if about in self._told:
+            return
+        self._told.add(about)
+        if self._settings.verbosity == "quiet":
+            return
+        self._shown += 1
+        if self._shown > _MOST:
+            self._hidden += 1
+            return
+        with suppress(Exception):  # a closed stderr, or one of the user's own
+            self._say(text)
+
+    def end_run(self) -> None:
+        """Tell how many lines of a run were not shown; the next one begins."""
+        hidden, self._shown, self._hidden = self._hidden, 0, 0
+        if hidden:
+            with suppress(Exception):
+                self._say(f"{hidden:,} more notice{'s' * (hidden > 1)} of this run: %kreg log")
 
     def annotate(self, error: BaseException, text: str) -> None:
-        """A note on an exception of the framework's own, once."""
+        """Put a note on an exception of the framework's own, once."""
         if text in "".join(getattr(error, "__notes__", ())):
             return
         if self._notes and hasattr(error, "add_note"):
             error.add_note(f"kreg: {text}")
         else:  # Python 3.10, or IPython before 8.15
-            self._say(text)
+            with suppress(Exception):
+                self._say(text)
 
     def repeat(self, error: BaseException) -> None:
-        """Our notes on the exception that this one was raised for, on this one, too."""
+        """Put our notes on the exception that this one was raised for on this one, too."""
         for note in getattr(error.__context__, "__notes__", ()):
             if note.startswith("kreg: "):
                 self.annotate(error, note.removeprefix("kreg: "))

@@ -1,27 +1,24 @@
-"""A registration: it happens, the same definition run again gets its way made for it, and the ledger is told."""
+"""Run one registration: let a re-run of the same definition replace its predecessor, then record it."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller, Surroundings
-from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.guarded import UNKNOWN, GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Ledger, Run, in_order, unnumbered
+from kreg_ipython.guard.ledger import Entry, Ledger, Spot, replayed_order
 from kreg_ipython.guard.notices import Notices
-from kreg_ipython.guard.reconcile import Standing
-from kreg_ipython.lib.interrupts import held_back
-from kreg_ipython.registries.shapes import MISSING, Announcement, Registry, same_value
-
-_UNKNOWN: Any = object()
-"""Stands for the value of a key that could not be asked for."""
+from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.lib.interrupts import defer_interrupts
+from kreg_ipython.registries.registry import MISSING, Announcement, same_value
 
 
 class Registrations:
@@ -29,166 +26,200 @@ class Registrations:
 
     Args:
         ledger: what should stand where.
-        standing: puts entries into the registries and takes them out.
-        conflicts: who gives way.
-        surroundings: who registers.
+        reconciler: moves entries.
+        conflicts: says who gives way.
+        context: says who registers.
         gates: stand open inside a registration.
-        faults: asks the adapters.
-        notices: where each act is written down.
-        lock: one thread at a time changes the ledger.
+        notices: write each act down.
+        lock: lets one thread at a time change the ledger.
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        standing: Standing,
+        reconciler: Reconciler,
         conflicts: Conflicts,
-        surroundings: Surroundings,
+        context: ExecutionContext,
         gates: Gates,
-        faults: Faults,
         notices: Notices,
         lock: threading.RLock,
     ) -> None:
-        self._ledger, self._standing, self._conflicts, self._surroundings = ledger, standing, conflicts, surroundings
-        self._gates, self._faults, self._notices, self._lock = gates, faults, notices, lock
+        self._ledger, self._reconciler, self._conflicts, self._context = ledger, reconciler, conflicts, context
+        self._gates, self._notices, self._lock = gates, notices, lock
 
-    def registering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let one registration happen, make way for the same definition run again, and write it into the ledger."""
+    def registering(
+        self, registry: GuardedRegistry, announced: Announcement, original: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        """Call the framework's function; let a former self make way, and record what the call left behind."""
         __tracebackhide__ = True
         frame = sys._getframe(1)
-        caller = self._faults.attempt(registry, self._surroundings.locate_caller, frame, registry.plumbing)
+        caller = registry.attempt(self._context.locate_caller, frame, registry.adapter.passthrough_modules)
+        registration = Registration(registry, *announced, caller)
         # A framework's function is called by one thread at a time, and calls inside it are part of the same
         # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
         # and which registers.
-        if not self._surroundings.is_framework(registry.module):
-            return self._register(registry, announced, original, args, kwargs, caller, frame)
-        with self._lock, held_back(), self._gates.open():
-            return self._register(registry, announced, original, args, kwargs, caller, frame)
+        if not self._context.is_framework(registry.adapter.module):
+            return self._call(registration, original, args, kwargs, frame)
+        with self._lock, defer_interrupts(), self._gates.open():
+            return self._call(registration, original, args, kwargs, frame)
 
-    def _register(
-        self,
-        registry: Registry,
-        announced: Announcement,
-        original: Callable[..., Any],
-        args: Any,
-        kwargs: Any,
-        caller: Caller | None,
-        frame: FrameType,
+    def _call(
+        self, registration: Registration, original: Callable[..., Any], args: Any, kwargs: Any, frame: FrameType
     ) -> Any:
         __tracebackhide__ = True
-        key, subject = announced
+        registry, done = registration.registry, False
         with self._lock:
-            done, before = False, self._faults.attempt(registry, registry.current, key, otherwise=_UNKNOWN)
-            there = before is not _UNKNOWN  # its framework may have been purged
-            before = before if there else MISSING
-            if caller is not None:
-                self._conflicts.refuse(registry, key, subject, before, caller)
-            again = there and self._conflicts.may_make_way((registry.name, key), caller, frame)
+            may_make_way = self._prepare(registration, frame)
         try:
-            if again:
-                if before is not MISSING or registry.appending:
-                    with self._lock:
-                        self._faults.attempt(registry, self._make_way, registry, key, subject, before, caller)
-                result = registry.register_again(subject, original, args, kwargs)
+            if may_make_way:
+                with self._lock:
+                    registry.attempt(self._make_way, registration)
+                result = registry.register(registration.subject, original, args, kwargs)
             else:
                 result = original(*args, **kwargs)
             done = True
             return result
         except Exception as error:
-            if caller is not None:
-                self._faults.attempt(registry, self._conflicts.annotate, registry, key, subject, before, caller, error)
+            registry.attempt(self._conflicts.annotate, registration, error)
             raise
         finally:
             with self._lock:
-                self._faults.attempt(registry, self._registered, registry, announced, before, caller, done)
+                registry.attempt(self._follow, registration, done)
 
-    def _make_way(self, registry: Registry, key: Hashable, subject: Any, before: Any, caller: Caller | None) -> None:
-        """Set aside what the same definition registered before, or an owner that would not register it any more.
+    def _prepare(self, registration: Registration, frame: FrameType) -> bool:
+        """Look at what stands at the key; return whether it may be set aside."""
+        __tracebackhide__ = True
+        registry = registration.registry
+        if not registry.allows_duplicates:
+            before = registry.current(registration.key, otherwise=UNKNOWN)
+            if before is UNKNOWN:
+                return False  # its framework may have been purged
+            registration.before = registration.covers = before
+            if before is not MISSING and registry.snapshot is not None:
+                registration.covers = registry.snapshot.known(registration.key)
+        self._conflicts.refuse(registration)
+        return self._conflicts.may_make_way(registration, frame)
 
-        `_registered` puts it back if the call fails. Where equal keys stand side by side nothing is refused, and only
-        what this owner registered in a former run, or a cell that may be the same one, goes.
+    def _make_way(self, registration: Registration) -> None:
+        """Take out what the same definition registered before, or what its owner would not register any more.
+
+        `_follow` puts it back if the call fails. Where equal keys stand side by side nothing is refused: one entry of a
+        former run of this owner goes, and those of a cell that may be the same one.
         """
-        place = registry.name, key
-        if registry.appending and caller is not None:
-            for entry in self._ledger.beside(place):
-                former = entry.owner is caller.owner and entry.run is not caller.run
-                if former or self._conflicts.gives_way(entry, subject, caller):
-                    self._standing.take(registry, entry)
-                    self._replace(entry, caller)
-        elif not registry.appending:
-            top = self._ledger.top(place)
-            if registry.same(key, before, subject) or self._conflicts.yields(top, subject, caller):
-                registry.take(key, before)
-
-    def _registered(
-        self, registry: Registry, announced: Announcement, before: Any, caller: Caller | None, done: bool
-    ) -> None:
-        """Follow what a call to the framework left behind, whether it succeeded, raised half-way, or was ignored: a
-        flag that is in use stays when it is defined anew."""
-        key, subject = announced
-        after = registry.current(key)
-        if after is MISSING and before is not MISSING and not registry.appending:
-            self._put_back(registry, key, before)
-        elif after is not MISSING and (not same_value(after, before) or (done and registry.same(key, after, subject))):
-            snapshot = self._standing.snapshots.get(registry.name)
-            if snapshot is not None:
-                if before is not MISSING:  # not what the run itself wrote a moment ago
-                    before = snapshot.known(key)
-                snapshot.note(key, after)
+        registry, caller = registration.registry, registration.caller
+        if registry.allows_duplicates:
             if caller is not None:
-                self.record(registry, key, after, before, caller)
+                registration.evicted = tuple(self._predecessors(registration.spot, registration.subject, caller))
+                for entry in registration.evicted:
+                    registry.remove(registration.key, entry.value)
+        elif registration.before is not MISSING:
+            top = self._ledger.top(registration.spot)
+            same = registry.same(registration.key, registration.before, registration.subject)
+            if same or self._conflicts.may_be_replaced(top, registration):
+                registration.evicted = (top,) if top is not None else ()
+                registry.remove(registration.key, registration.before)
 
-    def _put_back(self, registry: Registry, key: Hashable, value: Any) -> None:
-        """Put back, in its place, what was set aside for a call that failed."""
-        top = self._ledger.top((registry.name, key))
-        if top is not None and same_value(top.value, value):
-            self._standing.put(registry, top)
-            self._standing.put_newer(registry, top)
-        else:
-            registry.put(key, value)
+    def _predecessors(self, spot: Spot, subject: Any, caller: Caller) -> Iterator[Entry]:
+        """Yield the entries, of those that stand side by side, in whose place a new one comes."""
+        if caller.run is None or caller.run.removed_at(spot) is None:  # or else it has made way already
+            former = self._ledger.former_of(caller.owner, spot, caller.run)
+            if former is not None:
+                yield former
+        if self._ledger.has_other_owners(spot, caller.owner):
+            for entry in self._ledger.stack(spot):
+                if self._conflicts.gives_way(entry, subject, caller):
+                    yield entry
 
-    def record(
-        self, registry: Registry, key: Hashable, value: Any, before: Any, caller: Caller, act: Act = "registered"
-    ) -> None:
-        """Write a registration into the ledger: it stands on top now, over what stood there ``before``."""
-        if registry.appending:
-            key = self._own_key(registry.name, key, caller.run)
-        place, subject = (registry.name, key), registry.subject(value)
-        entry, top = Entry(registry.name, key, value, subject, *caller), self._ledger.top(place)
-        order = caller.run.replayed_order(place) if caller.run is not None and caller.run.replays else None
-        entry.adopted = act == "adopted"
-        if order is not None:
-            entry.order = order
-        if before is not MISSING and not registry.appending and (top is None or not same_value(top.value, before)):
+    def _follow(self, registration: Registration, done: bool) -> None:
+        """Record what a call to the framework left behind, whether it succeeded, raised half-way, or was ignored: a
+        flag that is in use stays when it is defined anew."""
+        registry, key, before = registration.registry, registration.key, registration.before
+        after = registry.current(key)
+        if registry.allows_duplicates:
+            known = not done and any(same_value(entry.value, after) for entry in self._ledger.stack(registration.spot))
+            for entry in registration.evicted if not done else ():
+                self._reconciler.put_back(registry, key, entry.value, entry)
+            if after is MISSING or known:
+                return
+        elif after is MISSING:
+            if before is not MISSING:
+                top = self._ledger.top(registration.spot)
+                shown = top if top is not None and same_value(top.value, before) else None
+                self._reconciler.put_back(registry, key, before, shown)
+            return
+        elif same_value(after, before) and not (done and registry.same(key, after, registration.subject)):
+            return
+        registry.note(key, after)
+        if registration.caller is not None:
+            self.record(registration, after)
+
+    def record(self, registration: Registration, value: Any, act: Act = "registered", written: bool = False) -> None:
+        """Write a registration into the ledger: it stands on top now, over what stood there before.
+
+        Args:
+            registration: what was registered, by whom.
+            value: what the registry stores.
+            act: what was done: "registered" or "adopted".
+            written: whether it was written into the container, past every gate.
+        """
+        registry, caller = registration.registry, registration.caller
+        assert caller is not None
+        subject = registry.subject(value)
+        entry = Entry(registry.name, registration.key, value, subject, *caller, act == "adopted", written)
+        former = self._own_former(entry)
+        if caller.run is not None and caller.run.replays:
+            entry.order = replayed_order(former, caller.run) or entry.order
+        self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
+        if not registry.allows_duplicates:
+            self._cover(registration, entry, former)
+        self._ledger.insert(entry)
+        for each in dict.fromkeys([*([former] if former is not None else []), *registration.evicted]):
+            if registry.allows_duplicates or each is former:
+                self._replace(each, entry)
+        self._ledger.swept.pop(entry.spot, None)
+        registry.weaken_keys(value)
+        if caller.run is not None and caller.run.replays:
+            self._reconciler.move_into_order(entry)
+
+    def _own_former(self, entry: Entry) -> Entry | None:
+        """Return the entry of a former run of the same owner, in whose place a new one comes: one that was removed
+        before the run, or one that still stands."""
+        assert entry.owner is not None
+        removed = entry.run.removed_at(entry.spot) if entry.run is not None else None
+        if removed is not None and removed.owner is entry.owner:
+            return removed
+        return self._ledger.former_of(entry.owner, entry.spot, entry.run)
+
+    def _cover(self, registration: Registration, entry: Entry, former: Entry | None) -> None:
+        """Put an entry over what stood at its key: let an owner's entry give way or be shadowed, and know a value that
+        nobody owns."""
+        top, before, caller = self._ledger.top(entry.spot), registration.covers, registration.caller
+        assert caller is not None
+        if before is not MISSING and (top is None or not same_value(top.value, before)):
             if top is not None and top.owner is None:
                 self._ledger.remove(top)
-            self._standing.know_nobodys(registry, key, before, entry)
-        elif top is not None and self._conflicts.gives_way(top, subject, caller):
-            self._replace(top, caller)
-        if top is not None and not registry.appending and top.owner not in (None, caller.owner):
-            self._conflicts.shadow(top, subject, caller)
-        self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
-        replaced = self._ledger.insert(entry)
-        if replaced is not None and replaced.subject is not subject:
-            self._ledger.retire(replaced)
-        self._ledger.swept.pop(place, None)
-        registry.loosen(value)
-        if order is not None:
-            self._standing.put_newer(registry, entry)
+            self._reconciler.know_unowned(entry.key, before, entry)
+        elif top is not None and self._conflicts.gives_way(top, entry.subject, caller):
+            self._replace(top, entry)
+        for other in self._ledger.stack(entry.spot):  # a key that one run registers twice is there once
+            if other.owner is entry.owner and other is not former:
+                entry.order = other.order if caller.run is not None and caller.run.replays else entry.order
+                self._ledger.remove(other)
+                if other.subject is not entry.subject:
+                    self._ledger.retire([other])
+        top = self._ledger.top(entry.spot)
+        if top is not None and top.owner not in (None, caller.owner):
+            self._conflicts.shadow(top, entry.subject, caller)
 
-    def _own_key(self, registry: str, key: Hashable, run: Run | None) -> Hashable:
-        """Where equal keys stand side by side, each entry has a number of its own: its former one if it had one."""
-        mine = [entry for entry in run.withdrawn if entry.owner is run.owner] if run is not None else []
-        for former in in_order(mine):
-            same = former.registry == registry and unnumbered(former.key) == key
-            if same and self._ledger.top(former.place) is None:
-                return former.key
-        return self._ledger.free_key(registry, key)
-
-    def _replace(self, entry: Entry, caller: Caller) -> None:
-        """Retire an entry that gives way to the caller's; it comes back if what the caller does is undone."""
-        why = f"{messages.where(caller.owner, caller.line)} registers it now"
-        self._notices.log("replaced", entry, why, caller.run)
-        self._standing.retire(entry)
-        if caller.run is not None and caller.run.active and entry.owner is not caller.owner:
-            caller.run.withdrawn.append(entry)
+    def _replace(self, former: Entry, entry: Entry) -> None:
+        """Take a former entry out of the ledger for the one in its place; it comes back if the run is undone."""
+        run = entry.run
+        if former.owner is not entry.owner and entry.owner is not None:
+            why = f"{messages.where(entry.owner, entry.line)} registers it now"
+            self._notices.log("replaced", former, why, run)
+        self._ledger.remove(former)
+        if run is not None and run.active:
+            run.removed.pop(former, None)
+            run.replaced[former] = entry
+        elif former.subject is not entry.subject:
+            self._ledger.retire([former])

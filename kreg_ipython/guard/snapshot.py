@@ -9,7 +9,7 @@ from operator import is_
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from kreg_ipython.registries.shapes import MISSING, NotThere, Registry
+from kreg_ipython.registries.registry import MISSING, NotThere, Registry
 
 
 class Changes(NamedTuple):
@@ -32,7 +32,7 @@ _UNSHARED = _references_to_an_unshared_dict()
 class Snapshot:
     """The last known content of one live dict of a framework's: the cheapest comparison that misses nothing.
 
-    Users can only write to the dict if it was ``handed_out`` to them since the last look, or if they still hold it: if
+    Users can only write to the dict if they ``accessed`` it since the last look, or if they still hold it: if
     neither is so, there is nothing to compare. Comparing two dicts costs a hash look-up an entry; comparing the lists
     of their values only an identity check, half of it. Any change shows there or in the last key: a dict keeps its
     order, so a key that was replaced by another one with the same value has moved to the end.
@@ -40,7 +40,7 @@ class Snapshot:
 
     def __init__(self, live: dict[Hashable, Any]) -> None:
         self.live = live
-        self.handed_out = False
+        self.accessed = False
         self._values: list[Any] | None = None
         self._last: Hashable = MISSING
         self._look()
@@ -62,8 +62,8 @@ class Snapshot:
         """Whether anything was written or taken out since the last look. Asked at the end of every cell."""
         if len(self.live) != self.size:
             return True
-        if self.handed_out:  # what it does to the keys may be anything
-            self.handed_out = False
+        if self.accessed:  # what it does to the keys may be anything
+            self.accessed = False
             return True
         if sys.getrefcount(self.live) <= _UNSHARED:
             return False
@@ -213,7 +213,7 @@ class ListContents(Contents):
 
 def contents(registry: Registry) -> Contents:
     """What is known of a registry's container."""
-    return ListContents(registry) if registry.appending else KeyedContents(registry)
+    return ListContents(registry) if registry.allows_duplicates else KeyedContents(registry)
 
 
 def _compared(before: dict[Hashable, Any], now: dict[Hashable, Any]) -> Changes:

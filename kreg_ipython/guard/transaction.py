@@ -1,36 +1,44 @@
-"""The transaction: withdraw what an owner registered, let it run, then sweep or restore.
+"""The run: remove what is stale of an owner's entries, let the owner run, then sweep, keep or restore.
 
-The guard knows neither IPython nor a framework: what is executing comes from the tracker, what a registry is from the
-adapters.
+The guard knows neither IPython nor a framework: what is executing comes from the session, what a registry is from the
+adapters, what becomes of an entry from `verdicts`.
 """
 
 from __future__ import annotations
 
 import gc
 import threading
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
 
-from kreg_ipython.guard import messages
-from kreg_ipython.guard import verdicts as keeping
+from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Surroundings
-from kreg_ipython.guard.direct_writes import Writes
-from kreg_ipython.guard.faults import Faults
+from kreg_ipython.guard.context import ExecutionContext, Registration
+from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act, Journal
-from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Place, Run, in_order, order_of, unnumbered
+from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
 from kreg_ipython.guard.notices import Notices
-from kreg_ipython.guard.reconcile import Standing
+from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.settings import Settings
-from kreg_ipython.lib.interrupts import held_back
-from kreg_ipython.registries.shapes import MISSING, Registry, is_there, same_value
+from kreg_ipython.guard.verdicts import Place, Verdict, Way, is_left_out, place, verdict
+from kreg_ipython.lib.interrupts import defer_interrupts
+from kreg_ipython.lib.naming import error_text
+from kreg_ipython.lib.source import read
+from kreg_ipython.registries.registry import MISSING, Registry, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
+
+
+class Undoable(NamedTuple):
+    """What `%kreg undo` takes back: the entries that a sweep, or a clearing, took."""
+
+    act: Literal["swept", "cleared"] = "swept"
+    entries: tuple[Entry, ...] = ()
 
 
 class Guard:
@@ -38,7 +46,7 @@ class Guard:
 
     Args:
         registries: the adapters; they need not be present yet, see `attach`.
-        surroundings: what is being executed.
+        context: says what is being executed.
         say: shows one line to the user.
         notes: whether the notes of an exception are shown with it.
         journal: where each act is written down.
@@ -50,7 +58,7 @@ class Guard:
     def __init__(
         self,
         registries: Iterable[Registry],
-        surroundings: Surroundings,
+        context: ExecutionContext,
         *,
         say: Callable[[str], None],
         notes: bool = True,
@@ -63,161 +71,202 @@ class Guard:
         self.journal, self.settings = journal or Journal(), settings or Settings()
         self.pinned: set[Name] = set() if pinned is None else pinned
         """What is never swept: the user said `%kreg keep`."""
-        self.registries = {registry.name: registry for registry in registries}
         self.absent: list[str] = []
         """Registries that the imported version of their framework does not have."""
-        self._surroundings = surroundings
-        self._notices = Notices(say, notes, self.journal, self.settings, surroundings.number)
-        self.tell = self._notices.tell
-        self.faults = Faults(self._notices.fault)
-        self.remembered: dict[Place, list[Entry]] = {}
+        self.foreign_faults: dict[str, str] = {}
+        """A line for each package whose adapters cannot be had."""
+        self.registries: dict[str, GuardedRegistry] = {}
+        self.remembered: dict[Spot, list[Entry]] = {}
         """What a former guard knew, until everything that stands has been adopted."""
-        for entry in former.stacks() if former is not None else ():
-            self.remembered.setdefault((entry.registry, unnumbered(entry.key)), []).append(entry)
-        self._gates, self._lock = Gates(self.tell), threading.RLock()
-        conflicts = Conflicts(self.ledger, surroundings, self.settings, self._notices)
-        self._lookups = Lookups(
-            self.ledger, self._gates, surroundings, self.faults, self._notices, self.journal, self.withdrawn
-        )
-        self._standing = Standing(self.ledger, self.registries, self._gates, self._lookups, self.faults, self._notices)
+        for entry in former.all() if former is not None else ():
+            self.remembered.setdefault(entry.spot, []).append(entry)
+        self._context, self._lock = context, threading.RLock()
+        self._notices = Notices(say, notes, self.journal, self.settings, context.number)
+        self.tell = self._notices.tell
+        self._gates = Gates(self.tell)
+        self._reconciler = Reconciler(self.ledger, self.registries)
         self._registrations = Registrations(
-            self.ledger, self._standing, conflicts, surroundings, self._gates, self.faults, self._notices, self._lock
+            self.ledger,
+            self._reconciler,
+            Conflicts(self.ledger, context, self.settings, self._notices),
+            context,
+            self._gates,
+            self._notices,
+            self._lock,
         )
-        record = self._registrations.record
-        self._writes = Writes(self.ledger, self.registries, self._standing, surroundings, self.faults, record)
-        self._attached: dict[str, None] = {}
+        self._lookups = Lookups(
+            self.ledger, self._gates, context, self._notices, self.journal, self.pending, self._put_back
+        )
+        self._writes = DirectWrites(
+            self.ledger, self.registries, self._reconciler, context, self._notices, self._record_write
+        )
         self._active: dict[Run, None] = {}
-        self._undoable: list[Entry] = []
-        """What the last sweep or clearing took, for `undo`."""
+        self._undoable = Undoable()
+        for adapter in registries:
+            self._guard(adapter)
 
-    # -- coming and going
+    # -- registries that come and go
 
     def attach(self, module: str) -> None:
         """Guard the registries that live in this module, which has been imported; adopt what users put there."""
         for registry in self.registries.values():
-            if registry.module == module:
+            if registry.adapter.module == module:
                 with self._lock:
-                    self.faults.attempt(registry, self._attach, registry)
+                    registry.attempt(self._attach, registry)
 
-    def add(self, registry: Registry, *, now: bool) -> None:
+    def add(self, adapter: Registry, *, now: bool) -> None:
         """Guard one more registry, now or with the next `attach`. In the place of one of the same name it goes on with
         what is known of that one's entries."""
         with self._lock:
-            former = self.registries.get(registry.name)
+            former = self.registries.get(adapter.name)
             if former is not None:
                 self._gates.remove(former)
-                self._let_go(registry.name)
-            self.registries[registry.name] = registry
+            registry = self._guard(adapter)
             if now:
-                self.faults.attempt(registry, self._attach, registry)
+                registry.attempt(self._attach, registry)
 
     def remove(self, name: str) -> None:
-        """Leave a registry alone: what is in it stays, and what runs have withdrawn from it comes back."""
-        with self._lock, held_back():
+        """Leave a registry alone: what is in it stays, and what was removed from it for a run comes back."""
+        with self._lock, defer_interrupts():
             for run in self._active:
-                mine = [entry for entry in run.withdrawn if entry.registry == name]
-                run.withdrawn = [entry for entry in run.withdrawn if entry.registry != name]
-                self._standing.restore(mine, f"{name} is not guarded any more")
+                mine = [entry for entry in run.removed if entry.registry == name]
+                self._restore(mine, f"{name} is not guarded any more", run)
             self._gates.remove(self.registries[name])
-            for entry in [entry for entry in self.ledger if entry.registry == name]:
-                self.ledger.drop(entry.place)
-            self._undoable = [entry for entry in self._undoable if entry.registry != name]
-            self._let_go(name)
+            for entry in [entry for entry in self.ledger.all() if entry.registry == name]:
+                self.ledger.remove(entry)
+            act, entries = self._undoable
+            self._undoable = Undoable(act, tuple(entry for entry in entries if entry.registry != name))
             del self.registries[name]
 
-    def _let_go(self, name: str) -> None:
-        self._attached.pop(name, None)
-        self._standing.snapshots.pop(name, None)
-        self._lookups.let_go(name)
-        self.faults.forget(name)
-
     def detach(self) -> None:
-        """Give everything back: what runs have withdrawn, the functions where they are still ours, strong keys."""
+        """Give everything back: what was removed for runs, the functions where they are still ours, strong keys."""
         with self._lock:
-            self.between(self._surroundings.running())
+            self.between(self._context.running())
             for run in list(self._active):
                 self.end(run, "failed")
-            if self._undoable:
-                self._undoable = []
+            if self._undoable.entries:
+                self._undoable = Undoable()
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
-                self.faults.attempt(registry, registry.tighten)
-            self._attached.clear()
-            self._standing.snapshots.clear()
+                registry.restore_strong_keys()
+                registry.attached, registry.snapshot = False, None
 
-    def present(self) -> list[Registry]:
-        """The registries that are guarded now."""
-        return [self.registries[name] for name in list(self._attached)]
+    def present(self) -> list[GuardedRegistry]:
+        """Return the registries that are guarded now."""
+        return [registry for registry in list(self.registries.values()) if registry.attached]
 
     def name_of(self, container: Any) -> str | None:
-        """The name of the registry that this container is of, if it is guarded."""
-        for registry in self.present():
-            if self.faults.attempt(registry, getattr, registry, "table") is container:
-                return registry.name
-        return None
+        """Return the name of the registry that this container is of, if it is guarded."""
+        return next((each.name for each in self.present() if each.table() is container), None)
 
-    def _attach(self, registry: Registry) -> None:
-        if not is_there(registry):
+    @property
+    def faults(self) -> dict[str, str]:
+        """A line for each registry that is not guarded properly."""
+        failing = {registry.name: registry.fault for registry in list(self.registries.values()) if registry.fault}
+        return {**self.foreign_faults, **failing}
+
+    def _guard(self, adapter: Registry) -> GuardedRegistry:
+        registry = GuardedRegistry(adapter, self._gates, self._notices.fault)
+        self.registries[adapter.name] = registry
+        if registry.allows_duplicates:
+            self.ledger.side_by_side.add(registry.name)
+        return registry
+
+    def _attach(self, registry: GuardedRegistry) -> None:
+        if not registry.is_there():
             self.absent.append(registry.name)
             return
-        for gate in registry.gates:
+        for gate in registry.gates("register"):
             self._gates.add(registry, gate, self._registrations.registering)
-        if registry.removal is not None:
-            self._gates.add(registry, registry.removal, self._unregistering)
-        self._attached[registry.name] = None
+        for gate in registry.gates("unregister"):
+            self._gates.add(registry, gate, self._unregistering)
+        registry.attached, registry.diverts_lookups = True, False
         self._writes.watch(registry, self._gates)
         if any(name == registry.name for name, _ in self.ledger.swept):
-            self._lookups.guard(registry)
-        for entry in self.ledger.live(registry.name):
-            if not registry.holds(entry.key, entry.value):  # its framework was purged: a new one starts empty
-                self.ledger.drop(entry.place)
-        registry.loosen_all()
-        for key, value in registry.entries():
-            self.faults.attempt(registry, self._adopt, registry, key, value)
+            self._lookups.divert(registry)
+        for entry in self.ledger.of_registry(registry.name):
+            shown = not self.ledger.is_shadowed(entry)
+            if shown and not registry.holds(entry.key, entry.value):  # its framework was purged: a new one starts empty
+                for each in self.ledger.stack(entry.spot) if not registry.allows_duplicates else [entry]:
+                    self.ledger.remove(each)
+        registry.weaken_keys()
+        for key, value in registry.adapter.entries():
+            registry.attempt(self._adopt, registry, key, value)
 
-    def _adopt(self, registry: Registry, key: Hashable, value: Any) -> None:
-        place = registry.name, key
-        known = self.ledger.beside(place) if registry.appending else filter(None, [self.ledger.top(place)])
-        if any(same_value(entry.value, value) for entry in known):
+    def _adopt(self, registry: GuardedRegistry, key: Any, value: Any) -> None:
+        spot = registry.name, key
+        known = self.ledger.stack(spot)
+        if any(same_value(entry.value, value) for entry in (known if registry.allows_duplicates else known[-1:])):
             return  # the module was imported anew, and what it guards was not
-        former = self.remembered.get(place, [])
+        former = self.remembered.get(spot, [])
         same = [entry for entry in former if same_value(entry.value, value)]
-        if same and (registry.appending or same[-1] is former[-1]):
-            for entry in same[:1] if registry.appending else list(former):
+        if same and (registry.allows_duplicates or same[-1] is former[-1]):
+            for entry in same[:1] if registry.allows_duplicates else list(former):
                 former.remove(entry)
                 self.ledger.insert(entry)
-                registry.loosen(entry.value)
+                registry.weaken_keys(entry.value)
             return
-        caller = self._surroundings.find_owner(registry.subject(value))
+        subject = registry.subject(value)
+        caller = self._context.find_owner(subject)
         if caller is not None:
-            self._registrations.record(registry, key, value, MISSING, caller, "adopted")
+            self._registrations.record(Registration(registry, key, subject, caller), value, "adopted")
 
-    # -- the transaction
+    # -- the run
 
     def begin(self, run: Run) -> None:
-        """Withdraw what the owner registered before."""
-        with self._lock, held_back():
+        """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
+        with self._lock, defer_interrupts():
             self._active[run] = None
-            newest_first = self.ledger.entries(run.owner)[::-1]
-            self._standing.withdraw(newest_first, run, "withdrew", f"{run.owner.kind} runs again")
+            entries = self._without_lost(self.ledger.entries(run.owner)[::-1], run)
+            judged = self._judge(entries, run)
+            removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            run.remove(removed)
+            self._take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
 
     def end(self, run: Run, outcome: Outcome) -> None:
-        """Sweep what a successful run did not register again; restore it after any other one."""
-        # Every cell comes by here: all that an empty one costs is this look at the dicts.
+        """Sweep what a successful run left out; restore what was removed for any other one."""
+        # Every cell comes by here: all that an empty one costs is this look at the containers.
         changed = self._writes.changed(thoroughly=True)
-        acted = changed or run.handed_out or run.unregistered or run.withdrawn or run in self._active
+        acted = changed or run.accessed or run.unregistered or run.removed or run.replaced or run in self._active
         if acted or outcome == "undone":
-            with self._lock, held_back():
+            with self._lock, defer_interrupts():
                 self._writes.follow(changed, run)
                 if outcome == "success":
                     self._writes.follow_equal(run)
                 self._follow_unregistered(run)
-                self._settle(run, outcome)
+                if outcome == "undone":
+                    self._leave_nothing(run)
+                self._settle_replaced(run, outcome)
+                if outcome == "success":
+                    self._settle(run)
+                else:
+                    self._restore_all(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
         else:
             self._has_ended(run, outcome)
+
+    def recover(self) -> None:
+        """A cell begins in this thread: whatever an interrupt may have left half-way is over."""
+        self._gates.shut()
+        self._notices.end_run()
+
+    def between(self, run: Run | None = None) -> None:
+        """Give what was written until now to the run around it, before something else begins. Between two cells there
+        is none (a thread wrote it, or a widget), and a look at the sizes is enough."""
+        changed = self._writes.changed(thoroughly=run is not None)
+        if changed:
+            with self._lock, defer_interrupts():
+                self._writes.follow(changed, run)
+
+    def pending(self) -> list[Entry]:
+        """Return what is removed at the moment for runs that have not ended."""
+        return [entry for run in list(self._active) for entry in list(run.removed)]
+
+    def differences(self) -> list[str]:
+        """Return where a registry does not show the top of a stack: nowhere, after each act."""
+        return self._reconciler.differences()
 
     def _has_ended(self, run: Run, outcome: Outcome) -> None:
         if run.active:  # an interrupt may make it end twice
@@ -225,191 +274,262 @@ class Guard:
             if outcome in ("success", "failed"):
                 run.owner.partial = outcome == "failed"
 
-    def recover(self) -> None:
-        """A cell begins in this thread: whatever an interrupt may have left half-way is over."""
-        self._gates.shut()
+    def _judge(self, entries: list[Entry], run: Run) -> dict[Entry, Verdict]:
+        """Return the verdict on each of the owner's entries before a run."""
+        now = read(run.source) if run.source is not None else None
+        judged: dict[Entry, Verdict] = {}
+        for way, some in self._by_way(entries):
+            found = verdict(way, ways.source_of(some[0]), now)
+            for entry in some:
+                can_be_missed = bool(self.registries[entry.registry].gates("look up"))
+                judged[entry] = "maybe" if found == "changed" and not can_be_missed else found
+        return judged
 
-    def between(self, run: Run | None = None) -> None:
-        """Before something else begins: what was written until now belongs to the run around it. Between two cells
-        there is none (a thread wrote it, or a widget), and a look at the sizes is enough."""
-        changed = self._writes.changed(thoroughly=run is not None)
-        if changed:
-            with self._lock, held_back():
-                self._writes.follow(changed, run)
+    def _by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
+        """Return entries by the way that led to them: what a loop registers has one in common."""
+        alike: dict[Any, list[Entry]] = {}
+        for entry in entries:
+            frames = tuple((id(step.code), step.line) for step in entry.steps)
+            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry
+            alike.setdefault(which, []).append(entry)
+        return [(self._way_to(some[0]), some) for some in alike.values()]
 
-    def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
-        """The user wants these out, for good, also those that are withdrawn at the moment; what they shadowed comes
-        back, and a pin goes. Returns those that were there, which `undo` brings back, or else nothing does."""
-        with self._lock, held_back():
-            self.between(self._surroundings.running())
-            chosen = list(entries)
-            self.pinned -= {entry.name for entry in chosen}
-            if not for_undo:
-                self._undoable = []
-            return self._take_out(chosen, "cleared", "%kreg clear", for_undo)
+    def _way_to(self, entry: Entry) -> Way:
+        try:
+            return ways.way_to(entry, self.registries[entry.registry].accessor)
+        except Exception as error:  # a text, or a function of the user's, that nobody can read
+            self._notices.tell(messages.undecided(error))
+            return Way(complete=False)
 
-    def empty(self, owner: Owner) -> None:
-        """The owner has no code left: sweep what it registered, as a run of it would."""
-        with self._lock, held_back():
-            mine = [entry for entry in self.ledger.entries(owner) if entry.name not in self.pinned]
-            for entry in self._take_out(mine, "swept", f"registered by {owner.label} until it was emptied"):
-                entry.kept = _BROUGHT_BACK
+    def _without_lost(self, entries: list[Entry], run: Run) -> list[Entry]:
+        """Forget the entries that the user took out, or wrote something else over; return the others."""
+        lost = {
+            entry
+            for entry in entries
+            if not self.ledger.is_shadowed(entry)
+            and self.registries[entry.registry].holds(entry.key, entry.value) is False
+        }
+        self._writes.forget([entry for entry in entries if entry in lost], run)
+        return [entry for entry in entries if entry not in lost]
 
-    def _take_out(self, entries: list[Entry], act: Act, reason: str, for_undo: bool = True) -> list[Entry]:
-        taken = Run(Owner("cell", None))
-        for run in self._active:
-            for entry in entries:
-                if entry in run.withdrawn:
-                    run.withdrawn.remove(entry)
-                    taken.withdrawn.append(entry)
-                    self._notices.log(act, entry, reason)
-        self._standing.withdraw([e for e in entries if e not in taken.withdrawn], taken, act, reason)
-        for entry in taken.withdrawn:
-            self._standing.retire(entry)
-        if for_undo and taken.withdrawn:
-            self._undoable = taken.withdrawn
-        return taken.withdrawn
+    def _take_out(self, entries: list[Entry], act: Act, reason: str, run: Run | None = None) -> None:
+        for entry in entries:
+            self._notices.log(act, entry, reason, run)
+        for entry in self._reconciler.change(remove=entries):
+            self._notices.log("restored", entry, "what shadowed it went", run)
+        for entry in entries:
+            self._lookups.miss(self.registries[entry.registry], entry)
 
-    def undo(self) -> list[Entry]:
-        """Take back the last sweep, or clearing; returns what is registered again, or shadowed. What its owner has
-        registered anew meanwhile stays as it is."""
-        with self._lock, held_back():
-            self.between(self._surroundings.running())
-            entries = [e for e in self._undoable if e.owner is None or self.ledger.entry(e.owner, e.place) is None]
-            self._undoable = []
-            self._standing.restore(sorted(entries, key=order_of), "%kreg undo")
-        return entries
+    def _restore(self, entries: list[Entry], reason: str, run: Run | None = None, act: Act = "restored") -> None:
+        """Put entries back, each at its place in the order."""
+        in_order = sorted(entries, key=order_of)
+        for entry in in_order:
+            self._notices.log(act, entry, entry.kept if act == "kept" else reason, run)
+            self.ledger.swept.pop(entry.spot, None)
+            if run is not None:
+                run.removed.pop(entry, None)
+        self._reconciler.change(insert=in_order)
 
-    def withdrawn(self) -> list[Entry]:
-        """What is withdrawn at the moment for runs that have not ended."""
-        return [entry for run in list(self._active) for entry in run.withdrawn]
-
-    def _settle(self, run: Run, outcome: Outcome) -> None:
-        if outcome == "undone":
-            self._leave_nothing(run)
-        withdrawn = in_order(run.withdrawn)
-        gone: list[Entry] = []
-        others: list[Entry] = []
-        for entry in withdrawn:
-            again = self.ledger.entry(run.owner, entry.place)
-            if again is None:
-                (gone if entry.owner is run.owner else others).append(entry)
-            elif again.subject is not entry.subject:
-                self.ledger.retire(entry)
-        if others:
-            gone = sorted(gone + self._not_replaced(others, run, outcome), key=order_of)
-        reason = _WHY_RESTORED[outcome]
-        if outcome == "success" and gone:
-            try:
-                self._keep(gone, run, withdrawn)
-            except Exception as error:  # a text, or a helper of the user's, that nobody can read
-                self._notices.tell(messages.undecided(error))
-                for entry in gone:
-                    entry.kept = messages.undecided(error)
-            swept = [entry for entry in gone if not entry.kept]
-            gone, reason = [entry for entry in gone if entry.kept], "kept"
-            if swept:
-                self._sweep(swept, run, withdrawn)
-        if gone:
-            for entry in gone:
-                entry.restored |= outcome == "failed"
-            self._standing.restore(gone, reason, run)
-        run.withdrawn = []
-
-    def _not_replaced(self, others: list[Entry], run: Run, outcome: Outcome) -> list[Entry]:
-        """Those of other owners' entries that have given way to none of the run's under another number: one of the
-        run's stands for all with that key if it succeeded, for one if not."""
-        places = {entry.place for entry in run.withdrawn} if outcome != "success" else ()
-        mine = [entry for entry in self.ledger.registered_in(run) if entry.place not in places]
-        instead, left = Counter((entry.registry, unnumbered(entry.key)) for entry in mine), []
-        for entry in others:
-            at = entry.registry, unnumbered(entry.key)
-            if not instead[at]:
-                left.append(entry)
-            elif outcome != "success":
-                instead[at] -= 1
-        return left
-
-    def _sweep(self, swept: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
-        """Drop for good what the run does not register any more."""
-        former = {entry.place for entry in withdrawn}
-        mine = self.ledger.registered_in(run)
-        new = [entry for entry in mine if entry.place not in former]
-        for entry in swept:
-            entry.kept = _BROUGHT_BACK
-            self._standing.retire(entry)
-            instead = [other.key for other in new if other.registry == entry.registry]
-            self._notices.log("swept", entry, messages.swept(entry, run, instead), run)
-        again = {entry.name for entry in mine}  # with a new class in the key, for one
-        self._undoable = [entry for entry in swept if entry.name not in again]
+    def _put_back(self, spot: Spot) -> bool:
+        """Put back what was removed from a spot so that a guard lets an edit through: somebody misses it."""
+        with self._lock:
+            for run in list(self._active):
+                entry = run.removed_at(spot)
+                if entry is not None and run.removed[entry] == "changed":
+                    self._restore([entry], "it was looked up", run)
+                    return True
+        return False
 
     def _leave_nothing(self, run: Run) -> None:
         """Take out what the run registered: its definitions have not outlived it."""
         mine = self.ledger.registered_in(run)
-        reason = f"registered by {run.owner.label}, which failed and left nothing behind"
-        self._take_out(mine, "swept", reason, for_undo=False)
+        self._take_out(mine, "swept", f"registered by {run.owner.label}, which failed and left nothing behind", run)
+        self.ledger.retire(mine)
 
-    def _keep(self, gone: list[Entry], run: Run, withdrawn: list[Entry]) -> None:
-        """Mark what the run only guarded, or the user wants kept, and why."""
+    def _settle_replaced(self, run: Run, outcome: Outcome) -> None:
+        """Retire what gave way in the run; restore that in whose place nothing stands any more. If the run did not
+        succeed, of several entries that gave way to one only the first did."""
+        replaced, run.replaced = run.replaced, {}
+        once: set[Entry] = set()
+        left: list[Entry] = []
+        for entry, new in replaced.items():
+            if not self._stands(run.owner, new) or (outcome != "success" and new in once):
+                left.append(entry)
+            once.add(new)
+        for entry in left:
+            del replaced[entry]
+        self.ledger.retire(entry for entry, new in replaced.items() if entry.subject is not new.subject)
+        self._restore(left, "what took its place is gone", run)
+
+    def _stands(self, owner: Owner, new: Entry) -> bool:
+        """Whether an entry stands, or another one of the owner's in its place."""
+        if self.registries[new.registry].allows_duplicates:
+            return new in self.ledger
+        return any(entry.owner is owner for entry in self.ledger.stack(new.spot))
+
+    def _settle(self, run: Run) -> None:
+        """Sweep what a successful run left out, and keep what it may have skipped."""
         mine = self.ledger.registered_in(run)
-        names = self._surroundings.namespace(run.owner)
-        pinned = self.pinned - {entry.name for entry in mine}
-        for name in {entry.registry for entry in gone}:
-            former = keeping.by_statement(entry for entry in withdrawn if entry.registry == name)
-            registered = keeping.by_statement(entry for entry in mine if entry.registry == name)
-            registry = self.registries[name]
-            writer = registry.handout.function.rpartition(":")[2] if registry.handout else None
-            for entry in gone:
-                if entry.registry == name:
-                    why = "you said %kreg keep" if entry.name in pinned else ""
-                    entry.kept = why or keeping.why_kept(entry, run, former, registered, names, writer)
+        standing = [entry for entry in self.ledger.entries(run.owner) if entry.run is not run]
+        kept = self._kept([*run.removed, *standing], run, mine)
+        for entry in standing:
+            why = kept.get(entry, "")
+            if why and entry.kept != why:
+                self._notices.log("kept", entry, why, run)
+        for entry, why in kept.items():
+            entry.kept = why
+        swept = [entry for entry in (*run.removed, *standing) if entry not in kept]
+        gone = [entry for entry in standing if entry not in kept]
+        self._take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
+        self._restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
+        run.settle()
+        if swept:
+            self._sweep(sorted(swept, key=order_of), run, mine)
 
-    # -- what users unregister
+    def _kept(self, formers: list[Entry], run: Run, mine: list[Entry]) -> dict[Entry, str]:
+        """Return what a successful run did not register again and may have skipped, and why it is kept."""
+        pinned = self.pinned - {entry.name for entry in mine} if self.pinned else ()
+        now = read(run.source) if run.source is not None else None
+        ran: dict[str, set[Place]] = {}
+        for way, some in self._by_way(mine) if formers else ():
+            where = place(way, now)
+            if where is not None:
+                ran.setdefault(some[0].registry, set()).add(where)
+        kept: dict[Entry, str] = {}
+        may_be_copy = run.owner.kind == "cell" and run.owner.id is None
+        for way, some in self._by_way(formers):
+            left_out = is_left_out(way, ways.source_of(some[0]), now, ran.get(some[0].registry, ()))
+            why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
+            for entry in some:
+                if entry.name in pinned:
+                    kept[entry] = messages.PINNED
+                elif may_be_copy:
+                    kept[entry] = messages.MAY_BE_A_COPY
+                elif why and run.removed.get(entry) not in ("gone", "again"):
+                    kept[entry] = why
+        return kept
 
-    def _unregistering(self, registry: Registry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let users unregister. Where only what is withdrawn at the moment can be meant, their former object, it stays
+    def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
+        """Drop for good what the run does not register any more."""
+        former = {entry.spot for entry in swept}
+        new: dict[str, list[Any]] = {}
+        for entry in mine:
+            if entry.spot not in former:
+                new.setdefault(entry.registry, []).append(entry.key)
+        for entry in swept:
+            self._notices.log("swept", entry, messages.swept(entry, run, new.get(entry.registry, [])), run)
+        self.ledger.retire(swept)
+        again = {entry.name for entry in mine}  # with a new class in the key, for one
+        self._undoable = Undoable("swept", tuple(entry for entry in swept if entry.name not in again))
+
+    def _restore_all(self, run: Run, outcome: Outcome) -> None:
+        """Put back what was removed for a run that did not succeed; after a failure its owner is partial."""
+        removed = list(run.removed)
+        if outcome == "failed":
+            for entry in [*removed, *self.ledger.entries(run.owner)]:
+                entry.restored = entry.restored or entry.run is not run
+        self._restore(removed, messages.WHY_RESTORED[outcome], run)
+        run.settle()
+
+    def _record_write(self, registration: Registration, value: Any) -> None:
+        self._registrations.record(registration, value, written=True)
+
+    # -- what users want
+
+    def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
+        """Take entries out for good, also those that are removed at the moment; what they shadowed comes back, and a
+        pin goes.
+
+        Returns:
+            Those that were there, which `undo` brings back, unless it is not to.
+        """
+        with self._lock, defer_interrupts():
+            self.between(self._context.running())
+            chosen = list(entries)
+            self.pinned -= {entry.name for entry in chosen}
+            cleared = self._remove_for_good(chosen, "cleared", "%kreg clear")
+            self._undoable = Undoable("cleared", tuple(cleared)) if for_undo and cleared else self._undoable
+            if not for_undo:
+                self._undoable = Undoable()
+            return cleared
+
+    def empty(self, owner: Owner) -> None:
+        """Sweep what an owner registered that has no code left, as a run of it would."""
+        with self._lock, defer_interrupts():
+            mine = [entry for entry in self.ledger.entries(owner) if entry.name not in self.pinned]
+            swept = self._remove_for_good(mine, "swept", f"registered by {owner.label} until it was emptied")
+            if swept:
+                self._undoable = Undoable("swept", tuple(swept))
+
+    def undo(self) -> list[Entry]:
+        """Take back the last sweep, or clearing. What its owner has registered anew meanwhile stays as it is.
+
+        Returns:
+            What is registered again, or shadowed.
+        """
+        with self._lock, defer_interrupts():
+            self.between(self._context.running())
+            act, taken = self._undoable
+            self._undoable = Undoable()
+            entries = [entry for entry in taken if not self._is_registered_anew(entry)]
+            for entry in entries if act == "swept" else ():
+                entry.kept = messages.BROUGHT_BACK
+            self._restore(entries, "%kreg undo")
+            return entries
+
+    def _is_registered_anew(self, entry: Entry) -> bool:
+        same_owner = (each for each in self.ledger.stack(entry.spot) if each.owner is entry.owner)
+        return entry.owner is not None and next(same_owner, None) is not None
+
+    def _remove_for_good(self, entries: list[Entry], act: Act, reason: str) -> list[Entry]:
+        gone: list[Entry] = []
+        for run in self._active:
+            for entry in [entry for entry in entries if entry in run.removed]:
+                del run.removed[entry]
+                gone.append(entry)
+                self._notices.log(act, entry, reason)
+        standing = [entry for entry in entries if entry in self.ledger]
+        running = self._context.running()
+        there = self._without_lost(standing, running) if running is not None else standing
+        self._take_out(there, act, reason)
+        gone += there
+        self.ledger.retire(gone)
+        return gone
+
+    def _unregistering(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        """Let users unregister. Where only what is removed at the moment can be meant, their former object, it stays
         gone."""
         __tracebackhide__ = True
         key, subject = announced
 
-        def meant(entry: Entry) -> bool:
+        def is_meant(entry: Entry) -> bool:
             return entry.subject is subject or (entry.registry == registry.name and entry.key == key)
 
-        running = self._surroundings.running()
+        running = self._context.running()
         with self._lock:
-            gone = [(run, entry) for run in self._active for entry in run.withdrawn if meant(entry)]
+            gone = [(run, entry) for run in self._active for entry in run.removed if is_meant(entry)]
             for run, entry in gone:
-                run.withdrawn.remove(entry)
-                self._standing.retire(entry)
-            standing = [entry for entry in self.ledger if meant(entry) and not self.ledger.shadowed(entry)]
+                del run.removed[entry]
+                self.ledger.retire([entry])
+            standing = [entry for entry in self.ledger if is_meant(entry) and not self.ledger.is_shadowed(entry)]
             if running is not None:
                 running.unregistered += standing
-        if gone and not standing and not self._is_nobodys(registry, key):
+        nobodys = key is not None and registry.current(key) is not MISSING
+        if gone and not standing and not nobodys:
             return None
         return original(*args, **kwargs)
-
-    def _is_nobodys(self, registry: Registry, key: Hashable) -> bool:
-        """Whether something stands at the key; None if the function that unregisters takes the object alone."""
-        there = MISSING if key is None else self.faults.attempt(registry, registry.current, key, otherwise=MISSING)
-        return there is not MISSING
 
     def _follow_unregistered(self, run: Run) -> None:
         """Forget what the run unregistered, unless it has registered something else over it: then that one hides it."""
         for entry in run.unregistered:
-            if self.ledger.top(entry.place) is not entry:
-                continue
             registry = self.registries[entry.registry]
-            if self.faults.attempt(registry, registry.holds, entry.key, entry.value) is False:
-                self._standing.forget(self.ledger.drop(entry.place), run)
+            shown = entry in self.ledger and not self.ledger.is_shadowed(entry)
+            if shown and registry.holds(entry.key, entry.value) is False:
+                stack = [entry] if registry.allows_duplicates else self.ledger.stack(entry.spot)
+                self._writes.forget(stack, run)
         run.unregistered = []
 
 
-_BROUGHT_BACK = "%kreg undo brought it back"
-"""Why an entry is kept that was swept, if it comes back."""
-
-_WHY_RESTORED: dict[Outcome, str] = {
-    "success": "",
-    "not compiled": "the new source does not compile",
-    "failed": "the run failed before it registered it again",
-    "undone": "the run failed, and left nothing behind",
-}
+def fault_of(error: Exception) -> str:
+    """Return what a run's fault of ours is told as."""
+    return f"this run is not guarded properly: {error_text(error)}"

@@ -1,133 +1,233 @@
-"""Whether a run that did not register something again only guarded it. When in doubt the entry is kept, and why."""
+"""Decide what becomes of an owner's entries when the owner runs again: rule 4 of the design, as pure functions.
+
+Before a run each entry gets a verdict from the way that led to its registration and the new source; after it, an entry
+that is still there may turn out to be left out.
+
+    gone     a statement on the way is not in the new source
+    again    each of them is, and nothing on the way can keep it from registering the entry again
+    changed  a statement under a condition says something else now: its guard is to let the edit through
+    maybe    everything else: the run may skip it
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import Any
+import itertools
+from collections.abc import Container, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from kreg_ipython.guard import helpers
-from kreg_ipython.guard.ledger import Entry, Name, Run
-from kreg_ipython.lib import source
-from kreg_ipython.lib.naming import definition
-from kreg_ipython.lib.stack import is_body
+from kreg_ipython.lib.source import Obstacle, Source, Statement
 
-Statements = Mapping[Hashable, Collection[Name]]
-"""The keys, in words, that each statement of a source registered, by each helper that it calls; those of statements
-that nobody saw under None."""
+Verdict = Literal["gone", "again", "changed", "maybe"]
 
+Place = Hashable
+"""What registered an entry: the statements on its way."""
 
-def by_statement(entries: Iterable[Entry]) -> Statements:
-    """The keys of these entries by the statements, and the helpers, that registered them."""
-    found: dict[Hashable, set[Name]] = {}
-    for entry in entries:  # the key itself may be the very object, another one at each run
-        found.setdefault(_by_what(entry), set()).add(entry.name)
-    return found
+_GUARDS: frozenset[Obstacle] = frozenset({"condition", "early return"})
+_UNTOLD: frozenset[Obstacle] = frozenset({"library", "unknown", "cached"})
+_SKIPS: frozenset[Obstacle] = frozenset({"early return", "choice", *_UNTOLD})
+_HARMLESS: frozenset[Obstacle] = frozenset({"listed"})
 
 
-_COPY = "a cell without an id may be a copy of the one that registered it"
-_UNSEEN = "nobody saw what registered it, and it may still do so"
-_SKIPPED = "the code that registered it stands, and may have been skipped"
-_UNREAD = "the text cannot be read, and may still hold what registered it"
-_DOUBTS = {"condition", "function", "loop"}
+class Step(NamedTuple):
+    """One statement on the way: in the owner's own text, in a function of the user's elsewhere, or in a library.
+
+    ``line`` is its line in ``before``, the text that was executed; ``now`` is the text that would be executed now. Both
+    are None if nobody knows them; for an own step they are the owner's. ``function`` names the function that it stands
+    in. ``wrapped`` tells that something stands in for that function: a cache, for one.
+    """
+
+    kind: Literal["own", "user", "library"]
+    line: int | None = None
+    function: str = ""
+    before: Source | None = None
+    now: Source | None = None
+    wrapped: bool = False
 
 
-def why_kept(
-    entry: Entry,
-    run: Run,
-    former: Statements,
-    registered: Statements,
-    namespace: Mapping[str, Any],
-    writer: str | None = None,
-) -> str:
-    """Why a successful run may still hold the code that registered ``entry`` without having executed it; empty if not.
+@dataclass(frozen=True)
+class Way:
+    """What led from an owner's body to a registration, the body's step first.
 
-    It does not if the statement is gone, or if it certainly was executed and registered other things.
+    Attributes:
+        steps: the statements; none if nobody saw them.
+        complete: whether the first step is the body's. Not so in a thread or a task.
+        definition: the qualified name of what was registered.
+        written: whether it was written into a container, past every gate.
+    """
+
+    steps: tuple[Step, ...] = ()
+    complete: bool = True
+    definition: str = ""
+    written: bool = False
+
+
+def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
+    """Return what becomes of an entry before its owner runs.
 
     Args:
-        entry: what the run has withdrawn and not registered again.
-        former: all that was withdrawn from the same registry, this entry among them.
-        registered: what the run registered there.
-        namespace: what names mean after the run.
-        writer: the name of the function that hands the registry's dict out, by which a cell may have written to it.
+        way: what led to the registration.
+        before: the owner's source at that time; None if nobody knows it.
+        now: the source that is about to run; None if nobody knows it.
     """
-    before, now = _source(entry), run.source
-    if not before or now is None:
-        return _UNSEEN
-    if run.owner.id is None and run.owner.kind == "cell":
-        return _COPY
-    if not source.parses(now):
-        return _UNREAD
-    what = _by_what(entry)
-    again, ours = set(registered.get(what, ())), set(former.get(what, ()))
-    if what is None:
-        if entry.adopted:
-            doubtful = _may_be_registered(entry, before, now)
-        else:
-            by_library = entry.site is None and writer is not None and writer not in before
-            doubtful = by_library or _may_be_written(before, now, writer, bool(again & ours))
-        return _UNSEEN if doubtful else ""
-    stands = {_statement(entry), source.statement(before, entry.own_line)} - {None}
-    if not stands <= source.statements(now):
-        return ""
-    around = set().union(*(source.around(now, each) for each in stands))
-    own = _is_the_cells_own(entry)
-    if not around & _DOUBTS and (own or not source.still_registers(before, entry.line, now)):
-        return ""  # it was executed
-    if not own and entry.site is not None:
-        around = around | (helpers.around(entry.site) - {"function"})
-    skips = "choice" in around or (not own and "condition" in around)
-    if again and not skips and (again & ours or (own and "loop" not in around)):
-        return ""  # it was executed, and by nothing that skips what is done
-    skipped = entry.site is None or not entry.site.own or helpers.stands(entry.site, namespace)
-    return _SKIPPED if skipped else ""
+    if before is None or now is None or not now.parses:
+        return "maybe"
+    if not way.steps:
+        return "gone" if _is_gone_unseen(way, before, now) else "maybe"
+    look = _look(way, before, now)
+    if look is None:
+        return "gone"
+    if look.obstacles & _GUARDS and not look.obstacles & _UNTOLD and before is not now and look.is_changed():
+        return "changed"
+    return "maybe" if look.obstacles - _HARMLESS else "again"
 
 
-def _may_be_registered(entry: Entry, before: str, now: str) -> bool:
-    """Whether a source may still register what was adopted: another cell than that of its definition may have done."""
-    defined = definition(entry.subject)
-    stands = defined and len(defined) > 1 and source.line_of_definition(now, str(defined[1])) is not None
-    return bool(stands) or source.statements(before) <= source.statements(now)
+def place(way: Way, source: Source | None) -> Place | None:
+    """Return the place of a registration that a run of this source made; None if it cannot be told."""
+    if source is None or not way.steps or not way.complete:
+        return "written" if way.written else None
+    found = []
+    for step in way.steps:
+        was = _was(step, source)
+        if was is None:
+            return None
+        found.append((step.function, was.says))
+    return tuple(found)
 
 
-def _may_be_written(before: str, now: str, writer: str | None, others: bool) -> bool:
-    """Whether a source may still hold what wrote to a registry's dict; ``others`` tells that the run wrote again what
-    was written beside it."""
-    around = _around_writing(before, now)
-    if others and (around or not writer) and not any(each & {"condition", "function", "choice"} for each in around):
+def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Container[Place]) -> bool:
+    """Return whether a successful run executed what registered an entry, and left the entry out.
+
+    It did if the entry's place registered something else in the run, and nothing on the way can have skipped this one.
+
+    Args:
+        way: what led to the registration of the entry, in a former run.
+        before: the owner's source at that time.
+        now: the source of the run.
+        ran: the places that registered something in the run.
+    """
+    if before is None or now is None or not now.parses:
         return False
-    return source.statements(before) <= source.statements(now) or any(each & _DOUBTS for each in around)
+    if not way.steps:
+        writers = _writers(before, now) if way.written and "written" in ran else []
+        return bool(writers) and not any(map(_may_skip, writers))
+    look = _look(way, before, now)
+    if look is None or look.obstacles & _SKIPS:
+        return False
+    return any(each in ran for each in itertools.product(*look.places))
 
 
-@functools.lru_cache(maxsize=4)
-def _around_writing(before: str, now: str) -> list[set[str]]:
-    """What the statements stand in that may write to a container, and stand in both texts; methods are not asked."""
-    found = [source.around(now, each) for each in source.writing(before) & source.statements(now)]
-    return [each for each in found if not each >= {"class", "function"}]
+def is_outdated(way: Way, before: Source, now: Source) -> bool:
+    """Return whether a file that was edited does not register an entry any more: a statement on the way is gone, or a
+    definition has other decorators."""
+    if not now.parses:
+        return False
+    look = _look(way, before, now) if way.steps else None
+    if look is None:
+        return bool(way.steps) or _is_gone_unseen(way, before, now)
+    return any(all(each.decorators != was.decorators for each in stands) for was, stands in look.definitions)
 
 
-def _source(entry: Entry) -> str:
-    return (entry.run.source if entry.run else None) or ""
+@dataclass
+class _Look:
+    """What a look at a way in the new source shows.
+
+    Attributes:
+        obstacles: those on it.
+        rewritten: whether a guarded statement on it has another text.
+        definitions: the definitions on it, as they were and as they are.
+        places: what stands for each step now.
+    """
+
+    obstacles: set[Obstacle]
+    rewritten: bool
+    definitions: list[tuple[Statement, list[Statement]]]
+    places: list[list[tuple[str, Hashable]]]
+
+    def is_changed(self) -> bool:
+        """Return whether a statement on it, or the definition of what was registered, has another text."""
+        texts = (all(each.body != was.body for each in now) for was, now in self.definitions)
+        return self.rewritten or any(texts)
 
 
-def _statement(entry: Entry) -> Hashable:
-    """The statement that registered an entry. The line of what nobody saw must be one that may do so: a decorator's, or
-    one that writes to a dict."""
-    text = _source(entry)
-    stands = source.statement(text, entry.line)
-    decorated = isinstance(stands, source.Definition) and stands.decorated
-    return stands if entry.site is not None or decorated or source.writes(text, entry.line) else None
+def _look(way: Way, before: Source, now: Source) -> _Look | None:
+    """Look at each step of a way in the new source; None if one is gone."""
+    look = _Look(set() if way.complete else {"unknown"}, False, _definitions(way.definition, before, now), [])
+    for step, following in itertools.zip_longest(way.steps, way.steps[1:]):
+        was = _was(step, before)
+        text, former = (now, before) if step.kind == "own" else (step.now, step.before)
+        if was is None or text is None or former is None:
+            look.obstacles.add("library" if step.kind == "library" else "unknown")
+            continue
+        stands = text.standing(was) or (text.defined(was.last_name) if was.is_definition else [])
+        if not stands and following is not None and following.kind == "library":
+            if not text.calls(_calls_of(was, following)):
+                return None
+            look.obstacles.add("library")  # for a library's code it decides that it is called, in whatever statement
+            continue
+        if not stands:
+            stands = _rewritten(was, former, text)
+            look.rewritten = bool(stands)
+        if not stands:
+            return None
+        if was.is_definition:
+            look.definitions.append((was, stands))
+        here: set[Obstacle] = {"cached"} if step.wrapped else set()
+        here.update(*(each.obstacles | each.function for each in stands))
+        if "condition" in here and look.obstacles & {"loop", "listed"}:
+            here.add("choice")
+        look.obstacles |= here
+        look.places.append([(step.function, each.says) for each in stands])
+    return look
 
 
-def _by_what(entry: Entry) -> Hashable:
-    """The statement; and the place in a helper, which may make one registration at each call and another one once."""
-    stands = _statement(entry)
-    if stands is None or entry.site is None or _is_the_cells_own(entry):
-        return stands
-    call = source.statement(_source(entry), entry.own_line)
-    return stands, call, helpers.name(entry.site), helpers.place(entry.site)
+def _was(step: Step, owners: Source) -> Statement | None:
+    """Return the statement of a step in the text that was executed."""
+    text = owners if step.kind == "own" else step.before
+    return text.at(step.line) if text is not None else None
 
 
-def _is_the_cells_own(entry: Entry) -> bool:
-    """Whether the registering call stands in the cell's own body, not in a function that may do it only once."""
-    return entry.site is None or (entry.site.own and is_body(entry.site.code))
+def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
+    """Return what may be a guarded statement's new text: what is new at its place."""
+    if "condition" not in was.obstacles:
+        return []
+    return [each for each in now.at_place(was.place) if not before.standing(each)]
+
+
+def _calls_of(was: Statement, callee: Step) -> frozenset[str]:
+    """Return the names by which a statement calls a library's function: all that it calls, if none is its own."""
+    name = callee.function.rpartition(".")[2]
+    return frozenset({name}) if name in was.calls else was.calls
+
+
+def _definitions(name: str, before: Source, now: Source) -> list[tuple[Statement, list[Statement]]]:
+    """Return the definition of what was registered, as it was and as it is, if both texts have it."""
+    lines = [text.line_of_definition(name) if name else None for text in (before, now)]
+    former, new = before.at(lines[0]), now.at(lines[1])
+    return [(former, [new])] if former is not None and new is not None else []
+
+
+def _is_gone_unseen(way: Way, before: Source, now: Source) -> bool:
+    """Return whether nothing in the new source can make a registration that nobody saw."""
+    if now.says_all_of(before):
+        return False
+    if way.written:
+        return bool(before.writers) and not _writers(before, now)
+    if way.definition and way.complete:  # it was there before anybody was watching
+        return not now.defined(way.definition.rpartition(".")[2])
+    return False
+
+
+def _writers(before: Source, now: Source) -> list[Statement]:
+    """Return the statements that may have written to a container, and stand in both texts."""
+    return [each for writer in before.writers for each in now.standing(writer)]
+
+
+def _may_skip(writer: Statement) -> bool:
+    return bool(writer.path) or bool(writer.obstacles & {"condition", "choice"})
+
+
+def obstacles(way: Way, now: Source) -> Iterator[Obstacle]:
+    """Yield why a run of this source may have skipped what registered an entry: for people."""
+    look = _look(way, now, now)
+    yield from sorted(look.obstacles - _HARMLESS) if look is not None else ()

@@ -1,4 +1,4 @@
-"""Hold back Ctrl-C while a registry is half-way between two states."""
+"""Defer Ctrl-C while a registry is half-way between two states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 _SIGINT = int(signal.SIGINT)
 
 
-class held_back:
+class defer_interrupts:
     """Let a SIGINT that arrives inside take effect on leaving. In other threads nothing happens: none arrives there."""
 
     __slots__ = ("_arrived", "_former")

@@ -1,4 +1,13 @@
-"""What a cell's source says: which definitions it makes, and whether a statement of it still stands. Pure functions."""
+"""Read a source: its statements, what may keep each from being executed, and whether it still stands in another text.
+
+The shapes::
+
+    Source     one text: its statements, and a few indexes, each made when it is first asked for
+    Statement  one statement: what it says, where it stands, and the obstacles around it
+    Obstacle   why a call in a statement may not be executed, or not for everything
+
+All of this is pure. `read` keeps the sources that were read last.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +17,20 @@ import json
 import re
 import textwrap
 import tokenize
-from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import cached_property
+from typing import Literal, TypeVar
+
+Obstacle = Literal[
+    "condition",  # an `if`, a `try`, a `with` that may end its body early, `x or call()`, …
+    "choice",  # a condition inside a loop: it may be executed for some only
+    "loop",  # a loop over what the source does not list itself
+    "listed",  # a loop over what it lists: it goes through all of it at each run, and is no obstacle by itself
+    "early return",  # a function that may end before it
+    "cached",  # a function that something else may stand in for: it is decorated
+    "library",  # code that is not the user's
+    "unknown",  # nobody saw how it was reached, or its text cannot be read
+]
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(  # and what asks for help
@@ -22,22 +43,277 @@ _OTHER_LANGUAGES = re.compile(
 _RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_CALLERS = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
+_CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
+_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "tuple", "values", "zip"}
 _WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
-_NOTHING = ast.Module(body=[], type_ignores=[])
+_TRANSPARENT = {"classmethod", "property", "staticmethod"}
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
+_Around = frozenset[Obstacle]
+_NOTHING: _Around = frozenset()
 
-def definitions(source: str) -> set[str]:
-    """The names that ``class`` and ``def`` statements in the source define, at any depth."""
-    if "class " not in source and "def " not in source:
+
+class Statement:
+    """One statement of a source; what takes time is found when it is first asked for.
+
+    Attributes:
+        node: the statement in the source's tree.
+        path: the definitions that it stands in: ``.Outer.method``.
+        headers: the compound statements that it stands in, up to the innermost definition.
+        definitions: the definitions it stands in, the innermost last.
+    """
+
+    __slots__ = ("__dict__", "definitions", "headers", "node", "path")
+
+    def __init__(
+        self,
+        node: ast.stmt,
+        path: str,
+        headers: tuple[ast.stmt, ...],
+        definitions: tuple[ast.stmt, ...],
+        by_magic: bool,
+    ) -> None:
+        self.node, self.path, self.headers, self.definitions = node, path, headers, definitions
+        self._by_magic = by_magic
+
+    @property
+    def first(self) -> int:
+        """Its first line, decorators included."""
+        decorators = self.node.decorator_list if isinstance(self.node, _DEFINITIONS) else ()
+        return min([self.node.lineno, *(each.lineno for each in decorators)])
+
+    @property
+    def last(self) -> int:
+        """Its last line."""
+        return self.node.end_lineno or self.node.lineno
+
+    @cached_property
+    def says(self) -> Hashable:
+        """What makes it the same statement in another text: of a definition its kind and its path, of any other one
+        all that it says, without the statements in it."""
+        if isinstance(self.node, _DEFINITIONS):
+            return type(self.node).__name__, self.name
+        return self.path, *_says(self.node)
+
+    @cached_property
+    def obstacles(self) -> frozenset[Obstacle]:
+        """Why a call in it may not be executed: what it stands in, up to the innermost definition, and its own
+        expressions."""
+        around: _Around = frozenset({"condition"} if self._by_magic else ())
+        for header in self.headers:
+            around = _with(around, _inside(header) | _chooses(header))
+        return _with(around, _chooses(self.node))
+
+    @cached_property
+    def function(self) -> frozenset[Obstacle]:
+        """The obstacles of the function that it stands in."""
+        innermost = self.definitions[-1] if self.definitions else None
+        is_function = isinstance(innermost, (ast.FunctionDef, ast.AsyncFunctionDef))
+        return _of_function(innermost) if is_function else _NOTHING  # type: ignore[arg-type]
+
+    @property
+    def is_in_method(self) -> bool:
+        """Whether it stands in a function of a class's."""
+        kinds = [isinstance(each, ast.ClassDef) for each in self.definitions]
+        return True in kinds and not kinds[-1]
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether this is a ``class`` or ``def``."""
+        return isinstance(self.node, _DEFINITIONS)
+
+    @property
+    def is_magic(self) -> bool:
+        """Whether this is no statement of Python's, but a line that IPython executes: ``%time setup()``."""
+        constant = self.node.value if isinstance(self.node, ast.Expr) else None
+        text = constant.value if isinstance(constant, ast.Constant) else None
+        return isinstance(text, str) and _MAGIC.fullmatch(text) is not None
+
+    @property
+    def name(self) -> str:
+        """The path of what a definition defines: ``.Outer.method``."""
+        return f"{self.path}.{self.last_name}"
+
+    @property
+    def last_name(self) -> str:
+        """The name that a definition defines: ``method``."""
+        return str(getattr(self.node, "name", ""))
+
+    @cached_property
+    def body(self) -> str:
+        """All that a definition says, its header and decorators included: for comparison with another version."""
+        return ast.dump(self.node)
+
+    @cached_property
+    def place(self) -> Hashable:
+        """What it stands in: the definitions, and what the compound statements around it say."""
+        return self.path, *(tuple(_says(header)) for header in self.headers)
+
+    @cached_property
+    def decorators(self) -> tuple[str, ...]:
+        """What the decorators of a definition say."""
+        return tuple(map(ast.dump, self.node.decorator_list)) if isinstance(self.node, _DEFINITIONS) else ()
+
+    @cached_property
+    def is_decorated(self) -> bool:
+        """Whether this is a definition with decorators."""
+        return isinstance(self.node, _DEFINITIONS) and bool(self.node.decorator_list)
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """The functions that it calls itself, as it names them, and by their last name: ``lib.setup``, ``setup``."""
+        names = [
+            ast.unparse(each.func)
+            for each in _expressions(self.node)
+            if isinstance(each, ast.Call) and isinstance(each.func, (ast.Name, ast.Attribute))
+        ]
+        return frozenset([*names, *(name.rpartition(".")[2] for name in names)])
+
+    @cached_property
+    def writes(self) -> bool:
+        """Whether it may write to a container: at a key, by a method, by ``|=``."""
+        node = self.node
+        called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        stores = any(isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) for each in _expressions(node))
+        method = isinstance(called, ast.Attribute) and called.attr in _WRITERS
+        return stores or isinstance(node, ast.AugAssign) or method
+
+
+class Source:
+    """One text, read. A text that cannot be read has no statements, and does not `parses`."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        tree = _tree(text)
+        self.parses = tree is not None
+        """Whether the text can be read here: IPython may understand more."""
+        self.tree = tree or ast.Module(body=[], type_ignores=[])
+        by_magic = text.lstrip().startswith("%%") and not _RUNS_ITS_BODY.match(text)
+        self.statements = tuple(_statements(self.tree.body, by_magic))
+        """All statements, outer ones before those in them."""
+
+    def at(self, line: int | None) -> Statement | None:
+        """Return the innermost statement at a line, 1 being the first."""
+        return self._by_line.get(line) if line is not None else None
+
+    def standing(self, statement: Statement) -> list[Statement]:
+        """Return the statements that say the same as one of another text: see `Statement.says`."""
+        return self._saying(*_bucket(statement)).get(statement.says, [])
+
+    def at_place(self, place: Hashable) -> list[Statement]:
+        """Return the statements that stand in the same definitions and compound statements: see `Statement.place`."""
+        return self._by_place.get(place, [])
+
+    def defined(self, name: str) -> list[Statement]:
+        """Return the ``class`` and ``def`` statements of this name, wherever they stand."""
+        return self._by_name.get(name, [])
+
+    def calls(self, names: Iterable[str]) -> bool:
+        """Return whether any statement calls one of these functions."""
+        return not self._calls.isdisjoint(names)
+
+    def says_all_of(self, other: Source) -> bool:
+        """Return whether every statement of another text stands in this one."""
+        return all(self.standing(each) for each in other.statements)
+
+    @cached_property
+    def writers(self) -> list[Statement]:
+        """The statements that may write to a container; those of methods write to their objects."""
+        return [each for each in self.statements if each.writes and not each.is_in_method]
+
+    def line_of_definition(self, qualname: str) -> int | None:
+        """Return the line at which a definition begins, with its decorators. An extension type's ``Spec`` has no
+        statement of its own: it is its class's."""
+        path = "." + qualname.replace(".<locals>", "")
+        return self._definitions.get(path, self._definitions.get(path.removesuffix(".Spec")))
+
+    def line_of_key(self, key: str) -> int | None:
+        """Return the first line with this string literal, or keyword, if possible in a statement that may write to a
+        container: where a key was written that no gate saw."""
+        lines = self._literals.get(key, ())
+        written = (line for line in lines if (found := self.at(line)) is not None and found.writes)
+        return next(written, lines[0] if lines else None)
+
+    @cached_property
+    def keys_written(self) -> set[str]:
+        """The keys at which the text writes to some dict: by assignment, by `setdefault`, or by `update`, in a dict or
+        as keywords."""
+        keys: list[ast.expr | None] = []
+        keywords: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                keys.append(node.slice)
+            elif isinstance(node, ast.Dict):
+                keys += node.keys
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr == "update":
+                    keywords |= {each.arg for each in node.keywords if each.arg}
+                elif node.func.attr == "setdefault":
+                    keys += node.args[:1]
+        return keywords | {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+    @cached_property
+    def _by_line(self) -> dict[int, Statement]:
+        return {line: each for each in self.statements for line in range(each.first, each.last + 1)}
+
+    @cached_property
+    def _buckets(self) -> dict[tuple[str, str], list[Statement]]:
+        return _grouped(self.statements, _bucket)
+
+    @cached_property
+    def _by_place(self) -> dict[Hashable, list[Statement]]:
+        return _grouped(self.statements, lambda each: each.place)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Statement]]:
+        return _grouped([each for each in self.statements if each.is_definition], lambda each: each.last_name)
+
+    @cached_property
+    def _said(self) -> dict[tuple[str, str], dict[Hashable, list[Statement]]]:
+        return {}
+
+    def _saying(self, *bucket: str) -> dict[Hashable, list[Statement]]:
+        """Return the statements of a bucket by what they say: only those that are asked for are read that far."""
+        path, kind = bucket
+        if (path, kind) not in self._said:
+            self._said[path, kind] = _grouped(self._buckets.get((path, kind), []), lambda each: each.says)
+        return self._said[path, kind]
+
+    @cached_property
+    def _calls(self) -> frozenset[str]:
+        return frozenset().union(*(each.calls for each in self.statements))
+
+    @cached_property
+    def _definitions(self) -> dict[str, int]:
+        return {each.name: each.first for each in reversed(self.statements) if each.is_definition}
+
+    @cached_property
+    def _literals(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.setdefault(node.value, []).append(node.lineno)
+            elif isinstance(node, ast.keyword) and node.arg is not None:
+                found.setdefault(node.arg, []).append(node.value.lineno)
+        return found
+
+
+@functools.lru_cache(maxsize=16)  # a cell's texts, and those of the functions that it calls
+def read(text: str) -> Source:
+    """Read a text; a text that was read lately is not read again."""
+    return Source(text)
+
+
+def definitions(text: str) -> set[str]:
+    """Return the names that ``class`` and ``def`` statements in the text define, at any depth."""
+    if "class " not in text and "def " not in text:
         return set()
-    return set(_DEFINES.findall(source))
+    return set(_DEFINES.findall(text))
 
 
-def executed(source: str) -> Iterator[ast.AST]:
-    """The nodes of what the source itself executes, not of what functions, classes and comprehensions in it do."""
+def executed(text: str) -> Iterator[ast.AST]:
+    """Yield the nodes of what the text itself executes, not of what functions, classes and comprehensions in it do."""
 
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         yield node
@@ -45,13 +321,13 @@ def executed(source: str) -> Iterator[ast.AST]:
             for child in ast.iter_child_nodes(node):
                 yield from walk(child)
 
-    yield from walk(_tree(source))
+    yield from walk(read(text).tree)
 
 
-def assigned(source: str) -> dict[str, int]:
-    """The variables that the source gives a value to, or defines, and the last line that does."""
+def assigned(text: str) -> dict[str, int]:
+    """Return the variables that the text gives a value to, or defines, and the last line that does."""
     found: dict[str, int] = {}
-    for node in executed(source):
+    for node in executed(text):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found[node.id] = max(node.lineno, found.get(node.id, 0))
         elif isinstance(node, _DEFINITIONS):
@@ -59,70 +335,8 @@ def assigned(source: str) -> dict[str, int]:
     return found
 
 
-class Definition(NamedTuple):
-    """A class or function statement, whatever its body says: its kind, its place in other definitions, and whether it
-    is decorated. A guard around one means that its former body is the one that stands."""
-
-    kind: str
-    path: str
-    decorated: bool
-
-
-def statement(source: str, line: int | None) -> Hashable:
-    """The innermost statement at a line (1 is the first), for comparison with those of another version; None if none.
-
-    A class or function statement is a `Definition`.
-    """
-    found = _at(source, line)
-    return found.stands if found else None
-
-
-@functools.lru_cache(maxsize=4)
-def statements(source: str) -> set[Hashable]:
-    """All statements of the source, as `statement` gives them."""
-    return {each.stands for each in _statements(source)}
-
-
-@functools.lru_cache(maxsize=64)
-def around(source: str, stands: Hashable) -> set[str]:
-    """What the statement stands in, of ``condition``, ``loop`` and ``function``: why it may not have been executed; and
-    ``choice``, a condition in a loop: why it may have been executed for some only. A loop over what the source itself
-    lists is ``certain``, and no ``loop``. A function in a ``class`` is a method."""
-    found = {"condition"} if _magic(source) and not _RUNS_ITS_BODY.match(source) else set()
-    places = [(each.first, each.last) for each in _statements(source) if each.stands == stands]
-    for each in _statements(source):
-        if any(each.first <= start and each.last >= end for start, end in places):
-            new = each.chooses if each.stands == stands else each.inside
-            found |= new | ({"choice"} if "condition" in new and found & {"loop", "certain"} else set())
-    return found
-
-
-def parses(source: str) -> bool:
-    """Whether the source can be read here: IPython may understand more."""
-    return _read(source) is not None
-
-
-@functools.lru_cache(maxsize=64)
-def still_registers(before: str, line: int | None, now: str) -> bool:
-    """Whether the statement at a line of a former source stands in the present one, under the same decorators."""
-    found = _at(before, line)
-    if found is None:
-        return statements(before) <= statements(now)
-    return any((each.stands, each.decorators) == (found.stands, found.decorators) for each in _statements(now))
-
-
-def line_of_definition(source: str, qualname: str) -> int | None:
-    """The line at which a class or function statement begins, with its decorators. An extension type's ``Spec`` has no
-    statement of its own: its class's."""
-    path = "." + qualname.replace(".<locals>", "")
-    lines = {
-        each.stands.path: each.first for each in reversed(_statements(source)) if isinstance(each.stands, Definition)
-    }
-    return lines.get(path, lines.get(path.removesuffix(".Spec")))
-
-
 def of_file(path: str) -> str | None:
-    """The Python text of a file, of a notebook its code cells; None if it cannot be read."""
+    """Return the Python text of a file, of a notebook that of its code cells; None if it cannot be read."""
     try:
         with tokenize.open(path) as file:
             text = file.read()
@@ -134,107 +348,79 @@ def of_file(path: str) -> str | None:
         return None
 
 
-def line_of(source: str, text: str) -> int | None:
-    """The first line with this string literal, or keyword, if possible in a statement that may write to a dict: where a
-    key was written that no gate saw."""
-    lines = []
-    for node in ast.walk(_tree(source)):
-        if isinstance(node, ast.Constant) and node.value == text:
-            lines.append(node.lineno)
-        elif isinstance(node, ast.keyword) and node.arg == text:
-            lines.append(node.value.lineno)
-    return next((line for line in lines if writes(source, line)), lines[0] if lines else None)
-
-
-def keys_written(source: str) -> set[str]:
-    """The keys at which the source writes to some dict: by assignment, by `setdefault`, or by `update`, in a dict or as
-    keywords."""
-    keys: list[ast.expr | None] = []
-    keywords: set[str] = set()
-    for node in ast.walk(_tree(source)):
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-            keys.append(node.slice)
-        elif isinstance(node, ast.Dict):
-            keys += node.keys
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if node.func.attr == "update":
-                keywords |= {each.arg for each in node.keywords if each.arg}
-            elif node.func.attr == "setdefault":
-                keys += node.args[:1]
-    return keywords | {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
-
-
 @functools.lru_cache(maxsize=64)
-def header(source: str) -> int:
-    """How many lines come before the body: blank ones, which IPython cuts off, and ``%%time`` and its like."""
-    blank = len(source) - len(source.lstrip())
-    lines = source[:blank].count("\n")
-    if not _magic(source):
+def header(text: str) -> int:
+    """Return how many lines come before the body: blank ones, which IPython cuts off, and ``%%time`` and its like."""
+    blank = len(text) - len(text.lstrip())
+    lines = text[:blank].count("\n")
+    if not text.lstrip().startswith("%%"):
         return lines
-    _, _, body = source[blank:].partition("\n")
+    _, _, body = text[blank:].partition("\n")
     return lines + 1 + header(body)
 
 
-def writes(source: str, line: int | None) -> bool:
-    """Whether the innermost statement at a line may write to a container: at a key, by a method, by ``|=``."""
-    found = _at(source, line)
-    return found is not None and found.writes
+def _tree(text: str) -> ast.Module | None:
+    """Return the tree, with the lines of the text, or None: the text may be indented as a whole; magics, which are no
+    statements of Python's, become strings, each on one line."""
+    if _OTHER_LANGUAGES.match(text):
+        return ast.Module(body=[], type_ignores=[])
+    body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
+    for python in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
+        try:
+            return ast.increment_lineno(ast.parse(python), header(text))
+        except (SyntaxError, ValueError, RecursionError):  # a null byte, a text that is nested too deeply
+            continue
+    return None
 
 
-def writing(source: str) -> set[Hashable]:
-    """The statements that may write to a container."""
-    return {each.stands for each in _statements(source) if each.writes}
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-def _magic(source: str) -> bool:
-    """Whether a cell magic executes the source."""
-    return source.lstrip().startswith("%%")
-
-
-class _Statement(NamedTuple):
-    stands: Hashable
-    first: int
-    last: int
-    decorators: tuple[str, ...]
-    chooses: frozenset[str]
-    inside: frozenset[str]
-    writes: bool
-
-
-@functools.lru_cache(maxsize=4096)
-def _at(source: str, line: int | None) -> _Statement | None:
-    """The innermost statement at a line."""
-    found = None
-    for each in _statements(source):
-        if line is not None and each.first <= line <= each.last:
-            found = each
+def _grouped(statements: Iterable[Statement], key: Callable[[Statement], _Key]) -> dict[_Key, list[Statement]]:
+    found: dict[_Key, list[Statement]] = {}
+    for each in statements:
+        found.setdefault(key(each), []).append(each)
     return found
 
 
-@functools.lru_cache(maxsize=8)  # a cell's texts, and its helpers'
-def _statements(source: str) -> tuple[_Statement, ...]:
-    """Each statement with its first and last line, outer ones before those inside them."""
+def _bucket(statement: Statement) -> tuple[str, str]:
+    """Return what two statements have in common, at least, that say the same."""
+    return statement.path, type(statement.node).__name__
 
-    def walk(node: ast.AST, path: str) -> Iterator[_Statement]:
-        for child in ast.iter_child_nodes(node):
-            inner = path
-            if isinstance(child, ast.stmt):
-                first, last = child.lineno, child.end_lineno or child.lineno
-                stands: Hashable = (path, type(child).__name__, *_says(child))
-                decorators: tuple[str, ...] = ()
-                if isinstance(child, _DEFINITIONS):
-                    inner = f"{path}.{child.name}"
-                    first = min([first, *(d.lineno for d in child.decorator_list)])
-                    decorators = tuple(ast.dump(each) for each in child.decorator_list)
-                    stands = Definition(type(child).__name__, inner, bool(decorators))
-                yield _Statement(stands, first, last, decorators, _chooses(child), _inside(child), _writes(child))
-            yield from walk(child, inner)
 
-    return tuple(walk(_tree(source), ""))
+def _statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
+    """Yield each statement, outer ones before those in them."""
+
+    def walk(
+        body: Iterable[ast.stmt], path: str, headers: tuple[ast.stmt, ...], definitions: tuple[ast.stmt, ...]
+    ) -> Iterator[Statement]:
+        for node in body:
+            yield Statement(node, path, headers, definitions, by_magic)
+            if isinstance(node, _DEFINITIONS):
+                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node))
+            elif hasattr(node, "body") or hasattr(node, "cases"):
+                yield from walk(_inner(node), path, (*headers, node), definitions)
+
+    yield from walk(body, "", (), ())
+
+
+def _inner(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements in a compound statement, which may be those of its `except` clauses and cases."""
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for part in getattr(node, field, ()):
+            yield from (part,) if isinstance(part, ast.stmt) else _inner(part)
+
+
+def _with(around: _Around, new: _Around) -> _Around:
+    """Add obstacles to those around; a condition in a loop is a choice."""
+    everything = around | new
+    choice: _Around = frozenset({"choice"} if "condition" in new and everything & {"loop", "listed"} else ())
+    return everything | choice
 
 
 def _says(node: ast.stmt) -> Iterator[str]:
-    """What a statement says itself, without the statements in it."""
+    """Yield what a statement says itself, without the statements in it."""
+    yield type(node).__name__
     for _, value in ast.iter_fields(node):
         for part in value if isinstance(value, list) else [value]:
             if not isinstance(part, (ast.stmt, ast.excepthandler, ast.match_case)):
@@ -242,72 +428,75 @@ def _says(node: ast.stmt) -> Iterator[str]:
 
 
 def _expressions(node: ast.AST) -> Iterator[ast.AST]:
-    """What is evaluated when a statement is executed, but for the statements in it: of a definition, its decorators."""
-    for child in node.decorator_list if isinstance(node, _DEFINITIONS) else ast.iter_child_nodes(node):
-        if not isinstance(child, (ast.stmt, ast.Lambda)):
+    """Yield what is evaluated when a statement is executed, but for the statements in it: of a definition, its
+    decorators and bases. A lambda's expression counts: it may be called there."""
+    parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.ClassDef):
+        parts = [*node.decorator_list, *node.bases, *node.keywords]
+    elif isinstance(node, _DEFINITIONS):
+        parts = node.decorator_list
+    for child in parts:
+        if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
             yield child
             yield from _expressions(child)
 
 
-def _chooses(node: ast.stmt) -> frozenset[str]:
-    """What of a statement's own expressions is why a call in it may not be executed: ``x or call()``, for one."""
-    found: set[str] = set()
+def _chooses(node: ast.stmt) -> _Around:
+    """Return what of a statement's own expressions may keep a call in it from being executed: ``x or call()``."""
+    found: set[Obstacle] = set()
     for each in _expressions(node):
         if isinstance(each, (ast.BoolOp, ast.IfExp)) and any(isinstance(part, ast.Call) for part in ast.walk(each)):
             found |= {"condition"}
         elif isinstance(each, ast.comprehension):
-            found |= {"condition", "loop", "choice"} if each.ifs else {_over(each.iter)}
+            found |= {"condition", "loop", "choice"} if each.ifs else _over(each.iter)
         elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
             found |= _CALLERS.get(each.func.id, set())
     return frozenset(found)
 
 
-def _inside(node: ast.stmt) -> frozenset[str]:
-    """What a statement is to those in it."""
-    if isinstance(node, _LOOPS):
-        kind = "loop" if isinstance(node, ast.While) else _over(node.iter)
-        skips = isinstance(node, ast.While) or _may_leave(node, (ast.Continue, ast.Break), _LOOPS)
-        return frozenset({kind, "condition", "choice"} if skips else {kind})
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        skips = any(_may_leave(child, (ast.Return,), ()) for child in node.body if not isinstance(child, ast.Return))
-        return frozenset({"function", "condition"} if skips else {"function"})
-    kinds = {"class"} if isinstance(node, ast.ClassDef) else {"condition"} if type(node).__name__ in _CONDITIONS else ()
-    return frozenset(kinds)
+def _inside(node: ast.stmt) -> _Around:
+    """Return the obstacles that a compound statement is to those in it."""
+    if isinstance(node, ast.While):
+        return frozenset({"loop", "condition", "choice"})
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        leaves = _may_leave(node, (ast.Continue, ast.Break), _LOOPS)
+        return frozenset({"loop", "condition", "choice"}) if leaves else _over(node.iter)
+    return frozenset({"condition"}) if type(node).__name__ in _CONDITIONS else _NOTHING
 
 
-def _over(iterable: ast.expr) -> str:
-    """Whether a loop over this is ``certain`` to go through all that the source says, at each run."""
-    listed = isinstance(iterable, (ast.List, ast.Tuple, ast.Set, ast.Constant))
-    return "certain" if listed and not any(isinstance(each, ast.Starred) for each in ast.walk(iterable)) else "loop"
+def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> _Around:
+    """Return the obstacles of a function to its statements: it may return early, or be decorated."""
+    leaves = any(_may_leave(child, (ast.Return,), ()) for child in node.body if not isinstance(child, ast.Return))
+    found: set[Obstacle] = {"early return"} if leaves or _yields(node) else set()
+    names = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
+    return frozenset(found | ({"cached"} if names - _TRANSPARENT else set()))
+
+
+def _over(iterable: ast.expr) -> _Around:
+    """Return whether a loop over this goes through what the source itself lists."""
+    return frozenset({"listed"} if _is_listed(iterable) else {"loop"})
+
+
+def _is_listed(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        called = node.func
+        name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+        of = [called.value] if isinstance(called, ast.Attribute) else []
+        return name in _LISTERS and not node.keywords and all(map(_is_listed, [*node.args, *of]))
+    listed = isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant))
+    return listed and not any(isinstance(each, ast.Starred) for each in ast.walk(node))
 
 
 def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[ast.stmt], ...]) -> bool:
-    """Whether such a statement stands in the node, and in no function or statement of the ``inner`` kinds in it."""
-    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, (*_OWN_NAMES, *inner))]
+    """Return whether such a statement stands in a node that is no definition, and in no definition or statement of the
+    ``inner`` kinds in it."""
+    if isinstance(node, _OWN_NAMES):
+        return False
+    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]
     return any(isinstance(child, by) or _may_leave(child, by, inner) for child in children)
 
 
-def _writes(node: ast.stmt) -> bool:
-    called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-    stores = any(isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) for each in _expressions(node))
-    return stores or isinstance(node, ast.AugAssign) or (isinstance(called, ast.Attribute) and called.attr in _WRITERS)
-
-
-def _tree(source: str) -> ast.Module:
-    """The source's tree; empty if it cannot be read."""
-    return _read(source) or _NOTHING
-
-
-@functools.lru_cache(maxsize=4)
-def _read(source: str) -> ast.Module | None:
-    """The tree, with the lines of the source, if it can be read: all of it may be indented; magics, which are no
-    statements of Python's, are strings, each on one line."""
-    if _OTHER_LANGUAGES.match(source):
-        return _NOTHING
-    body = textwrap.dedent("\n".join(source.split("\n")[header(source) :]))
-    for text in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
-        try:
-            return ast.increment_lineno(ast.parse(text), header(source))
-        except SyntaxError:
-            continue
-    return None
+def _yields(node: ast.AST) -> bool:
+    """Return whether a function is a generator: nothing tells how far it is executed."""
+    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, _OWN_NAMES)]
+    return any(isinstance(child, (ast.Yield, ast.YieldFrom)) or _yields(child) for child in children)

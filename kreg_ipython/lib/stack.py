@@ -1,11 +1,16 @@
-"""Read off the stack where a registration comes from. No state: what it means is the tracker's business."""
+"""Read off the stack where a registration comes from: which body of code is executing, and the steps from it.
+
+It keeps no state. Whose a body is, is not known here.
+"""
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _CELL = ("IPython.core.interactiveshell", "run_code")
 _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPython 9, the second before
@@ -15,111 +20,134 @@ _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPytho
 )
 _NOTEBOOK = ("IPython.core.interactiveshell", "safe_execfile_ipy")  # and .ipy and .ipynb files, cell by cell
 _OURS = __name__.partition(".")[0]
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_MOST = 64
+"""How many steps of a registration are written down, from the outermost on."""
 
 
-class Site(NamedTuple):
-    """The code that makes a registration, whether it is the owner's own (the notebook's, for a cell) or comes from
-    elsewhere, and the line in its file."""
+class Step(NamedTuple):
+    """One frame on the way to a registration: its code, the line that it executes, the name of its module."""
 
     code: CodeType
-    own: bool
     line: int
+    module: str
 
-
-class Lines(NamedTuple):
-    """Where a body of code leads to a registration: its own line, and the innermost line in its file, which may be in a
-    function that it calls."""
-
-    own: int
-    innermost: int
+    @property
+    def function(self) -> str:
+        """The qualified name of the code; before Python 3.11 a code has only its own. Nothing for a body."""
+        return "" if is_body(self.code) else getattr(self.code, "co_qualname", self.code.co_name)
 
 
 class Origin(NamedTuple):
-    """Where a registration comes from, walking outward from it to the body of code that is being executed.
+    """Where a registration comes from.
 
-    ``module`` or ``script`` names that body if it is not a cell's. ``lines`` are the body's, and ``inner`` those of
-    code that a magic of the cell executes: the body of ``%%time``. ``site`` is the innermost call outside the
-    framework. Without any body, in a thread or a task that outlives its cell, ``lines`` are the site's.
+    ``module`` or ``script`` names the body that is executing, if it is not a cell's; ``in_cell`` tells that it is.
+    ``steps`` lead from the body to the registration; ``inner`` is the first of them in code that the body's magic
+    executes: the body of ``%%time``. Without any body, in a thread or a task that has outlived its cell, the steps are
+    those that are known.
     """
 
     module: str | None = None
     script: str | None = None
-    lines: Lines | None = None
-    inner: Lines | None = None
     in_cell: bool = False
-    site: Site | None = None
+    steps: tuple[Step, ...] = ()
+    inner: int = 0
 
 
-def trace(frame: FrameType | None, plumbing: Container[str], frameworks: Container[str]) -> Origin | None:
-    """The origin of a registration that is happening under ``frame``; None if a framework registers for itself.
+def trace(frame: FrameType | None, passthrough: Container[str], frameworks: Container[str]) -> Origin | None:
+    """Return the origin of a registration that is happening under ``frame``; None if a framework registers for itself.
 
-    Frames of ``plumbing`` modules carry the user's registration and are looked through. If the first other frame
-    is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
+    Frames of ``passthrough`` modules carry the user's registration and are skipped. If the first other frame is a
+    framework's, no user asked for this: tracing names gradients, loading a saved model registers.
     """
-    maker = _maker(frame, plumbing)
-    if maker is None:
+    while frame is not None and ((name := _module(frame)) in passthrough or name.partition(".")[0] == _OURS):
+        frame = frame.f_back
+    if frame is None:
         return Origin()
-    if _module(maker).partition(".")[0] in frameworks:
+    if _module(frame).partition(".")[0] in frameworks:
         return None
-    inner = body = None
-    frame = maker
+    frames: list[FrameType] = []
+    inner = body = 0
     while frame is not None:
+        frames.append(frame)
         code = frame.f_code
         if code.co_name[:1] == "<" and is_body(code):
             name, caller = _module(frame), _function(frame.f_back)
             # the kernel's own main module, which runpy executes, too, is not in sys.modules any more
-            imported = body is None and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
+            imported = not body and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
             if imported and (caller in _SCRIPT or name != "__main__"):
                 module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
-                return Origin(module, script, _lines(maker, frame), site=_site(maker, frame.f_globals))
+                return Origin(module, script, steps=_steps(frames))
             if caller == _CELL:
-                body, inner = frame, inner or frame  # and walk on: run_cell may be called inside a cell
-            elif inner is None and code.co_filename != "<string>":
-                inner = frame
-        elif body is not None and code.co_name == _NOTEBOOK[1]:
+                body, inner = len(frames), inner or len(frames)  # and walk on: run_cell may be called inside a cell
+            elif not inner and code.co_filename != "<string>":
+                inner = len(frames)
+        elif body and code.co_name == _NOTEBOOK[1]:
             path = frame.f_locals.get("fname")
             if path is not None and _function(frame) == _NOTEBOOK:
-                return Origin(script=str(path), site=_site(maker))
+                return Origin(script=str(path), steps=_steps(frames[:body]))
         frame = frame.f_back
-    site = _site(maker)
-    if body is not None and inner is not None:
-        lines = _lines(maker, body)
-        return Origin(lines=lines, inner=lines if inner is body else _lines(maker, inner), in_cell=True, site=site)
-    return Origin(lines=_lines(maker, maker), site=site)
+    if body:
+        steps = _steps(frames[:body])
+        return Origin(in_cell=True, steps=steps, inner=max(len(steps) - inner, 0))
+    users = next((at for at, each in enumerate(frames) if is_library(each.f_code.co_filename)), len(frames))
+    return Origin(steps=_steps(frames[: max(users, 1)]))
 
 
-def _maker(frame: FrameType | None, plumbing: Container[str]) -> FrameType | None:
-    """The frame that makes the registration: the innermost one that carries nobody else's."""
-    while frame is not None and ((name := _module(frame)) in plumbing or name.partition(".")[0] == _OURS):
-        frame = frame.f_back
-    return frame
+def _steps(frames: list[FrameType]) -> tuple[Step, ...]:
+    """Return the steps that these frames are, which are listed from the innermost one."""
+    ours = [each for each in reversed(frames) if _module(each).partition(".")[0] != _OURS]
+    return tuple(Step(each.f_code, each.f_lineno, _module(each)) for each in ours[:_MOST])
 
 
-def within(frame: FrameType | None, site: Site | None, path: str) -> tuple[int | None, Site | None]:
-    """The innermost line in a body of code that was executed from this file, or from a string; and the site, which is
-    own if it is in there."""
-    while frame is not None and frame.f_code.co_filename not in (path, "<string>"):
-        frame = frame.f_back
-    if frame is None:
-        return None, site
-    own = site is not None and site.code.co_filename == frame.f_code.co_filename
-    return frame.f_lineno, Site(site.code, own, site.line) if site is not None else None
+def innermost_line(steps: Iterable[Step]) -> int | None:
+    """Return the line of the innermost step in the body's own file, which may be in a function that the body calls."""
+    line = file = None
+    for step in steps:
+        file = file or step.code.co_filename
+        if step.code.co_filename == file:
+            line = step.line
+    return line
+
+
+def shifted(steps: tuple[Step, ...], file: str, lines: int) -> tuple[Step, ...]:
+    """Return the steps with the lines of one file counted from further above: a cell's header is no code."""
+    if not lines:
+        return steps
+    return tuple(step._replace(line=step.line + lines) if step.code.co_filename == file else step for step in steps)
+
+
+def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:
+    """Return the steps from the first one on in code that was executed from this file, or from a string; none if there
+    is no such step."""
+    for at, step in enumerate(steps):
+        if step.code.co_filename in (path, "<string>"):
+            return steps[at:]
+    return ()
+
+
+@functools.lru_cache(maxsize=1024)
+def is_library(filename: str) -> bool:
+    """Return whether a file is an installed package's or Python's own. An editable install is the user's."""
+    if filename.startswith("<frozen"):
+        return True
+    return "-packages" in filename or filename.startswith(_STANDARD_LIBRARY)
 
 
 def body_of(frame: FrameType | None) -> str | None:
-    """The name of the module whose body is being executed: the innermost one that is."""
+    """Return the name of the module whose body is being executed: the innermost one that is."""
     while frame is not None and not is_body(frame.f_code):
         frame = frame.f_back
     return None if frame is None else str(frame.f_globals.get("__name__"))
 
 
 def is_body(code: CodeType) -> bool:
-    """Whether this is the code of a module, script or cell, not of a function or class in it."""
+    """Return whether this is the code of a module, script or cell, not of a function or class in it."""
     return code.co_name == "<module>" or code.co_name.startswith("<cell line")
 
 
 def cell_code(frame: FrameType | None) -> CodeType | None:
-    """The code of the cell that is being executed somewhere up the stack."""
+    """Return the code of the cell that is being executed somewhere up the stack."""
     while frame is not None:
         back = frame.f_back
         if is_body(frame.f_code) and _function(back) == _CELL:
@@ -128,24 +156,9 @@ def cell_code(frame: FrameType | None) -> CodeType | None:
     return None
 
 
-def _site(maker: FrameType, body: dict[str, Any] | None = None) -> Site:
-    """The code of the frame that registers, which is own if its globals are the body's, or the notebook's, and it is no
-    text that is executed there."""
-    own = maker.f_globals.get("__name__") == "__main__" if body is None else maker.f_globals is body
-    return Site(maker.f_code, own and maker.f_code.co_filename != "<string>", maker.f_lineno)
-
-
 def _module(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__"))
 
 
 def _function(frame: FrameType | None) -> tuple[str, str] | None:
     return (frame.f_globals.get("__name__", ""), frame.f_code.co_name) if frame is not None else None
-
-
-def _lines(maker: FrameType, body: FrameType) -> Lines:
-    """Where a body of code leads to the registration that this frame makes."""
-    frame: FrameType | None = maker
-    while frame is not None and frame.f_code.co_filename != body.f_code.co_filename:
-        frame = frame.f_back
-    return Lines(body.f_lineno, body.f_lineno if frame is None else frame.f_lineno)

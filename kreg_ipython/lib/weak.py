@@ -23,8 +23,8 @@ class WeakKey(weakref.ref[Any]):
     __hash__ = weakref.ref.__hash__
 
 
-def loosen(names: dict[Any, Any], obj: Any) -> None:
-    """Let the dict go of ``obj``: its key becomes weak. What cannot be hashed or weakly referenced stays as it is."""
+def weaken(names: dict[Any, Any], obj: Any) -> None:
+    """Make the dict's key of ``obj`` weak. What cannot be hashed or weakly referenced stays as it is."""
 
     def dead(key: weakref.ref[Any]) -> None:
         names.pop(key, None)
@@ -38,7 +38,7 @@ def loosen(names: dict[Any, Any], obj: Any) -> None:
     names[key] = names.pop(obj)
 
 
-def tighten(names: dict[Any, Any]) -> None:
+def strengthen(names: dict[Any, Any]) -> None:
     """Give the dict its strong keys back."""
     for key in names.copy():  # copied in one step: while iterating the dict itself an object might go, and its key
         if isinstance(key, WeakKey):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 
 from kreg_ipython.lib.naming import error_text
-from kreg_ipython.registries.shapes import Registry, checked
+from kreg_ipython.registries.registry import Registry, checked
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """Packages that register for themselves: what they put into a registry is nobody's, see docs/how-it-works.md."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Hashable, Iterator
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.registries.shapes import MISSING, Announcement, DictRegistry, Gate, Registry, locate
+from kreg_ipython.registries.registry import MISSING, Announcement, Gate, Registry, locate
+from kreg_ipython.registries.shapes import DictRegistry
 
 _FLAGS = "absl.flags:FLAGS"
-_OURS = ("kreg_ipython.guard.gates", "kreg_ipython.guard.transaction", __name__)
+_OURS = __name__.partition(".")[0]
 
 
 def registries() -> Iterator[Registry]:
@@ -24,10 +25,12 @@ class Flags(DictRegistry):
         super().__init__(
             "absl.flags",
             _FLAGS,
-            [Gate("absl.flags._flagvalues:FlagValues.__setitem__", self._announce)],
-            plumbing=["absl.flags._defines", "tensorflow.python.platform.flags"],
+            [
+                Gate("absl.flags._flagvalues:FlagValues.__setitem__", self._announce),
+                Gate("absl.flags._flagvalues:FlagValues.__delattr__", self._announce_removal, act="unregister"),
+            ],
+            passthrough_modules=["absl.flags._defines", "tensorflow.python.platform.flags"],
         )
-        self.removal = Gate("absl.flags._flagvalues:FlagValues.__delattr__", self._announce_removal)
         self._definers: dict[str, tuple[str | None, int | None]] = {}
 
     @property
@@ -55,25 +58,27 @@ class Flags(DictRegistry):
         definer = locate(_FLAGS).find_module_defining_flag(key)
         return value is subject or bool(definer == _calling_module())
 
-    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """An error of absl's names the calling module: ours is on the stack, and is not it."""
         __tracebackhide__ = True
         disclaimed = locate("absl.flags._helpers:disclaim_module_ids")
-        ours = {id(sys.modules[name]) for name in _OURS} - disclaimed
+        ours = {
+            id(module) for name, module in sys.modules.copy().items() if name.partition(".")[0] == _OURS
+        } - disclaimed
         disclaimed |= ours
         try:
             return register(*args, **kwargs)
         finally:
             disclaimed -= ours
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         flags = locate(_FLAGS)
         self._remember(key)
         for name in (str(key), value.short_name):
             if flags._flags().get(name) is value:
                 delattr(flags, name)
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         flags = locate(_FLAGS)
         assert isinstance(key, str)
         for name in filter(None, (key, value.short_name)):
@@ -91,7 +96,7 @@ def _calling_module() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
-        ours = name.partition(".")[0] in ("absl", "kreg_ipython")
+        ours = name.partition(".")[0] in ("absl", _OURS)
         if not ours and id(sys.modules.get(name)) not in disclaimed:
             return sys.argv[0] if name == "__main__" else name
         frame = frame.f_back

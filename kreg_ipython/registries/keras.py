@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kreg_ipython.registries.shapes import Announcement, DictRegistry, Gate, Registry
+from kreg_ipython.registries.registry import Announcement, Gate, Registry
+from kreg_ipython.registries.shapes import DictRegistry
 
 _HOMES = {
     "keras.custom_objects": "keras.src.saving.object_registration",  # Keras 3, and Keras 2.13 to 2.15
@@ -21,10 +22,12 @@ def registries() -> Iterator[Registry]:
         yield DictRegistry(
             name,
             f"{module}:GLOBAL_CUSTOM_OBJECTS|{module}:_GLOBAL_CUSTOM_OBJECTS",
-            [Gate(f"{module}:register_keras_serializable", _announce, decorator=True)],
+            [
+                Gate(f"{module}:register_keras_serializable", _announce, decorator=True),
+                Gate(f"{module}:get_custom_objects", act="access"),
+                *_lookups(module.partition(".")[0]),
+            ],
             reverse=f"{module}:GLOBAL_CUSTOM_NAMES|{module}:_GLOBAL_CUSTOM_NAMES",
-            handout=Gate(f"{module}:get_custom_objects", lambda: (None, None)),
-            lookups=_lookups(module.partition(".")[0]),
         )
 
 
@@ -41,11 +44,17 @@ def _lookups(package: str) -> Iterator[Gate]:
     yield Gate(
         _in(package, new, "_retrieve_class_or_fn"),
         lambda name, registered_name, *args, **kwargs: (registered_name or name, None),
+        act="look up",
     )
-    yield Gate(_in(package, new, "deserialize_keras_object"), lambda config, *args, **kwargs: (_named(config), None))
+    yield Gate(
+        _in(package, new, "deserialize_keras_object"),
+        lambda config, *args, **kwargs: (_named(config), None),
+        act="look up",
+    )
     yield Gate(
         _in(package, old, "class_and_config_for_serialized_keras_object"),
         lambda config, *args, **kwargs: (config["class_name"], None),
+        act="look up",
     )
 
 

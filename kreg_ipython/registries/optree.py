@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from kreg_ipython.registries.shapes import Announcement, DictRegistry, Gate, Registry, locate
+from kreg_ipython.registries.registry import Announcement, Gate, Registry, locate
+from kreg_ipython.registries.shapes import DictRegistry
 
 
 def registries() -> Iterator[Registry]:
@@ -19,20 +20,22 @@ class TreeNodes(DictRegistry):
         super().__init__(
             "optree.nodes",
             "optree.registry:_NODETYPE_REGISTRY",
-            [Gate("optree.registry:register_pytree_node", self._announce)],
+            [
+                Gate("optree.registry:register_pytree_node", self._announce),
+                Gate("optree.registry:unregister_pytree_node", self._announce, act="unregister"),
+            ],
             subject=lambda entry: entry.type,
-            plumbing=["keras.src.tree.optree_impl", "keras.src.tree.tree_api"],
+            passthrough_modules=["keras.src.tree.optree_impl", "keras.src.tree.tree_api"],
         )
-        self.removal = Gate("optree.registry:unregister_pytree_node", self._announce)
 
     @staticmethod
     def _announce(cls: type, *functions: Any, namespace: Any = None, **options: Any) -> Announcement:
         return ((namespace, cls) if isinstance(namespace, str) else cls), cls
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         locate("optree.registry:unregister_pytree_node")(value.type, namespace=_namespace(value))
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         locate("optree.registry:register_pytree_node")(
             value.type,
             value.flatten_func,

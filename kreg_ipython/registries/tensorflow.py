@@ -7,19 +7,16 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from kreg_ipython.lib.naming import Parameter, definition_text
-from kreg_ipython.registries.shapes import (
+from kreg_ipython.registries.registry import (
     MISSING,
     Announcement,
     CannotUndo,
-    DictRegistry,
     Gate,
-    ListRegistry,
     Registry,
-    Shape,
-    Untracked,
     locate,
     same_value,
 )
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, Shape, Untracked, remove_last
 
 _PYTHON = "tensorflow.python."
 _DECORATORS = (_PYTHON + "util.deprecation", _PYTHON + "util.tf_export", _PYTHON + "util.tf_decorator")
@@ -32,7 +29,7 @@ def registries() -> Iterator[Registry]:
         _PYTHON + "framework.type_spec_registry:_NAME_TO_TYPE_SPEC",
         [Gate(_PYTHON + "framework.type_spec_registry:register", lambda spec, name: (name, spec), decorator=True)],
         reverse=_PYTHON + "framework.type_spec_registry:_TYPE_SPEC_TO_NAME",
-        plumbing=[_PYTHON + "framework.extension_type"],
+        passthrough_modules=[_PYTHON + "framework.extension_type"],
     )
     yield PredicateRegistry("tensorflow.saved_model_classes", "_class_registry")
     yield PredicateRegistry("tensorflow.checkpoint_savers", "_saver_registry")
@@ -50,7 +47,7 @@ def registries() -> Iterator[Registry]:
         "tensorflow.kl_divergences",
         _PYTHON + "ops.distributions.kullback_leibler:_DIVERGENCES",
         [Gate(_PYTHON + "ops.distributions.kullback_leibler:RegisterKL.__call__", lambda self, fn: (self._key, fn))],
-        plumbing=_DECORATORS,
+        passthrough_modules=_DECORATORS,
     )
     yield DictRegistry(
         "tensorflow.pfor_converters",
@@ -94,15 +91,16 @@ def _framework_registries() -> Iterator[Registry]:
     }
     for name, (module, attribute) in homes.items():
         home = f"{_PYTHON}{module}:{attribute}"
-        lookup = Gate(_PYTHON + "framework.registry:Registry.lookup", _lookup_in(home))
         yield DictRegistry(
             name,
             f"{home}._registry",
-            [Gate(_PYTHON + "framework.registry:Registry.register", _register_in(home))],
+            [
+                Gate(_PYTHON + "framework.registry:Registry.register", _register_in(home)),
+                Gate(_PYTHON + "framework.registry:Registry.lookup", _lookup_in(home), act="look up"),
+            ],
             subject=lambda stored: stored["type"],
-            lookups=[lookup],
-            late=attribute == "_gradient_registry",
-            plumbing=_DECORATORS,
+            resolved_by_live_graphs=attribute == "_gradient_registry",
+            passthrough_modules=_DECORATORS,
         )
 
 
@@ -156,13 +154,13 @@ class PredicateRegistry(Shape):
     def holds(self, key: Hashable, value: Any) -> bool:
         return same_value(self.current(key), value)
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         home = self.table
         home._registered_map.pop(key, None)
         home._registered_predicates.pop(key, None)
         home._registered_names[:] = [name for name in home._registered_names if name != key]
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         home = self.table
         home._registered_map[key], home._registered_predicates[key] = value
         home._registered_names.append(key)
@@ -187,13 +185,13 @@ class RevivedTypes(DictRegistry):
         )
         self._identifiers = f"{module}:_TYPE_IDENTIFIERS"
 
-    def take(self, key: Hashable, value: Any) -> None:
-        super().take(key, value)
+    def remove(self, key: Hashable, value: Any) -> None:
+        super().remove(key, value)
         identifiers = locate(self._identifiers)
         identifiers[:] = [name for name in identifiers if name != key]
 
-    def put(self, key: Hashable, value: Any) -> None:
-        super().put(key, value)
+    def insert(self, key: Hashable, value: Any) -> None:
+        super().insert(key, value)
         locate(self._identifiers).append(key)
 
 
@@ -203,7 +201,7 @@ class RevivedTypes(DictRegistry):
 class TensorConversions(Shape):
     """`tf.register_tensor_conversion_function`. A value is ``(priority, (base type, function))``."""
 
-    appending = True
+    allows_duplicates = True
     ordered = True
 
     def __init__(self) -> None:
@@ -230,27 +228,24 @@ class TensorConversions(Shape):
                 yield _conversion_key(priority, *pair), (priority, pair)
 
     def current(self, key: Hashable) -> Any:
-        found = MISSING
         priority = key[0] if isinstance(key, tuple) else None
-        for pair in list(dict(self.table).get(priority, ())):
-            if _conversion_key(priority, *pair) == key:
-                found = (priority, pair)
-        return found
+        newest_first = reversed(self.table.get(priority, ()))
+        return next(((priority, pair) for pair in newest_first if _conversion_key(priority, *pair) == key), MISSING)
 
     def holds(self, key: Hashable, value: Any) -> bool:
         priority, pair = value
-        return any(pair is other for other in list(dict(self.table).get(priority, ())))
+        return any(pair is other for other in reversed(self.table.get(priority, ())))
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         priority, pair = value
         with locate(self._home + "_tensor_conversion_func_lock"):
             pairs = self.table[priority]
-            pairs[:] = [other for other in pairs if other is not pair]
+            remove_last(pairs, pair)
             if not pairs:
                 del self.table[priority]
             locate(self._home + "_tensor_conversion_func_cache").clear()
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         priority, pair = value
         with locate(self._home + "_tensor_conversion_func_lock"):
             self.table[priority].append(pair)
@@ -267,7 +262,9 @@ def _conversion_key(priority: Any, base_type: Any, function: Any) -> Hashable:
 # -- dispatch
 
 _DISPATCH = _PYTHON + "util.dispatch"
-_UNREGISTER = Gate(f"{_DISPATCH}:unregister_dispatch_for", lambda dispatch_target: (None, dispatch_target))
+_UNREGISTER = Gate(
+    f"{_DISPATCH}:unregister_dispatch_for", lambda dispatch_target: (None, dispatch_target), act="unregister"
+)
 
 
 class ApiDispatch(Shape):
@@ -277,15 +274,11 @@ class ApiDispatch(Shape):
     and is told by the framework's own functions. One target may be registered for several signatures by turns.
     """
 
-    appending = True
-    removal = _UNREGISTER
+    allows_duplicates = True
 
     def __init__(self) -> None:
-        super().__init__(
-            "tensorflow.dispatch",
-            _DISPATCH,
-            [Gate(f"{_DISPATCH}:dispatch_for_api", self._announce, decorator=True)],
-        )
+        register = Gate(f"{_DISPATCH}:dispatch_for_api", self._announce, decorator=True)
+        super().__init__("tensorflow.dispatch", _DISPATCH, [register, _UNREGISTER])
 
     @property
     def table(self) -> Any:
@@ -316,14 +309,14 @@ class ApiDispatch(Shape):
         stored = self.table.get(api, {}).get(target, ())
         return all(any(signature is other for other in stored) for signature in signatures)
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         api, target, signatures = value
         others = [other for other in self.table[api][target] if all(other is not mine for mine in signatures)]
         _undispatch(api, target)
         if others:
-            self.put(key, (api, target, others))
+            self.insert(key, (api, target, others))
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         api, target, signatures = value
         locate(f"{_DISPATCH}:dispatch_for_api")(api, *signatures)(target)
 
@@ -353,7 +346,6 @@ class ElementwiseDispatch(DictRegistry):
     fails on that, so the targets are taken out here, each kind by its own APIs.
     """
 
-    removal = _UNREGISTER
     _KINDS = {
         1: ("dispatch_for_unary_elementwise_apis", "_UNARY_ELEMENTWISE_APIS"),
         2: ("dispatch_for_binary_elementwise_apis", "_BINARY_ELEMENTWISE_APIS"),
@@ -372,12 +364,13 @@ class ElementwiseDispatch(DictRegistry):
             [
                 Gate(f"{_DISPATCH}:{decorator}", announce, decorator=True)
                 for (decorator, _), announce in zip(self._KINDS.values(), announcements)
-            ],
+            ]
+            + [_UNREGISTER],
         )
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         assert isinstance(key, tuple)
-        super().take(key, value)
+        super().remove(key, value)
         lists = locate(f"{_DISPATCH}:_ELEMENTWISE_API_TARGETS")
         apis = locate(f"{_DISPATCH}:{self._KINDS[len(key)][1]}")
         targets: list[tuple[Any, Any]] = []
@@ -390,7 +383,7 @@ class ElementwiseDispatch(DictRegistry):
         for api, target in targets:
             _undispatch(api, target)
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         assert isinstance(key, tuple)
         locate(f"{_DISPATCH}:{self._KINDS[len(key)][0]}")(*key[:2])(value)
 
@@ -398,7 +391,7 @@ class ElementwiseDispatch(DictRegistry):
 class OpDispatchers(Shape):
     """`OpDispatcher.register(op)` and `dispatch_for_types`: a list on each op. A value is ``(op, dispatcher)``."""
 
-    appending = True
+    allows_duplicates = True
     ordered = True
 
     def __init__(self) -> None:
@@ -426,13 +419,13 @@ class OpDispatchers(Shape):
 
     def holds(self, key: Hashable, value: Any) -> bool:
         op, dispatcher = value
-        return any(dispatcher is other for other in _dispatchers(op))
+        return any(dispatcher is other for other in reversed(_dispatchers(op)))
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         op, dispatcher = value
-        _dispatchers(op)[:] = [other for other in _dispatchers(op) if other is not dispatcher]
+        remove_last(_dispatchers(op), dispatcher)
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         op, dispatcher = value
         _dispatchers(op).append(dispatcher)
 
@@ -501,10 +494,10 @@ class OpCallbacks(ListRegistry):
         context = locate(self._home + "context._context")  # None until TensorFlow makes one
         return context.op_callbacks if context else []
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         locate(self._home + "remove_op_callback")(value)
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         locate(self._home + "add_op_callback")(value)
 
 
@@ -533,11 +526,11 @@ class Gauges(Untracked):
     def _announce(self, gauge: Any, kind: str, methods: Any, label_length: int, name: str, *rest: Any) -> Announcement:
         return name, gauge
 
-    def register_again(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
         already_exists: type[Exception] = locate(_PYTHON + "framework.errors_impl:AlreadyExistsError")
         try:
             return register(*args, **kwargs)
         except already_exists:
             *first, name = args[:5]
-            return self.register_again(subject, register, (*first, f"{name}/again", *args[5:]), kwargs)
+            return self.call(subject, register, (*first, f"{name}/again", *args[5:]), kwargs)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kreg_ipython.registries.shapes import DictRegistry, Gate, Registry
+from kreg_ipython.registries.registry import Gate, Registry
+from kreg_ipython.registries.shapes import DictRegistry
 
 _MODULE = "tensorflow_probability.python.distributions.kullback_leibler"
 

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 from kreg_ipython.lib.naming import definition_text
-from kreg_ipython.registries.shapes import MISSING, DictRegistry, ListRegistry, NotThere, Registry, Shape, locate
+from kreg_ipython.registries.registry import MISSING, NotThere, Registry, locate
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, Shape
 
 
 class _Watched:
@@ -59,10 +60,10 @@ class WatchedSet(_Watched, Shape):
     def holds(self, key: Hashable, value: Any) -> bool:
         return key in self.table
 
-    def take(self, key: Hashable, value: Any) -> None:
+    def remove(self, key: Hashable, value: Any) -> None:
         self.table.discard(key)
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def insert(self, key: Hashable, value: Any) -> None:
         self.table.add(key)
 
 

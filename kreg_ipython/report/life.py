@@ -12,7 +12,6 @@ from kreg_ipython.guard.messages import former_use, rebuild
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.holders import Opaque, holders
 from kreg_ipython.lib.naming import clean, key_text
-from kreg_ipython.registries.shapes import is_there
 from kreg_ipython.report import render
 from kreg_ipython.report.log import HEAD, event_cells, event_dict
 from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_of_framework, stands
@@ -136,7 +135,7 @@ def lives(
     uses = {at: tuple(Use(*holder, cell_that_assigns(holder.name)) for holder in some) for at, some in held.items()}
     biographer = _Biographer(guard, key, formers, uses)
     entries = [entry for entry in guard.ledger if key_text(entry.key) == key and registry(entry.registry)]
-    found = [biographer.of_entry(entry) for entry in entries if not guard.ledger.shadowed(entry)]
+    found = [biographer.of_entry(entry) for entry in entries if not guard.ledger.is_shadowed(entry)]
     known = {life.registry for life in found}
     for name in guard.registries:
         if name not in known and registry(name):
@@ -165,7 +164,7 @@ class _Biographer:
     def of_nobody(self, name: str) -> Iterable[Life]:
         """Of a key that no owner has now: a framework's own, or one that is gone."""
         registry = self.guard.registries[name]
-        there = registry in self.guard.present() and is_there(registry)
+        there = registry.attached and registry.is_there()
         rows = [
             row_of_framework(name, own, registry.subject(value))
             for own, value in (registry.entries() if there else ())

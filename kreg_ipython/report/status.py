@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from kreg_ipython.guard.journal import OwnerText
-from kreg_ipython.guard.ledger import Entry, Former, Owner
+from kreg_ipython.guard.ledger import Entry, Former, Order, Owner
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.naming import definition_text, key_text
-from kreg_ipython.registries.shapes import NotThere, Registry
+from kreg_ipython.registries.registry import NotThere, Registry
 from kreg_ipython.report import render
 
 State = Literal["current", "shadowed", "superseded", "swept", "kept", "partial"]
@@ -182,7 +182,7 @@ def status(
         tuple(group for group in shown if group.rows),
         counts,
         framework,
-        dict(guard.faults.texts),
+        guard.faults,
         tuple(guard.absent),
         tuple(waiting),
         asked,
@@ -210,7 +210,7 @@ def _of_owners(guard: Guard) -> list[tuple[Owner | None, list[Row]]]:
     """Each owner's rows, former objects among them; who executed last comes last."""
     entries = [entry for entry in guard.ledger if stands(guard, entry)]
     registered = {(entry.registry, key_text(entry.key)) for entry in entries}
-    rows: dict[Owner | None, list[tuple[int, Row]]] = {}
+    rows: dict[Owner | None, list[tuple[Order, Row]]] = {}
     for one in former(guard):
         rows.setdefault(one.owner, []).append((one.order, row_of_former(one, registered)))
     for entry in entries:
@@ -224,8 +224,8 @@ def _of_frameworks(guard: Guard, everything: bool) -> tuple[dict[str, int], dict
     numbers: dict[str, int] = {}
     rows: dict[str, list[Row]] = {}
     for registry in guard.present():
-        mine = {entry.key for entry in guard.ledger.live(registry.name)}
-        others = guard.faults.attempt(registry, _others, registry, mine)
+        mine = {entry.key for entry in guard.ledger.of_registry(registry.name) if not guard.ledger.is_shadowed(entry)}
+        others = registry.attempt(_others, registry.adapter, mine)
         if others is None:
             continue
         numbers[registry.name] = len(others)
@@ -243,7 +243,7 @@ def stands(guard: Guard, entry: Entry) -> bool:
     """Whether the entry is still there: users may take out what they like, and the status says what is."""
     registry = guard.registries[entry.registry]
     try:
-        return guard.ledger.shadowed(entry) or registry.holds(entry.key, entry.value)
+        return guard.ledger.is_shadowed(entry) or registry.adapter.holds(entry.key, entry.value)
     except NotThere:
         return False
     except Exception:  # the registry's fault is reported where its entries are counted
@@ -252,7 +252,7 @@ def stands(guard: Guard, entry: Entry) -> bool:
 
 def row_of(guard: Guard, entry: Entry) -> Row:
     """One entry of the user's."""
-    state = _state(entry, guard.ledger.shadowed(entry))
+    state = _state(entry, guard.ledger.is_shadowed(entry))
     pinned = "" if entry.name not in guard.pinned else "you said %kreg keep"
     number = entry.run.number if entry.run else None
     subject, owner = definition_text(entry.subject), owner_dict(entry.owner)

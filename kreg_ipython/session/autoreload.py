@@ -13,7 +13,7 @@ from typing import Any
 
 from kreg_ipython.lib.naming import definition, module_of, same_definition
 from kreg_ipython.lib.patch import divert
-from kreg_ipython.registries.shapes import locate
+from kreg_ipython.registries.registry import locate
 
 HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""

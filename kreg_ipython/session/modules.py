@@ -12,8 +12,10 @@ from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
+from kreg_ipython.guard import ways
 from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
+from kreg_ipython.guard.verdicts import is_outdated
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.session import imports
@@ -69,7 +71,7 @@ class Modules:
         owner = self.owner("module", module)
         run = Run(owner, _text(owner))
         qualname = str(definition(subject)[1]) if definition(subject) else ""  # type: ignore[index]
-        return owner, run, source.line_of_definition(run.source, qualname) if run.source else None
+        return owner, run, source.read(run.source).line_of_definition(qualname) if run.source else None
 
     def is_outdated(self, entry: Entry) -> bool:
         """Whether the file of a module or script does not say any more what registered this, or the module is gone."""
@@ -78,7 +80,7 @@ class Modules:
         before, now = entry.run.source, _text(entry.owner)
         if now is None:
             return _is_gone(entry.owner)
-        return before != now and source.parses(now) and not source.still_registers(before, entry.line, now)
+        return before != now and is_outdated(ways.way_to(entry), source.read(before), source.read(now))
 
     # -- a body is executed
 
@@ -161,7 +163,7 @@ class Modules:
             guard.end(run, "success" if error is None else unsuccessful)
 
         try:
-            if guard.ledger.holds(owner) and not (says_so and outer is not None):
+            if guard.ledger.has_entries(owner) and not (says_so and outer is not None):
                 guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
         except BaseException as error:  # Ctrl-C, which was held back until all was withdrawn
             end(error)
@@ -173,7 +175,7 @@ class Modules:
     def may_register(self, module: ModuleType) -> bool:
         """Whether executing this module's file may register something: it did, or it uses a framework, perhaps by way
         of another module of the user's."""
-        return self._guard.ledger.holds(self.owner("module", module.__name__)) or self._uses(module, set())
+        return self._guard.ledger.has_entries(self.owner("module", module.__name__)) or self._uses(module, set())
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)

@@ -17,11 +17,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Ledger, Owner, Run
 from kreg_ipython.guard.transaction import Outcome
-from kreg_ipython.lib import source
-from kreg_ipython.lib import stack as origin
+from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.stack import Origin
-from kreg_ipython.registries.shapes import NotThere
+from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.session import autoreload, scripts
 from kreg_ipython.session.process import Process, executing
 
@@ -49,7 +48,7 @@ class Tracker(Process):
         """Hook into IPython, the import system and threads; adopt what was registered before."""
         if self.on:
             return
-        code = origin.cell_code(sys._getframe())
+        code = stack.cell_code(sys._getframe())
         if code is not None:
             self._begin_late(code)
         super().start()
@@ -108,7 +107,7 @@ class Tracker(Process):
             run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
             self._running[thread] = self._runs[id(info)] = run
             executing.set(run)
-            if self.guard.ledger.holds(run.owner):
+            if self.guard.ledger.has_entries(run.owner):
                 self.guard.begin(run)
         except Exception as error:
             self._fault(error)
@@ -135,7 +134,7 @@ class Tracker(Process):
     def _emptied(self, info: Any) -> None:
         """A cell without any code has no pre_run_cell: it registers nothing now."""
         owner = self._cells.get(getattr(info, "cell_id", None) or "")
-        if owner is not None and self.guard.ledger.holds(owner) and not (info.raw_cell or "").strip():
+        if owner is not None and self.guard.ledger.has_entries(owner) and not (info.raw_cell or "").strip():
             self.guard.empty(owner)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
@@ -206,14 +205,16 @@ class Tracker(Process):
 
     def _caller_in(self, found: Origin) -> Caller:
         """The cell of this context, of this thread, or the one that defines the running code."""
-        run, lines = executing.get(), found.lines
+        run, steps = executing.get(), found.steps
         typed = run.source if run is not None else None
-        if run is not None and typed is not None and found.in_cell and lines is not None:
-            if found.inner is not None and typed.lstrip().startswith("%%"):
-                lines = found.inner
-            before = source.header(typed)
-            return Caller(run.owner, run, lines.innermost + before, found.site, lines.own + before)
-        text, number = self._source_of(found.site.code) if found.site and found.site.own else ("", None)
+        if run is not None and typed is not None and found.in_cell:
+            steps = steps[found.inner :] if typed.lstrip().startswith("%%") else steps
+            steps = stack.shifted(steps, steps[0].code.co_filename, source.header(typed))
+            return Caller(run.owner, run, stack.innermost_line(steps), steps)
+        maker = (
+            steps[-1] if steps and steps[-1].module == "__main__" and steps[-1].code.co_filename != "<string>" else None
+        )
+        text, number = self._source_of(maker.code) if maker is not None else ("", None)
         started = run is None
         run = run or self._started.get(threading.current_thread())
         same = run is not None and (run.source or "").strip() == text.strip()
@@ -223,12 +224,10 @@ class Tracker(Process):
             return super()._caller_in(found)
         if started and not same and not run.active:  # in a pool: another cell may have asked for it
             run = Run(run.owner, None, run.number)
-        return Caller(run.owner, run, lines.innermost if lines and same else None, found.site)
-
-    def namespace(self, owner: Owner) -> Mapping[str, Any]:
-        """What names mean to the owner's code."""
-        names: dict[str, Any] = self.shell.user_ns
-        return super().namespace(owner) if owner.kind == "module" else names
+        if maker is None or not same:
+            return Caller(run.owner, run, None, steps, False)
+        steps = stack.shifted(steps, maker.code.co_filename, source.header(run.source or ""))
+        return Caller(run.owner, run, steps[-1].line, steps, False)
 
     def variables(self) -> Mapping[str, Any]:
         """The notebook's variables, without those that IPython puts there."""
@@ -248,7 +247,8 @@ class Tracker(Process):
         code, defined = _code(subject), definition(subject)
         name = defined[1] if defined and isinstance(defined[1], str) else ""
         found = self._owner_that_defines(name.partition(".")[0]) if code is None else self._owner_of_code(code)
-        line = source.line_of_definition(found.run.source or "", name) if found and found.run else None
+        text = found.run.source if found and found.run else None
+        line = source.read(text).line_of_definition(name) if text else None
         return found if found is None or line is None else found._replace(line=line)
 
     def _owner_of_code(self, code: CodeType) -> Caller | None:
@@ -306,9 +306,14 @@ def _outcome(result: Any) -> Outcome:
     return "success" if result.error_before_exec is None else "not compiled"
 
 
+def _is_notebooks(step: stack.Step) -> bool:
+    """Return whether a step is in code of the notebook's, and in no text that is executed there."""
+    return step.module == "__main__" and step.code.co_filename != "<string>"
+
+
 def _in_cell() -> bool:
     """Whether the event that calls us comes from a cell inside a cell."""
-    return origin.cell_code(sys._getframe(2)) is not None
+    return stack.cell_code(sys._getframe(2)) is not None
 
 
 def _code(subject: Any) -> CodeType | None:

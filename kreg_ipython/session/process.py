@@ -6,7 +6,7 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
@@ -18,12 +18,12 @@ from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
-from kreg_ipython.lib import stack as origin
+from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import error_text, module_of, named
 from kreg_ipython.lib.patch import divert
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched as watching
-from kreg_ipython.registries.shapes import NotThere, Registry, is_there
+from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import imports
 from kreg_ipython.session.modules import Modules, script_id
 
@@ -81,7 +81,8 @@ class Process:
             self._take_over(_current)
         _current = self
         for adapter in registries.added.values():
-            if self.guard.registries.get(adapter.name) is not adapter:
+            known = self.guard.registries.get(adapter.name)
+            if known is None or known.adapter is not adapter:
                 self.add(adapter)
         self._hook()
         for module, imported in list(self._imported.items()):
@@ -126,10 +127,10 @@ class Process:
             pinned=self.pinned,
             former=former,
         )
-        self.guard.faults.texts.update(faults)
+        self.guard.foreign_faults.update(faults)
         self._imported: dict[str, Callable[[], None]] = {}
         for registry in self.guard.registries.values():
-            self._await(registry.module)
+            self._await(registry.adapter.module)
         for path in self.watched:
             self._await(_module_of(path))
         self.modules = Modules(self.guard, executing.get, registries.FRAMEWORKS, self._imported, self._owners)
@@ -211,43 +212,38 @@ class Process:
 
     # -- who registers
 
-    def locate_caller(self, frame: FrameType, plumbing: frozenset[str]) -> Caller | None:
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
         """Who registers under this frame: a body that says whose it is, a module's, a script, or what `_caller_in`
         finds; None if a framework does."""
-        found = origin.trace(frame, plumbing, registries.FRAMEWORKS)
+        found = stack.trace(frame, passthrough, registries.FRAMEWORKS)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
         body = self.modules.body()
         if body is not None:
-            return Caller(body.owner, body, *origin.within(frame, found.site, body.owner.id or ""))
+            steps = stack.from_file(found.steps, body.owner.id or "")
+            return Caller(body.owner, body, stack.innermost_line(steps), steps)
         if found.module is not None or found.script is not None:
             if found.module is not None:
                 owner = self.modules.owner("module", found.module)
             else:
                 owner = self.modules.owner("script", script_id(found.script or ""))
-            line, own_line = (found.lines.innermost, found.lines.own) if found.lines is not None else (None, None)
-            return Caller(owner, self.modules.run(owner), line, found.site, own_line)
+            return Caller(owner, self.modules.run(owner), stack.innermost_line(found.steps), found.steps)
         return self._caller_in(found)
 
     def _caller_in(self, found: Origin) -> Caller:
         """Who registers where no body of code is being executed that we know: the one that started the thread."""
         run = executing.get() or self._started.get(threading.current_thread())
         if run is None:
-            return Caller(self.modules.owner("module", "__main__"), None, None, found.site)
-        return Caller(run.owner, run, None, found.site)
+            return Caller(self.modules.owner("module", "__main__"), None, None, found.steps, False)
+        return Caller(run.owner, run, None, found.steps, False)
 
     def is_framework_again(self, frame: FrameType) -> bool:
         """Whether a framework registers under this frame because one of its own modules is executed again."""
-        return bool(self.modules.again) and origin.body_of(frame) in self.modules.again
+        return bool(self.modules.again) and stack.body_of(frame) in self.modules.again
 
     def is_outdated(self, entry: Entry) -> bool:
         """Whether the file of a module or script does not say any more what registered this."""
         return self.modules.is_outdated(entry)
-
-    def namespace(self, owner: Owner) -> Mapping[str, Any]:
-        """What names mean to the owner's code."""
-        module = sys.modules.get(owner.id or "") if owner.kind == "module" else None
-        return vars(sys.modules["__main__"] if module is None else module)
 
     def find_owner(self, subject: Any) -> Caller | None:
         """The owner of an object that was registered before we were watching: its module; None for a framework's."""

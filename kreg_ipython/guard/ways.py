@@ -1,0 +1,127 @@
+"""Find the way to an entry: from the frames that were written down when it was registered to statements and texts.
+
+What is asked here may have changed since: which function a name means now, and what its file says. The verdict itself
+is a pure function of what is found.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import linecache
+import sys
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from kreg_ipython.guard.ledger import Entry
+from kreg_ipython.guard.verdicts import Step, Way
+from kreg_ipython.lib import stack
+from kreg_ipython.lib.naming import definition
+from kreg_ipython.lib.source import Source, read
+
+_CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
+_MISSING: Any = object()
+
+
+def source_of(entry: Entry) -> Source | None:
+    """Return the source of the run that registered an entry; None if nobody knows it."""
+    text = entry.run.source if entry.run is not None else None
+    return read(text) if text else None
+
+
+def way_to(entry: Entry, accessor: str = "") -> Way:
+    """Return the way that led to an entry.
+
+    Args:
+        entry: what was registered.
+        accessor: the name of the function that hands the registry's container out, by which a cell may have written to
+            it.
+    """
+    source = source_of(entry)
+    defined = definition_of(entry)
+    if entry.steps:
+        return Way(_steps(entry, source), entry.complete, defined)
+    if source is None or not (entry.written or entry.adopted):
+        return Way(complete=False)
+    written = entry.written and (not accessor or accessor in source.text)  # or a library writes for the cell
+    at = source.at(entry.line)
+    if at is None or not (at.writes or (at.is_decorated and entry.adopted)):
+        at = source.writers[0] if written and len(source.writers) == 1 else None
+    if at is not None:
+        return Way((Step("own", at.last),), not at.path, defined, entry.written)
+    return Way((), entry.adopted, defined, written)
+
+
+def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
+    """Return the steps of a way, without those that add nothing to it: what executes a magic, what makes a class."""
+    own = entry.steps[0].code.co_filename if entry.complete else _own_file(entry)
+    found: list[Step] = []
+    for step in entry.steps:
+        if step.code.co_filename == own:
+            wrapped = bool(step.function) and _meaning(step)[1]
+            found.append(Step("own", step.line, step.function, wrapped=wrapped))
+            continue
+        statement = source.at(found[-1].line) if source is not None and found and found[-1].kind == "own" else None
+        if stack.is_library(step.code.co_filename):
+            by_magic = step.module.partition(".")[0] == "IPython" and statement is not None and statement.is_magic
+            makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
+            if not by_magic and not makes_class and not (found and found[-1].kind == "library"):
+                found.append(Step("library", function=step.function))
+        elif not (statement is not None and statement.is_magic and not step.function):
+            found.append(_in_a_file(step, own))
+    return tuple(found)
+
+
+def _own_file(entry: Entry) -> str | None:
+    """Return the file of the owner's own code on a way whose beginning nobody saw: the one with its line."""
+    for step in entry.steps:
+        if step.line == entry.line:
+            return step.code.co_filename
+    return None
+
+
+def _in_a_file(step: stack.Step, own: str | None) -> Step:
+    """Return a step in a function of the user's outside the owner's text, with the texts that it had and has now."""
+    code, wrapped = _meaning(step)
+    text = _text(step.code)
+    # Of a name that means nothing now, or what the owner has defined itself since, nothing is known.
+    known = code is not None and code.co_filename != own
+    return Step("user", step.line, step.function, text, _text(code) if code is not None and known else text, wrapped)
+
+
+def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:
+    """Return the code that a step's function has now, by its name, and whether something stands in for the function.
+    Nothing tells of a function in a function: the outer one counts."""
+    outer, _, inner = step.function.partition(".<locals>")
+    meant: Any = sys.modules.get(step.module)
+    for part in outer.split("."):
+        meant = getattr(meant, "__dict__", {}).get(part, _MISSING)
+        if isinstance(meant, (classmethod, staticmethod)):
+            meant = meant.__func__
+        elif isinstance(meant, property):
+            meant = meant.fget
+    if meant is _MISSING or meant is None:
+        return None, False
+    plain = isinstance(meant, (FunctionType, MethodType, type)) and "__wrapped__" not in vars(meant)
+    try:
+        code = getattr(inspect.unwrap(meant) if callable(meant) else meant, "__code__", None)
+    except Exception:  # an attribute of the user's
+        code = None
+    return (code if isinstance(code, CodeType) else None), not plain and not inner
+
+
+@functools.lru_cache(maxsize=64)
+def _text(code: CodeType) -> Source | None:
+    """Return the text of a code's file; None if it is not the text that the code was compiled from."""
+    text = "".join(linecache.getlines(code.co_filename))
+    if not text:
+        return None
+    source = read(text)
+    defined = any(each.first == code.co_firstlineno for each in source.defined(code.co_name))
+    return source if defined or code.co_name.startswith("<") else None
+
+
+def definition_of(entry: Entry) -> str:
+    """Return the qualified name of what was registered; empty if it has none."""
+    defined = definition(entry.subject)
+    return str(defined[1]) if defined and len(defined) > 1 else ""

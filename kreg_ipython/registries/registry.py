@@ -1,0 +1,162 @@
+"""Say what a registry adapter is: where a registry's state lives, its entries, and where registering passes by.
+
+An adapter knows nothing of owners, cells or stacks, and imports no framework: `locate` looks in ``sys.modules``. The
+shapes that most registries have are in ``shapes.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+MISSING: Any = object()
+"""Stands where no value stands."""
+
+Announcement = tuple[Hashable, Any]
+"""What a call is about to do, or to look up: the key, and the user's object."""
+
+
+class NotThere(LookupError):
+    """A framework's module is imported but has no state of this name: another version of it."""
+
+
+class CannotUndo(Exception):
+    """Raised by a gate's ``announce`` for what nobody can undo: its text is told to the user, and the call goes on."""
+
+
+def locate(path: str) -> Any:
+    """Return the object at ``"package.module:attribute.attribute"``, without importing anything.
+
+    Alternatives are separated by ``|``: versions of a framework that keep the same thing elsewhere.
+
+    Raises:
+        NotThere: if none of them is there.
+    """
+    for module, attributes in _alternatives(path):
+        found = sys.modules.get(module, MISSING)
+        for attribute in attributes:
+            found = getattr(found, attribute, MISSING)
+        if found is not MISSING:
+            return found
+    raise NotThere(path)
+
+
+@functools.cache
+def _alternatives(path: str) -> list[tuple[str, list[str]]]:
+    split = [alternative.partition(":") for alternative in path.split("|")]
+    return [(module, attributes.split(".")) for module, _, attributes in split]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A function of a framework's that is diverted.
+
+    Attributes:
+        function: where it is, as `locate` finds it.
+        announce: gets the arguments of a call and returns what the call is about to do; None if that is for no guarded
+            registry. For a ``decorator`` factory it gets the decorated object first, then the factory's arguments.
+        decorator: whether the function returns the decorator that registers.
+        act: what the function does: it registers a key, unregisters one, looks one up and raises if it is missing, or
+            hands out the container, which users then write to.
+    """
+
+    function: str
+    announce: Callable[..., Announcement | None] = lambda: (None, None)
+    decorator: bool = False
+    act: Literal["register", "unregister", "look up", "access"] = "register"
+
+
+class Registry(Protocol):
+    """One process-global table of a framework.
+
+    Attributes:
+        name: what users call it.
+        module: the module whose import brings it about.
+        gates: the functions that are diverted.
+        passthrough_modules: the modules between the user's statement and a gate; the search for the owner skips them.
+        allows_duplicates: whether equal keys stand side by side instead of replacing each other.
+        ordered: whether the order of its entries means something.
+        direct: whether users write to the container themselves, though no function hands it out.
+        resolved_by_live_graphs: whether graphs look up its keys by name, however long ago they were traced.
+    """
+
+    name: str
+    module: str
+    gates: tuple[Gate, ...]
+    passthrough_modules: frozenset[str]
+    allows_duplicates: bool
+    ordered: bool
+    direct: bool
+    resolved_by_live_graphs: bool
+
+    @property
+    def table(self) -> Any:
+        """The framework's own container."""
+
+    @property
+    def names(self) -> dict[Any, Hashable] | None:
+        """The framework's own reverse dict, from object to key; None if there is none."""
+
+    def entries(self) -> Iterable[tuple[Hashable, Any]]:
+        """Return every key and value that stands in the registry, in its order."""
+
+    def current(self, key: Hashable) -> Any:
+        """Return the value that stands at the key (the newest one), or `MISSING`."""
+
+    def holds(self, key: Hashable, value: Any) -> bool:
+        """Return whether exactly this value stands at the key."""
+
+    def insert(self, key: Hashable, value: Any) -> None:
+        """Put a value in: at a key where nothing stands, or after its equals if they stand side by side."""
+
+    def remove(self, key: Hashable, value: Any) -> None:
+        """Take this value out, so that a later `insert` brings it back."""
+
+    def subject(self, value: Any) -> Any:
+        """Return the user's object in what the registry stores."""
+
+    def same(self, key: Hashable, value: Any, subject: Any) -> bool:
+        """Return whether ``subject`` is the same definition as what stands in ``value``, run again."""
+
+    def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return ``register(*args, **kwargs)``, although something else than the key may refuse it."""
+
+
+def is_there(registry: Registry) -> bool:
+    """Return whether the registry's container can be had now."""
+    try:
+        registry.table  # noqa: B018
+    except NotThere:
+        return False
+    return True
+
+
+def checked(registry: Any) -> Registry:
+    """Return the adapter, if it is one.
+
+    Raises:
+        TypeError: with what it lacks.
+    """
+    wanted = [name for name in {*Registry.__annotations__, *vars(Registry)} if not name.startswith("_")]
+    lacking = sorted(name for name in wanted if name not in dir(registry))
+    if lacking or isinstance(registry, type):
+        lacks = f", it has no {', '.join(lacking)}" if lacking else ""
+        raise TypeError(f"{registry!r} is no registry adapter{lacks}: make a DictRegistry or a ListRegistry")
+    return registry  # type: ignore[no-any-return]
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Return whether two values are the same objects: some registries keep the parts of a value in several places."""
+    if type(one) is tuple is type(other):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    return one is other or (type(one) is int is type(other) and one == other)
+
+
+def identity(value: Any) -> Hashable:
+    """Return what values have in common that `same_value` calls the same."""
+    if type(value) is tuple:
+        return tuple(map(identity, value))
+    return ("int", value) if type(value) is int else id(value)
