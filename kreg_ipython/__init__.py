@@ -31,14 +31,14 @@ __version__ = "0.1.0"
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext kreg_ipython``: guard the registries, adopt what is in them, add ``%kreg``."""
     from kreg_ipython.magic import configured
-    from kreg_ipython.session.notebook import Tracker
+    from kreg_ipython.session.notebook import Notebook
 
     if _magics(shell) is None:
-        tracker = Tracker(shell)
-        magics = configured(shell, tracker)
+        notebook = Notebook(shell)
+        magics = configured(shell, notebook)
         shell.register_magics(magics)
         if magics.enabled:
-            tracker.start()
+            notebook.start()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -46,7 +46,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     is in them."""
     magics = _magics(shell)
     if magics is not None:
-        magics.tracker.close()
+        magics.notebook.process.close()
         magics.withdraw_from(shell)
 
 

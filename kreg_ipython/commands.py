@@ -20,7 +20,7 @@ from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_stale
-from kreg_ipython.session.notebook import Tracker
+from kreg_ipython.session.notebook import Notebook
 
 
 class Refused(Exception):
@@ -33,7 +33,7 @@ class Argument:
 
     names: tuple[str, ...]
     options: dict[str, Any]
-    complete: Callable[[Tracker], Iterable[str]] = lambda tracker: ()
+    complete: Callable[[Notebook], Iterable[str]] = lambda notebook: ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Subcommand:
 
     name: str
     summary: str
-    run: Callable[[Tracker, argparse.Namespace], report.Shown]
+    run: Callable[[Notebook, argparse.Namespace], report.Shown]
     arguments: tuple[Argument, ...] = ()
 
     def parser(self) -> argparse.ArgumentParser:
@@ -62,61 +62,61 @@ class _Parser(argparse.ArgumentParser):
 # -- looking
 
 
-def _status(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+def _status(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     if args.registry is not None:
-        _named_registry(tracker, args.registry)
+        _named_registry(notebook, args.registry)
     asked = [f"--registry {args.registry}"] * bool(args.registry) + [f"--cell {args.cell}"] * (args.cell is not None)
     return report.status(
-        tracker.guard,
-        on=tracker.on,
+        notebook.process.guard,
+        on=notebook.process.on,
         registry=args.registry,
-        owners=None if args.cell is None else _cell(tracker, args.cell),
+        owners=None if args.cell is None else _cell(notebook, args.cell),
         stale=args.stale,
         everything=args.all,
-        waiting=tracker.waiting(),
+        waiting=notebook.process.waiting(),
         asked=" ".join(asked + ["--stale"] * args.stale + ["--all"] * args.all),
     )
 
 
-def _show(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+def _show(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     if args.registry is not None:
-        _named_registry(tracker, args.registry)
-    cells = Cells(tracker.cells())
+        _named_registry(notebook, args.registry)
+    cells = Cells(notebook.cells())
     lives = report.lives(
-        tracker.guard,
+        notebook.process.guard,
         args.key,
-        names=tracker.variables(),
+        names=notebook.variables(),
         cell_that_assigns=lambda name: cells.assigns(name).cell,
         opaque=Opaque(is_opaque, BUILT_UPON),
         registry=lambda name: args.registry is None or in_registry(name, args.registry),
     )
     if not lives.lives:
-        _must_be_on(tracker)
-        raise Refused(f"nothing is known of the key {args.key!r}.{_meant(tracker, args.key)}")
+        _must_be_on(notebook)
+        raise Refused(f"nothing is known of the key {args.key!r}.{_meant(notebook, args.key)}")
     return lives
 
 
-def _log(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    events = tracker.journal.acts()
+def _log(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    events = notebook.process.journal.acts()
     if args.number is None:
         return report.Log(tuple(events))
     earlier = max(len(events) - args.number, 0)
     return report.Log(tuple(events[earlier:]), earlier)
 
 
-def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     from kreg_ipython import checks
     from kreg_ipython.report.findings import Findings, MistakesFound
 
-    names = tracker.variables()
+    names = notebook.variables()
     for name in args.name:
         if name not in names:
             raise Refused(f"there is no variable {name!r}.{_closest(name, names)}")
-    notebook = checks.Notebook(
-        names, tracker.guard, Cells(tracker.cells(), tracker.cell_of), args.name, convert=args.convert
+    looked_at = checks.Notebook(
+        names, notebook.process.guard, Cells(notebook.cells(), notebook.cell_of), args.name, convert=args.convert
     )
-    findings, faults = checks.check(notebook)
-    found = Findings(tuple(findings), notebook.checked, faults)
+    findings, faults = checks.check(looked_at)
+    found = Findings(tuple(findings), looked_at.checked, faults)
     if args.strict and found.findings:
         raise MistakesFound(f"{found.summary()}. %kreg check shows them.")
     return found
@@ -125,60 +125,62 @@ def _check(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
 # -- changing
 
 
-def _clear(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    _must_be_on(tracker)
-    entries = _entries(tracker)
+def _clear(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    _must_be_on(notebook)
+    entries = _entries(notebook)
     ways = [bool(args.key), args.cell is not None, args.module is not None, args.stale, args.all]
     if sum(ways) != 1:
         raise Refused("say what, in one way: keys that %kreg status shows, --cell N, --module M, --stale or --all.")
     if args.key:
-        chosen = _with_keys(tracker, args.key)
+        chosen = _with_keys(notebook, args.key)
     elif args.cell is not None:
-        owners = _cell(tracker, args.cell)
+        owners = _cell(notebook, args.cell)
         chosen = [entry for entry in entries if entry.owner in owners]
     elif args.module is not None:
-        ids = _ids(tracker, args.module)
+        ids = _ids(notebook, args.module)
         chosen = [entry for entry in entries if entry.owner and entry.owner.kind != "cell" and entry.owner.id in ids]
     else:
         chosen = [
-            entry for entry in entries if args.all or (is_stale(entry) and entry.name not in tracker.guard.pinned)
+            entry
+            for entry in entries
+            if args.all or (is_stale(entry) and entry.name not in notebook.process.guard.pinned)
         ]
-    return _done("clear", "cleared", tracker.guard.clear(chosen), "%kreg undo takes it back.")
+    return _done("clear", "cleared", notebook.process.guard.clear(chosen), "%kreg undo takes it back.")
 
 
-def _undo(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    _must_be_on(tracker)
-    restored = tracker.guard.undo()
+def _undo(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    _must_be_on(notebook)
+    restored = notebook.process.guard.undo()
     if not restored:
         raise Refused("there is no sweep to take back: only the last one can be, once. %kreg log tells what was swept.")
     then = "A run of its cell sweeps what it does not register, unless you %kreg keep it."
     return _done("undo", "brought back", restored, then)
 
 
-def _keep(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    entries = _with_keys(tracker, args.key)
-    tracker.guard.pinned.update(entry.name for entry in entries)
+def _keep(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    entries = _with_keys(notebook, args.key)
+    notebook.process.guard.pinned.update(entry.name for entry in entries)
     return _done("keep", "will keep", entries, "%kreg release ends it.")
 
 
-def _release(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    released = tuple((registry, key) for registry, key in tracker.guard.pinned if key in args.key)
+def _release(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    released = tuple((registry, key) for registry, key in notebook.process.guard.pinned if key in args.key)
     missing = [key for key in dict.fromkeys(args.key) if key not in {key for _, key in released}]
     if missing:
-        raise Refused(f"not kept by %kreg keep: {named(missing)}. {_pinned_text(tracker)}")
-    tracker.guard.pinned -= {*released}
-    for entry in tracker.guard.ledger:
+        raise Refused(f"not kept by %kreg keep: {named(missing)}. {_pinned_text(notebook)}")
+    notebook.process.guard.pinned -= {*released}
+    for entry in notebook.process.guard.ledger:
         if entry.kept and entry.name in released:
             entry.kept = "%kreg release: the next run sweeps it"
     names = named(dict.fromkeys(key for _, key in released))
     return Done("release", f"released {names}: the next run sweeps what it does not register again", released)
 
 
-def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+def _watch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     paths = [_path(path) for path in args.path]
     for path in paths:
         try:
-            tracker.watch(path)
+            notebook.process.watch(path)
         except NotThere:
             module, _, attribute = path.partition(":")
             raise Refused(f"{module} has no {attribute!r}.{_closest(attribute, vars(sys.modules[module]))}") from None
@@ -186,64 +188,64 @@ def _watch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
             raise Refused(f"{error}: name the container itself.") from None
         except ValueError as error:
             raise Refused(f"{error}.") from None
-    waiting = tracker.waiting()
-    entries = [entry for entry in tracker.guard.ledger if entry.registry in paths]
-    watching = [path for path in tracker.watched if path not in waiting]
+    waiting = notebook.process.waiting()
+    entries = [entry for entry in notebook.process.guard.ledger if entry.registry in paths]
+    watching = [path for path in notebook.process.watched if path not in waiting]
     words = [f"watching {', '.join(watching)}"] if watching else []
     words += [f"adopted {count(len(entries), 'entry', 'entries')}"] if entries else []
     words += [f"will watch {', '.join(waiting)} as soon as it is there"] if waiting else []
     words = words or ["watching nothing: %kreg watch MODULE:ATTR"]
-    words += [] if tracker.on else ["kreg is off: %kreg on"]
+    words += [] if notebook.process.on else ["kreg is off: %kreg on"]
     return Done("watch", "; ".join(words), _keys(entries))
 
 
-def _unwatch(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
+def _unwatch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     for path in args.path:
-        if path not in tracker.watched:
-            raise Refused(f"{path} is not watched; what is: {', '.join(tracker.watched) or 'nothing'}.")
+        if path not in notebook.process.watched:
+            raise Refused(f"{path} is not watched; what is: {', '.join(notebook.process.watched) or 'nothing'}.")
     paths = dict.fromkeys(args.path)
     for path in paths:
-        tracker.unwatch(path)
+        notebook.process.unwatch(path)
     return Done("unwatch", f"no longer watching {', '.join(paths)}; what is in it stays")
 
 
-def _on(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    tracker.start()
-    entries = count(len(list(tracker.guard.ledger)), "entry", "entries")
-    return Done("on", f"on: guarding {len(tracker.guard.present())} registries, with {entries} of yours")
+def _on(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    notebook.start()
+    entries = count(len(list(notebook.process.guard.ledger)), "entry", "entries")
+    return Done("on", f"on: guarding {len(notebook.process.guard.present())} registries, with {entries} of yours")
 
 
-def _off(tracker: Tracker, args: argparse.Namespace) -> report.Shown:
-    tracker.stop()
+def _off(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    notebook.process.stop()
     return Done("off", "off: registries are as TensorFlow and Keras leave them; nothing was taken out. %kreg on")
 
 
 # -- finding what is meant
 
 
-def _entries(tracker: Tracker) -> list[Entry]:
+def _entries(notebook: Notebook) -> list[Entry]:
     """All entries, also those that are withdrawn for the cell that is running."""
-    return [*tracker.guard.ledger, *tracker.guard.pending()]
+    return [*notebook.process.guard.ledger, *notebook.process.guard.pending()]
 
 
-def _with_keys(tracker: Tracker, keys: Iterable[str]) -> list[Entry]:
+def _with_keys(notebook: Notebook, keys: Iterable[str]) -> list[Entry]:
     """The entries that have these keys."""
-    _must_be_on(tracker)
-    entries = _entries(tracker)
+    _must_be_on(notebook)
+    entries = _entries(notebook)
     chosen: list[Entry] = []
     for key in dict.fromkeys(keys):
         found = [entry for entry in entries if key_text(entry.key) == key]
-        if not found and any(former.key == key for former in tracker.guard.ledger.former()):
+        if not found and any(former.key == key for former in notebook.process.guard.ledger.former()):
             raise Refused(f"{key!r} is not registered any more: %kreg show {shlex.quote(key)}")
         if not found:
-            raise Refused(f"no entry of yours has the key {key!r}.{_meant(tracker, key)}")
+            raise Refused(f"no entry of yours has the key {key!r}.{_meant(notebook, key)}")
         chosen += found
     return chosen
 
 
-def _cell(tracker: Tracker, number: int) -> set[Owner]:
+def _cell(notebook: Notebook, number: int) -> set[Owner]:
     """The cell with this execution count, or one of whose entries is from that run."""
-    runs = [(entry.owner, entry.run) for entry in _entries(tracker) if entry.owner and entry.owner.kind == "cell"]
+    runs = [(entry.owner, entry.run) for entry in _entries(notebook) if entry.owner and entry.owner.kind == "cell"]
     found = {owner for owner, run in runs if number in (owner.number, run.number if run else None)}
     if not found:
         cells = sorted({owner.label for owner, _ in runs}, key=_number_in)
@@ -251,17 +253,17 @@ def _cell(tracker: Tracker, number: int) -> set[Owner]:
     return found
 
 
-def _ids(tracker: Tracker, name: str) -> set[str]:
+def _ids(notebook: Notebook, name: str) -> set[str]:
     """The modules and scripts of this name: a package's modules, too."""
-    ids = set(_modules(tracker))
+    ids = set(_modules(notebook))
     found = {each for each in ids if each == name or each.startswith(f"{name}.") or each.endswith(f"/{name}")}
     if not found:
         raise Refused(f"no module or script {name!r} holds entries; those that do: {', '.join(sorted(ids)) or 'none'}.")
     return found
 
 
-def _named_registry(tracker: Tracker, name: str) -> None:
-    names = list(tracker.guard.registries)
+def _named_registry(notebook: Notebook, name: str) -> None:
+    names = list(notebook.process.guard.registries)
     if not any(in_registry(each, name) for each in names):
         frameworks = sorted({each.partition(".")[0].partition(":")[0] for each in names})
         meant = _closest(name, [*frameworks, *names]) or f" There are those of {', '.join(frameworks)}."
@@ -274,14 +276,14 @@ def _path(text: str) -> str:
     return text
 
 
-def _meant(tracker: Tracker, key: str) -> str:
-    known = _known(tracker)
+def _meant(notebook: Notebook, key: str) -> str:
+    known = _known(notebook)
     in_packages = [each for each in known if each.rpartition(">")[2] == key]
     return _closest(key, in_packages or known, cutoff=0.0 if in_packages else 0.6) or " %kreg status lists them."
 
 
-def _must_be_on(tracker: Tracker) -> None:
-    if not tracker.on:
+def _must_be_on(notebook: Notebook) -> None:
+    if not notebook.process.on:
         raise Refused("kreg is off, and knows of no entries: %kreg on.")
 
 
@@ -292,8 +294,8 @@ def _closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     return f" Did you mean {named(found)}?" if found else ""
 
 
-def _pinned_text(tracker: Tracker) -> str:
-    pinned = named(_pinned(tracker))
+def _pinned_text(notebook: Notebook) -> str:
+    pinned = named(_pinned(notebook))
     return f"What is: {pinned}." if pinned else "Nothing is."
 
 
@@ -314,39 +316,43 @@ def _keys(entries: Iterable[Entry]) -> tuple[tuple[str, str], ...]:
 # -- what may stand for an argument
 
 
-def _known(tracker: Tracker) -> list[str]:
+def _known(notebook: Notebook) -> list[str]:
     """Every key of the user's, also former ones."""
-    ledger = tracker.guard.ledger
+    ledger = notebook.process.guard.ledger
     return list(dict.fromkeys([key_text(entry.key) for entry in ledger] + [former.key for former in ledger.former()]))
 
 
-def _variables(tracker: Tracker) -> list[str]:
-    return [name for name in tracker.variables() if not name.startswith("_")]
+def _variables(notebook: Notebook) -> list[str]:
+    return [name for name in notebook.variables() if not name.startswith("_")]
 
 
-def _pinned(tracker: Tracker) -> list[str]:
-    return sorted({key for _, key in tracker.guard.pinned})
+def _pinned(notebook: Notebook) -> list[str]:
+    return sorted({key for _, key in notebook.process.guard.pinned})
 
 
-def _registries(tracker: Tracker) -> list[str]:
-    return [registry.name for registry in tracker.guard.present()]
+def _registries(notebook: Notebook) -> list[str]:
+    return [registry.name for registry in notebook.process.guard.present()]
 
 
-def _cells(tracker: Tracker) -> list[str]:
-    owners = {entry.owner for entry in tracker.guard.ledger if entry.owner is not None and entry.owner.kind == "cell"}
+def _cells(notebook: Notebook) -> list[str]:
+    owners = {
+        entry.owner for entry in notebook.process.guard.ledger if entry.owner is not None and entry.owner.kind == "cell"
+    }
     return [str(owner.number) for owner in owners]
 
 
-def _modules(tracker: Tracker) -> list[str]:
-    owners = {entry.owner for entry in tracker.guard.ledger if entry.owner is not None and entry.owner.kind != "cell"}
+def _modules(notebook: Notebook) -> list[str]:
+    owners = {
+        entry.owner for entry in notebook.process.guard.ledger if entry.owner is not None and entry.owner.kind != "cell"
+    }
     return [owner.id for owner in owners if owner.id is not None]
 
 
-def _watched(tracker: Tracker) -> list[str]:
-    return list(tracker.watched)
+def _watched(notebook: Notebook) -> list[str]:
+    return list(notebook.process.watched)
 
 
-def _containers(tracker: Tracker) -> list[str]:
+def _containers(notebook: Notebook) -> list[str]:
     """The containers of the modules that the notebook has imported."""
     modules = [name for name in sys.modules if name.partition(".")[0] not in sys.stdlib_module_names]
     return [
@@ -448,7 +454,7 @@ SUBCOMMANDS = {
 }
 
 
-def completions(tracker: Tracker, words: list[str]) -> list[str]:
+def completions(notebook: Notebook, words: list[str]) -> list[str]:
     """What may stand in place of the last of these words, which follow ``%kreg``."""
     *before, word = words
     if not before:
@@ -462,5 +468,5 @@ def completions(tracker: Tracker, words: list[str]) -> list[str]:
             candidates = [name for each in arguments for name in each.names if name.startswith("-")] + ["--help"]
         else:
             positional = [each for each in arguments if not each.names[0].startswith("-")]
-            candidates = [word for each in taking or positional for word in each.complete(tracker)]
+            candidates = [word for each in taking or positional for word in each.complete(notebook)]
     return [candidate for candidate in candidates if candidate.startswith(word)]

@@ -13,7 +13,7 @@ from traitlets import Bool, Enum, TraitError, Unicode, observe
 
 from kreg_ipython.guard.settings import ON_CONFLICT, VERBOSITIES
 from kreg_ipython.lib.naming import clean
-from kreg_ipython.session.notebook import Tracker
+from kreg_ipython.session.notebook import Notebook
 
 
 def _summary() -> str:
@@ -27,16 +27,16 @@ def _summary() -> str:
     )
 
 
-def configured(shell: Any, tracker: Tracker) -> KregMagics:
+def configured(shell: Any, notebook: Notebook) -> KregMagics:
     """The magics of a shell; with the defaults, and a line that says so, if its configuration is wrong."""
     try:
-        return KregMagics(shell, tracker)
+        return KregMagics(shell, notebook)
     except TraitError as error:
         shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, KregMagics)]
-        tracker.guard.tell(_one_line(f"not configured: {error}"))
+        notebook.process.guard.tell(_one_line(f"not configured: {error}"))
         config = copy.deepcopy(shell.config)
         del config["KregMagics"]
-        return KregMagics(shell, tracker, config=config)
+        return KregMagics(shell, notebook, config=config)
 
 
 @magics_class
@@ -59,8 +59,8 @@ class KregMagics(Magics):
 
     _ready = False
 
-    def __init__(self, shell: Any, tracker: Tracker, **options: Any) -> None:
-        self.tracker = tracker
+    def __init__(self, shell: Any, notebook: Notebook, **options: Any) -> None:
+        self.notebook = notebook
         super().__init__(shell, **options)
         self._set()
         self._ready = True
@@ -68,12 +68,13 @@ class KregMagics(Magics):
 
     @observe("verbosity", "on_conflict")
     def _set(self, change: Any = None) -> None:
-        self.tracker.settings.verbosity, self.tracker.settings.on_conflict = self.verbosity, self.on_conflict
+        settings = self.notebook.process.settings
+        settings.verbosity, settings.on_conflict = self.verbosity, self.on_conflict
 
     @observe("enabled")
     def _switch(self, change: Any) -> None:
-        if self._ready and change.new != self.tracker.on:
-            self.tracker.start() if change.new else self.tracker.stop()
+        if self._ready and change.new != self.notebook.process.on:
+            self.notebook.start() if change.new else self.notebook.process.stop()
 
     @line_magic
     def kreg(self, line: str) -> Any:
@@ -100,10 +101,10 @@ class KregMagics(Magics):
                 print(parser.format_help())
                 return None
             args = parser.parse_args(rest)
-            result = subcommand.run(self.tracker, args)
+            result = subcommand.run(self.notebook, args)
         except Refused as error:
             raise UsageError(_one_line(f"%kreg {word}: {error}")) from None
-        self.enabled = self.tracker.on
+        self.enabled = self.notebook.process.on
         if getattr(args, "json", False):
             print(result.to_json())
             return None
@@ -119,7 +120,7 @@ class KregMagics(Magics):
         if not words or event.text_until_cursor[-1].isspace():
             words.append("")
         quote = words[-1][:1] if words[-1][:1] in ("'", '"') else ""
-        found = completions(self.tracker, [*words[:-1], words[-1].removeprefix(quote)])
+        found = completions(self.notebook, [*words[:-1], words[-1].removeprefix(quote)])
         whole = [each if _is_one_word(each) and not quote else _quoted(each, quote) for each in found]
         return [each[max(len(words[-1]) - len(event.symbol), 0) :] for each in whole]
 

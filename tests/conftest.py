@@ -53,7 +53,7 @@ class Notebook:
                 if name in get_ipython().extension_manager.loaded:
                     magics = get_ipython().magics_manager.registry.get("KregMagics")
                     if magics is not None:
-                        guard = magics.tracker.guard
+                        guard = magics.notebook.process.guard
                         guard.clear(list(guard.ledger), for_undo=False)
                     get_ipython().extension_manager.unload_extension(name)
             get_ipython().config.pop("KregMagics", None)

@@ -115,7 +115,7 @@ class Histories(RuleBasedStateMachine):
 
     @property
     def guard(self) -> Any:
-        return self.shell.magics_manager.registry["KregMagics"].tracker.guard
+        return self.shell.magics_manager.registry["KregMagics"].notebook.process.guard
 
     def execute(self, source: str, cell: str = "other") -> bool:
         """Run a cell; whether it succeeds. It shows no fault of ours."""
@@ -424,7 +424,7 @@ def shell() -> InteractiveShell:
     shell.history_manager.enabled = False
     shell.run_cell("import history_frameworks\n%load_ext autoreload\n%load_ext kreg_ipython\n%xmode Minimal")
     gc.freeze()  # a collection need not look through the frameworks each time
-    guard = shell.magics_manager.registry["KregMagics"].tracker.guard
+    guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
     Histories.frameworks = {(registry.name, key) for registry in guard.present() for key, _ in registry.entries()}
     return shell
 

@@ -71,7 +71,7 @@ def run() -> Iterator[Callable[..., bool]]:
     assert run("import tensorflow as tf, keras\nclass Interrupted: pass\n%reload_ext kreg_ipython", "setup")
     yield run
     signal.signal(signal.SIGINT, handler)
-    guard = shell.magics_manager.registry["KregMagics"].tracker.guard
+    guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
     guard.clear(list(guard.ledger), for_undo=False)
 
 
@@ -92,7 +92,7 @@ def versions() -> dict[str, int]:
 
 @pytest.mark.needs("tf_keras")
 def test_ctrl_c_at_any_line_of_ours_loses_nothing(run):
-    guard = InteractiveShell.instance().magics_manager.registry["KregMagics"].tracker.guard
+    guard = InteractiveShell.instance().magics_manager.registry["KregMagics"].notebook.process.guard
     version, line, places = 0, 0, set()  # each line of ours, or one in so many
     assert run(CELL.replace("VERSION", "0"), "a")
     while True:

@@ -34,12 +34,13 @@ class Step(NamedTuple):
 
     ``line`` is its line in ``before``, the text that was executed; ``now`` is the text that would be executed now. Both
     are None if nobody knows them; for an own step they are the owner's. ``function`` names the function that it stands
-    in. ``wrapped`` tells that something stands in for that function: a cache, for one.
+    in: nothing for a body, None if it is not known. ``wrapped`` tells that something stands in for that function: a
+    cache, for one.
     """
 
     kind: Literal["own", "user", "library"]
     line: int | None = None
-    function: str = ""
+    function: str | None = ""
     before: Source | None = None
     now: Source | None = None
     wrapped: bool = False
@@ -142,7 +143,7 @@ class _Look:
     obstacles: set[Obstacle]
     rewritten: bool
     definitions: list[tuple[Statement, list[Statement]]]
-    places: list[list[tuple[str, Hashable]]]
+    places: list[list[tuple[str | None, Hashable]]]
 
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
@@ -184,7 +185,7 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
 def _was(step: Step, owners: Source) -> Statement | None:
     """Return the statement of a step in the text that was executed."""
     text = owners if step.kind == "own" else step.before
-    return text.at(step.line) if text is not None else None
+    return text.at(step.line, step.function) if text is not None else None
 
 
 def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
@@ -196,7 +197,7 @@ def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
 
 def _calls_of(was: Statement, callee: Step) -> frozenset[str]:
     """Return the names by which a statement calls a library's function: all that it calls, if none is its own."""
-    name = callee.function.rpartition(".")[2]
+    name = (callee.function or "").rpartition(".")[2]
     return frozenset({name}) if name in was.calls else was.calls
 
 

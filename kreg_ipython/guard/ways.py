@@ -48,7 +48,7 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
     if at is None or not (at.writes or (at.is_decorated and entry.adopted)):
         at = source.writers[0] if written and len(source.writers) == 1 else None
     if at is not None:
-        return Way((Step("own", at.last),), not at.path, defined, entry.written)
+        return Way((Step("own", at.last, None),), not at.path, defined, entry.written)
     return Way((), entry.adopted, defined, written)
 
 

@@ -62,9 +62,10 @@ class Statement:
         path: the definitions that it stands in: ``.Outer.method``.
         headers: the compound statements that it stands in, up to the innermost definition.
         definitions: the definitions it stands in, the innermost last.
+        parent: the statement that it stands in; None in the body of the source.
     """
 
-    __slots__ = ("__dict__", "definitions", "headers", "node", "path")
+    __slots__ = ("__dict__", "definitions", "headers", "node", "parent", "path")
 
     def __init__(
         self,
@@ -72,9 +73,11 @@ class Statement:
         path: str,
         headers: tuple[ast.stmt, ...],
         definitions: tuple[ast.stmt, ...],
+        parent: Statement | None,
         by_magic: bool,
     ) -> None:
         self.node, self.path, self.headers, self.definitions = node, path, headers, definitions
+        self.parent = parent
         self._by_magic = by_magic
 
     @property
@@ -193,9 +196,18 @@ class Source:
         self.statements = tuple(_statements(self.tree.body, by_magic))
         """All statements, outer ones before those in them."""
 
-    def at(self, line: int | None) -> Statement | None:
-        """Return the innermost statement at a line, 1 being the first."""
-        return self._by_line.get(line) if line is not None else None
+    def at(self, line: int | None, function: str | None = None) -> Statement | None:
+        """Return the innermost statement at a line, 1 being the first; in the body of this function alone if it is
+        given by its qualified name, in the body of the source if that is empty."""
+        innermost = self._by_line.get(line) if line is not None else None
+        if innermost is None or function is None:
+            return innermost
+        names = [name for name in function.split(".") if name and name[0] != "<"]  # a lambda, what is local
+        path = "".join(f".{name}" for name in names)
+        found: Statement | None = innermost
+        while found is not None and (not found.path.endswith(path) or (not path and found.path)):
+            found = found.parent
+        return found or innermost
 
     def standing(self, statement: Statement) -> list[Statement]:
         """Return the statements that say the same as one of another text: see `Statement.says`."""
@@ -392,16 +404,21 @@ def _statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
     """Yield each statement, outer ones before those in them."""
 
     def walk(
-        body: Iterable[ast.stmt], path: str, headers: tuple[ast.stmt, ...], definitions: tuple[ast.stmt, ...]
+        body: Iterable[ast.stmt],
+        path: str,
+        headers: tuple[ast.stmt, ...],
+        definitions: tuple[ast.stmt, ...],
+        parent: Statement | None,
     ) -> Iterator[Statement]:
         for node in body:
-            yield Statement(node, path, headers, definitions, by_magic)
+            statement = Statement(node, path, headers, definitions, parent, by_magic)
+            yield statement
             if isinstance(node, _DEFINITIONS):
-                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node))
+                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node), statement)
             elif hasattr(node, "body") or hasattr(node, "cases"):
-                yield from walk(_inner(node), path, (*headers, node), definitions)
+                yield from walk(_inner(node), path, (*headers, node), definitions, statement)
 
-    yield from walk(body, "", (), ())
+    yield from walk(body, "", (), (), None)
 
 
 def _inner(node: ast.AST) -> Iterator[ast.stmt]:

@@ -40,7 +40,7 @@ def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[]
     return undo
 
 
-def carry_names_over(
+def rebind_names(
     home: str, wanted: Callable[[ModuleType], bool], namespaces: Callable[[], list[dict[str, Any]]]
 ) -> Callable[[], None]:
     """Make what was imported by its name from a ``wanted`` module mean what the module defines anew, in all these

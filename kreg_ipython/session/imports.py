@@ -8,9 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from kreg_ipython.lib.patch import divert
-
-End = Callable[[BaseException | None], None]
-"""Called when the body has been executed, with what it raised."""
+from kreg_ipython.session.runs import End
 
 
 def notice(begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:

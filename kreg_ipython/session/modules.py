@@ -7,8 +7,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Container, Mapping
-from contextlib import suppress
-from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
 
@@ -19,19 +17,17 @@ from kreg_ipython.guard.verdicts import is_outdated
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.session import imports
-
-_innermost: ContextVar[Run | None] = ContextVar("kreg_ipython_innermost", default=None)
-"""The module or script whose body is being executed in this context."""
+from kreg_ipython.session.runs import End, Runs
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 
 
 class Modules:
-    """The transactions of modules and scripts.
+    """The modules and scripts of a process, as owners.
 
     Args:
-        guard: what they register is told to it.
-        around: the cell that is being executed, if any.
+        guard: knows their entries.
+        runs: has their runs.
         frameworks: packages whose modules are nobody's.
         imported: what to do when a module of this name has been imported.
         owners: the modules and scripts that are known already.
@@ -40,15 +36,13 @@ class Modules:
     def __init__(
         self,
         guard: Guard,
-        around: Callable[[], Run | None],
+        runs: Runs,
         frameworks: Container[str],
         imported: Mapping[str, Callable[[], None]],
         owners: dict[tuple[Kind, str], Owner],
     ) -> None:
-        self._guard, self._around, self._frameworks, self._imported = guard, around, frameworks, imported
+        self._guard, self._runs, self._frameworks, self._imported = guard, runs, frameworks, imported
         self._owners = owners
-        self._running: dict[Owner, Run] = {}
-        self._bodies: dict[Run, None] = {}
         self._executed = {name for name in sys.modules if _root(name) in frameworks}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
@@ -58,8 +52,8 @@ class Modules:
         return self._owners.setdefault((kind, owner_id), Owner(kind, owner_id))
 
     def run(self, owner: Owner) -> Run:
-        """The execution of the owner that is going on, and is registering something."""
-        run = self._running.get(owner) or Run(owner, functools.partial(_text, owner))  # one that nobody saw begin
+        """Return the execution of the owner that is going on, and is registering something."""
+        run = self._runs.of(owner) or Run(owner, functools.partial(_text, owner))  # one that nobody saw begin
         run.source  # noqa: B018 - is read now: later the file may have been edited
         return run
 
@@ -84,7 +78,7 @@ class Modules:
 
     # -- a body is executed
 
-    def begin(self, module: ModuleType) -> imports.End | None:
+    def begin(self, module: ModuleType) -> End | None:
         """See `imports.notice`: a module's body is about to be executed."""
         name = module.__name__
         if self._is_foreign(name):
@@ -95,13 +89,13 @@ class Modules:
             end = self._begin(self.owner("module", name), "undone" if emptied else "failed", replays)
         return end if name not in self._imported else functools.partial(self._end_import, name, end)
 
-    def _end_import(self, name: str, end: imports.End | None, error: BaseException | None) -> None:
+    def _end_import(self, name: str, end: End | None, error: BaseException | None) -> None:
         if end is not None:
             end(error)
         if error is None:
             self._imported[name]()
 
-    def _begin_framework(self, name: str) -> imports.End | None:
+    def _begin_framework(self, name: str) -> End | None:
         executed = name in self._executed
         if _root(name) in self._frameworks:
             self._executed.add(name)
@@ -110,65 +104,27 @@ class Modules:
         self.again.add(name)
         return lambda error: self.again.discard(name)
 
-    def begin_script(self, path: str) -> imports.End:
-        """A script or notebook is about to be executed by ``%run``."""
+    def begin_script(self, path: str) -> End:
+        """Begin the run of a script or notebook that ``%run`` is about to execute; return what ends it."""
         return self._begin(self.owner("script", script_id(path)), "failed")
 
-    def begin_body(self, owner: Owner, text: str | None = None) -> imports.End:
-        """A body of code that says whose it is is about to be executed; its text, unless the owner is a file."""
+    def begin_declared(self, owner: Owner, text: str | None = None) -> End:
+        """Begin the run of a body that says whose it is, with its text unless the owner is a file; return what ends
+        it."""
         owner.source = text
-        return self._begin(owner, "failed", text=text, says_so=True)
+        run = Run(owner, functools.partial(_text, owner) if text is None else text)
+        return self._runs.begin_body(run, "failed", declared=True)
 
-    def running(self) -> Run | None:
-        """What is being executed in this context: the innermost body, or the cell."""
-        return _innermost.get() or self._around()
-
-    def body(self) -> Run | None:
-        """The body that is being executed in this context, if the innermost one says whose it is."""
-        run = _innermost.get()
-        return run if run in self._bodies else None
-
-    def _begin(
-        self,
-        owner: Owner,
-        unsuccessful: Outcome,
-        replays: bool = False,
-        text: str | None = None,
-        says_so: bool = False,
-    ) -> imports.End:
-        """Begin a run; what is returned ends it.
+    def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> End:
+        """Begin a run; return what ends it.
 
         What a script leaves behind when it fails is used, and so is what a reload does in the module's namespace. A
         module that cannot be imported is gone with all its definitions, and `%autoreload`, which empties the namespace
         first, puts the former ones back.
         """
-        guard = self._guard
-        guard.between(self.running())
-        run = Run(owner, functools.partial(_text, owner) if text is None else text)
-        outer = self._running.get(owner)
-        run.active, run.replays = True, replays
-        if says_so:
-            self._bodies[run] = None
-        self._running[owner] = run
-        token = _innermost.set(run)
-
-        def end(error: BaseException | None) -> None:
-            with suppress(ValueError):  # a generator may be closed in another context than it began in
-                _innermost.reset(token)
-            if outer is not None and outer.active:
-                self._running[owner] = outer
-            elif self._running.get(owner) is run:
-                del self._running[owner]
-            self._bodies.pop(run, None)
-            guard.end(run, "success" if error is None else unsuccessful)
-
-        try:
-            if guard.ledger.has_entries(owner) and not (says_so and outer is not None):
-                guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
-        except BaseException as error:  # Ctrl-C, which was held back until all was withdrawn
-            end(error)
-            raise
-        return end
+        run = Run(owner, functools.partial(_text, owner))
+        run.replays = replays
+        return self._runs.begin_body(run, unsuccessful)
 
     # -- autoreload
 

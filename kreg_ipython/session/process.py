@@ -1,16 +1,14 @@
-"""The guard of this process without IPython: modules, threads, and bodies of code that say whose they are."""
+"""The guard of this process, with or without IPython: modules, threads, and bodies of code that say whose they are."""
 
 from __future__ import annotations
 
 import functools
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from kreg_ipython import registries
 from kreg_ipython.guard.context import Caller
@@ -20,27 +18,24 @@ from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import error_text, module_of, named
-from kreg_ipython.lib.patch import divert
 from kreg_ipython.lib.stack import Origin
-from kreg_ipython.registries import watched as watching
+from kreg_ipython.registries import watched
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import imports
 from kreg_ipython.session.modules import Modules, script_id
-
-executing: ContextVar[Run | None] = ContextVar("kreg_ipython_executing", default=None)
-"""The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
+from kreg_ipython.session.runs import End, Runs
 
 _current: Process | None = None
 _starting = threading.RLock()
 
 
 def current() -> Process | None:
-    """What guards this process, if anything does; it may be off."""
+    """Return what guards this process, if anything does; it may be off."""
     return _current
 
 
 def started() -> Process:
-    """What guards this process, or begins to. What the user has switched off stays off."""
+    """Return what guards this process, or begin to. What the user has switched off stays off."""
     with _starting:
         if _current is None:
             Process().start()
@@ -48,43 +43,67 @@ def started() -> Process:
         return _current
 
 
+class Front(Protocol):
+    """What knows of cells: an IPython shell's notebook.
+
+    Attributes:
+        shows_notes: whether the notes of an exception are shown with it.
+        awaited: what to do when a module of this name has been imported.
+    """
+
+    shows_notes: bool
+    awaited: dict[str, Callable[[], None]]
+
+    def hook(self) -> Iterator[Callable[[], None]]:
+        """Hook into the shell; yield each undo."""
+
+    def caller_in(self, found: Origin) -> Caller | None:
+        """Return the cell that registers, if one does."""
+
+    def find_in_main(self, subject: Any) -> Caller | None:
+        """Return the cell that registered an object of the main module's, which nobody saw."""
+
+
 class Process:
     """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
 
     What users decided (``settings``, ``pinned``, ``watched``), the ``journal`` and the owners outlive `stop`.
+
+    Args:
+        front: knows of cells; None in a program without IPython.
     """
 
-    _notes = True
-
-    def __init__(self) -> None:
+    def __init__(self, front: Front | None = None) -> None:
+        self._front = front
         self.settings, self.journal = Settings(), Journal()
         self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
         """What `%kreg watch` names; None until its module is imported."""
         self._owners: dict[tuple[Kind, str], Owner] = {}
-        self._started: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
-        self._give_back: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], None]] = []
         self._said = 0
         self._fresh()
 
     @property
     def on(self) -> bool:
         """Whether the registries are guarded now."""
-        return bool(self._give_back)
+        return bool(self._undo)
 
     def start(self) -> None:
         """Hook into the import system and threads; adopt what was registered before."""
         global _current
         if self.on:
             return
-        if type(_current) is Process and _current is not self:
+        if _current is not None and _current is not self and _current._front is None:
             self._take_over(_current)
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
             if known is None or known.adapter is not adapter:
                 self.add(adapter)
-        self._hook()
+        self._undo += self._front.hook() if self._front is not None else ()
+        self._undo.append(self.runs.follow_threads())
+        self._undo.append(imports.notice(self.at_the_boundary(self.modules.begin)))
         for module, imported in list(self._imported.items()):
             if module in sys.modules:
                 imported()
@@ -94,11 +113,11 @@ class Process:
         """Give everything back, in reverse; what is registered stays registered."""
         if not self.on:
             return
-        while self._give_back:
-            self._give_back.pop()()
+        while self._undo:
+            self._undo.pop()()
         self.guard.detach()
+        self.runs.close()
         self._fresh(self.guard.ledger)
-        executing.set(None)
 
     def close(self) -> None:
         """`stop` for good: the next one to guard this process is another one."""
@@ -106,6 +125,10 @@ class Process:
         self.stop()
         if _current is self:
             _current = None
+
+    def undo_later(self, undo: Callable[[], None]) -> None:
+        """Undo one more thing when the process stops."""
+        self._undo.append(undo)
 
     def _take_over(self, former: Process) -> None:
         """Go on where a process without IPython was."""
@@ -121,25 +144,26 @@ class Process:
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
             self,
             say=self._say,
-            notes=self._notes,
+            notes=self._front is None or self._front.shows_notes,
             journal=self.journal,
             settings=self.settings,
             pinned=self.pinned,
             former=former,
         )
         self.guard.foreign_faults.update(faults)
-        self._imported: dict[str, Callable[[], None]] = {}
+        self.runs = Runs(self.guard)
+        self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
         for path in self.watched:
             self._await(_module_of(path))
-        self.modules = Modules(self.guard, executing.get, registries.FRAMEWORKS, self._imported, self._owners)
+        self.modules = Modules(self.guard, self.runs, registries.FRAMEWORKS, self._imported, self._owners)
 
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
 
     def _arrived(self, module: str) -> None:
-        """A module has been imported that something was waiting for."""
+        """Attach what was waiting for a module that has been imported."""
         self.guard.attach(module)
         for path in [path for path, registry in self.watched.items() if registry is None]:
             if _module_of(path) == module:
@@ -149,20 +173,18 @@ class Process:
                     del self.watched[path]
                     self.guard.tell(f"cannot watch {path}: {error}")
 
-    def _hook(self) -> None:
-        self._give_back.append(self._divert_thread_start())
-        self._give_back.append(imports.notice(self._at_the_boundary(self.modules.begin)))
-
     # -- registries that come later
 
-    def add(self, registry: Registry) -> None:
+    def add(self, adapter: Registry) -> None:
         """Guard one more registry; one of the same name makes way."""
-        self.guard.add(registry, now=self.on and registry.module in sys.modules)
-        self._await(registry.module)
+        self.guard.add(adapter, now=self.on and adapter.module in sys.modules)
+        self._await(adapter.module)
 
     def watch(self, path: str) -> Registry | None:
-        """Guard the container at ``"package.module:attribute"``; None if its module is not imported yet: then as soon
-        as it is.
+        """Guard the container at ``"package.module:attribute"``.
+
+        Returns:
+            Its adapter; None if the module is not imported yet: it is guarded as soon as it is.
 
         Raises:
             NotThere: if the module has nothing of this name.
@@ -173,15 +195,15 @@ class Process:
             self.watched.setdefault(path, None)
             self._await(_module_of(path))
             return None
-        registry = self.watched.get(path)
-        if registry is None or path in self.waiting():
-            registry = watching.watched(path)
-            taken = self.guard.name_of(registry.table)
+        adapter = self.watched.get(path)
+        if adapter is None or path in self.waiting():
+            adapter = watched.watched(path)
+            taken = self.guard.name_of(adapter.table)
             if taken not in (None, path):
                 raise ValueError(f"{path} is guarded already, as {taken}")
-            self.watched[path] = registry
-            self.add(registry)
-        return registry
+            self.watched[path] = adapter
+            self.add(adapter)
+        return adapter
 
     def unwatch(self, path: str) -> None:
         """Leave a container alone again; what is in it stays."""
@@ -189,17 +211,17 @@ class Process:
             self.guard.remove(path)
 
     def waiting(self) -> list[str]:
-        """What is watched as soon as it is there: its module is not imported, or it was deleted."""
-        return [path for path, registry in self.watched.items() if registry is None or not is_there(registry)]
+        """Return what is watched as soon as it is there: its module is not imported, or it was deleted."""
+        return [path for path, adapter in self.watched.items() if adapter is None or not is_there(adapter)]
 
     # -- bodies that say whose they are
 
     @contextmanager
     def owner(self, name: str, source: str | None = None) -> Iterator[Owner]:
-        """Run the body of the with statement as a transaction of this owner: see `kreg_ipython.owner`."""
+        """Execute the body of the with statement as a run of this owner: see `kreg_ipython.owner`."""
         owner = self.modules.owner("script", name)
-        begin = functools.partial(self.modules.begin_body, text=source)
-        end = self._at_the_boundary(begin)(owner) or (lambda error: None)
+        begin = functools.partial(self.modules.begin_declared, text=source)
+        end = self.at_the_boundary(begin)(owner) or (lambda error: None)
         try:
             yield owner
         except BaseException as error:
@@ -208,102 +230,87 @@ class Process:
         else:
             end(None)
         finally:
-            self._say_acts()
+            self.say_acts()
 
-    # -- who registers
+    # -- what the guard asks
 
     def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Who registers under this frame: a body that says whose it is, a module's, a script, or what `_caller_in`
-        finds; None if a framework does."""
+        """Return who registers under this frame: a body that says whose it is, a module, a script, a cell, or what
+        started the thread; None if a framework does."""
         found = stack.trace(frame, passthrough, registries.FRAMEWORKS)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
-        body = self.modules.body()
-        if body is not None:
-            steps = stack.from_file(found.steps, body.owner.id or "")
-            return Caller(body.owner, body, stack.innermost_line(steps), steps)
+        declared = self.runs.declared()
+        if declared is not None:
+            steps = stack.from_file(found.steps, declared.owner.id or "")
+            return Caller(declared.owner, declared, stack.innermost_line(steps), steps)
         if found.module is not None or found.script is not None:
             if found.module is not None:
                 owner = self.modules.owner("module", found.module)
             else:
                 owner = self.modules.owner("script", script_id(found.script or ""))
             return Caller(owner, self.modules.run(owner), stack.innermost_line(found.steps), found.steps)
-        return self._caller_in(found)
-
-    def _caller_in(self, found: Origin) -> Caller:
-        """Who registers where no body of code is being executed that we know: the one that started the thread."""
-        run = executing.get() or self._started.get(threading.current_thread())
-        if run is None:
-            return Caller(self.modules.owner("module", "__main__"), None, None, found.steps, False)
-        return Caller(run.owner, run, None, found.steps, False)
+        caller = self._front.caller_in(found) if self._front is not None else None
+        if caller is not None:
+            return caller
+        run = self.runs.cell() or self.runs.starter()
+        owner = run.owner if run is not None else self.modules.owner("module", "__main__")
+        return Caller(owner, run, None, found.steps, False)
 
     def is_framework_again(self, frame: FrameType) -> bool:
-        """Whether a framework registers under this frame because one of its own modules is executed again."""
+        """Return whether a framework registers under this frame because one of its own modules is executed again."""
         return bool(self.modules.again) and stack.body_of(frame) in self.modules.again
 
     def is_outdated(self, entry: Entry) -> bool:
-        """Whether the file of a module or script does not say any more what registered this."""
+        """Return whether the file of a module or script does not say any more what registered this."""
         return self.modules.is_outdated(entry)
 
     def find_owner(self, subject: Any) -> Caller | None:
-        """The owner of an object that was registered before we were watching: its module; None for a framework's."""
+        """Return the owner of an object that was registered before we were watching: its module, or a cell; None for a
+        framework's."""
         module = module_of(subject)
         if module == "__main__":
-            return self._find_in_main(subject)
+            return self._front.find_in_main(subject) if self._front is not None else None
         found = self.modules.registered_before(subject, module)
         return Caller(*found) if found is not None else None
 
-    def _find_in_main(self, subject: Any) -> Caller | None:
-        """The owner of an object of the main module's that was registered unseen: nobody can tell."""
-        return None
-
     def number(self) -> int | None:
-        """The execution count of the cell that is being executed."""
-        run = executing.get()
+        """Return the execution count of the cell that is being executed."""
+        run = self.runs.cell()
         return run.number if run is not None else None
 
     def running(self) -> Run | None:
-        """What is being executed in this context: a module's body, a script's, a cell."""
-        return self.modules.running()
+        """Return what is being executed in this context: a module's body, a script's, a cell."""
+        return self.runs.innermost()
 
     def is_framework(self, module: str) -> bool:
-        """Whether a module is part of a framework."""
+        """Return whether a module is part of a framework."""
         return _root(module) in registries.FRAMEWORKS
 
-    def _divert_thread_start(self) -> Callable[[], None]:
-        """`threading.Thread.start`: a thread's registrations belong to whoever started it."""
+    # -- the boundary
 
-        def start(thread: threading.Thread) -> None:
-            run = self.modules.body() or executing.get() or self._started.get(threading.current_thread())
-            if run is not None:
-                self._started[thread] = run
-            original(thread)
-
-        original, undo = divert(threading.Thread.start, start)  # type: ignore[arg-type]
-        return undo
-
-    # -- faults
-
-    def _at_the_boundary(self, begin: Callable[[Any], imports.End | None]) -> Callable[[Any], imports.End | None]:
-        """What is called in the midst of an import or a script: a fault of ours is told, and goes no further."""
+    def at_the_boundary(self, begin: Callable[[Any], End | None]) -> Callable[[Any], End | None]:
+        """Return ``begin``, made safe: it is called in the midst of an import or a script, where a fault of ours is
+        told and goes no further; so is what it returns."""
 
         def safely(act: Callable[[Any], Any], argument: Any) -> Any:
             try:
                 return act(argument)
             except Exception as error:
-                self._fault(error)
+                self.tell_fault(error)
 
-        def begun(body: Any) -> imports.End | None:
+        def begun(body: Any) -> End | None:
             end = safely(begin, body)
             return None if end is None else functools.partial(safely, end)
 
         return begun
 
-    def _fault(self, error: Exception) -> None:
+    def tell_fault(self, error: Exception) -> None:
+        """Tell the user a fault of ours."""
         self.guard.tell(f"this run is not guarded properly: {error_text(error)}")
 
-    def _say_acts(self) -> None:
-        """After each body of code, for those who want to be told all: what was done, act by act."""
+    def say_acts(self) -> None:
+        """Tell those who want to be told all what was done in a body of code, act by act."""
         said, self._said = self._said, self.journal.count
         if self.settings.verbosity == "all" and said < self._said:
             acts: dict[str, dict[str, None]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython.lib.patch import divert
-from kreg_ipython.session.imports import End
+from kreg_ipython.session.runs import End
 
 
 def notice(begin: Callable[[str], End | None]) -> Callable[[], None]:

@@ -1,0 +1,388 @@
+"""What becomes of an entry before its owner runs again, and after: the verdicts as tables. No IPython, no framework."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from kreg_ipython.guard.verdicts import Step, Way, is_left_out, is_outdated, place, verdict
+from kreg_ipython.lib.source import read
+
+FOO = "@reg('P')\nclass Foo:\n    x = 1\n"
+FOO2 = FOO.replace("x = 1", "x = 2")
+IN_IF = "if 'Foo' not in globals():\n    @reg('P')\n    class Foo:\n        x = 1\n"
+IN_IF2 = IN_IF.replace("x = 1", "x = 2")
+MAKE = "def make():\n    reg('P')(f)\nmake()\n"
+DONE = "def make():\n    if done:\n        return\n    reg('P')(f)\nmake()\n"
+CACHED = "@functools.cache\ndef make():\n    reg('P')(f)\nmake()\n"
+LOOP = "for n in names:\n    reg(n)(f)\n"
+HELPER = "def setup():\n    reg('P')(f)\n"
+GUARDED_HELPER = "def setup():\n    if not done:\n        reg('P')(f)\n"
+
+
+class Row(NamedTuple):
+    """A row of the table: the text before, the text now, the lines of the way, the verdict."""
+
+    before: str
+    now: str | None
+    lines: tuple[int, ...]
+    verdict: str
+    library: str = ""
+    """The library's function that the last line calls."""
+    helper: tuple[str, str | None, int] | None = None
+    """A user's function elsewhere: its text then, its text now, the line in it."""
+    definition: str = ""
+    complete: bool = True
+    wrapped: bool = False
+    written: bool = False
+
+    def way(self) -> Way:
+        """The way that led to the registration."""
+        steps = [
+            Step("own", line, "" if not at else "make", wrapped=self.wrapped and at > 0)
+            for at, line in enumerate(self.lines)
+        ]
+        if self.library:
+            steps.append(Step("library", function=self.library))
+        if self.helper is not None:
+            before, now, line = self.helper
+            texts = read(before), None if now is None else read(now)
+            steps.append(Step("user", line, "setup", *texts, self.wrapped))
+        return Way(tuple(steps), self.complete, self.definition, self.written)
+
+
+VERDICTS = {
+    # again: the cell's own body, and nothing that can skip it
+    "a decorated class": Row(FOO, FOO, (1,), "again"),
+    "a decorated class, edited": Row(FOO, FOO2, (1,), "again"),
+    "a decorated class, at the line of its statement": Row(FOO, FOO2, (2,), "again"),
+    "a decorated class with another base": Row(FOO, FOO.replace("Foo", "Foo(Base)"), (1,), "again"),
+    "a class below other lines": Row(FOO, "x = 1\n\n" + FOO, (1,), "again"),
+    "a call": Row("reg('P')(f)", "x = 1\nreg('P')(f)", (1,), "again"),
+    "a call beside an edited line": Row("epochs = 3\nreg('P')(f)", "epochs = 4\nreg('P')(f)", (2,), "again"),
+    "a call in the cell's own function": Row(MAKE, MAKE, (3, 2), "again"),
+    "a call in a method": Row(
+        "class A:\n    def make(self):\n        reg('P')(f)\nA().make()",
+        "class A:\n    def make(self):\n        reg('P')(f)\nA().make()",
+        (4, 3),
+        "again",
+    ),
+    "a nested function's return is not the outer one's": Row(
+        "def make():\n    def conv(v): return 1\n    reg(conv)\nmake()",
+        "def make():\n    def conv(v): return 1\n    reg(conv)\nmake()",
+        (4, 3),
+        "again",
+    ),
+    "a lambda's body is not the function's": Row(
+        "def make():\n    g = lambda: 1\n    reg(g)\nmake()",
+        "def make():\n    g = lambda: 1\n    reg(g)\nmake()",
+        (4, 3),
+        "again",
+    ),
+    "a return at the end": Row(
+        "def make():\n    return reg('P')(f)\nmake()", "def make():\n    return reg('P')(f)\nmake()", (3, 2), "again"
+    ),
+    "a loop over what is listed": Row(
+        "for n in ['A', 'B']:\n    reg(n)(f)", "for n in ['A', 'B']:\n    reg(n)(f)", (2,), "again"
+    ),
+    "a loop over a dict's items": Row(
+        "for n, g in {'A': f}.items():\n    reg(n)(g)", "for n, g in {'B': f}.items():\n    reg(n)(g)", (2,), "again"
+    ),
+    "a loop over a range": Row("for n in range(3):\n    reg(n)(f)", "for n in range(3):\n    reg(n)(f)", (2,), "again"),
+    "a comprehension over what is listed": Row("[reg(n) for n in 'AB']", "[reg(n) for n in 'AB']", (1,), "again"),
+    "a user's function elsewhere": Row("setup()", "setup()", (1,), "again", helper=(HELPER, HELPER, 2)),
+    "a base class that registers": Row(
+        "class Derived(Base): pass",
+        "class Derived(Base): x = 1",
+        (1,),
+        "again",
+        helper=(
+            "class Base:\n    def __init_subclass__(cls):\n        reg(cls)",
+            "class Base:\n    def __init_subclass__(cls):\n        reg(cls)",
+            3,
+        ),
+    ),
+    "an async function": Row(
+        "async def make():\n    reg('P')(f)\nawait make()",
+        "async def make():\n    reg('P')(f)\nawait make()",
+        (3, 2),
+        "again",
+    ),
+    "a static method": Row(
+        "class A:\n    @staticmethod\n    def make():\n        reg('P')(f)\nA.make()",
+        "class A:\n    @staticmethod\n    def make():\n        reg('P')(f)\nA.make()",
+        (5, 4),
+        "again",
+    ),
+    "a cell under %%time": Row("%%time\nreg('P')(f)", "%%time\nreg('P')(f)", (2,), "again"),
+    "a line magic": Row("%time setup()", "%time setup()", (1,), "again"),
+    "an indented cell": Row("    reg('P')(f)", "    reg('P')(f)", (1,), "again"),
+    "a guard that was taken away": Row(IN_IF, FOO, (2,), "again"),
+    # gone: a statement of the way is not there any more
+    "nothing is left": Row(FOO, "x = 1", (1,), "gone"),
+    "an empty text": Row(FOO, "", (1,), "gone"),
+    "another class": Row(FOO, FOO.replace("Foo", "Bar"), (1,), "gone"),
+    "another key": Row("reg('P', 'A')(f)", "reg('P', 'B')(f)", (1,), "gone"),
+    "another function": Row("reg('P')(f)", "reg('P')(g)", (1,), "gone"),
+    "a call that became another statement": Row("reg('P')(f)", "x = reg('P')(f)", (1,), "gone"),
+    "a statement in a comment": Row("reg('P')(f)", "# reg('P')(f)", (1,), "gone"),
+    "a statement in another function": Row(MAKE, MAKE.replace("make", "build"), (3, 2), "gone"),
+    "a function that lost its statement": Row(MAKE, MAKE.replace("reg('P')(f)", "pass"), (3, 2), "gone"),
+    "a function that is not called": Row(MAKE, MAKE.removesuffix("make()\n"), (3, 2), "gone"),
+    "a helper elsewhere that lost its statement": Row(
+        "setup()", "setup()", (1,), "gone", helper=(HELPER, "def setup(): pass", 2)
+    ),
+    "a helper elsewhere that is not called": Row("setup()", "x = 1", (1,), "gone", helper=(HELPER, HELPER, 2)),
+    "a library's function that is not called": Row("lib.setup()", "x = 1", (1,), "gone", library="setup"),
+    "another function of the library's": Row("lib.setup()", "lib.other()", (1,), "gone", library="setup"),
+    "another magic": Row("%time setup()", "%time other()", (1,), "gone"),
+    "a body that another language executes": Row("reg('P')(f)", "%%bash\nreg('P')(f)", (1,), "gone"),
+    "a statement that left its condition": Row("if x:\n    reg('A')(f)\n", "if x:\n    pass\n", (2,), "changed"),
+    "a guarded statement, and its guard": Row("if x:\n    reg('A')(f)\n", "y = 1\n", (2,), "gone"),
+    "a dict's key that is written": Row("d['A'] = f", "d['B'] = f", (1,), "gone", written=True),
+    "a loop that writes": Row("for n in names:\n    d[n] = f", "x = 1", (), "gone", written=True, complete=False),
+    "what was there before, and is not defined": Row(
+        "class Foo: pass\nreg(Foo)", "x = 1", (), "gone", definition="Foo"
+    ),
+    # changed: a guard is to let the edit through
+    "a guarded class, edited": Row(IN_IF, IN_IF2, (2,), "changed"),
+    "a guarded class with another decorator": Row(IN_IF, IN_IF.replace("'P'", "'Q'"), (2,), "changed"),
+    "a class in a try statement, edited": Row(
+        "try:\n    Foo\nexcept NameError:\n    @reg('P')\n    class Foo:\n        x = 1\n",
+        "try:\n    Foo\nexcept NameError:\n    @reg('P')\n    class Foo:\n        x = 2\n",
+        (4,),
+        "changed",
+    ),
+    "a function under a condition, registered below": Row(
+        "if x:\n    def f(): return 1\n    reg('P')(f)",
+        "if x:\n    def f(): return 2\n    reg('P')(f)",
+        (3,),
+        "changed",
+        definition="f",
+    ),
+    "a guarded call that says something else": Row("if x:\n    reg(1)", "if x:\n    reg(2)", (2,), "changed"),
+    "a class behind an early return, edited": Row(
+        "def make():\n    if done: return\n    @reg('P')\n    class Foo:\n        x = 1\nmake()",
+        "def make():\n    if done: return\n    @reg('P')\n    class Foo:\n        x = 2\nmake()",
+        (6, 3),
+        "changed",
+    ),
+    "a guarded class that moved into a function, edited": Row(
+        IN_IF,
+        "def make():\n    if 'Foo' not in globals():\n        @reg('P')\n        class Foo:\n            x = 2\nmake()",
+        (2,),
+        "changed",
+    ),
+    # maybe: the run may skip it
+    "a guarded class": Row(IN_IF, IN_IF, (2,), "maybe"),
+    "a guarded class beside an edited line": Row(IN_IF + "y = 1", IN_IF + "y = 2", (2,), "maybe"),
+    "a guarded call": Row("if x:\n    reg('P')(f)", "if x:\n    reg('P')(f)", (2,), "maybe"),
+    "an else": Row("if x:\n    pass\nelse:\n    reg('P')(f)", "if x:\n    pass\nelse:\n    reg('P')(f)", (4,), "maybe"),
+    "a try statement": Row(
+        "try:\n    reg('P')(f)\nfinally:\n    pass", "try:\n    reg('P')(f)\nfinally:\n    pass", (2,), "maybe"
+    ),
+    "an except clause": Row(
+        "try:\n    x\nexcept E:\n    reg('P')(f)", "try:\n    x\nexcept E:\n    reg('P')(f)", (4,), "maybe"
+    ),
+    "a with statement": Row("with suppress(E):\n    reg('P')(f)", "with suppress(E):\n    reg('P')(f)", (2,), "maybe"),
+    "a match statement": Row(
+        "match x:\n    case 1:\n        reg('P')(f)", "match x:\n    case 1:\n        reg('P')(f)", (3,), "maybe"
+    ),
+    "a while loop": Row("while todo:\n    reg(todo.pop())(f)", "while todo:\n    reg(todo.pop())(f)", (2,), "maybe"),
+    "a loop over computed data": Row(LOOP, LOOP, (2,), "maybe"),
+    "a loop over a call": Row("for n in names():\n    reg(n)", "for n in names():\n    reg(n)", (2,), "maybe"),
+    "a loop over a starred list": Row(
+        "for n in [*names]:\n    reg(n)", "for n in [*names]:\n    reg(n)", (2,), "maybe"
+    ),
+    "a loop that continues": Row(
+        "for n in 'AB':\n    if n in done: continue\n    reg(n)",
+        "for n in 'AB':\n    if n in done: continue\n    reg(n)",
+        (3,),
+        "maybe",
+    ),
+    "an expression with `or`": Row("x = x or reg('P')(f)", "x = x or reg('P')(f)", (1,), "maybe"),
+    "a conditional expression": Row("x = 1 if x else reg('P')(f)", "x = 1 if x else reg('P')(f)", (1,), "maybe"),
+    "a comprehension with a condition": Row(
+        "[reg(n) for n in 'AB' if n]", "[reg(n) for n in 'AB' if n]", (1,), "maybe"
+    ),
+    "a filter": Row("list(filter(reg, 'AB'))", "list(filter(reg, 'AB'))", (1,), "maybe"),
+    "a function that may return early": Row(DONE, DONE, (5, 4), "maybe"),
+    "a generator": Row(
+        "def make():\n    reg('P')(f)\n    yield\nlist(make())",
+        "def make():\n    reg('P')(f)\n    yield\nlist(make())",
+        (4, 2),
+        "maybe",
+    ),
+    "a cached function": Row(CACHED, CACHED, (4, 3), "maybe"),
+    "a function that something stands in for": Row(MAKE, MAKE, (3, 2), "maybe", wrapped=True),
+    "a helper elsewhere with a guard": Row(
+        "setup()", "setup()", (1,), "maybe", helper=(GUARDED_HELPER, GUARDED_HELPER, 3)
+    ),
+    "a helper elsewhere that is wrapped": Row(
+        "setup()", "setup()", (1,), "maybe", helper=(HELPER, HELPER, 2), wrapped=True
+    ),
+    "a helper elsewhere whose text is not known": Row("setup()", "setup()", (1,), "maybe", helper=(HELPER, None, 2)),
+    "a library's function": Row("lib.setup()", "lib.setup()", (1,), "maybe", library="setup"),
+    "a library's function in another statement": Row("lib.setup()", "x = lib.setup()", (1,), "maybe", library="setup"),
+    "a library's function with other arguments": Row(
+        "lib.setup('A')", "lib.setup('A', 'B')", (1,), "maybe", library="setup"
+    ),
+    "a library's function under another name": Row(
+        "lib.Model()", "m = lib.Model()", (1,), "maybe", library="Model.__init__"
+    ),
+    "a library's function in a function": Row(
+        "lib.setup()", "def go(): lib.setup()\ngo()", (1,), "maybe", library="setup"
+    ),
+    "a thread": Row(MAKE, MAKE, (2,), "maybe", complete=False),
+    "a thread beside an edited line": Row("epochs = 3\n" + MAKE, "epochs = 4\n" + MAKE, (3,), "maybe", complete=False),
+    "nobody saw it, and the text stands": Row("x = 1", "x = 1\ny = 2", (), "maybe", complete=False),
+    "nobody saw it, and the text does not stand": Row("x = 1", "x = 2", (), "maybe", complete=False),
+    "a class that moved into a function": Row(
+        IN_IF, "def make():\n    if a:\n        @reg('P')\n        class Foo:\n            x = 1\nmake()", (2,), "maybe"
+    ),
+    "a text that does not compile": Row(FOO, "class Foo(", (1,), "maybe"),
+    "a text that nobody knows": Row(FOO, None, (1,), "maybe"),
+    "a cell magic that may skip its body": Row("%%once\nreg('P')(f)", "%%once\nreg('P')(f)", (2,), "maybe"),
+    "a loop that writes, and stands": Row(
+        "for n in names:\n    d[n] = f",
+        "for n in names:\n    d[n] = f\nx = 1",
+        (),
+        "maybe",
+        written=True,
+        complete=False,
+    ),
+    "a line that is not in the text": Row(FOO, FOO, (99,), "maybe"),
+    "what was there before, and is defined": Row(
+        "class Foo: pass\nreg(Foo)", "class Foo: x = 1\nreg(Foo, 1)", (), "maybe", definition="Foo"
+    ),
+}
+
+
+@pytest.mark.parametrize("row", VERDICTS.values(), ids=VERDICTS)
+def test_the_verdict_before_a_run(row):
+    now = None if row.now is None else read(row.now)
+    assert verdict(row.way(), read(row.before), now) == row.verdict
+
+
+def test_of_an_owner_without_a_text_nothing_is_decided():
+    assert verdict(Way((Step("own", 1),)), None, read(FOO)) == "maybe"
+    assert not is_left_out(Way((Step("own", 1),)), None, read(FOO), {place(Way((Step("own", 1),)), read(FOO))})
+    assert place(Way((Step("own", 1),)), None) is None
+
+
+class LeftOut(NamedTuple):
+    """A row of the second table: the text before and now, the way to the entry, the way to what the run registered."""
+
+    before: str
+    now: str
+    lines: tuple[int, ...]
+    ran: tuple[int, ...] | None
+    left_out: bool
+    wrapped: bool = False
+    helper: str = ""
+    """The text of a user's function elsewhere, whose second line from the end registers."""
+    complete: bool = True
+    library: str = ""
+
+    def way(self, lines: tuple[int, ...]) -> Way:
+        """The way by these lines."""
+        steps = [
+            Step("own", line, "" if not at else "make", wrapped=self.wrapped and at > 0)
+            for at, line in enumerate(lines)
+        ]
+        if self.library:
+            steps.append(Step("library", function=self.library))
+        if self.helper:
+            text = read(self.helper)
+            steps.append(Step("user", text.statements[-1].first, "setup", text, text, self.wrapped))
+        return Way(tuple(steps), self.complete)
+
+
+IN_TRY = "try:\n    for n in names:\n        reg(n)\nfinally:\n    pass\n"
+SKIPS = "for n in names:\n    if n not in done:\n        reg(n)\n"
+LEFT_OUT = {
+    "a loop that got shorter": LeftOut(LOOP, LOOP, (2,), (2,), True),
+    "a loop that did nothing": LeftOut(LOOP, LOOP, (2,), None, False),
+    "a loop in a try statement": LeftOut(IN_TRY, IN_TRY, (3,), (3,), True),
+    "a loop that skips what is done": LeftOut(SKIPS, SKIPS, (3,), (3,), False),
+    "a listed loop that skips what is done": LeftOut(
+        SKIPS.replace("names", "'AB'"), SKIPS.replace("names", "'AB'"), (3,), (3,), False
+    ),
+    "a while loop": LeftOut("while todo:\n    reg(todo.pop())", "while todo:\n    reg(todo.pop())", (2,), (2,), False),
+    "a guarded class that was edited and registered anew": LeftOut(IN_IF, IN_IF2, (2,), (2,), True),
+    "a guarded class that was edited and skipped": LeftOut(IN_IF, IN_IF2, (2,), None, False),
+    "a guarded call that was rewritten and executed": LeftOut(
+        "if x:\n    reg(1)", "if x:\n    reg(2)", (2,), (2,), True
+    ),
+    "a statement beside it": LeftOut(
+        "if x:\n    reg(1)\n    reg(2)", "if x:\n    reg(1)\n    reg(2)", (2,), (3,), False
+    ),
+    "the cell's own function": LeftOut(
+        "def make(n):\n    reg(n)\nif x:\n    make(name)",
+        "def make(n):\n    reg(n)\nif x:\n    make(name)",
+        (4, 2),
+        (4, 2),
+        True,
+    ),
+    "the cell's own function, called elsewhere": LeftOut(
+        "def make(n):\n    reg(n)\nif x:\n    make(a)\nmake(b)",
+        "def make(n):\n    reg(n)\nif x:\n    make(a)\nmake(b)",
+        (4, 2),
+        (5, 2),
+        False,
+    ),
+    "a function that returns early": LeftOut(
+        "def make(n):\n    if n in done: return\n    reg(n)\nfor n in names:\n    make(n)",
+        "def make(n):\n    if n in done: return\n    reg(n)\nfor n in names:\n    make(n)",
+        (5, 3),
+        (5, 3),
+        False,
+    ),
+    "a function that something stands in for": LeftOut(
+        "def make(n):\n    reg(n)\nfor n in names:\n    make(n)",
+        "def make(n):\n    reg(n)\nfor n in names:\n    make(n)",
+        (4, 2),
+        (4, 2),
+        False,
+        wrapped=True,
+    ),
+    "a helper elsewhere": LeftOut(
+        "for n in names:\n    setup(n)",
+        "for n in names:\n    setup(n)",
+        (2,),
+        (2,),
+        True,
+        helper="def setup(n):\n    reg(n)",
+    ),
+    "a helper elsewhere that skips in a loop": LeftOut(
+        "for n in names:\n    setup(n)",
+        "for n in names:\n    setup(n)",
+        (2,),
+        (2,),
+        False,
+        helper="def setup(n):\n    if n not in done:\n        reg(n)",
+    ),
+    "a helper elsewhere that skips, and is called once": LeftOut(
+        "setup(name)", "setup(name)", (1,), (1,), True, helper="def setup(n):\n    if x:\n        reg(n)"
+    ),
+    "a library's function": LeftOut("lib.setup(name)", "lib.setup(name)", (1,), (1,), False, library="setup"),
+    "a thread": LeftOut("def make(n):\n    reg(n)", "def make(n):\n    reg(n)", (2,), (2,), False, complete=False),
+    "a statement that is gone": LeftOut("if x:\n    reg(1)\ny", "y", (2,), (1,), False),
+    "a text that cannot be read": LeftOut(LOOP, "for (", (2,), None, False),
+}
+
+
+@pytest.mark.parametrize("row", LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_its_place_left_out_after_a_run(row):
+    before, now = read(row.before), read(row.now)
+    ran = set() if row.ran is None else {place(row.way(row.ran), now)} - {None}
+    assert is_left_out(row.way(row.lines), before, now, ran) is row.left_out
+
+
+@pytest.mark.parametrize(
+    ("now", "outdated"),
+    [(FOO, False), (FOO2, False), (FOO.replace("'P'", "'Q'"), True), ("x = 1", True), ("class (", False)],
+)
+def test_an_edited_file_does_not_register_what_its_statement_does_not_say(now, outdated):
+    assert is_outdated(Way((Step("own", 1),)), read(FOO), read(now)) is outdated
