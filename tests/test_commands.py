@@ -93,12 +93,12 @@ def test_the_log_says_what_was_done_and_why(nb):
     nb.run("a", LAYER.format(2))
     assert acts(nb) == []
     nb.run("a", BAR)
-    assert acts(nb) == [("withdrew", "Foo"), ("swept", "Foo")]
+    assert acts(nb) == [("removed", "Foo"), ("swept", "Foo")]
     nb.run("a", "1/0", fails=True)
-    assert acts(nb)[2:] == [("withdrew", "Bar"), ("restored", "Bar")]
+    assert acts(nb)[2:] == [("removed", "Bar"), ("restored", "Bar")]
     guarded = "if 0:" + BAR.replace("\n", "\n    ")
     nb.run("a", guarded)
-    assert acts(nb)[4:] == [("withdrew", "Bar"), ("kept", "Bar")]
+    assert acts(nb)[4:] == [("kept", "Bar")]
     last = nb.value("get_ipython().run_line_magic('kreg', 'log -n 1').to_dict()['events']")
     number = nb.value("get_ipython().execution_count - 1")
     assert last == [
@@ -387,7 +387,7 @@ def test_a_wrong_word_gets_one_line_and_the_way_out(nb, line, says):
 
 def test_a_framework_registry_is_not_watched_a_second_time(nb):
     home = nb.value(
-        "next(r for r in sys.modules['kreg_ipython'].process.current().guard.present() if r.name == 'absl.flags').name"
+        "next(r for r in sys.modules['kreg_ipython.session.process'].current().guard.present() if r.name == 'absl.flags').name"
     )
     assert home == "absl.flags"
     nb.silently("table = keras.utils.get_custom_objects()")
@@ -652,10 +652,10 @@ FLAKY = """
 import kreg_ipython
 class Flaky(kreg_ipython.DictRegistry):
     broken = True
-    def take(self, key, value):
+    def remove(self, key, value):
         if Flaky.broken:
             raise RuntimeError("out of order")
-        super().take(key, value)
+        super().remove(key, value)
 kreg_ipython.register_adapter(Flaky("PKGflaky", "PKGlib:MODELS", [
     kreg_ipython.Gate("PKGlib:register", lambda name, model: (name, model))]))
 """

@@ -188,7 +188,7 @@ def test_verbosity_says_all_or_nothing(nb):
     nb.run("a", LAYER.format(1))
     nb.run("c", "%config KregMagics.verbosity = 'all'")
     told = nb.run("a", LAYER.format(2).replace("Foo", "Bar")).stderr
-    assert told == f"kreg: withdrew '{nb.package}>Foo'; swept '{nb.package}>Foo'\n"
+    assert told == f"kreg: removed '{nb.package}>Foo'; swept '{nb.package}>Foo'\n"
     assert nb.run("a", LAYER.format(2).replace("Foo", "Bar")).stderr == ""
     nb.run("c", "%config KregMagics.verbosity = 'quiet'")
     assert nb.run("b", OTHER.replace("Foo", "Bar"), fails=None).stderr == ""

@@ -105,9 +105,9 @@ class Histories(RuleBasedStateMachine):
         for module in MODULES:
             sys.modules.pop(module, None)
         for registry in self.guard.present():
-            for key, value in list(registry.entries()):
+            for key, value in registry.entries():
                 if (registry.name, key) not in self.frameworks:
-                    registry.take(key, value)
+                    registry.remove(key, value)
         self.execute("%unload_ext kreg_ipython")
         self.shell.history_manager.input_hist_raw[:] = self.shell.history_manager.input_hist_parsed[:] = [""]
         self.shell.execution_count = 1
@@ -360,8 +360,8 @@ class Histories(RuleBasedStateMachine):
     def the_registries_are_those_of_a_fresh_kernel(self) -> None:
         if hasattr(self, "fresh"):
             assert live() == self.fresh.versions()
-            assert self.guard.faults.texts == {}
-            assert self.guard.withdrawn() == []
+            assert self.guard.faults == {}
+            assert self.guard.pending() == [] and self.guard.differences() == []
 
     def teardown(self) -> None:
         if hasattr(self, "fresh"):

@@ -109,7 +109,7 @@ def test_ctrl_c_at_any_line_of_ours_loses_nothing(run):
         version += 2
         assert run(CELL.replace("VERSION", str(version)), "a"), sent
         assert versions() == dict.fromkeys(("one", "two", "three", "four"), version), sent
-        assert guard.withdrawn() == [] and guard.faults.texts == {}, sent
+        assert guard.pending() == [] and guard.differences() == [] and guard.faults == {}, sent
     assert len(places) * EVERY > 200
     assert run("x = 1", "a")
     assert versions() == {}

@@ -290,7 +290,7 @@ def test_ctrl_c_while_entries_are_withdrawn_loses_none(own_kernel, tmp_path, kin
     own_kernel.run("s", "signal.signal(signal.SIGINT, signal.default_int_handler)")
     act = {
         "cell": "interrupted.TABLE.update(one=1, two=2)",
-        "body": "with kreg_ipython.owner('body', 'same'): interrupted.TABLE.update(one=1, two=2)",
+        "body": "with kreg_ipython.owner('body', 'interrupted.TABLE.update(one=1, two=2)'): interrupted.TABLE.update(one=1, two=2)",
         "reload": "import registering; importlib.reload(registering)",
     }[kind]
     own_kernel.run("a", act.replace("; importlib.reload(registering)", ""))

@@ -126,10 +126,15 @@ class DirectWrites:
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
-    """Return the line of what nobody saw being written: its key as a string literal, or its definition."""
+    """Return the line of what nobody saw being written: its key as a string literal, or its definition, by the object
+    or by the key."""
     if not text:
         return None
     source = read(text)
     line = source.line_of_key(key) if isinstance(key, str) else None
-    defined = definition(subject) if line is None else None
-    return source.line_of_definition(str(defined[1])) if defined and len(defined) > 1 else line
+    if line is not None:
+        return line
+    defined = definition(subject)
+    names = [str(defined[1])] if defined and len(defined) > 1 and defined[-1] != "instance" else []
+    names += [key] if isinstance(key, str) else []
+    return next((line for name in names if (line := source.line_of_definition(name)) is not None), None)

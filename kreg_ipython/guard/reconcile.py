@@ -152,10 +152,12 @@ class Reconciler:
     def _keep_order(self, registry: GuardedRegistry, order: Order) -> None:
         """Let what is newer than this stand after it again, where the order of entries means something."""
         if registry.ordered:
-            for entry in self._ledger.of_registry(registry.name):
-                if entry.order > order and not self._ledger.is_shadowed(entry):
-                    registry.remove(entry.key, entry.value)
-                    entry.value = registry.insert(entry.key, entry.value)
+            entries = self._ledger.of_registry(registry.name)
+            newer = [entry for entry in entries if entry.order > order and not self._ledger.is_shadowed(entry)]
+            for entry in newer:
+                registry.remove(entry.key, entry.value)
+            for entry in newer:
+                entry.value = registry.insert(entry.key, entry.value)
 
     def _rename(self, entries: list[Entry]) -> None:
         """Let what has other keys, too, be known by the newest one that it was registered under. Writing to the

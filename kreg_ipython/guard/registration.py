@@ -169,9 +169,9 @@ class Registrations:
         former = self._own_former(entry)
         if caller.run is not None and caller.run.replays:
             entry.order = replayed_order(former, caller.run) or entry.order
-        self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
         if not registry.allows_duplicates:
             self._cover(registration, entry, former)
+        self._notices.log(act, entry, "" if act == "registered" else "registered before kreg was watching", caller.run)
         self._ledger.insert(entry)
         for each in dict.fromkeys([*([former] if former is not None else []), *registration.evicted]):
             if registry.allows_duplicates or each is former:

@@ -419,8 +419,9 @@ class Guard:
         for entry in swept:
             self._notices.log("swept", entry, messages.swept(entry, run, new.get(entry.registry, [])), run)
         self.ledger.retire(swept)
-        again = {entry.name for entry in mine}  # with a new class in the key, for one
-        self._undoable = Undoable("swept", tuple(entry for entry in swept if entry.name not in again))
+        again = {entry.name: entry.spot for entry in mine}  # with a new class in the key, for one
+        undoable = (entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot)
+        self._undoable = Undoable("swept", tuple(undoable))
 
     def _restore_all(self, run: Run, outcome: Outcome) -> None:
         """Put back what was removed for a run that did not succeed; after a failure its owner is partial."""
@@ -478,8 +479,9 @@ class Guard:
             return entries
 
     def _is_registered_anew(self, entry: Entry) -> bool:
-        same_owner = (each for each in self.ledger.stack(entry.spot) if each.owner is entry.owner)
-        return entry.owner is not None and next(same_owner, None) is not None
+        if entry.owner is None or self.registries[entry.registry].allows_duplicates:
+            return False
+        return any(each.owner is entry.owner for each in self.ledger.stack(entry.spot))
 
     def _remove_for_good(self, entries: list[Entry], act: Act, reason: str) -> list[Entry]:
         gone: list[Entry] = []

@@ -212,11 +212,11 @@ def _is_gone_unseen(way: Way, before: Source, now: Source) -> bool:
     """Return whether nothing in the new source can make a registration that nobody saw."""
     if now.says_all_of(before):
         return False
-    if way.written:
-        return bool(before.writers) and not _writers(before, now)
+    if way.written and before.writers:
+        return not _writers(before, now)
     if way.definition and way.complete:  # it was there before anybody was watching
         return not now.defined(way.definition.rpartition(".")[2])
-    return False
+    return bool(before.called) and not now.calls(before.called)  # nothing that may have led there is called any more
 
 
 def _writers(before: Source, now: Source) -> list[Statement]:

@@ -39,16 +39,17 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
     """
     source = source_of(entry)
     defined = definition_of(entry)
-    if entry.steps:
-        return Way(_steps(entry, source), entry.complete, defined)
+    steps = _steps(entry, source) if entry.steps else ()
+    if steps:
+        return Way(steps, entry.complete, defined)
     if source is None or not (entry.written or entry.adopted):
         return Way(complete=False)
     written = entry.written and (not accessor or accessor in source.text)  # or a library writes for the cell
     at = source.at(entry.line)
-    if at is None or not (at.writes or (at.is_decorated and entry.adopted)):
+    if at is None or not (at.writes or at.is_decorated):
         at = source.writers[0] if written and len(source.writers) == 1 else None
     if at is not None:
-        return Way((Step("own", at.last, None),), not at.path, defined, entry.written)
+        return Way((Step("own", at.first, None),), not at.path, defined, entry.written)
     return Way((), entry.adopted, defined, written)
 
 
@@ -65,7 +66,8 @@ def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
         if stack.is_library(step.code.co_filename):
             by_magic = step.module.partition(".")[0] == "IPython" and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
-            if not by_magic and not makes_class and not (found and found[-1].kind == "library"):
+            starts = not found and not entry.complete  # a thread
+            if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
                 found.append(Step("library", function=step.function))
         elif not (statement is not None and statement.is_magic and not step.function):
             found.append(_in_a_file(step, own))

@@ -223,7 +223,7 @@ class Source:
 
     def calls(self, names: Iterable[str]) -> bool:
         """Return whether any statement calls one of these functions."""
-        return not self._calls.isdisjoint(names)
+        return not self.called.isdisjoint(names)
 
     def says_all_of(self, other: Source) -> bool:
         """Return whether every statement of another text stands in this one."""
@@ -293,7 +293,8 @@ class Source:
         return self._said[path, kind]
 
     @cached_property
-    def _calls(self) -> frozenset[str]:
+    def called(self) -> frozenset[str]:
+        """The functions that its statements call: see `Statement.calls`."""
         return frozenset().union(*(each.calls for each in self.statements))
 
     @cached_property

@@ -118,12 +118,16 @@ def shifted(steps: tuple[Step, ...], file: str, lines: int) -> tuple[Step, ...]:
 
 
 def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:
-    """Return the steps from the first one on in code that was executed from this file, or from a string; none if there
-    is no such step."""
-    for at, step in enumerate(steps):
-        if step.code.co_filename in (path, "<string>"):
-            return steps[at:]
-    return ()
+    """Return the steps from the innermost body on that was executed from this file, or from a string; none if no step
+    is in such code."""
+    found: tuple[Step, ...] = ()
+    for at in range(len(steps) - 1, -1, -1):
+        file = steps[at].code.co_filename
+        if file in (path, "<string>") and (not found or file == found[0].code.co_filename):
+            found = steps[at:]
+            if is_body(steps[at].code):
+                break
+    return found
 
 
 @functools.lru_cache(maxsize=1024)

@@ -110,10 +110,15 @@ class Runs:
         cell of its thread."""
         try:
             self._guard.end(run, outcome)
-        finally:
-            self._cells = [each for each in self._cells if each.run is not run]
-            if _cell.get() is run:
-                _cell.set(None)
+        except Exception:
+            self._forget_cell(run)
+            raise
+        self._forget_cell(run)
+
+    def _forget_cell(self, run: Run) -> None:
+        self._cells = [each for each in self._cells if each.run is not run]
+        if _cell.get() is run:
+            _cell.set(None)
 
     # -- bodies
 

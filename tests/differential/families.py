@@ -1,0 +1,994 @@
+"""The histories made by hand, by family: ordinary notebook life, code that remembers, modules."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from differential.harness import History, Reopen, Run, Step, Write
+
+INTERRUPT = "import signal; signal.raise_signal(signal.SIGINT)\n"
+GUARDED = (
+    "Code that remembers: what is edited under a guard that asks something else than the registry stays as it was."
+)
+BACK = "Code that remembers: what was dropped from a cell and is asked for again is not registered again."
+
+
+# -- what cells register
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way of registering. In its texts, NAME is what is defined, KEY the key, VERSION a number."""
+
+    name: str
+    text: str
+    probe: str = ""
+    absent: str = ""
+    """An expression that says that the key is not registered."""
+    imports: str = ""
+
+    def define(self, name: str = "Foo", key: str = "foo", version: int = 1) -> str:
+        return self._fill(self.text, name, key, version)
+
+    def probes(self, name: str = "Foo", key: str = "foo") -> tuple[str, ...]:
+        return tuple(self._fill(line, name, key, 0) for line in self.probe.splitlines())
+
+    def use(self, name: str = "Foo", key: str = "foo") -> str:
+        """Return statements that need what is registered, and say what they get."""
+        return "".join(f'print("=", {probe})\n' for probe in self.probes(name, key))
+
+    def is_absent(self, name: str = "Foo", key: str = "foo") -> str:
+        return self._fill(self.absent, name, key, 0)
+
+    @staticmethod
+    def _fill(text: str, name: str, key: str, version: int) -> str:
+        return text.replace("NAME", name).replace("KEY", key).replace("VERSION", str(version))
+
+
+LAYER = "class NAME(keras.layers.Layer):\n    version = VERSION\n    def call(self, x): return x * VERSION.0\n"
+EXTENSION = "class NAME(tf.experimental.ExtensionType):\n    x: tf.Tensor\n"
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("keras", f'@register("P", "KEY")\n{LAYER}', "roundtrip(NAME())[0]", '"P>KEY" not in get_custom_objects()'),
+        Kind(
+            "function",
+            '@register("P", "KEY")\ndef NAME(x): return x * VERSION\n',
+            'held("P>KEY")',
+            'get_registered_object("P>KEY") is None',
+        ),
+        Kind(
+            "tf_keras",
+            f'@tf_keras.saving.register_keras_serializable("P", "KEY")\n{LAYER.replace("keras", "tf_keras")}',
+            "type(tf_keras.layers.deserialize(tf_keras.layers.serialize(NAME()))) is NAME",
+            '"P>KEY" not in tf_keras.saving.get_custom_objects()',
+        ),
+        Kind(
+            "direct", f'{LAYER}get_custom_objects()["KEY"] = NAME\n', 'held("KEY")', '"KEY" not in get_custom_objects()'
+        ),
+        Kind(
+            "gradient",
+            '@tf.RegisterGradient("KEY")\ndef NAME(op, grad): return grad * VERSION\n',
+            'gradient("KEY")',
+            '"KEY" not in tf._api.v2.compat.v1.python.framework.ops._gradient_registry._registry',
+        ),
+        Kind(
+            "conversion",
+            "class NAME:\n    version = VERSION\n    def __array__(self, dtype=None, copy=None): return np.array(0.5)\n"
+            "def to_NAME(value, dtype=None, name=None, as_ref=False): return tf.constant(VERSION.0)\n"
+            "tf.register_tensor_conversion_function(NAME, to_NAME)\n",
+            "convert(NAME())",
+        ),
+        Kind(
+            "node",
+            "@register_tree_node_class\nclass NAME:\n    version = VERSION\n    def __init__(self, *items): self.items = items\n"
+            "    def tree_flatten(self): return self.items, None\n"
+            "    @classmethod\n    def tree_unflatten(cls, meta, children): return cls(*children)\n",
+            "flatten(NAME(1, 2))",
+        ),
+        Kind(
+            "spec",
+            'class NAME(tf.experimental.ExtensionType):\n    __name__ = "P.KEY"\n    x: tf.Tensor\n'
+            "    def number(self): return VERSION\n",
+            "encoded(NAME)",
+        ),
+        Kind(
+            "unary",
+            f"{EXTENSION}@tf.experimental.dispatch_for_unary_elementwise_apis(NAME)\n"
+            "def do_NAME(api, x): return VERSION\n",
+            "tf.abs(NAME(1.0))",
+        ),
+        Kind(
+            "api",
+            f'{EXTENSION}@tf.experimental.dispatch_for_api(tf.add, {{"x": NAME, "y": NAME}})\n'
+            "def add_NAME(x, y, name=None): return VERSION\n",
+            "tf.add(NAME(1.0), NAME(1.0))",
+        ),
+        Kind("flag", 'NAME = flags.DEFINE_integer("KEY", VERSION, "help")\n', "", '"KEY" not in flags.FLAGS'),
+        Kind(
+            "saved",
+            '@registration.register_serializable("P", "KEY")\nclass NAME(tf.Module):\n    version = VERSION\n',
+            'registration.get_registered_class("P.KEY") is NAME',
+            'registration.get_registered_class("P.KEY") is None',
+        ),
+    )
+}
+KINDS["gradient"] = replace(
+    KINDS["gradient"], absent='"KEY" not in sys.modules["tensorflow.python.framework.ops"].gradient_registry._registry'
+)
+MODULE_IMPORTS = """import keras, numpy as np, sys, tensorflow as tf, tf_keras
+from absl import flags
+from keras.saving import get_custom_objects, get_registered_object, register_keras_serializable as register
+from keras.src.tree.tree_api import register_tree_node_class
+from tensorflow.python.saved_model.registration import registration
+"""
+"""What a file imports."""
+
+
+class Mix(Kind):
+    """All of some kinds in one text: one history for many registries."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__("mix", "".join(KINDS[name].define(f"NAME_{name}", "KEY") for name in names))
+        object.__setattr__(self, "names", names)
+
+    def define(self, name: str = "Foo", key: str = "foo", version: int = 1) -> str:
+        return "".join(KINDS[kind].define(f"{name}_{kind}", f"{key}_{kind}", version) for kind in self.names)
+
+    def probes(self, name: str = "Foo", key: str = "foo") -> tuple[str, ...]:
+        return tuple(
+            probe for kind in self.names for probe in KINDS[kind].probes(f"{name}_{kind}", f"{key}_{kind}") if probe
+        )
+
+
+MIX = Mix(*KINDS)
+FEW = Mix("keras", "gradient", "conversion", "node", "spec")
+KERAS, GRADIENT = KINDS["keras"], KINDS["gradient"]
+
+
+# -- families
+
+
+Made = tuple[str, list[Step], dict[str, Any]]
+FAMILIES: dict[str, Callable[[], Iterator[Made]]] = {}
+
+
+def family(name: str) -> Callable[[Callable[[], Iterator[Made]]], Callable[[], Iterator[Made]]]:
+    def add(made: Callable[[], Iterator[Made]]) -> Callable[[], Iterator[Made]]:
+        FAMILIES[name] = made
+        return made
+
+    return add
+
+
+def histories() -> list[History]:
+    """Return all histories that are made by hand."""
+    return [
+        History(f"{name}.{variant}", tuple(steps), **options)
+        for name, made in FAMILIES.items()
+        for variant, steps, options in made()
+    ]
+
+
+def indented(text: str) -> str:
+    return textwrap.indent(text, "    ")
+
+
+def cells(*pairs: str | tuple[str, str]) -> list[Step]:
+    """Return runs: of cell "a" for a text alone, else of a pair's cell."""
+    return [Run("a", pair) if isinstance(pair, str) else Run(*pair) for pair in pairs]
+
+
+def files(**texts: str) -> list[Step]:
+    return [Write(f"{name.replace('__', '/')}.py", MODULE_IMPORTS + text) for name, text in texts.items()]
+
+
+@family("life")
+def life() -> Iterator[Made]:
+    """Edit, rename, drop: one kind at a time, since a registry that raises hides what comes after it."""
+    for name, kind in KINDS.items():
+        one, two = kind.define(version=1), kind.define(version=2)
+        yield f"edit-{name}", cells(one, one, two, two), {"probes": kind.probes()}
+        yield f"rename-{name}", cells(one, kind.define("Bar", "bar", 2)), {"probes": kind.probes("Bar", "bar")}
+        yield f"drop-{name}", cells(one, one, "x = 1"), {}
+
+
+@family("edits")
+def edits() -> Iterator[Made]:
+    """Move, reorder, empty, loop, share keys."""
+    one, two, bar = MIX.define(version=1), MIX.define(version=2), MIX.define("Bar", "bar")
+    use, probes = MIX.use(), {"probes": MIX.probes()}
+    yield "rerun", cells(one + use, one + use, one + use), probes
+    yield "unrelated", cells("epochs = 3\n" + one + use, "epochs = 4\n\n" + one + use), probes
+    yield "key-only", cells(one, MIX.define("Foo", "bar", 1)), {"probes": MIX.probes("Foo", "bar")}
+    yield "name-only", cells(one, MIX.define("Bar", "foo", 1)), {"probes": MIX.probes("Bar", "foo")}
+    yield "reorder", cells(one + bar, bar + one, one + bar), probes
+    yield "reorder-cells", cells(("a", one), ("b", bar), ("a", one)), probes
+    yield "move-target-first", cells(("a", one + bar), ("b", bar), ("a", one)), probes
+    yield "move-source-first", cells(("a", one + bar), ("a", one), ("b", bar)), probes
+    yield "move-to-new-and-edit", cells(("a", one), ("b", two), ("a", "x = 1")), probes
+    yield "copied-back", cells(("a", one), ("b", one), ("a", "x = 1"), ("b", "x = 2"), ("a", two)), probes
+    yield "comment-only", cells(one, "# " + one.replace("\n", "\n# ")), {}
+    yield "emptied-then-back", cells(one, "# nothing", two + use), probes
+    yield "reopened", [*cells(one, one), Reopen(), *cells(one, two)], probes
+    yield (
+        "reopened-twice",
+        [*cells(("a", one), ("b", bar)), Reopen(), *cells(("b", bar)), Reopen(), *cells(("a", one), ("b", bar))],
+        {},
+    )
+    yield "no-ids", cells(one, one, one), {**probes, "ids": False, "later": "C14"}
+    plain = Mix("keras", "tf_keras", "direct", "gradient", "spec", "flag", "saved").define()
+    yield "no-ids-plain-keys", cells(plain, plain, plain), {"ids": False}
+    yield (
+        "several-names",
+        cells(
+            'def f(x): return x\nfor n in ("a", "b", "c"): register("P", n)(f)',
+            'def f(x): return x\nfor n in ("a", "c"): register("P", n)(f)',
+        ),
+        {"probes": ['held("P>a")', 'held("P>b")']},
+    )
+    yield (
+        "several-registries",
+        cells(
+            '@register("P", "g")\n@tf.RegisterGradient("g")\ndef g(op, grad): return grad\nget_custom_objects()["g"] = g',
+            '@register("P", "h")\n@tf.RegisterGradient("g")\ndef g(op, grad): return 2 * grad\nget_custom_objects()["g"] = g',
+        ),
+        {"probes": ['gradient("g")', 'held("P>g")', 'held("g")']},
+    )
+    for where, register in {
+        "keras": 'register("P", f"n{i}")(f)',
+        "gradient": 'tf.RegisterGradient(f"n{i}")(f)',
+        "direct": 'get_custom_objects()[f"n{i}"] = f',
+        "tf_keras": 'tf_keras.saving.register_keras_serializable("P", f"n{i}")(f)',
+    }.items():
+        loop = f"for i in range(N):\n    def f(op, grad): return grad\n    {register}\n"
+        yield f"loop-shorter-{where}", cells(loop.replace("N", "3"), loop.replace("N", "3"), loop.replace("N", "1")), {}
+        yield f"loop-longer-{where}", cells(loop.replace("N", "1"), loop.replace("N", "3")), {}
+        data = f"for i in names:\n    def f(op, grad): return grad\n    {register}\n"
+        yield f"names-here-{where}", cells("names = 'abc'\n" + data, "names = 'bcd'\n" + data), {}
+        yield f"names-elsewhere-{where}", cells(("n", "names = 'abc'"), data, ("n", "names = 'bcd'"), data), {}
+    override = '@register("P", "k")\ndef NAME(x): return 1\n'
+    first, second = override.replace("NAME", "f"), override.replace("NAME", "g")
+    yield "override-dropped", cells(("a", first), ("b", second), ("b", "x = 1")), {"probes": ['held("P>k")']}
+    yield (
+        "override-rerun",
+        cells(("a", first), ("b", second), ("a", first), ("b", "x = 1")),
+        {"probes": ['held("P>k")']},
+    )
+    yield "override-below-dropped", cells(("a", first), ("b", second), ("a", "x = 1")), {"probes": ['held("P>k")']}
+    yield (
+        "swap-keys",
+        cells(
+            "def f(x): return 1\ndef g(x): return 2\nregister('P', 'a')(f); register('P', 'b')(g)",
+            "def f(x): return 1\ndef g(x): return 2\nregister('P', 'b')(f); register('P', 'a')(g)",
+        ),
+        {"probes": ['held("P>a")', 'held("P>b")']},
+    )
+    yield "library-key", cells(
+        ("a", "get_custom_objects()['relu'] = lambda x: x"), ("a", "x = 1"), ("b", "print('=', keras.activations.get('relu').__name__)")
+    ), {}  # fmt: skip
+
+
+@family("failures")
+def failures() -> Iterator[Made]:
+    """Cells that fail, are interrupted, or do not compile; then run again, or not."""
+    one, two, bar = MIX.define(version=1), MIX.define(version=2), MIX.define("Bar", "bar")
+    probes = {"probes": MIX.probes()}
+    for how, stops in {"fail": "1/0\n", "interrupt": INTERRUPT, "error": "raise SystemError\n"}.items():
+        yield f"{how}-before-then-fixed", cells(one, stops + two, two), probes
+        yield f"{how}-after-then-fixed", cells(one, two + stops, two), probes
+        yield f"{how}-between-then-dropped", cells(one + bar, one + stops + bar, one), probes
+        yield f"{how}-at-last", cells(one, stops + two), probes
+        yield f"{how}-at-first", cells(bar + stops, bar + one), probes
+    for number, broken in enumerate(("x = (", "def f(:", "return 1 +", "  y = 1\n z = 2")):
+        yield f"syntax-{number}-then-edited", cells(one, two + broken, two), probes
+    yield "syntax-at-last", cells(one, two + "x = ("), probes
+    yield "fails-in-another-cell", cells(("a", one), ("b", "1/0"), ("a", one), ("b", "x = 1")), probes
+    yield "caught", cells(one, "try:\n    1/0\nexcept ZeroDivisionError: pass\n" + two), probes
+    yield (
+        "fails-in-loop",
+        cells(
+            "for i in range(3):\n    register('P', f'n{i}')(lambda x: x)",
+            "for i in range(3):\n    register('P', f'n{i}')(lambda x: x); 1/(i - 1)",
+            "for i in range(2):\n    register('P', f'n{i}')(lambda x: x)",
+        ),
+        {},
+    )
+    yield (
+        "use-while-partial",
+        cells(
+            ("a", KERAS.define() + KINDS["node"].define("Node")),
+            ("a", "1/0\n" + KERAS.define(version=2)),
+            ("b", KERAS.use() + KINDS["node"].use("Node")),
+        ),
+        {"compare": False},
+    )
+
+
+@family("ways")
+def ways() -> Iterator[Made]:
+    """Magics, async cells, nested cells, exec, threads, pools, helpers, decorators."""
+    one, two = MIX.define(version=1), MIX.define(version=2)
+    probes = {"probes": MIX.probes()}
+    for magic in ("%%time", "%%capture", "%%capture out"):
+        yield magic.strip("%").replace(" ", "-"), cells(f"{magic}\n{one}", f"{magic}\n{two}", f"{magic}\n{two}"), probes
+    yield "line-time", cells("%time register('P', 'k')(lambda x: x)", "%time register('P', 'l')(lambda x: x)"), {}
+    yield (
+        "async",
+        cells(f"await asyncio.sleep(0)\n{one}", f"await asyncio.sleep(0)\n{two}await asyncio.sleep(0)"),
+        probes,
+    )
+    yield "async-dropped", cells(f"await asyncio.sleep(0)\n{one}", "await asyncio.sleep(0)"), {}
+    nested = "text = '''\n{}'''\nget_ipython().run_cell(text)\n"
+    yield "nested", cells(nested.format(one), nested.format(two)), probes
+    yield "nested-dropped", cells(nested.format(one), "x = 1"), {}
+    executed = "text = '''\n{}'''\nexec(text)\n"
+    yield "exec", cells(executed.format(one), executed.format(one), executed.format(two)), probes
+    yield "exec-dropped", cells(executed.format(one), "x = 1"), {}
+    yield (
+        "exec-other-cell",
+        cells(("t", f"text = '''\n{one}'''"), "exec(text)", "exec(text)", ("t", f"text = '''\n{two}'''"), "exec(text)"),
+        probes,
+    )
+    yield (
+        "exec-text-renamed",
+        cells(
+            ("t", f"text = '''\n{KERAS.define()}'''"),
+            "exec(text)",
+            ("t", f"text = '''\n{KERAS.define('Bar', 'bar')}'''"),
+            "exec(text)",
+        ),
+        {},
+    )
+    threads = {
+        "thread": "t = threading.Thread(target=work); t.start(); t.join()",
+        "late-thread": "t = threading.Thread(target=work); t.start()\nt.join()",
+        "pool": "with ThreadPoolExecutor(1) as pool: pool.submit(work).result()",
+        "map": "with ThreadPoolExecutor(2) as pool: list(pool.map(lambda i: work(), range(1)))",
+        "to-thread": "await asyncio.to_thread(work)",
+        "task": "async def task(): work()\nawait asyncio.create_task(task())",
+        "gather": "async def task():\n    await asyncio.sleep(0)\n    work()\nawait asyncio.gather(task(), asyncio.sleep(0))",
+    }
+    for name, start in threads.items():
+        work = f"def work():\n    global {', '.join(sorted(names(FEW)))}\n{{}}{start}\n"
+        texts = [work.format(indented(FEW.define(version=version))) for version in (1, 2)]
+        yield name, cells(texts[0], texts[0], texts[1]), {"probes": FEW.probes()}
+        yield f"{name}-dropped", cells(texts[0], "x = 1"), {}
+    helper = "def make(name):\n    @register('P', name)\n    class Made(keras.layers.Layer): pass\n    return Made\n"
+    yield "helper-here", cells(helper + "A = make('a')", helper + "A = make('b')"), {}
+    yield "helper-elsewhere", cells(("h", helper), "A = make('a')", "A = make('a')", "A = make('b')"), {}
+    yield "helper-loop", cells(("h", helper), "made = [make(n) for n in 'abc']", "made = [make(n) for n in 'ab']"), {}
+    yield "helper-module", [*files(h=helper), *cells("import h; A = h.make('a')", "import h; A = h.make('b')")], {}
+    yield "helper-then-dropped", cells(("h", helper), "A = make('a')", "x = 1"), {}
+    derived = (
+        "@register('P')\nclass Base(keras.layers.Layer):\n    def __init__(self, **k):\n        super().__init__(**k)\n"
+        "@register('P')\nclass Derived(Base):\n    def __init__(self, **k):\n        super(Derived, self).__init__(**k)\n"
+        "    def call(self, x): return x * {}.0\n"
+    )
+    yield (
+        "super",
+        cells(derived.format(1), derived.format(2), "print('=', 1)\n" + derived.format(2)),
+        {"probes": ["roundtrip(Derived())", "saved(Derived())", "roundtrip(Base())[0]"]},
+    )
+    deco = "def reg(package):\n    def wrap(c):\n        return register(package)(c)\n    return wrap\n"
+    use = "@reg('PACK')\nclass Foo(keras.layers.Layer): pass\n"
+    yield "decorator-here", cells(deco + use.replace("PACK", "P"), deco + use.replace("PACK", "Q")), {}
+    yield "decorator-elsewhere", cells(("d", deco), use.replace("PACK", "P"), use.replace("PACK", "Q")), {}
+    yield (
+        "decorator-package-elsewhere",
+        cells(
+            ("d", "PACKAGE = 'P'\ndef reg(c): return register(PACKAGE)(c)"),
+            "@reg\nclass Foo(keras.layers.Layer): pass",
+            ("d", "PACKAGE = 'Q'\ndef reg(c): return register(PACKAGE)(c)"),
+            "@reg\nclass Foo(keras.layers.Layer): pass",
+        ),
+        {},
+    )
+    yield "live-model-saved", cells(
+        ("a", KERAS.define()), ("b", "layer = Foo()"), ("a", KERAS.define(version=2)), ("c", "print('=', 'Foo' in str(keras.layers.serialize(layer)))")
+    ), {"compare": False}  # fmt: skip
+    yield (
+        "gradient-of-graph",
+        cells(
+            "@tf.custom_gradient\ndef f(x):\n    def grad(up): return up * 3.0\n    return x, grad\n@tf.function\ndef g(x): return f(x)\n"
+            "x = tf.Variable(1.0)\nwith tf.GradientTape() as tape: y = g(x)\nprint('=', float(tape.gradient(y, x)))",
+            ("b", "with tf.GradientTape() as tape: y = g(x)\nprint('=', float(tape.gradient(y, x)))"),
+        ),
+        {},
+    )
+
+
+def names(mix: Mix) -> set[str]:
+    """Return what a mix's text defines."""
+    found = set()
+    for line in mix.define().splitlines():
+        word, _, rest = line.partition(" ")
+        if word in ("class", "def"):
+            found.add(rest.partition("(")[0].partition(":")[0])
+    return found
+
+
+GUARDS = {
+    "globals": 'if "NAME" not in globals():\n{}',
+    "nameerror": "try:\n    NAME\nexcept NameError:\n{}",
+    "done": 'if not globals().get("done_NAME"):\n{}    done_NAME = True\n',
+    "vars": 'if "NAME" in vars():\n    pass\nelse:\n{}',
+    "loop": 'while "NAME" not in globals():\n{}',
+    "function": 'def setup_NAME():\n    global NAMES\n    if "NAME" in globals():\n        return\n{}setup_NAME()\n',
+    "registry": "if ABSENT:\n{}",
+    "suppress": "with suppress(KeyError, ValueError, AssertionError, flags.DuplicateFlagError):\n{}",
+    "try": "try:\n{}except (KeyError, ValueError, flags.DuplicateFlagError):\n    pass\n",
+}
+"""Ways to do something once in a kernel's life. What the last three ask is the registry, not the namespace."""
+
+
+def guarded(form: str, kind: Kind, name: str = "Foo", key: str = "foo", version: int = 1) -> str:
+    """Return a kind's text under a guard."""
+    first = name if not isinstance(kind, Mix) else f"{name}_{kind.names[0]}"
+    text = kind.define(name, key, version)
+    defined = sorted(
+        line.split()[1].partition("(")[0].rstrip(":") for line in text.splitlines() if line[:4] in ("clas", "def ")
+    )
+    guard = GUARDS[form].replace("NAMES", ", ".join(defined) or first).replace("NAME", first)
+    return guard.replace("ABSENT", kind.is_absent(name, key)).replace("{}", indented(text))
+
+
+@family("guards")
+def guards() -> Iterator[Made]:
+    """A1, A4: cells that guard what they register, run again, edited, freed of the guard."""
+    for name, kind in KINDS.items():
+        forms = ["globals", "nameerror"] + (["registry"] if kind.absent else [])
+        if name in ("keras", "gradient", "spec", "flag", "saved"):
+            forms += ["suppress"]
+        if name in ("keras", "conversion"):
+            forms += ["done", "vars", "loop", "function", "try"]
+        for form in forms:
+            text = guarded(form, kind) + kind.use()
+            yield f"rerun-{form}-{name}", cells(text, text, f"n = 4\n{text}"), {"probes": kind.probes()}
+    for form in GUARDS:
+        text, use = guarded(form, KERAS), KERAS.use()
+        edited = guarded(form, KERAS, version=2)
+        asks = form in ("registry", "suppress", "try")
+        limits = {} if asks else {"limitation": GUARDED}
+        yield f"edited-{form}", cells(text + use, edited + use), limits
+        yield f"renamed-{form}", cells(text + use, guarded(form, KERAS, "Bar", "bar") + KERAS.use("Bar", "bar")), {}
+        yield f"removed-{form}", cells(text + use, KERAS.define(version=2) + use), {"probes": KERAS.probes()}
+        yield f"added-{form}", cells(KERAS.define() + use, text + use, text + use), {"probes": KERAS.probes()}
+        wrapped = f"def build():\n    global Foo\n{indented(text)}build()\n"
+        if form not in ("function", "vars"):
+            yield f"wrapped-{form}", cells(text + use, wrapped + use, wrapped + use), {"probes": KERAS.probes()}
+        yield f"dropped-{form}", cells(text, text, "x = 1"), {}
+        yield f"fails-{form}", cells(text + use, text + use + "1/0", text + use), {"probes": KERAS.probes()}
+        yield (
+            f"moved-{form}",
+            cells(("a", text), ("b", text + use), ("a", "x = 1"), ("b", text + use)),
+            {"probes": KERAS.probes()},
+        )
+        yield (
+            f"reopened-{form}",
+            [*cells(text + use), Reopen(), *cells(text + use, text + use)],
+            {"probes": KERAS.probes()},
+        )
+    yield "mix-globals", cells(*[guarded("globals", MIX) + MIX.use()] * 3), {"probes": MIX.probes()}
+    yield "mix-other-cell-uses", cells(("a", guarded("globals", MIX)), ("b", MIX.use()), ("a", guarded("globals", MIX)), ("b", MIX.use())), {}  # fmt: skip
+    get = "if get_registered_object('P>foo') is None:\n{}"
+    one, two = get.format(indented(KERAS.define())), get.format(indented(KERAS.define(version=2)))
+    yield "get-rerun", cells(one + KERAS.use(), one + KERAS.use()), {"probes": KERAS.probes()}
+    yield "get-edited", cells(one + KERAS.use(), two + KERAS.use()), {}
+    yield "deepcopy", cells(
+        *[guarded("globals", KERAS) + "import copy\nm = keras.Sequential([keras.Input((2,)), Foo()])\n"
+          "print('=', type(copy.deepcopy(m).layers[-1]) is Foo, type(keras.models.clone_model(m).layers[-1]) is Foo)"] * 2
+    ), {"probes": ["saved(Foo())"]}  # fmt: skip
+    yield "load-model", cells(
+        *[guarded("globals", KERAS) + "m = keras.Sequential([keras.Input((2,)), Foo()]); m.save('m.keras')\n"
+          "print('=', type(keras.models.load_model('m.keras').layers[-1]) is Foo)"] * 3
+    ), {}  # fmt: skip
+    yield "import-error", cells(*["try:\n    import nowhere\nexcept ImportError:\n" + indented(KERAS.define()) + KERAS.use()] * 2), {}  # fmt: skip
+    yield "flag-changed", cells("ON = True\nif ON: register('P', 'k')(lambda x: x)", "ON = False\nif ON: register('P', 'k')(lambda x: x)"), {
+        "limitation": "Data-dependent registrations: `if FLAG: register(…)` with a changed `FLAG` looks like a guard."
+    }  # fmt: skip
+    yield "helper-class-guarded-elsewhere", cells(
+        ("h", "class Registry:\n    done = set()\n    def add(self, n, f):\n        if n not in self.done:\n"
+         "            self.done.add(n); register('P', n)(f)\nreg = Registry()"),
+        "reg.add('k', len)", "reg.add('k', len)", "reg.add('k', len); print('=', held('P>k'))",
+    ), {}  # fmt: skip
+    yield "done-loop", cells(
+        ("d", "done = set()"),
+        *["for n in ('a', 'b'):\n    if n not in done:\n        done.add(n); register('P', n)(len)\nprint('=', held('P>a'))"] * 2,
+        "for n in ('a', 'b', 'c'):\n    if n not in done:\n        done.add(n); register('P', n)(len)\nprint('=', held('P>a'))",
+    ), {}  # fmt: skip
+
+
+@family("memos")
+def memos() -> Iterator[Made]:
+    """A1, A3, A4: factories that remember, of other cells, modules and libraries; called plainly, in threads, in tasks."""
+    mix = FEW
+    body = f"    global {', '.join(sorted(names(mix)))}\n{indented(mix.define())}"
+    use, probes = mix.use(), {"probes": mix.probes()}
+    remembering = {
+        "cache": f"@functools.cache\ndef make():\n{body}",
+        "dict": f"memo = {{}}\ndef make():\n{body.splitlines()[0]}\n    if 1 in memo: return memo[1]\n"
+        + "\n".join(body.splitlines()[1:])
+        + "\n    memo[1] = True\n",
+        "flag": f"_done = False\ndef make():\n{body.splitlines()[0]}, _done\n    if not _done:\n"
+        + indented("\n".join(body.splitlines()[1:]))
+        + "\n        _done = True\n",
+        "default": f"def make(memo=[]):\n{body.splitlines()[0]}\n    if memo: return\n    memo.append(1)\n"
+        + "\n".join(body.splitlines()[1:])
+        + "\n",
+        "property": "class Lazy:\n    @functools.cached_property\n    def made(self):\n"
+        + indented(body)
+        + "        return 1\nlazy = Lazy()\ndef make(): return lazy.made\n",
+    }
+    calls = {
+        "plain": "make()",
+        "assigned": "x = make()",
+        "thread": "t = threading.Thread(target=make); t.start(); t.join()",
+        "pool": "with ThreadPoolExecutor(1) as pool: pool.submit(make).result()",
+        "to-thread": "await asyncio.to_thread(make)",
+        "task": "async def task(): make()\nawait asyncio.gather(task())",
+        "map": "list(map(lambda _: make(), [1]))",
+        "condition": "if True: make()",
+    }
+    for how, helper in remembering.items():
+        yield f"{how}-rerun", cells(("h", helper), *[f"n = {n}; make()\n{use}" for n in (3, 3, 4)]), probes
+        yield (
+            f"{how}-assigned",
+            cells(("h", helper), f"make()\n{use}", f"x = make()\n{use}", f"x = [make()]\n{use}"),
+            probes,
+        )
+        yield f"{how}-wrapped", cells(("h", helper), f"make()\n{use}", f"def go(): make()\ngo()\n{use}"), probes
+        yield f"{how}-dropped", cells(("h", helper), "make()", "make()", "x = 1"), {}
+        yield f"{how}-gone-and-back", cells(("h", helper), "make()", "x = 1", "make()"), {**probes, "limitation": BACK}
+        yield (
+            f"{how}-two-callers",
+            cells(("h", helper), ("a", "make()"), ("b", f"make()\n{use}"), ("a", "make()")),
+            probes,
+        )
+        yield (
+            f"{how}-two-callers-one-goes",
+            cells(("h", helper), ("a", "make()"), ("b", f"make()\n{use}"), ("a", "x = 1"), ("b", f"make()\n{use}")),
+            probes,
+        )
+    for how, call in calls.items():
+        texts = [f"epochs = {n}\n{call}\n{use}" for n in (3, 3, 4)]
+        yield f"call-{how}", cells(("h", remembering["cache"]), *texts), probes
+        yield f"call-{how}-fails", cells(("h", remembering["cache"]), texts[0], texts[0] + "1/0", texts[2]), probes
+    for place in ("lib", "site-packages/lib"):
+        short = place.partition("/")[0]
+        for how, helper in remembering.items():
+            file = Write(f"{place}.py", MODULE_IMPORTS + "import functools\n" + helper)
+            use_lib = use.replace("Foo_", "lib.Foo_")
+            options = {"probes": [probe.replace("Foo_", "lib.Foo_") for probe in mix.probes()]}
+            yield f"{short}-{how}", [
+                file, *cells(*[f"import lib\nlib.make()\n{use_lib}"] * 2, f"import lib\nx = lib.make()\n{use_lib}", f"import lib\nn = 4\nx = lib.make()\n{use_lib}")
+            ], options  # fmt: skip
+        first_use = (
+            f"{mix.define().replace('@register', '#@register', 1)}\ndef use():\n"
+            "    if get_registered_object('P>foo_keras') is None: register('P', 'foo_keras')(Foo_keras)\n"
+            "    return roundtrip(Foo_keras())[0]\n"
+        )
+        roundtrip = "def roundtrip(l): return [type(keras.layers.deserialize(keras.layers.serialize(l))) is type(l)]\n"
+        file = Write(f"{place}.py", MODULE_IMPORTS + roundtrip + first_use)
+        yield f"{short}-first-use", [file, *cells(*["import lib\nprint('=', lib.use())"] * 2, "from lib import use\nprint('=', use())")], {}  # fmt: skip
+        ensured = (
+            "_ready = []\ndef ensure():\n    if not _ready:\n        _ready.append(1)\n        register('P', 'lazy')(len)\n"
+            "def look(): ensure(); return get_registered_object('P>lazy').__name__\n"
+        )
+        file = Write(f"{place}.py", MODULE_IMPORTS + ensured)
+        yield f"{short}-ensure", [file, *cells(*["import lib\nprint('=', lib.look())"] * 2, "import lib\ny = lib.look()\nprint('=', y)")], {"probes": ["lib.look()"]}  # fmt: skip
+        yield f"{short}-ensure-other-cell", [
+            file, *cells(("a", "import lib; lib.look()"), ("b", "print('=', lib.look())"), ("a", "import lib"), ("b", "print('=', lib.look())"))
+        ], {}  # fmt: skip
+        yield f"{short}-method", [
+            Write(f"{place}.py", MODULE_IMPORTS + "class Engine:\n    ready = False\n    def start(self):\n        if not Engine.ready:\n"
+                  "            Engine.ready = True\n            register('P', 'eng')(len)\n        return get_registered_object('P>eng').__name__\n"),
+            *cells("import lib\nprint('=', lib.Engine().start())", "import lib\ne = lib.Engine()\nprint('=', e.start())", "from lib import Engine\nprint('=', Engine().start())"),
+        ], {}  # fmt: skip
+
+
+@family("hidden")
+def hidden() -> Iterator[Made]:
+    """A2: guards that a cell's text does not show."""
+    for name in ("keras", "conversion", "node", "gradient"):
+        kind = KINDS[name]
+        text, use, probes = guarded("globals", kind), kind.use(), {"probes": kind.probes()}
+        file = Write("x.py", text)
+        compiled = 'exec(compile(open("x.py").read(), "x.py", "exec"))\n'
+        quoted = f"text = '''\n{text}'''\n"
+        yield f"file-{name}", [file, *cells(compiled + use, compiled + use, "n = 1\n" + compiled + use)], probes
+        yield f"exec-{name}", cells(*[f"{quoted}exec(text)\n{use}"] * 3), probes
+        yield f"run-cell-{name}", cells(*[f"{quoted}get_ipython().run_cell(text)\n{use}"] * 3), probes
+        yield f"run-cell-elsewhere-{name}", cells(("t", quoted), *[f"get_ipython().run_cell(text)\n{use}"] * 3), probes
+        defined = sorted(
+            line.split()[1].partition("(")[0].rstrip(":")
+            for line in kind.define().splitlines()
+            if line[:4] in ("clas", "def ")
+        )
+        setup = f"def _setup():\n    global {', '.join(defined)}\n{indented(text)}_setup()\ndef _setup(): pass\n"
+        yield f"defined-again-{name}", cells(*[setup + use] * 3), probes
+        yield f"run-i-{name}", [Write("x.py", MODULE_IMPORTS + text), *cells(*["%run -i x.py\n" + use] * 3)], probes
+    for name in ("keras", "conversion"):
+        kind = KINDS[name]
+        text = guarded("globals", kind)
+        yield f"eval-{name}", cells(*[f"code = compile('''\n{text}''', 'x', 'exec')\neval(code)\n{kind.use()}"] * 2), {}
+        yield (
+            f"own-namespace-{name}",
+            cells(
+                ("n", "space = dict(globals())"),
+                *[f"exec('''\n{text}''', space)\nFoo = space['Foo']\n{kind.use()}"] * 3,
+            ),
+            {},
+        )
+        yield (
+            f"magic-{name}",
+            cells(
+                "from IPython.core.magic import register_cell_magic\n@register_cell_magic\ndef once(line, cell):\n"
+                f"    get_ipython().run_cell(cell)\n{'#'}",
+                ("b", f"%%once\n{text}"),
+                ("b", f"%%once\n{text}"),
+                ("c", kind.use()),
+            ),
+            {},
+        )
+    lambda_ = "f = lambda: 'k' in seen or (seen.add('k'), register('P', 'k')(len))\nf()\nprint('=', held('P>k'))"
+    yield "lambda", cells(("s", "seen = set()"), lambda_, lambda_, "n = 1\n" + lambda_), {}
+    short = "'k' in seen or (seen.add('k'), register('P', 'k')(len))\nprint('=', held('P>k'))"
+    yield "or", cells(("s", "seen = set()"), short, short), {}
+    listed = "[register('P', n)(len) for n in ('a', 'b') if n not in seen and not seen.add(n)]\nprint('=', held('P>a'))"
+    yield "comprehension", cells(("s", "seen = set()"), listed, listed, "n = 1\n" + listed), {}
+    default = "get_custom_objects().setdefault('k', len)\nprint('=', held('k'))"
+    yield "setdefault", cells(default, default, default), {}
+    pop = "queue and register('P', queue.pop())(len)\nprint('=', held('P>q'))"
+    yield "queue", cells(("q", "queue = ['q']"), pop, pop, "n = 1\n" + pop), {}
+    generator = "next(steps, None)\nprint('=', held('P>g'))"
+    yield (
+        "generator",
+        cells(("g", "def go():\n    register('P', 'g')(len); yield\nsteps = go()"), generator, generator),
+        {},
+    )
+    hook = "for f in hooks: f()\nhooks.clear()\nprint('=', held('P>h'))"
+    yield "hooks", cells(("h", "hooks = [lambda: register('P', 'h')(len)]"), hook, hook, "n = 1\n" + hook), {}
+    returns = "def setup():\n    if 'k' in seen: return\n    seen.add('k')\n    register('P', 'k')(len)\nsetup()\nprint('=', held('P>k'))"
+    yield "early-return", cells(("s", "seen = set()"), returns, returns, "n = 1\n" + returns), {}
+    raising = returns.replace(": return", ": raise KeyError").replace(
+        "\nsetup()\n", "\ntry: setup()\nexcept KeyError: pass\n"
+    )
+    yield "early-raise", cells(("s", "seen = set()"), raising, raising, "n = 1\n" + raising), {}
+    breaking = (
+        "for n in 'ab':\n    if n in seen: break\n    seen.add(n); register('P', n)(len)\nprint('=', held('P>b'))"
+    )
+    yield "break", cells(("s", "seen = set()"), breaking, breaking, "n = 1\n" + breaking), {}
+    match = "match len(seen):\n    case 0:\n        seen.add(1); register('P', 'k')(len)\nprint('=', held('P>k'))"
+    yield "match", cells(("s", "seen = set()"), match, match), {}
+    yield (
+        "event-once",
+        cells(
+            ("e", "calls = []\ndef once(*a):\n    if not calls: calls.append(1); register('P', 'e')(len)"),
+            "get_ipython().events.register('pre_execute', once)\nget_ipython().events.trigger('pre_execute')\n"
+            "get_ipython().events.unregister('pre_execute', once)\nprint('=', held('P>e'))",
+            "n = 1\nget_ipython().events.register('pre_execute', once)\nget_ipython().events.trigger('pre_execute')\n"
+            "get_ipython().events.unregister('pre_execute', once)\nprint('=', held('P>e'))",
+        ),
+        {},
+    )
+
+
+@family("twice")
+def twice() -> Iterator[Made]:
+    """A5: one key twice in a run, over a library's entry, over another cell's, over none."""
+    adam = 'class Mine(tf_keras.optimizers.Adam): pass\nfor _ in range(N): tf_keras.saving.register_keras_serializable("Custom", "Adam")(Mine)\n'
+    is_library = "tf_keras.saving.get_custom_objects().get('Custom>Adam').__module__"
+    for count in ("1", "2", "3"):
+        text = adam.replace("N", count)
+        yield f"library-{count}", cells(text, "x = 1"), {"probes": [is_library]}
+        yield f"library-{count}-rerun", cells(text, text, "x = 1"), {"probes": [is_library]}
+        yield f"library-{count}-fails", cells(text, text + "1/0", "x = 1"), {"probes": [is_library]}
+    forms = {
+        "keras": ('register("P", "k")(NAME)\n', 'held("P>k")'),
+        "tf_keras": (
+            'tf_keras.saving.register_keras_serializable("P", "k")(NAME)\n',
+            "tf_keras.saving.get_custom_objects().get('P>k').__name__",
+        ),
+        "direct": ('get_custom_objects()["k"] = NAME\n', 'held("k")'),
+    }
+    for where, (form, probe) in forms.items():
+        define = "def f(x): return 1\ndef g(x): return 2\n"
+        both = define + form.replace("NAME", "f") + form.replace("NAME", "g")
+        other = "def h(x): return 3\n" + form.replace("NAME", "h")
+        options = {"probes": [probe]}
+        yield f"{where}-two", cells(both, both), options
+        yield f"{where}-two-to-one", cells(both, define + form.replace("NAME", "f")), options
+        yield f"{where}-over-other", cells(("o", other), both, both, "x = 1"), options
+        yield f"{where}-under-other", cells(both, ("o", other), both, ("o", "x = 1")), options
+        yield f"{where}-same-thrice", cells(("o", other), define + form.replace("NAME", "f") * 3, "x = 1"), options
+        yield f"{where}-fails-between", cells(("o", other), both, both.replace("g)", "g); 1/0").replace("= g", "= g; 1/0"), "x = 1"), options  # fmt: skip
+    written = "co = get_custom_objects()\nco['adam'] = len; co['adam'] = max\n"
+    yield "direct-adam", cells(written, "x = 1"), {"probes": ["type(keras.optimizers.get('adam')).__name__"]}
+    yield "pop-and-again", cells(*['register("P", "k")(len); get_custom_objects().pop("P>k"); register("P", "k")(max)'] * 2, "x = 1"), {}  # fmt: skip
+    yield "register-and-pop", cells(*['register("P", "k")(len); get_custom_objects().pop("P>k")'] * 2), {}
+
+
+@family("nested")
+def nested() -> Iterator[Made]:
+    """A6: helpers with nested functions and classes: one entry however often they run."""
+    conversion = (
+        "def make():\n    class N: pass\n    def conv(v, dtype=None, name=None, as_ref=False): return tf.constant(1.)\n"
+        "    tf.register_tensor_conversion_function(N, conv)\n{}make()\n"
+    )
+    yield "conversion", cells(*[conversion.format("")] * 6), {}
+    yield "conversion-returned", cells(*[conversion.format("    return N\n").replace("\nmake()", "\nN = make()")] * 4), {"probes": ["convert(N())"]}  # fmt: skip
+    yield "conversion-elsewhere", cells(("h", conversion.format("").replace("\nmake()", "\n")), *["make()"] * 4), {}
+    unary = (
+        "def make():\n    class N(tf.experimental.ExtensionType):\n        x: tf.Tensor\n    @tf.experimental.dispatch_for_unary_elementwise_apis(N)\n"
+        "    def do(api, x):\n        return 7\n    return N\n"
+    )
+    yield "unary", cells(*[unary + "N = make()"] * 4), {"probes": ["tf.abs(N(1.0))"]}
+    yield "unary-elsewhere", cells(("h", unary), *["N = make()"] * 4), {"probes": ["tf.abs(N(1.0))"]}
+    yield "unary-dropped", cells(unary + "N = make()", unary + "N = make()", "x = 1"), {}
+    node = (
+        "def make():\n    @register_tree_node_class\n    class N:\n        def tree_flatten(self): return (1,), None\n"
+        "        @classmethod\n        def tree_unflatten(cls, m, c): return cls()\n    return N\n"
+    )
+    yield "node", cells(*[node + "N = make()"] * 4), {"probes": ["flatten(N())"]}
+    api = (
+        "def make():\n    class N(tf.experimental.ExtensionType):\n        x: tf.Tensor\n    @tf.experimental.dispatch_for_api(tf.add, {'x': N, 'y': N})\n"
+        "    def add(x, y, name=None):\n        if True: return 3\n    return N\n"
+    )
+    yield "api", cells(*[api + "N = make()"] * 4), {"probes": ["tf.add(N(1.0), N(1.0))"]}
+    flip = (
+        "class Flip:\n    def __init__(self): self.calls = 0\n    def __call__(self, x):\n        name = f'Flip{self.calls}'\n"
+        "        @tf.RegisterGradient(name)\n        def _flip(op, grad):\n            return [-grad]\n"
+        "        self.calls += 1\n        return x\n"
+    )
+    yield "flip-here", cells(*[flip + "flip = Flip()\nflip(1); flip(2)"] * 3), {}
+    yield "flip-one-less", cells(flip + "flip = Flip()\nflip(1); flip(2)", flip + "flip = Flip()\nflip(1)"), {}
+    yield "flip-class-elsewhere", cells(("h", flip), *["flip = Flip()\nflip(1); flip(2)"] * 3), {}
+    reversal = (
+        "def reverse(name, factor):\n    def backward(op, grad):\n        return grad * factor\n"
+        "    tf.RegisterGradient(name)(backward)\n    return backward\n"
+    )
+    yield "reversal", cells(*[reversal + "r = reverse('rev', -1)"] * 3, reversal + "r = reverse('rev', -2)"), {"probes": ["gradient('rev')"]}  # fmt: skip
+    yield "reversal-elsewhere", cells(("h", reversal), *["r = reverse('rev', -1)"] * 3, "r = reverse('vez', -2)"), {"probes": ["gradient('vez')"]}  # fmt: skip
+    closure = "def outer():\n    def inner():\n        @register('P', 'deep')\n        class Deep(keras.layers.Layer): pass\n        return Deep\n    return inner()\n"
+    yield "inner-function", cells(*[closure + "D = outer()"] * 3, closure.replace("deep", "deeper") + "D = outer()"), {}
+    yield (
+        "lambda-inside",
+        cells(*["def go():\n    key = lambda: 'k'\n    register('P', key())(len)\ngo()"] * 2, "x = 1"),
+        {},
+    )
+    yield "generator-inside", cells(*["def go():\n    def names():\n        yield 'k'\n        return\n    for n in names(): register('P', n)(len)\ngo()"] * 2, "x = 1"), {}  # fmt: skip
+
+
+@family("dicts")
+def dicts() -> Iterator[Made]:
+    """A7: direct writes, into held dicts, of equal values, under changed keys."""
+    for how, write in {
+        "update": "held_.update({})",
+        "direct": "get_custom_objects().update({})",
+        "or": "held_ |= {}",
+        "loop": "for k, v in {}.items(): held_[k] = v",
+    }.items():
+        texts = [write.format(d) for d in ("{'a': f, 'b': f}", "{'c': f, 'b': f}", "{'c': f}")]
+        start = ("h", "held_ = get_custom_objects()\ndef f(x): return x")
+        yield f"{how}-changed", cells(start, texts[0], texts[1]), {"probes": ['held("a")', 'held("c")']}
+        yield f"{how}-shorter", cells(start, texts[0], texts[0], texts[2]), {"probes": ['held("b")', 'held("c")']}
+        yield f"{how}-dropped", cells(start, texts[0], "x = 1"), {}
+    whole = "def f(x): return x\nget_custom_objects().update({})\n"
+    yield "defined-here", cells(whole.format("{'a': f, 'b': f}"), whole.format("{'c': f, 'b': f}")), {}
+    yield (
+        "tf-keras",
+        cells(
+            ("h", "held_ = tf_keras.saving.get_custom_objects()\ndef f(x): return x"),
+            "held_.update({'a': f, 'b': f})",
+            "held_.update({'c': f, 'b': f})",
+        ),
+        {},
+    )
+    yield "custom-variable", cells("CUSTOM = {'a': len}\nget_custom_objects().update(CUSTOM)", "CUSTOM = {'b': len}\nget_custom_objects().update(CUSTOM)"), {}  # fmt: skip
+    yield "del-first", cells(*["get_custom_objects().pop('k', None)\nget_custom_objects()['k'] = len"] * 3), {}
+    yield "same-object-two-cells", cells(("d", "def f(x): return x"), ("a", "get_custom_objects()['k'] = f"), ("b", "get_custom_objects()['k'] = f"), ("a", "x = 1")), {}  # fmt: skip
+    yield "clear", cells("get_custom_objects()['k'] = len", ("b", "get_custom_objects().clear()")), {}
+    yield "scope", cells(*["with keras.saving.custom_object_scope({'k': len}):\n    print('=', keras.saving.get_registered_object('k').__name__)"] * 2), {}  # fmt: skip
+
+
+@family("subclasses")
+def subclasses() -> Iterator[Made]:
+    """A8: bases that register their subclasses, with the base, the package or the names changed."""
+    base = (
+        "class Base(keras.layers.Layer):\n    package = 'P'\n    def __init_subclass__(cls, **k):\n"
+        "        super().__init_subclass__(**k)\n        register(cls.package)(cls)\n"
+    )
+    sub = "class Sub({}): {}\n"
+    plain = sub.format("Base", "pass")
+    yield "rerun", cells(("b", base), plain, plain, plain), {"probes": ["roundtrip(Sub())[0]"]}
+    yield "other-base", cells(("b", base), plain, sub.format("keras.layers.Layer", "pass")), {}
+    yield "package", cells(("b", base), plain, sub.format("Base", "package = 'Q'")), {}
+    yield "renamed", cells(("b", base), plain, "class Other(Base): pass"), {}
+    yield "dropped", cells(("b", base), plain, "x = 1"), {}
+    yield "same-cell", cells(base + plain, base + sub.format("Base", "package = 'Q'")), {}
+    yield "same-cell-other-base", cells(base + plain, base + sub.format("keras.layers.Layer", "pass")), {}
+    yield "package-in-base", cells(base + plain, base.replace("'P'", "'Q'") + plain), {}
+    yield "base-in-file", [*files(b=base), *cells("from b import Base\n" + plain, "from b import Base\n" + sub.format("Base", "package = 'Q'"))], {}  # fmt: skip
+    yield "two-subclasses", cells(("b", base), plain + "class Two(Base): pass", plain), {}
+    yield (
+        "keyword",
+        cells(
+            ("b", base.replace("cls, **k", "cls, package='P', **k").replace("cls.package", "package")),
+            "class Sub(Base, package='P'): pass",
+            "class Sub(Base, package='Q'): pass",
+        ),
+        {},
+    )
+    meta = (
+        "class Meta(type(keras.layers.Layer)):\n    def __init__(cls, name, bases, ns, **k):\n"
+        "        super().__init__(name, bases, ns)\n        register(ns.get('package', 'P'))(cls)\n"
+    )
+    made = "class Sub(keras.layers.Layer, metaclass=Meta): {}\n"
+    yield "metaclass", cells(("m", meta), made.format("pass"), made.format("package = 'Q'")), {}
+    yield "metaclass-gone", cells(("m", meta), made.format("pass"), "class Sub(keras.layers.Layer): pass"), {}
+    items = "def f(x): return x\nfor n, g in {}.items(): register('P', n)(g)\n"
+    yield "items-all-changed", cells(items.format("{'old': f}"), items.format("{'new': f}")), {}
+    yield "items-some-changed", cells(items.format("{'old': f, 'b': f}"), items.format("{'new': f, 'b': f}")), {}
+    yield "items-emptied", cells(items.format("{'old': f}"), items.format("{}")), {}
+    yield "tuple-changed", cells(*[f"for n in ('{n}',): register('P', n)(len)" for n in "ab"]), {}
+    yield "comprehension-changed", cells(*[f"[register('P', n)(len) for n in '{n}']" for n in ("ab", "cd")]), {}
+    yield "enumerate-changed", cells(*[f"for i, n in enumerate('{n}'): register('P', n + str(i))(len)" for n in ("ab", "cd")]), {}  # fmt: skip
+    yield "variable-changed", cells(*[f"names = ['{n}']\nfor n in names: register('P', n)(len)" for n in "ab"]), {}
+    yield "argument-changed", cells(*[f"def go(n): register('P', n)(len)\ngo('{n}')" for n in "ab"]), {}
+    yield "attribute-changed", cells(*[f"class C: name = '{n}'\nregister('P', C.name)(len)" for n in "ab"]), {}
+    yield "function-name-changed", cells(*[f"def {n}(x): return x\nregister('P')({n})" for n in ("old", "new")]), {}
+    yield "partial", cells(*[f"reg = functools.partial(register, '{n}')\n@reg()\nclass Foo(keras.layers.Layer): pass" for n in "PQ"]), {}  # fmt: skip
+
+
+@family("tasks")
+def tasks() -> Iterator[Made]:
+    """A9: tasks and callbacks that run cells and register while their cell awaits."""
+    one, two = KERAS.define(), KERAS.define(version=2)
+    inner = "async def task(): get_ipython().run_cell({!r})\nt = asyncio.create_task(task())\nawait asyncio.sleep(0.01)\nawait t\n"
+    yield "run-cell", cells(inner.format("x = 1") + one, inner.format("x = 1") + two), {"probes": KERAS.probes()}
+    yield "run-cell-renamed", cells(one + inner.format("x = 1"), KERAS.define("Bar", "bar") + inner.format("x = 1")), {}
+    yield (
+        "run-cell-after",
+        cells(inner.format("x = 1") + one, inner.format("x = 1") + KERAS.define("Bar", "bar"), "x = 1"),
+        {},
+    )
+    yield "run-cell-registers", cells(inner.format(one), inner.format(two)), {"probes": KERAS.probes()}
+    yield "run-cell-fails", cells(inner.format("1/0") + one, inner.format("1/0") + KERAS.define("Bar", "bar")), {}
+    yield "run-cell-dropped", cells(one + inner.format("x = 1"), inner.format("x = 1")), {}
+    yield "line-magic", cells(*["async def task(): get_ipython().run_line_magic('time', '1')\nawait asyncio.gather(task())\n" + t for t in (one, KERAS.define("Bar", "bar"))]), {}  # fmt: skip
+    outliving = "async def task():\n    await asyncio.sleep(0)\n    register('P', '{}')(len)\nt = asyncio.ensure_future(task())\n"
+    yield "awaited-elsewhere", cells(outliving.format("k") + "await asyncio.sleep(0)", ("b", "await t"), ("b", "print('=', held('P>k'))")), {"compare": False}  # fmt: skip
+    yield "callback", cells(*["loop = asyncio.get_running_loop()\nloop.call_soon(lambda: register('P', 'NAME')(len))\nawait asyncio.sleep(0.01)".replace("NAME", n) for n in ("a", "a", "b")]), {}  # fmt: skip
+    yield "executor", cells(*["await asyncio.get_running_loop().run_in_executor(None, lambda: register('P', 'NAME')(len))".replace("NAME", n) for n in ("a", "a", "b")]), {}  # fmt: skip
+    yield "many", cells(*[f"async def one(i): register('P', f'n{{i}}')(len)\nawait asyncio.gather(*map(one, range({n})))" for n in (3, 3, 3)]), {}  # fmt: skip
+    yield "event-thread", cells(
+        "ready = threading.Event()\ndef work():\n    ready.wait()\n    register('P', 'late')(len)\nt = threading.Thread(target=work); t.start()",
+        ("b", "ready.set(); t.join(); print('=', held('P>late'))"),
+        ("b", "ready.set(); t.join(); print('=', held('P>late'))"),
+    ), {}  # fmt: skip
+    yield "timer", cells(*["t = threading.Timer(0, lambda: register('P', 'NAME')(len)); t.start(); t.join()".replace("NAME", n) for n in ("a", "a")]), {}  # fmt: skip
+    yield "queue-worker", cells(
+        ("w", "import queue\nq = queue.Queue()\ndef worker():\n    while (job := q.get()) is not None:\n        job(); q.task_done()\n"
+         "t = threading.Thread(target=worker, daemon=True); t.start()"),
+        *["q.put(lambda: register('P', 'k')(len)); q.join()\nprint('=', held('P>k'))"] * 3,
+    ), {}  # fmt: skip
+
+
+@family("modules")
+def modules() -> Iterator[Made]:
+    """Files that are imported, reloaded, purged, run; helpers in them that cells call; guards in them."""
+    one, two = KERAS.define(version=1), KERAS.define(version=2)
+    few = [FEW.define(version=version) for version in (1, 2)]
+    probes = {"probes": ["roundtrip(m.Foo())[0]"]}
+    yield "import", [*files(m=few[0]), *cells("import m", "import m", ("b", "import m"))], {}
+    yield (
+        "purge",
+        [*files(m=few[0]), *cells("import m"), *files(m=few[1]), *cells("sys.modules.pop('m', None); import m")],
+        {},
+    )
+    renamed = files(m=FEW.define("Bar", "bar"))
+    yield (
+        "purge-renamed",
+        [*files(m=few[0]), *cells("import m"), *renamed, *cells("sys.modules.pop('m', None); import m")],
+        {},
+    )
+    yield (
+        "reload",
+        [*files(m=few[0]), *cells("import m"), *files(m=few[1]), Run("r", "importlib.reload(m)", once=True)],
+        {},
+    )
+    yield (
+        "reload-renamed",
+        [*files(m=few[0]), *cells("import m"), *renamed, Run("r", "importlib.reload(m)", once=True)],
+        {},
+    )
+    auto = Run("auto", "%autoreload 2", once=True)
+    yield "autoreload", [auto, *files(m=one), *cells("import m", ("b", "x = m.Foo()")), *files(m=two), *cells(("b", "x = m.Foo()"))], probes  # fmt: skip
+    yield "autoreload-renamed", [auto, *files(m=one + KERAS.define("Old", "old")), *cells("import m", ("b", "x = m.Foo()")), *files(m=two), *cells(("b", "x = m.Foo()"))], probes  # fmt: skip
+    yield "autoreload-helper", [
+        auto, *files(m="def make(n): return register('P', n)(len)\n"), *cells("import m; m.make('a')", "import m; m.make('a')"),
+        *files(m="def make(n): return register('Q', n)(len)\n"), *cells("import m; m.make('a')"),
+    ], {"later": "B7"}  # fmt: skip
+    yield "from-import", [auto, *files(m=one), *cells("from m import Foo", ("b", "print('=', roundtrip(Foo())[0])")), *files(m=two), *cells(("b", "print('=', roundtrip(Foo())[0])"))], {"probes": ["roundtrip(Foo())"]}  # fmt: skip
+    guard = guarded("registry", KERAS)
+    yield "guarded", [*files(m=guard), *cells("import m"), Run("r", "importlib.reload(m); print('=', roundtrip(m.Foo())[0])", once=True)], {"compare": False}  # fmt: skip
+    yield "guarded-globals-reload", [*files(m=guarded("globals", KERAS)), *cells("import m"), Run("r", "importlib.reload(m); print('=', roundtrip(m.Foo())[0])", once=True)], probes  # fmt: skip
+    yield "fails", [*files(m=one), *cells("import m"), *files(m="1/0\n" + two), Run("r", "importlib.reload(m)", once=True), *files(m=two), Run("r", "importlib.reload(m)", once=True)], probes  # fmt: skip
+    yield "run-script", [*files(s=few[0]), *cells("%run s.py"), *files(s=few[1]), *cells("%run s.py")], {}
+    yield (
+        "run-script-dropped",
+        [*files(s=few[0]), *cells("%run s.py", "%run s.py"), *files(s="x = 1\n"), *cells("%run s.py")],
+        {},
+    )
+    yield "cell-to-file", [*cells(one), *files(m=one), *cells("from m import Foo")], {"probes": ["roundtrip(Foo())[0]"]}
+    yield "file-to-cell", [*files(m=one), *cells("import m"), *files(m="x = 1\n"), *cells("sys.modules.pop('m', None); import m", ("b", one))], {"probes": ["roundtrip(Foo())[0]"]}  # fmt: skip
+    yield "package", [Write("p/__init__.py", "from p.q import Foo\n"), Write("p/q.py", MODULE_IMPORTS + one), *cells("import p", "import p; print('=', roundtrip(p.Foo())[0])")], {}  # fmt: skip
+    yield "import-in-function", [*files(m=one), *cells(*["def go():\n    import m\n    return m\nprint('=', roundtrip(go().Foo())[0])"] * 3)], {}  # fmt: skip
+    yield "library-setup", [Write("site-packages/lib.py", MODULE_IMPORTS + "def setup(n):\n    return register('P', n)(len)\n"), *cells("import lib; lib.setup('a')", "import lib; lib.setup('a')", "import lib; lib.setup('a'); lib.setup('b')")], {}  # fmt: skip
+    yield (
+        "library-imported",
+        [Write("site-packages/lib.py", MODULE_IMPORTS + few[0]), *cells("import lib", "x = 1", "import lib")],
+        {},
+    )
+
+
+def _plugin(name: str) -> str:
+    return (
+        "import importlib.util\ndef load(path):\n    spec = importlib.util.spec_from_file_location('plugin', path)\n"
+        "    m = importlib.util.module_from_spec(spec)\n    {}\n    spec.loader.exec_module(m)\n    return m\n"
+    ).replace("{}", name)
+
+
+@family("B")
+def module_faults() -> Iterator[Made]:
+    """B1 to B7, which are to be mended after this: left out of the tests for now."""
+    one, two = KERAS.define(version=1), KERAS.define(version=2)
+    first, second = KERAS.define("First", "first"), KERAS.define("Second", "second")
+    load = _plugin("sys.modules['plugin'] = m")
+    for again in (1, 2):
+        yield f"1-two-files-{again}", [
+            *files(p1=first, p2=second),
+            *cells(*[load + "m1 = load('p1.py'); m2 = load('p2.py')\nprint('=', roundtrip(m1.First())[0], roundtrip(m2.Second())[0])"] * again),
+        ], {"later": "B1"}  # fmt: skip
+    helper = "done = []\ndef setup():\n    if not done: done.append(1); register('P', 'once')(len)\n"
+    yield "2-import-error", [
+        *files(h=helper, fast="import h; h.setup()\nraise ImportError\n", slow="import h; h.setup()\n"),
+        *cells(*["try: import fast\nexcept ImportError: import slow\nprint('=', held('P>once'))"] * 2),
+    ], {"later": "B2"}  # fmt: skip
+    base = (
+        "class Base(keras.layers.Layer):\n    def __init__(self, units, **kw):\n        super(Base, self).__init__(**kw); self.units = units\n"
+        "    def call(self, x): return x * VERSION.0\n"
+    )
+    derived = "from base import Base\nclass Derived(Base):\n    def __init__(self, **kw): super(Derived, self).__init__(3, **kw)\n"
+    notebook = (
+        "from base import Base; from derived import Derived; from base import Base as B\nclass InCell(Base): pass\n"
+        "print('=', float(Derived()(np.ones(2))[0]), float(InCell(2)(np.ones(2))[0]), float(B(2)(np.ones(2))[0]))"
+    )
+    auto = Run("auto", "%autoreload 2", once=True)
+    for how in ("", "@register('P')\n"):
+        yield f"3-super{'-registered' if how else ''}", [
+            auto, *files(base=how + base.replace("VERSION", "1"), derived=derived), *cells(notebook, ("z", "pass")),
+            *files(base=how + base.replace("VERSION", "2")), *cells(notebook, notebook),
+        ], {"later": "B3"}  # fmt: skip
+    spec = KINDS["spec"]
+    yield "4-extension-type", [
+        auto, *files(m=spec.define()), *cells("from m import Foo", *[("b", "print('=', encoded(Foo), Foo(1.0).number())")] * 2),
+        *files(m=spec.define(version=2)), *cells(("b", "print('=', encoded(Foo), Foo(1.0).number())")),
+    ], {"later": "B4"}  # fmt: skip
+    unlisted = _plugin("pass")
+    yield "5-unlisted", [*files(p=first), *cells(unlisted + "m = load('p.py')"), *files(p=second), *cells(unlisted + "m = load('p.py')")], {"later": "B5"}  # fmt: skip
+    yield "5-exec", [*files(p=first), *cells("exec(open('p.py').read())"), *files(p=second), *cells("exec(open('p.py').read())")], {"later": "B5"}  # fmt: skip
+    yield "6-deleted-file", [
+        Write("p/__init__.py", "from p import a, b\n"), Write("p/a.py", MODULE_IMPORTS + first), Write("p/b.py", MODULE_IMPORTS + second),
+        *cells("import p"), Write("p/b.py", None), Write("p/__init__.py", "from p import a\n"),
+        *cells("for n in [*sys.modules]:\n    if n.partition('.')[0] == 'p': del sys.modules[n]\nimport p"),
+    ], {"later": "B6"}  # fmt: skip
+    deco = "PACKAGE = 'PACK'\ndef reg(c): return register(PACKAGE)(c)\n"
+    use = "from d import reg\n@reg\nclass Foo(keras.layers.Layer): pass\n"
+    yield "7-decorator", [auto, *files(d=deco.replace("PACK", "P")), *cells(use), *files(d=deco.replace("PACK", "Q")), *cells(use)], {"later": "B7"}  # fmt: skip
+    yield "7-decorator-reload", [*files(d=deco.replace("PACK", "P")), *cells(use), *files(d=deco.replace("PACK", "Q")), Run("r", "import d; importlib.reload(d)", once=True), *cells(use)], {"later": "B7"}  # fmt: skip
+    yield "8-file-edited", [auto, *files(m=one), *cells("from m import Foo as Other", ("b", "x = Other()"), ("b", "x = Other()")), *files(m=two), *cells(("b", "x = Other()"))], {"later": "B3", "probes": ["roundtrip(Other())"]}  # fmt: skip

@@ -1,0 +1,293 @@
+"""Random histories: a few cells of blocks that register in the ways of `families`, edited, run again, failing."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+
+from differential.families import GUARDED, GUARDS, INTERRUPT, KINDS, MODULE_IMPORTS, guarded, indented
+from differential.harness import History, Reopen, Run, Step, Write
+
+CALM = ("keras", "function", "tf_keras", "direct", "conversion", "node")
+"""The kinds that can be registered twice in stock IPython: a history of these tells what works there."""
+CALLS = {
+    "plain": "{}()\n",
+    "assigned": "x = {}()\n",
+    "listed": "made = [{}() for _ in range(1)]\n",
+    "condition": "if True:\n    {}()\n",
+    "thread": "t = threading.Thread(target={}); t.start(); t.join()\n",
+    "pool": "with ThreadPoolExecutor(1) as pool: pool.submit({}).result()\n",
+    "to_thread": "await asyncio.to_thread({})\n",
+    "task": "async def task(): {}()\nawait asyncio.create_task(task())\n",
+    "wrapped": "def go(): return {}()\ngo()\n",
+}
+"""Ways to call a factory."""
+MEMOS = {
+    "cache": "@functools.cache\ndef {make}():\n    global {names}\n{body}    return 1\n",
+    "dict": "memo_{make} = {{}}\ndef {make}():\n    global {names}\n    if 1 in memo_{make}: return memo_{make}[1]\n{body}"
+    "    return memo_{make}.setdefault(1, 1)\n",
+    "flag": "done_{make} = False\ndef {make}():\n    global {names}, done_{make}\n    if not done_{make}:\n{deeper}"
+    "        done_{make} = True\n",
+    "list": "def {make}(memo=[]):\n    global {names}\n    if memo: return\n    memo.append(1)\n{body}",
+}
+"""Factories that remember."""
+ASKING = ("registry", "suppress", "try")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a cell that registers, and uses what it registers."""
+
+    way: str
+    """"plain", "guard", "memo", "lib", "loop", "nested", "twice", "exec", "subclass", "update"."""
+    kind: str
+    number: int
+    form: str = ""
+    """The guard's form, or how what it calls remembers."""
+    call: str = "plain"
+    version: int = 1
+    suffix: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"Foo{self.number}{self.suffix}"
+
+    @property
+    def key(self) -> str:
+        return f"key{self.number}{self.suffix}"
+
+    def body(self) -> str:
+        return KINDS[self.kind].define(self.name, self.key, self.version)
+
+    def text(self) -> str:
+        kind = KINDS[self.kind]
+        use = kind.use(self.name, self.key)
+        if self.way == "plain":
+            return self.body() + use
+        if self.way == "guard":
+            return guarded(self.form, kind, self.name, self.key, self.version) + use
+        if self.way == "exec":
+            inner = guarded(self.form, kind, self.name, self.key, self.version) if self.form else self.body()
+            run = "get_ipython().run_cell(text)" if self.call == "assigned" else "exec(text)"
+            return f"text = '''\n{inner}'''\n{run}\n{use}"
+        if self.way == "memo":
+            return CALLS[self.call].format(f"make{self.number}") + use
+        if self.way == "lib":
+            called = CALLS[self.call].format(f"lib{self.number}.make{self.number}")
+            return f"import lib{self.number}\n{called}{use.replace(self.name, f'lib{self.number}.{self.name}')}"
+        names = "abcdef"[: self.version]
+        if self.way == "loop":
+            return f"for n in '{names}':\n    register('L{self.number}', n + '{self.suffix}')(len)\n"
+        if self.way == "update":
+            pairs = ", ".join(f"'u{self.number}{self.suffix}{n}': len" for n in names)
+            return f"get_custom_objects().update({{{pairs}}})\n"
+        if self.way == "nested":
+            return (
+                f"def make{self.number}():\n{indented(self.body())}    def inner():\n        return 1\n    return {self.name}\n"
+                f"{self.name} = make{self.number}()\n{use}"
+            )
+        if self.way == "twice":
+            return (
+                f"def Twice{self.number}(x): return x + {self.version}\n"
+                f"for _ in range(2): register('T', '{self.key}')(Twice{self.number})\nprint('=', held('T>{self.key}'))\n"
+            )
+        assert self.way == "subclass", self.way
+        return f"class {self.name}(Base):\n    package = 'S{self.version}'\n"
+
+    def helper(self) -> str:
+        """Return what a factory's cell or file says."""
+        body = self.body()
+        names = [
+            line.split()[1].partition("(")[0].rstrip(":") for line in body.splitlines() if line[:4] in ("clas", "def ")
+        ]
+        return MEMOS[self.form].format(
+            make=f"make{self.number}", names=", ".join(names), body=indented(body), deeper=indented(indented(body))
+        )
+
+    def limits(self, edit: str) -> bool:
+        """Whether what remembers keeps an edit from having the effect that it has in a fresh process."""
+        remembers = self.way in ("memo", "lib") or (self.way in ("guard", "exec") and self.form not in ("", *ASKING))
+        return edit == "version" and remembers
+
+
+BASE = (
+    "class Base(keras.layers.Layer):\n    package = 'S'\n    def __init_subclass__(cls, **k):\n"
+    "        super().__init_subclass__(**k)\n        register(cls.package)(cls)\n"
+)
+
+
+@dataclass
+class Maker:
+    """What a history has come to while it is drawn."""
+
+    random: random.Random
+    steps: list[Step] = field(default_factory=list)
+    cells: dict[str, list[Block]] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+    count: int = 0
+    epochs: dict[str, int] = field(default_factory=dict)
+    """A number in each cell's text that has no effect."""
+    limited: bool = False
+    remembers: bool = False
+    """Whether a cell that runs again may leave its entries where they are, so that their order is not that of the runs."""
+
+    def block(self, kinds: tuple[str, ...]) -> Block:
+        """Draw a block; what it calls is a file that is written at once, or comes into the first cell."""
+        draw, number = self.random, self.count
+        self.count += 1
+        way = draw.choice(
+            [
+                "plain",
+                "plain",
+                "guard",
+                "guard",
+                "guard",
+                "memo",
+                "memo",
+                "lib",
+                "loop",
+                "nested",
+                "twice",
+                "exec",
+                "subclass",
+                "update",
+            ]
+        )
+        kind, form, call = draw.choice(kinds), "", draw.choice([*CALLS])
+        if way in ("memo", "lib") and kind == "flag":
+            kind = "keras"
+        if way == "nested" and kind in ("flag", "direct"):
+            kind = "conversion"
+        if way == "guard" or (way == "exec" and draw.random() < 0.6):
+            form = draw.choice([*GUARDS])
+            if form in ASKING and (kind == "direct" or not KINDS[kind].absent):
+                form = "globals"
+            if kind == "flag" and form == "function":
+                form = "globals"
+            if way == "exec" and "'" in KINDS[kind].absent:
+                form = "globals"
+        if way in ("memo", "lib"):
+            form = draw.choice([*MEMOS])
+        self.remembers |= way in ("guard", "memo", "lib", "exec")
+        block = Block(way, kind, number, form, call, draw.randint(1, 3))
+        if way == "lib":
+            folder = draw.choice(["", "site-packages/"])
+            self.steps.append(Write(f"{folder}lib{number}.py", f"import functools\n{MODULE_IMPORTS}{block.helper()}"))
+        return block
+
+    def has_run(self, cell: str) -> bool:
+        """Whether a cell's last run was of its text as it stands."""
+        last = [step.source for step in self.steps if isinstance(step, Run) and step.cell == cell][-1]
+        return last == self.text(cell)
+
+    def text(self, cell: str) -> str:
+        return f"epochs = {self.epochs.get(cell, 0)}\n" + "".join(block.text() for block in self.cells[cell])
+
+    def run(self, cell: str, with_: str = "", at: int | None = None, broken: str = "") -> None:
+        parts = [block.text() for block in self.cells[cell]]
+        if at is not None:
+            parts.insert(min(at, len(parts)), with_)
+        self.steps.append(Run(cell, f"epochs = {self.epochs.get(cell, 0)}\n{''.join(parts)}{broken}"))
+
+    def edit(self, cell: str, kinds: tuple[str, ...]) -> None:
+        """Change one thing in a cell's text."""
+        draw, blocks = self.random, self.cells[cell]
+        what = draw.choice(
+            [
+                "unrelated",
+                "unrelated",
+                "version",
+                "version",
+                "rename",
+                "remove",
+                "add",
+                "reorder",
+                "call",
+                "freed",
+                "move",
+            ]
+        )
+        at = draw.randrange(len(blocks)) if blocks else None
+        if what == "unrelated" or at is None:
+            self.epochs[cell] = self.epochs.get(cell, 0) + 1
+        elif what == "version":
+            other = draw.choice([n for n in (1, 2, 3) if n != blocks[at].version])
+            if blocks[at].way in ("memo", "lib"):
+                return  # its text is elsewhere
+            self.limited |= blocks[at].limits("version")
+            blocks[at] = replace(blocks[at], version=other)
+        elif what == "rename" and blocks[at].way not in ("memo", "lib"):
+            blocks[at] = replace(blocks[at], suffix=blocks[at].suffix + "x")
+        elif what == "remove":
+            self.limited |= blocks[at].call in ("thread", "pool", "to_thread", "task") and blocks[at].way in (
+                "memo",
+                "lib",
+            )
+            del blocks[at]
+        elif what == "add" and self.count < 8:
+            block = self.block(kinds)
+            while block.way in ("memo", "subclass"):  # they need the first cell
+                block = self.block(kinds)
+            blocks.insert(at, block)
+        elif what == "reorder":
+            draw.shuffle(blocks)
+        elif what == "call":
+            blocks[at] = replace(blocks[at], call=draw.choice([*CALLS])) if blocks[at].way != "exec" else blocks[at]
+        elif what == "freed" and blocks[at].way == "guard":
+            blocks[at] = replace(blocks[at], way="plain", form="")
+        elif what == "move" and blocks[at].way in ("plain", "loop"):
+            to = draw.choice([each for each in self.cells if each != cell])
+            moved = blocks.pop(at)
+            self.cells[to].append(moved)
+            self.run(cell)
+            self.run(to)
+
+
+def history(number: int) -> History:
+    """Draw the history of a seed."""
+    draw = random.Random(f"kreg {number}")
+    make = Maker(draw)
+    kinds = CALM if draw.random() < 0.65 else tuple(KINDS)
+    names = [f"c{n}" for n in range(draw.randint(2, 4))]
+    make.cells = {name: [make.block(kinds) for _ in range(draw.randint(1, 3))] for name in names}
+    helpers = "".join(block.helper() for blocks in make.cells.values() for block in blocks if block.way == "memo")
+    first = Run("h", BASE + helpers)
+    make.steps.append(first)
+    for name in names:
+        make.run(name)
+    for _ in range(draw.randint(2, 8)):
+        cell = draw.choice(names)
+        act = draw.choices(
+            ["again", "edit", "fail", "interrupt", "syntax", "reopen", "all"], [5, 8, 2, 1, 1, 0.6, 0.6]
+        )[0]
+        if act == "edit":
+            make.edit(cell, kinds)
+            make.run(cell)
+        elif act in ("fail", "interrupt"):
+            if draw.random() < 0.5:
+                make.edit(cell, kinds)
+            at = draw.randint(0, len(make.cells[cell]))
+            make.run(cell, "1/0\n" if act == "fail" else INTERRUPT, at)
+            if draw.random() < 0.8:
+                make.run(cell)
+        elif act == "syntax":
+            make.run(cell, broken="x = (")
+            if draw.random() < 0.8:
+                make.run(cell)
+        elif act == "reopen":
+            for each in names:
+                if not make.has_run(each):
+                    make.run(each)
+            make.steps.append(Reopen())  # a cell is known by its text then
+            if draw.random() < 0.5:
+                make.steps.append(first)
+            for each in names:
+                make.run(each)
+        elif act == "all":
+            make.steps.append(first)
+            for each in names:
+                make.run(each)
+        else:
+            make.run(cell)
+    limitation = GUARDED if make.limited else ""
+    return History(f"seed-{number}", tuple(make.steps), limitation=limitation, ordered=not make.remembers)
