@@ -13,6 +13,7 @@ from kreg_ipython.lib.naming import error_text, key_text, module_of
 PINNED = "you said %kreg keep"
 MAY_BE_A_COPY = "a cell without an id may be a copy of the one that registered it"
 BROUGHT_BACK = "%kreg undo brought it back"
+IS_BACK = "its statement is back, and may be skipped"
 WHY_RESTORED = {
     "not compiled": "the new source does not compile",
     "failed": "the run failed before it registered it again",

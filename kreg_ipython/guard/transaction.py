@@ -24,14 +24,26 @@ from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.settings import Settings
-from kreg_ipython.guard.verdicts import Place, Verdict, Way, is_left_out, place, verdict
+from kreg_ipython.guard.verdicts import Place, Verdict, Way, is_left_out, place, verdict, words
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import error_text
 from kreg_ipython.lib.source import read
 from kreg_ipython.registries.registry import MISSING, Registry, same_value
 
+_WITHHELD = 100
+"""How many swept entries are held for statements that may come back."""
+
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
+
+
+class Withheld(NamedTuple):
+    """An entry that was swept with its statement, and the way to it: a guard or a memo may skip the statement when it
+    comes back, here or in another cell."""
+
+    entry: Entry
+    way: Way
+    words: frozenset[str]
 
 
 class Undoable(NamedTuple):
@@ -102,6 +114,7 @@ class Guard:
         )
         self._active: dict[Run, None] = {}
         self._undoable = Undoable()
+        self._withheld: dict[Spot, Withheld] = {}
         for adapter in registries:
             self._guard(adapter)
 
@@ -136,6 +149,7 @@ class Guard:
                 self.ledger.remove(entry)
             act, entries = self._undoable
             self._undoable = Undoable(act, tuple(entry for entry in entries if entry.registry != name))
+            self._withheld = {spot: each for spot, each in self._withheld.items() if spot[0] != name}
             del self.registries[name]
 
     def detach(self) -> None:
@@ -144,8 +158,9 @@ class Guard:
             self.between(self._context.running())
             for run in list(self._active):
                 self.end(run, "failed")
-            if self._undoable.entries:
+            if self._undoable.entries or self._withheld:
                 self._undoable = Undoable()
+                self._withheld.clear()
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
@@ -214,10 +229,15 @@ class Guard:
 
     # -- the run
 
+    def concerns(self, run: Run) -> bool:
+        """Return whether a run has to be begun: its owner has entries, or its source says again what was swept."""
+        return self.ledger.has_entries(run.owner) or bool(self._coming_back(run))
+
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
         with self._lock, defer_interrupts():
             self._active[run] = None
+            self._bring_back(run)
             entries = self._without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
@@ -273,6 +293,41 @@ class Guard:
             run.active = False
             if outcome in ("success", "failed"):
                 run.owner.partial = outcome == "failed"
+
+    def _withhold(self, swept: list[Entry]) -> None:
+        """Hold what was swept and may be skipped when its statement is executed again."""
+        for way, some in self._by_way(swept):
+            before = ways.source_of(some[0])
+            if way.steps and before is not None and verdict(way, before, before) == "maybe":
+                for entry in some:
+                    self._withheld.pop(entry.spot, None)
+                    self._withheld[entry.spot] = Withheld(entry, way, words(way, before))
+        while len(self._withheld) > _WITHHELD:
+            del self._withheld[next(iter(self._withheld))]
+
+    def _coming_back(self, run: Run) -> list[Withheld]:
+        """Return what was swept and has its statement in the source of a run."""
+        if not self._withheld or run.source is None:
+            return []
+        found = []
+        for each in self._withheld.values():
+            owner, text = each.entry.owner, run.source
+            may_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
+            if not may_be or not any(word in text for word in each.words):
+                continue
+            if verdict(each.way, ways.source_of(each.entry), read(text)) in ("maybe", "changed"):
+                found.append(each)
+        return found
+
+    def _bring_back(self, run: Run) -> None:
+        """Put back what was swept with its statement, if the statement is back and no other entry stands there."""
+        back = []
+        for entry, _, _ in self._coming_back(run):
+            del self._withheld[entry.spot]
+            if self.ledger.top(entry.spot) is None:
+                entry.owner, entry.kept = run.owner, messages.IS_BACK
+                back.append(entry)
+        self._restore(back, messages.IS_BACK, run)
 
     def _judge(self, entries: list[Entry], run: Run) -> dict[Entry, Verdict]:
         """Return the verdict on each of the owner's entries before a run."""
@@ -396,6 +451,7 @@ class Guard:
             if where is not None:
                 ran.setdefault(some[0].registry, set()).add(where)
         kept: dict[Entry, str] = {}
+        names = {entry.name for entry in mine}
         may_be_copy = run.owner.kind == "cell" and run.owner.id is None
         for way, some in self._by_way(formers):
             left_out = is_left_out(way, ways.source_of(some[0]), now, ran.get(some[0].registry, ()))
@@ -406,6 +462,8 @@ class Guard:
                 elif may_be_copy:
                     kept[entry] = messages.MAY_BE_A_COPY
                 elif why and run.removed.get(entry) not in ("gone", "again"):
+                    if entry.name in names and ways.is_of_a_former_self(entry):
+                        continue  # the run has registered it with the class that the name means now
                     kept[entry] = why
         return kept
 
@@ -419,6 +477,7 @@ class Guard:
         for entry in swept:
             self._notices.log("swept", entry, messages.swept(entry, run, new.get(entry.registry, [])), run)
         self.ledger.retire(swept)
+        self._withhold(swept)
         again = {entry.name: entry.spot for entry in mine}  # with a new class in the key, for one
         undoable = (entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot)
         self._undoable = Undoable("swept", tuple(undoable))

@@ -12,7 +12,7 @@ that is still there may turn out to be left out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Hashable, Iterator
+from collections.abc import Container, Hashable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -65,6 +65,9 @@ class Way:
 
 def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
     """Return what becomes of an entry before its owner runs.
+
+    Where a statement is gone it decides that the function which it called is still called, in whatever statement: the
+    function may remember what it has done.
 
     Args:
         way: what led to the registration.
@@ -161,11 +164,8 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
             look.obstacles.add("library" if step.kind == "library" else "unknown")
             continue
         stands = text.standing(was) or (text.defined(was.last_name) if was.is_definition else [])
-        if not stands and following is not None and following.kind == "library":
-            if not text.calls(_calls_of(was, following)):
-                return None
-            look.obstacles.add("library")  # for a library's code it decides that it is called, in whatever statement
-            continue
+        if not stands and following is not None:  # it decides that the function is called, in whatever statement
+            stands = text.calling(_calls_of(was, following))
         if not stands:
             stands = _rewritten(was, former, text)
             look.rewritten = bool(stands)
@@ -196,7 +196,7 @@ def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
 
 
 def _calls_of(was: Statement, callee: Step) -> frozenset[str]:
-    """Return the names by which a statement calls a library's function: all that it calls, if none is its own."""
+    """Return the names by which a statement calls a function: all that it calls, if none is the function's own."""
     name = (callee.function or "").rpartition(".")[2]
     return frozenset({name}) if name in was.calls else was.calls
 
@@ -216,7 +216,7 @@ def _is_gone_unseen(way: Way, before: Source, now: Source) -> bool:
         return not _writers(before, now)
     if way.definition and way.complete:  # it was there before anybody was watching
         return not now.defined(way.definition.rpartition(".")[2])
-    return bool(before.called) and not now.calls(before.called)  # nothing that may have led there is called any more
+    return bool(before.called) and not now.calling(before.called)  # nothing that may have led there is called any more
 
 
 def _writers(before: Source, now: Source) -> list[Statement]:
@@ -228,7 +228,10 @@ def _may_skip(writer: Statement) -> bool:
     return bool(writer.path) or bool(writer.obstacles & {"condition", "choice"})
 
 
-def obstacles(way: Way, now: Source) -> Iterator[Obstacle]:
-    """Yield why a run of this source may have skipped what registered an entry: for people."""
-    look = _look(way, now, now)
-    yield from sorted(look.obstacles - _HARMLESS) if look is not None else ()
+def words(way: Way, before: Source) -> frozenset[str]:
+    """Return what a text must say, at least one of it, to have the first statement of a way: what it defines, or the
+    functions that it calls."""
+    was = _was(way.steps[0], before) if way.steps else None
+    if was is None:
+        return frozenset()
+    return frozenset({was.last_name}) if was.is_definition else frozenset(name for name in was.calls if "." not in name)

@@ -16,7 +16,7 @@ from typing import Any
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.naming import definition
+from kreg_ipython.lib.naming import Parameter, definition
 from kreg_ipython.lib.source import Source, read
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
@@ -121,6 +121,24 @@ def _text(code: CodeType) -> Source | None:
     source = read(text)
     defined = any(each.first == code.co_firstlineno for each in source.defined(code.co_name))
     return source if defined or code.co_name.startswith("<") else None
+
+
+def is_of_a_former_self(entry: Entry) -> bool:
+    """Return whether an entry is made of a class or function whose name means another one now: its definition was
+    executed again."""
+    parts = entry.key if isinstance(entry.key, tuple) else (entry.key,)
+    return any(map(_is_former, (*parts, entry.subject)))
+
+
+def _is_former(part: Any) -> bool:
+    if isinstance(part, Parameter):
+        part = part.type
+    if not isinstance(part, (type, FunctionType)) or "<" in part.__qualname__:
+        return False
+    meant: Any = sys.modules.get(part.__module__)
+    for name in part.__qualname__.split("."):
+        meant = getattr(meant, "__dict__", {}).get(name, _MISSING)
+    return meant is not _MISSING and meant is not part and isinstance(meant, type(part))
 
 
 def definition_of(entry: Entry) -> str:

@@ -221,9 +221,9 @@ class Source:
         """Return the ``class`` and ``def`` statements of this name, wherever they stand."""
         return self._by_name.get(name, [])
 
-    def calls(self, names: Iterable[str]) -> bool:
-        """Return whether any statement calls one of these functions."""
-        return not self.called.isdisjoint(names)
+    def calling(self, names: Iterable[str]) -> list[Statement]:
+        """Return the statements that call one of these functions."""
+        return [each for name in names for each in self._by_call.get(name, ())]
 
     def says_all_of(self, other: Source) -> bool:
         """Return whether every statement of another text stands in this one."""
@@ -292,10 +292,18 @@ class Source:
             self._said[path, kind] = _grouped(self._buckets.get((path, kind), []), lambda each: each.says)
         return self._said[path, kind]
 
-    @cached_property
-    def called(self) -> frozenset[str]:
+    @property
+    def called(self) -> Iterable[str]:
         """The functions that its statements call: see `Statement.calls`."""
-        return frozenset().union(*(each.calls for each in self.statements))
+        return self._by_call.keys()
+
+    @cached_property
+    def _by_call(self) -> dict[str, list[Statement]]:
+        found: dict[str, list[Statement]] = {}
+        for each in self.statements:
+            for name in each.calls:
+                found.setdefault(name, []).append(each)
+        return found
 
     @cached_property
     def _definitions(self) -> dict[str, int]:

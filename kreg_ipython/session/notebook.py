@@ -107,7 +107,7 @@ class Notebook:
             process.guard.between()
             run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
             runs.begin_cell(run, id(info))
-            if process.guard.ledger.has_entries(run.owner):
+            if process.guard.concerns(run):
                 process.guard.begin(run)
         except Exception as error:
             process.tell_fault(error)

@@ -153,7 +153,7 @@ class Runs:
             guard.end(run, "success" if error is None else unsuccessful)
 
         try:
-            if guard.ledger.has_entries(owner) and not (declared and outer is not None):
+            if guard.concerns(run) and not (declared and outer is not None):
                 guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
         except BaseException as error:  # Ctrl-C, which was deferred until all was removed
             end(error)

@@ -85,7 +85,7 @@ class History:
                 steps.append({"path": step.path, "text": step.text, "moment": 1_600_000_000 + 10 * number})
             else:
                 name = f"{step.cell}.{reopened}" if reopened else step.cell
-                steps.append({"source": step.source, "cell": name if self.ids else None})
+                steps.append({"source": step.source, "cell": name if self.ids else None, "session": str(reopened)})
         return steps
 
     def fresh(self, upto: int | None = None) -> list[dict[str, Any]]:

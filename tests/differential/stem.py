@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import faulthandler
-import functools
 import gc
 import io
 import json
@@ -91,7 +90,7 @@ def _answer(asked: Any, answer: Any, shell: Any, before: Any, folder: Path) -> N
 def _prepare(shell: Any, *sources: str) -> None:
     """Run what each history begins with."""
     for source in sources:
-        said = _run_cell(shell, source, "imports", Path("."))
+        said = _run_cell(shell, {"source": source, "cell": "imports"}, Path("."))
         assert said["error"] is None, said
     gc.collect()
     gc.freeze()
@@ -101,6 +100,7 @@ def _shell() -> InteractiveShell:
     config = Config()
     config.HistoryManager.enabled = False  # no database, and no thread that writes it
     shell = InteractiveShell.instance(config=config)
+    shell.parent_header = {}  # as ipykernel's has
     shell.user_ns.update(PROBES)
     shell.run_cell("%xmode Minimal\n%load_ext autoreload", silent=True)
     return shell
@@ -172,13 +172,12 @@ def _play(job: dict[str, Any], shell: Any, before: Any, folder: Path) -> dict[st
     os.chdir(folder)
     sys.path[:0] = [str(folder), str(folder / "site-packages")]
     sys.dont_write_bytecode = True
-    cell = functools.partial(_run_cell, shell, folder=folder)
     outcomes = []
     for step in job["steps"]:
         if "path" in step:
             _write(folder, **step)
         else:
-            outcomes.append(cell(step["source"], step["cell"]))
+            outcomes.append(_run_cell(shell, step, folder))
     namespace = shell.user_ns
     gc.collect()
     entries = registries.dump(before, namespace)
@@ -198,8 +197,13 @@ def _write(folder: Path, path: str, text: str | None, moment: int) -> None:
     os.utime(file, (moment, moment))
 
 
-def _run_cell(shell: Any, source: str, id_: str | None, folder: Path) -> dict[str, Any]:
-    """Run a cell; say how it ended, which lines it printed that begin with "= ", and whether a fault of ours showed."""
+def _run_cell(shell: Any, step: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Run a cell as a request of a front end's session; say how it ended, which lines it printed that begin with "= ",
+    and whether a fault of ours showed, or a registry that does not show the top of a stack."""
+    source, id_ = step["source"], step["cell"]
+    metadata = {} if id_ is None else {"cellId": id_}
+    header = {"session": step.get("session", "0")}
+    shell.parent_header = {"header": header, "metadata": metadata, "content": {"code": source}}
     with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()) as errors:
         try:
             result = shell.run_cell(source, store_history=True, cell_id=id_)
@@ -208,8 +212,10 @@ def _run_cell(shell: Any, source: str, id_: str | None, folder: Path) -> dict[st
             error = escaped
     shown = output.getvalue()
     said = [line for line in shown.splitlines() if line.startswith("= ")]
-    fault = "not guarded" in shown + errors.getvalue()
-    text = shown + errors.getvalue()
+    magics = shell.magics_manager.registry.get("KregMagics")
+    differences = magics.notebook.process.guard.differences() if magics is not None else []
+    fault = "not guarded" in shown + errors.getvalue() or bool(differences)
+    text = "\n".join([shown + errors.getvalue(), *differences])
     return {
         "error": None if error is None else _line(error, folder),
         "said": said,
