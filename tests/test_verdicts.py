@@ -13,6 +13,8 @@ FOO = "@reg('P')\nclass Foo:\n    x = 1\n"
 FOO2 = FOO.replace("x = 1", "x = 2")
 IN_IF = "if 'Foo' not in globals():\n    @reg('P')\n    class Foo:\n        x = 1\n"
 IN_IF2 = IN_IF.replace("x = 1", "x = 2")
+ASKS = IN_IF.replace("'Foo' not in globals()", "'K' not in objects")
+ASKS2 = ASKS.replace("x = 1", "x = 2")
 MAKE = "def make():\n    reg('P')(f)\nmake()\n"
 DONE = "def make():\n    if done:\n        return\n    reg('P')(f)\nmake()\n"
 CACHED = "@functools.cache\ndef make():\n    reg('P')(f)\nmake()\n"
@@ -49,7 +51,7 @@ class Row(NamedTuple):
             before, now, line = self.helper
             texts = read(before), None if now is None else read(now)
             steps.append(Step("user", line, "setup", *texts, self.wrapped))
-        return Way(tuple(steps), self.complete, self.definition, self.written)
+        return Way(tuple(steps), self.complete, self.definition, self.written, "K", "get_objects")
 
 
 VERDICTS = {
@@ -138,7 +140,7 @@ VERDICTS = {
     "another function of the library's": Row("lib.setup()", "lib.other()", (1,), "gone", library="setup"),
     "another magic": Row("%time setup()", "%time other()", (1,), "gone"),
     "a body that another language executes": Row("reg('P')(f)", "%%bash\nreg('P')(f)", (1,), "gone"),
-    "a statement that left its condition": Row("if x:\n    reg('A')(f)\n", "if x:\n    pass\n", (2,), "changed"),
+    "a statement that left its condition": Row("if x:\n    reg('A')(f)\n", "if x:\n    pass\n", (2,), "maybe"),
     "a guarded statement, and its guard": Row("if x:\n    reg('A')(f)\n", "y = 1\n", (2,), "gone"),
     "a dict's key that is written": Row("d['A'] = f", "d['B'] = f", (1,), "gone", written=True),
     "a loop that writes": Row("for n in names:\n    d[n] = f", "x = 1", (), "gone", written=True, complete=False),
@@ -146,36 +148,62 @@ VERDICTS = {
         "class Foo: pass\nreg(Foo)", "x = 1", (), "gone", definition="Foo"
     ),
     # changed: a guard is to let the edit through
-    "a guarded class, edited": Row(IN_IF, IN_IF2, (2,), "changed"),
-    "a guarded class with another decorator": Row(IN_IF, IN_IF.replace("'P'", "'Q'"), (2,), "changed"),
+    "a guarded class, edited": Row(ASKS, ASKS2, (2,), "changed"),
+    "a guarded class with another decorator": Row(ASKS, ASKS.replace("'P'", "'Q'"), (2,), "changed"),
+    "a guard that asks for the container": Row(
+        ASKS.replace("'K' not in objects", "name not in get_objects()"),
+        ASKS2.replace("'K' not in objects", "name not in get_objects()"),
+        (2,),
+        "changed",
+    ),
     "a class in a try statement, edited": Row(
-        "try:\n    Foo\nexcept NameError:\n    @reg('P')\n    class Foo:\n        x = 1\n",
-        "try:\n    Foo\nexcept NameError:\n    @reg('P')\n    class Foo:\n        x = 2\n",
+        "try:\n    objects['K']\nexcept KeyError:\n    @reg('P')\n    class Foo:\n        x = 1\n",
+        "try:\n    objects['K']\nexcept KeyError:\n    @reg('P')\n    class Foo:\n        x = 2\n",
         (4,),
         "changed",
     ),
     "a function under a condition, registered below": Row(
-        "if x:\n    def f(): return 1\n    reg('P')(f)",
-        "if x:\n    def f(): return 2\n    reg('P')(f)",
+        "if find('K') is None:\n    def f(): return 1\n    reg('P')(f)",
+        "if find('K') is None:\n    def f(): return 2\n    reg('P')(f)",
         (3,),
         "changed",
         definition="f",
     ),
-    "a guarded call that says something else": Row("if x:\n    reg(1)", "if x:\n    reg(2)", (2,), "changed"),
+    "a guarded call that says something else": Row(
+        "if 'K' not in objects:\n    reg(1)", "if 'K' not in objects:\n    reg(2)", (2,), "changed"
+    ),
+    "an expression that asks": Row("find('K') or reg(1)", "find('K') or reg(2)", (1,), "changed"),
     "a class behind an early return, edited": Row(
-        "def make():\n    if done: return\n    @reg('P')\n    class Foo:\n        x = 1\nmake()",
-        "def make():\n    if done: return\n    @reg('P')\n    class Foo:\n        x = 2\nmake()",
+        "def make():\n    if 'K' in objects: return\n    @reg('P')\n    class Foo:\n        x = 1\nmake()",
+        "def make():\n    if 'K' in objects: return\n    @reg('P')\n    class Foo:\n        x = 2\nmake()",
         (6, 3),
         "changed",
     ),
     "a guarded class that moved into a function, edited": Row(
-        IN_IF,
-        "def make():\n    if 'Foo' not in globals():\n        @reg('P')\n        class Foo:\n            x = 2\nmake()",
+        ASKS,
+        "def make():\n    if 'K' not in objects:\n        @reg('P')\n        class Foo:\n            x = 2\nmake()",
         (2,),
         "changed",
     ),
     # maybe: the run may skip it
     "a guarded class": Row(IN_IF, IN_IF, (2,), "maybe"),
+    "a guard that asks the registry, unchanged": Row(ASKS, ASKS, (2,), "maybe"),
+    "a class that is edited under a guard on the namespace": Row(IN_IF, IN_IF2, (2,), "maybe"),
+    "a class that is edited under a guard on a name": Row(
+        IN_IF.replace("'Foo' not in globals()", "not done"),
+        IN_IF2.replace("'Foo' not in globals()", "not done"),
+        (2,),
+        "maybe",
+    ),
+    "a class that is edited under a NameError": Row(
+        "try:\n    Foo\nexcept NameError:\n    @reg('P')\n    class Foo:\n        x = 1\n",
+        "try:\n    Foo\nexcept NameError:\n    @reg('P')\n    class Foo:\n        x = 2\n",
+        (4,),
+        "maybe",
+    ),
+    "a key that only the namespace is asked for": Row(
+        ASKS.replace("objects", "globals()"), ASKS2.replace("objects", "globals()"), (2,), "maybe"
+    ),
     "a guarded class beside an edited line": Row(IN_IF + "y = 1", IN_IF + "y = 2", (2,), "maybe"),
     "a guarded call": Row("if x:\n    reg('P')(f)", "if x:\n    reg('P')(f)", (2,), "maybe"),
     "an else": Row("if x:\n    pass\nelse:\n    reg('P')(f)", "if x:\n    pass\nelse:\n    reg('P')(f)", (4,), "maybe"),
@@ -233,6 +261,12 @@ VERDICTS = {
     ),
     "a library's function in a function": Row(
         "lib.setup()", "def go(): lib.setup()\ngo()", (1,), "maybe", library="setup"
+    ),
+    "a function of the cell's own that was inlined": Row(
+        "def go(): lib.setup()\ngo()", "lib.setup()", (2, 1), "maybe", library="setup"
+    ),
+    "a function that is handed to a thread": Row(
+        "setup()", "Thread(target=setup).start()", (1,), "maybe", helper=(HELPER, HELPER, 2)
     ),
     "a thread": Row(MAKE, MAKE, (2,), "maybe", complete=False),
     "a thread beside an edited line": Row("epochs = 3\n" + MAKE, "epochs = 4\n" + MAKE, (3,), "maybe", complete=False),

@@ -324,7 +324,7 @@ class Guard:
         back = []
         for entry, _, _ in self._coming_back(run):
             del self._withheld[entry.spot]
-            if self.ledger.top(entry.spot) is None:
+            if self.ledger.top(entry.spot) is None and not ways.is_of_a_former_self(entry):
                 entry.owner, entry.kept = run.owner, messages.IS_BACK
                 back.append(entry)
         self._restore(back, messages.IS_BACK, run)
@@ -335,9 +335,7 @@ class Guard:
         judged: dict[Entry, Verdict] = {}
         for way, some in self._by_way(entries):
             found = verdict(way, ways.source_of(some[0]), now)
-            for entry in some:
-                can_be_missed = bool(self.registries[entry.registry].gates("look up"))
-                judged[entry] = "maybe" if found == "changed" and not can_be_missed else found
+            judged.update(dict.fromkeys(some, found))
         return judged
 
     def _by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
@@ -345,7 +343,8 @@ class Guard:
         alike: dict[Any, list[Entry]] = {}
         for entry in entries:
             frames = tuple((id(step.code), step.line) for step in entry.steps)
-            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry
+            written = entry.key if entry.written else None
+            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]
 
@@ -435,6 +434,7 @@ class Guard:
             entry.kept = why
         swept = [entry for entry in (*run.removed, *standing) if entry not in kept]
         gone = [entry for entry in standing if entry not in kept]
+        self._withhold([entry for entry, found in run.removed.items() if found == "gone" and entry not in kept])
         self._take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
         self._restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()
@@ -477,7 +477,6 @@ class Guard:
         for entry in swept:
             self._notices.log("swept", entry, messages.swept(entry, run, new.get(entry.registry, [])), run)
         self.ledger.retire(swept)
-        self._withhold(swept)
         again = {entry.name: entry.spot for entry in mine}  # with a new class in the key, for one
         undoable = (entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot)
         self._undoable = Undoable("swept", tuple(undoable))
@@ -520,6 +519,7 @@ class Guard:
             swept = self._remove_for_good(mine, "swept", f"registered by {owner.label} until it was emptied")
             if swept:
                 self._undoable = Undoable("swept", tuple(swept))
+                self._withhold(swept)
 
     def undo(self) -> list[Entry]:
         """Take back the last sweep, or clearing. What its owner has registered anew meanwhile stays as it is.

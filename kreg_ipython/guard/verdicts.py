@@ -5,7 +5,7 @@ that is still there may turn out to be left out.
 
     gone     a statement on the way is not in the new source
     again    each of them is, and nothing on the way can keep it from registering the entry again
-    changed  a statement under a condition says something else now: its guard is to let the edit through
+    changed  a statement says something else now, and its guard asks the registry: it is to let the edit through
     maybe    everything else: the run may skip it
 """
 
@@ -55,12 +55,16 @@ class Way:
         complete: whether the first step is the body's. Not so in a thread or a task.
         definition: the qualified name of what was registered.
         written: whether it was written into a container, past every gate.
+        key: the key that was registered.
+        accessor: the name of the function that hands out the registry's container; empty if none does.
     """
 
     steps: tuple[Step, ...] = ()
     complete: bool = True
     definition: str = ""
     written: bool = False
+    key: Hashable = None
+    accessor: str = ""
 
 
 def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
@@ -81,7 +85,7 @@ def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
     look = _look(way, before, now)
     if look is None:
         return "gone"
-    if look.obstacles & _GUARDS and not look.obstacles & _UNTOLD and before is not now and look.is_changed():
+    if look.obstacles & _GUARDS and not look.obstacles & _UNTOLD and look.asks(way) and look.is_changed():
         return "changed"
     return "maybe" if look.obstacles - _HARMLESS else "again"
 
@@ -113,7 +117,7 @@ def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Contai
     if before is None or now is None or not now.parses:
         return False
     if not way.steps:
-        writers = _writers(before, now) if way.written and "written" in ran else []
+        writers = _writers(way, before, now) if way.written and "written" in ran else []
         return bool(writers) and not any(map(_may_skip, writers))
     look = _look(way, before, now)
     if look is None or look.obstacles & _SKIPS:
@@ -138,15 +142,22 @@ class _Look:
 
     Attributes:
         obstacles: those on it.
+        statements: what stands on it now.
         rewritten: whether a guarded statement on it has another text.
         definitions: the definitions on it, as they were and as they are.
         places: what stands for each step now.
     """
 
     obstacles: set[Obstacle]
+    statements: list[Statement]
     rewritten: bool
     definitions: list[tuple[Statement, list[Statement]]]
     places: list[list[tuple[str | None, Hashable]]]
+
+    def asks(self, way: Way) -> bool:
+        """Return whether a guard on it asks the registry: for the key, or by the function that hands it out."""
+        words = {each for each in (way.key, way.accessor) if isinstance(each, str) and each}
+        return any(each.guards_mention(words) for each in self.statements)
 
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
@@ -156,19 +167,25 @@ class _Look:
 
 def _look(way: Way, before: Source, now: Source) -> _Look | None:
     """Look at each step of a way in the new source; None if one is gone."""
-    look = _Look(set() if way.complete else {"unknown"}, False, _definitions(way.definition, before, now), [])
-    for step, following in itertools.zip_longest(way.steps, way.steps[1:]):
+    look = _Look(set() if way.complete else {"unknown"}, [], False, _definitions(way.definition, before, now), [])
+    steps = list(enumerate(way.steps))
+    while steps:
+        at, step = steps.pop(0)
         was = _was(step, before)
         text, former = (now, before) if step.kind == "own" else (step.now, step.before)
         if was is None or text is None or former is None:
             look.obstacles.add("library" if step.kind == "library" else "unknown")
             continue
         stands = text.standing(was) or (text.defined(was.last_name) if was.is_definition else [])
-        if not stands and following is not None:  # it decides that the function is called, in whatever statement
-            stands = text.calling(_calls_of(was, following))
+        if not stands:
+            stands, inlined = _still_calling(way.steps[at:], before, text)
+            del steps[:inlined]
         if not stands:
             stands = _rewritten(was, former, text)
             look.rewritten = bool(stands)
+        if not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
+            look.obstacles.add("unknown")  # handed on, to a thread for one
+            return look
         if not stands:
             return None
         if was.is_definition:
@@ -178,8 +195,20 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         if "condition" in here and look.obstacles & {"loop", "listed"}:
             here.add("choice")
         look.obstacles |= here
+        look.statements += stands
         look.places.append([(step.function, each.says) for each in stands])
     return look
+
+
+def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[list[Statement], int]:
+    """Return the statements that call what a statement called that is gone, and how many of the owner's own functions
+    are gone with it."""
+    for inlined, (step, following) in enumerate(itertools.pairwise(steps)):
+        was = _was(step, before)
+        found = now.calling(_calls_of(was, following)) if was is not None else []
+        if found or following.kind != "own":
+            return found, inlined
+    return [], 0
 
 
 def _was(step: Step, owners: Source) -> Statement | None:
@@ -193,6 +222,11 @@ def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
     if "condition" not in was.obstacles:
         return []
     return [each for each in now.at_place(was.place) if not before.standing(each)]
+
+
+def _functions(steps: tuple[Step, ...]) -> set[str]:
+    """Return the functions on the rest of a way, by their last names."""
+    return {name for step in steps if (name := (step.function or "").rpartition(".")[2])}
 
 
 def _calls_of(was: Statement, callee: Step) -> frozenset[str]:
@@ -212,16 +246,16 @@ def _is_gone_unseen(way: Way, before: Source, now: Source) -> bool:
     """Return whether nothing in the new source can make a registration that nobody saw."""
     if now.says_all_of(before):
         return False
-    if way.written and before.writers:
-        return not _writers(before, now)
+    if way.written and before.writers(way.key):
+        return not _writers(way, before, now)
     if way.definition and way.complete:  # it was there before anybody was watching
         return not now.defined(way.definition.rpartition(".")[2])
     return bool(before.called) and not now.calling(before.called)  # nothing that may have led there is called any more
 
 
-def _writers(before: Source, now: Source) -> list[Statement]:
-    """Return the statements that may have written to a container, and stand in both texts."""
-    return [each for writer in before.writers for each in now.standing(writer)]
+def _writers(way: Way, before: Source, now: Source) -> list[Statement]:
+    """Return the statements that may have written an entry, and stand in both texts."""
+    return [each for writer in before.writers(way.key) for each in now.standing(writer)]
 
 
 def _may_skip(writer: Statement) -> bool:

@@ -41,16 +41,16 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
     defined = definition_of(entry)
     steps = _steps(entry, source) if entry.steps else ()
     if steps:
-        return Way(steps, entry.complete, defined)
+        return Way(steps, entry.complete, defined, False, entry.key, accessor)
     if source is None or not (entry.written or entry.adopted):
         return Way(complete=False)
-    written = entry.written and (not accessor or accessor in source.text)  # or a library writes for the cell
     at = source.at(entry.line)
-    if at is None or not (at.writes or at.is_decorated):
-        at = source.writers[0] if written and len(source.writers) == 1 else None
+    writers = source.writers(entry.key) if entry.written else []
+    if at is None or not (at.may_write(entry.key) or at.is_decorated):
+        at = writers[0] if len(writers) == 1 and (not accessor or accessor in source.text) else None
     if at is not None:
-        return Way((Step("own", at.first, None),), not at.path, defined, entry.written)
-    return Way((), entry.adopted, defined, written)
+        return Way((Step("own", at.first, None),), not at.path, defined, entry.written, entry.key, accessor)
+    return Way((), entry.adopted, defined, bool(writers), entry.key, accessor)  # or a library writes for the cell
 
 
 def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:

@@ -17,7 +17,7 @@ import json
 import re
 import textwrap
 import tokenize
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import Literal, TypeVar
 
@@ -46,6 +46,7 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
 _LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "tuple", "values", "zip"}
 _WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
+_NAMESPACES = {"globals", "locals", "vars", "dir"}
 _TRANSPARENT = {"classmethod", "property", "staticmethod"}
 _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -176,11 +177,44 @@ class Statement:
     @cached_property
     def writes(self) -> bool:
         """Whether it may write to a container: at a key, by a method, by ``|=``."""
+        return self._keys_written is not None
+
+    def may_write(self, key: Hashable) -> bool:
+        """Return whether it may write to a container at this key: it says the key, or computes one."""
+        keys = self._keys_written
+        return keys is not None and (not keys or key in keys)
+
+    @cached_property
+    def _keys_written(self) -> frozenset[Hashable] | None:
+        """The keys at which it writes; none if it computes one; None if it does not write."""
         node = self.node
-        called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-        stores = any(isinstance(each, ast.Subscript) and isinstance(each.ctx, ast.Store) for each in _expressions(node))
-        method = isinstance(called, ast.Attribute) and called.attr in _WRITERS
-        return stores or isinstance(node, ast.AugAssign) or method
+        call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        method = call.func.attr if call is not None and isinstance(call.func, ast.Attribute) else ""
+        stores = [each for each in _expressions(node) if isinstance(each, ast.Subscript)]
+        keys: list[ast.expr | None] = [each.slice for each in stores if isinstance(each.ctx, ast.Store)]
+        if isinstance(node, ast.AugAssign) or method in _WRITERS - {"setdefault", "update"}:
+            return frozenset()
+        if call is not None and method == "setdefault":
+            keys += call.args[:1]
+        elif call is not None and method == "update":
+            given = call.args[0] if call.args else None
+            keys += given.keys if isinstance(given, ast.Dict) else call.args
+            keys += [ast.Constant(each.arg) if each.arg else None for each in call.keywords]
+        elif not keys:
+            return None
+        written = [each.value if isinstance(each, ast.Constant) else None for each in keys]
+        return frozenset() if None in written else frozenset(written)
+
+    def guards_mention(self, words: Container[str]) -> bool:
+        """Return whether what may keep it from being executed asks about one of these words, as a string or a name, and
+        not whether a variable exists."""
+        asked = [part for header in self.headers for part in _asked(header)]
+        if "early return" in self.function:
+            asked += [
+                part for each in ast.walk(self.definitions[-1]) if isinstance(each, ast.If) for part in _asked(each)
+            ]
+        found = [_mentioned(part) for part in (*asked, *_asked(self.node))]
+        return any(not said.isdisjoint(words) for said in found if said.isdisjoint(_NAMESPACES))  # type: ignore[arg-type]
 
 
 class Source:
@@ -221,6 +255,10 @@ class Source:
         """Return the ``class`` and ``def`` statements of this name, wherever they stand."""
         return self._by_name.get(name, [])
 
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Return whether any statement says one of these names without calling it: it may hand the function on."""
+        return not self._names.isdisjoint(names)
+
     def calling(self, names: Iterable[str]) -> list[Statement]:
         """Return the statements that call one of these functions."""
         return [each for name in names for each in self._by_call.get(name, ())]
@@ -229,9 +267,12 @@ class Source:
         """Return whether every statement of another text stands in this one."""
         return all(self.standing(each) for each in other.statements)
 
+    def writers(self, key: Hashable) -> list[Statement]:
+        """Return the statements that may write to a container at this key; those of methods write to their objects."""
+        return [each for each in self._writers if each.may_write(key)]
+
     @cached_property
-    def writers(self) -> list[Statement]:
-        """The statements that may write to a container; those of methods write to their objects."""
+    def _writers(self) -> list[Statement]:
         return [each for each in self.statements if each.writes and not each.is_in_method]
 
     def line_of_definition(self, qualname: str) -> int | None:
@@ -296,6 +337,13 @@ class Source:
     def called(self) -> Iterable[str]:
         """The functions that its statements call: see `Statement.calls`."""
         return self._by_call.keys()
+
+    @cached_property
+    def _names(self) -> set[str]:
+        nodes = [each for each in ast.walk(self.tree) if isinstance(each, (ast.Name, ast.Attribute))]
+        return {
+            each.id if isinstance(each, ast.Name) else each.attr for each in nodes if isinstance(each.ctx, ast.Load)
+        }
 
     @cached_property
     def _by_call(self) -> dict[str, list[Statement]]:
@@ -488,6 +536,29 @@ def _inside(node: ast.stmt) -> _Around:
         leaves = _may_leave(node, (ast.Continue, ast.Break), _LOOPS)
         return frozenset({"loop", "condition", "choice"}) if leaves else _over(node.iter)
     return frozenset({"condition"}) if type(node).__name__ in _CONDITIONS else _NOTHING
+
+
+def _asked(node: ast.stmt) -> Iterator[ast.AST]:
+    """Yield what decides whether the statements in a compound statement, or a call in a simple one, are executed."""
+    if isinstance(node, (ast.If, ast.While)):
+        yield node.test
+    elif isinstance(node, ast.Match):
+        yield node.subject
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        yield from node.items
+    elif type(node).__name__ in ("Try", "TryStar"):
+        yield from node.body  # type: ignore[attr-defined]
+    elif not isinstance(node, _DEFINITIONS):
+        yield from (each for each in _expressions(node) if isinstance(each, (ast.BoolOp, ast.IfExp)))
+
+
+def _mentioned(node: ast.AST) -> set[str]:
+    """Return the strings, names and attributes in a part of a statement."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        said = getattr(each, "value" if isinstance(each, ast.Constant) else "attr", getattr(each, "id", None))
+        found |= {said} if isinstance(said, str) else set()
+    return found
 
 
 def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> _Around:
