@@ -13,7 +13,7 @@ INTERRUPT = "import signal; signal.raise_signal(signal.SIGINT)\n"
 GUARDED = (
     "Code that remembers: what is edited under a guard that asks something else than the registry stays as it was."
 )
-BACK = "Code that remembers: what was dropped from a cell and is asked for again is not registered again."
+STRING = "Code in a string: what a text that is executed registered under another name is kept."
 
 
 # -- what cells register
@@ -341,7 +341,7 @@ def ways() -> Iterator[Made]:
             ("t", f"text = '''\n{KERAS.define('Bar', 'bar')}'''"),
             "exec(text)",
         ),
-        {},
+        {"limitation": STRING},
     )
     threads = {
         "thread": "t = threading.Thread(target=work); t.start(); t.join()",
@@ -542,7 +542,7 @@ def memos() -> Iterator[Made]:
         )
         yield f"{how}-wrapped", cells(("h", helper), f"make()\n{use}", f"def go(): make()\ngo()\n{use}"), probes
         yield f"{how}-dropped", cells(("h", helper), "make()", "make()", "x = 1"), {}
-        yield f"{how}-gone-and-back", cells(("h", helper), "make()", "x = 1", "make()"), {**probes, "limitation": BACK}
+        yield f"{how}-gone-and-back", cells(("h", helper), "make()", "x = 1", "make()"), probes
         yield (
             f"{how}-two-callers",
             cells(("h", helper), ("a", "make()"), ("b", f"make()\n{use}"), ("a", "make()")),

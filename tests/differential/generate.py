@@ -217,6 +217,7 @@ class Maker:
             self.limited |= blocks[at].limits("version")
             blocks[at] = replace(blocks[at], version=other)
         elif what == "rename" and blocks[at].way not in ("memo", "lib"):
+            self.limited |= blocks[at].way == "exec"
             blocks[at] = replace(blocks[at], suffix=blocks[at].suffix + "x")
         elif what == "remove":
             self.limited |= blocks[at].call in ("thread", "pool", "to_thread", "task") and blocks[at].way in (
