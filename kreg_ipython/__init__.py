@@ -1,4 +1,4 @@
-"""``%load_ext kreg_ipython``: cells run again, and Keras's and TensorFlow's registries are as in a fresh kernel."""
+"""Keep Keras's and TensorFlow's registries as in a fresh kernel when cells run again: ``%load_ext kreg_ipython``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ __version__ = "0.1.0"
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Called by ``%load_ext kreg_ipython``: guard the registries, adopt what is in them, add ``%kreg``."""
+    """Guard the registries, adopt what is in them, and add ``%kreg``.
+
+    ``%load_ext kreg_ipython`` calls it.
+    """
     from kreg_ipython.magic import configured
     from kreg_ipython.session.notebook import Notebook
 
@@ -42,8 +45,10 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Called by ``%unload_ext kreg_ipython``: give back every function, dict, hook and magic. Registries keep what
-    is in them."""
+    """Give back every function, dict, hook and magic. The registries keep what is in them.
+
+    ``%unload_ext kreg_ipython`` calls it.
+    """
     magics = _magics(shell)
     if magics is not None:
         magics.notebook.process.close()

@@ -1,4 +1,4 @@
-"""What programs call: whose a body of code is, what is registered, one more registry. No IPython."""
+"""Offer programs without IPython an owner for their code, a status, and a way to guard one more registry."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 @contextmanager
 def owner(name: str | os.PathLike[str], source: str | None = None) -> Iterator[None]:
-    """Run the body of the with statement as a transaction: what it registered the last time is withdrawn before, and
-    swept or restored afterwards, as for a cell that runs again.
+    """Execute the body of the with statement as a run of its owner.
 
-    For what executes scripts again without being a notebook::
+    What the owner registered in its former run is removed, replaced or kept as for a cell that runs again. If the body
+    raises, what was removed is restored.
+
+    Use it in a program that executes scripts again and is no notebook::
 
         with kreg_ipython.owner("app.py"):
             exec(compile(text, "app.py", "exec"), namespace)
 
-    The first use begins to guard the registries of this process, unless ``%load_ext kreg_ipython`` has done so; after
-    ``%kreg off`` nothing is guarded. Two threads may execute the body of one owner at once: the one that began first
-    is the transaction.
+    The first use begins to guard the registries of this process, unless ``%load_ext kreg_ipython`` has done so. After
+    ``%kreg off`` nothing is guarded. Two threads may execute the body of one owner at once: the thread that began first
+    is the run.
 
     Args:
-        name: whose the body is: the path of a script, always written the same way, or any name.
-        source: the text that is executed, if ``name`` is no path of it. If nobody knows the text, what is not
-            registered again is kept: it may have been skipped.
+        name: the name of the owner: the path of a script, always written the same way, or any other name.
+        source: the text that is executed, if ``name`` is not the path of it. If the text is not known, entries that are
+            not registered again are kept: the body may have skipped them.
     """
     process = started()
     if process.on:
@@ -43,14 +45,20 @@ def owner(name: str | os.PathLike[str], source: str | None = None) -> Iterator[N
 
 
 def stop() -> None:
-    """Guard nothing any more, and give every function back; what is registered stays. In IPython: ``%unload_ext``."""
+    """Stop guarding, and give every function back. What is registered stays.
+
+    In IPython, use ``%unload_ext kreg_ipython``.
+    """
     process = current()
     if process is not None:
         process.close()
 
 
 def status() -> Status:
-    """What is registered in this process, as ``%kreg status`` shows it; ``on`` is False if nothing is guarded."""
+    """Return what is registered in this process, as ``%kreg status`` shows it.
+
+    Its ``on`` is False if nothing is guarded.
+    """
     from kreg_ipython import report
 
     process = current()
@@ -60,18 +68,18 @@ def status() -> Status:
 
 
 def register_adapter(adapter: Registry) -> None:
-    """Guard one more registry, as if its adapter came with us; one of the same name is replaced.
+    """Guard one more registry, as if its adapter came with kreg. An adapter of the same name is replaced.
 
     Args:
         adapter: usually a `DictRegistry` or a `ListRegistry`.
 
     Raises:
-        TypeError: if it is no adapter.
-        ValueError: if its name is that of a registry that comes with us.
+        TypeError: if it is not an adapter.
+        ValueError: if a registry that comes with kreg has its name.
     """
     name = checked(adapter).name
     if name in registries.builtin_names():
-        raise ValueError(f"{name} is guarded already: give your adapter another name")
+        raise ValueError(f"{name} is already guarded; give your adapter another name")
     registries.added[name] = adapter
     process = current()
     if process is not None:

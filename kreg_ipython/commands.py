@@ -1,4 +1,4 @@
-"""The words after ``%kreg``: one table, in which each has its arguments, its help, its completions and its function."""
+"""Define the subcommands of ``%kreg`` in one table: each with its arguments, help, completions and function."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from kreg_ipython.session.notebook import Notebook
 
 
 class Refused(Exception):
-    """A command cannot be done: one line that names the thing and the way out."""
+    """A command that cannot be carried out. The text is one line that says why, and what to do instead."""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument: its names and options for argparse, and what may stand for it now."""
+    """One argument: its names and options for argparse, and its completions."""
 
     names: tuple[str, ...]
     options: dict[str, Any]
@@ -38,7 +38,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Subcommand:
-    """One word after ``%kreg``: what it does, in a line; the function that does it; its arguments."""
+    """One subcommand of ``%kreg``: its name, a summary, its function and its arguments."""
 
     name: str
     summary: str
@@ -46,9 +46,9 @@ class Subcommand:
     arguments: tuple[Argument, ...] = ()
 
     def parser(self) -> argparse.ArgumentParser:
-        """What reads its arguments; raises `Refused` for those that it has not."""
+        """Return the parser of the arguments. It raises `Refused` for an invalid argument."""
         parser = _Parser(prog=f"%kreg {self.name}", description=self.summary, add_help=False)
-        parser.add_argument("-h", "--help", action="store_true", help="show this")  # the magic looks for it first
+        parser.add_argument("-h", "--help", action="store_true", help="show this help")  # the magic looks for it first
         for argument in self.arguments:
             parser.add_argument(*argument.names, **argument.options)
         return parser
@@ -92,7 +92,7 @@ def _show(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     )
     if not lives.lives:
         _must_be_on(notebook)
-        raise Refused(f"nothing is known of the key {args.key!r}.{_meant(notebook, args.key)}")
+        raise Refused(f"unknown key {args.key!r}.{_meant(notebook, args.key)}")
     return lives
 
 
@@ -111,14 +111,14 @@ def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     names = notebook.variables()
     for name in args.name:
         if name not in names:
-            raise Refused(f"there is no variable {name!r}.{_closest(name, names)}")
+            raise Refused(f"no variable {name!r}.{_closest(name, names)}")
     looked_at = checks.Notebook(
         names, notebook.process.guard, Cells(notebook.cells(), notebook.cell_of), args.name, convert=args.convert
     )
     findings, faults = checks.check(looked_at)
     found = Findings(tuple(findings), looked_at.checked, faults)
     if args.strict and found.findings:
-        raise MistakesFound(f"{found.summary()}. %kreg check shows them.")
+        raise MistakesFound(f"{found.summary()}. %kreg check shows the details.")
     return found
 
 
@@ -130,7 +130,7 @@ def _clear(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     entries = _entries(notebook)
     ways = [bool(args.key), args.cell is not None, args.module is not None, args.stale, args.all]
     if sum(ways) != 1:
-        raise Refused("say what, in one way: keys that %kreg status shows, --cell N, --module M, --stale or --all.")
+        raise Refused("give exactly one of: keys that %kreg status shows, --cell N, --module M, --stale, --all.")
     if args.key:
         chosen = _with_keys(notebook, args.key)
     elif args.cell is not None:
@@ -145,33 +145,35 @@ def _clear(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
             for entry in entries
             if args.all or (is_stale(entry) and entry.name not in notebook.process.guard.pinned)
         ]
-    return _done("clear", "cleared", notebook.process.guard.clear(chosen), "%kreg undo takes it back.")
+    return _done("clear", "cleared", notebook.process.guard.clear(chosen), "%kreg undo restores what was cleared.")
 
 
 def _undo(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     _must_be_on(notebook)
     restored = notebook.process.guard.undo()
     if not restored:
-        raise Refused("there is no sweep to take back: only the last one can be, once. %kreg log tells what was swept.")
-    then = "A run of its cell sweeps what it does not register, unless you %kreg keep it."
-    return _done("undo", "brought back", restored, then)
+        raise Refused(
+            "nothing to undo: only the last sweep or clear can be undone, once. %kreg log shows what was swept."
+        )
+    then = "The next run of the cell sweeps what it does not register; %kreg keep prevents that."
+    return _done("undo", "restored", restored, then)
 
 
 def _keep(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     entries = _with_keys(notebook, args.key)
     notebook.process.guard.pinned.update(entry.name for entry in entries)
-    return _done("keep", "will keep", entries, "%kreg release ends it.")
+    return _done("keep", "keeping", entries, "%kreg release ends this.")
 
 
 def _release(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     released = tuple((registry, key) for registry, key in notebook.process.guard.pinned if key in args.key)
     missing = [key for key in dict.fromkeys(args.key) if key not in {key for _, key in released}]
     if missing:
-        raise Refused(f"not kept by %kreg keep: {named(missing)}. {_pinned_text(notebook)}")
+        raise Refused(f"not kept: {named(missing)}. {_pinned_text(notebook)}")
     notebook.process.guard.pinned -= {*released}
     for entry in notebook.process.guard.ledger:
         if entry.kept and entry.name in released:
-            entry.kept = "%kreg release: the next run sweeps it"
+            entry.kept = "%kreg release: the next run may sweep it"
     names = named(dict.fromkeys(key for _, key in released))
     return Done("release", f"released {names}: the next run sweeps what it does not register again", released)
 
@@ -185,7 +187,7 @@ def _watch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
             module, _, attribute = path.partition(":")
             raise Refused(f"{module} has no {attribute!r}.{_closest(attribute, vars(sys.modules[module]))}") from None
         except TypeError as error:
-            raise Refused(f"{error}: name the container itself.") from None
+            raise Refused(f"{error}; name the container itself.") from None
         except ValueError as error:
             raise Refused(f"{error}.") from None
     waiting = notebook.process.waiting()
@@ -193,20 +195,20 @@ def _watch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     watching = [path for path in notebook.process.watched if path not in waiting]
     words = [f"watching {', '.join(watching)}"] if watching else []
     words += [f"adopted {count(len(entries), 'entry', 'entries')}"] if entries else []
-    words += [f"will watch {', '.join(waiting)} as soon as it is there"] if waiting else []
-    words = words or ["watching nothing: %kreg watch MODULE:ATTR"]
-    words += [] if notebook.process.on else ["kreg is off: %kreg on"]
+    words += [f"will watch {', '.join(waiting)} once it exists"] if waiting else []
+    words = words or ["watching nothing; %kreg watch MODULE:ATTR adds a container"]
+    words += [] if notebook.process.on else ["kreg is off; %kreg on turns it on"]
     return Done("watch", "; ".join(words), _keys(entries))
 
 
 def _unwatch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     for path in args.path:
         if path not in notebook.process.watched:
-            raise Refused(f"{path} is not watched; what is: {', '.join(notebook.process.watched) or 'nothing'}.")
+            raise Refused(f"{path} is not watched.{_choices(notebook.process.watched)}")
     paths = dict.fromkeys(args.path)
     for path in paths:
         notebook.process.unwatch(path)
-    return Done("unwatch", f"no longer watching {', '.join(paths)}; what is in it stays")
+    return Done("unwatch", f"no longer watching {', '.join(paths)}; the contents stay")
 
 
 def _on(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
@@ -217,48 +219,48 @@ def _on(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 def _off(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     notebook.process.stop()
-    return Done("off", "off: registries are as TensorFlow and Keras leave them; nothing was taken out. %kreg on")
+    return Done("off", "off: the registries behave as without kreg; nothing was removed. %kreg on turns it on.")
 
 
 # -- finding what is meant
 
 
 def _entries(notebook: Notebook) -> list[Entry]:
-    """All entries, also those that are withdrawn for the cell that is running."""
+    """Return all entries, including those that are removed for a run that has not ended."""
     return [*notebook.process.guard.ledger, *notebook.process.guard.pending()]
 
 
 def _with_keys(notebook: Notebook, keys: Iterable[str]) -> list[Entry]:
-    """The entries that have these keys."""
+    """Return the entries that have these keys."""
     _must_be_on(notebook)
     entries = _entries(notebook)
     chosen: list[Entry] = []
     for key in dict.fromkeys(keys):
         found = [entry for entry in entries if key_text(entry.key) == key]
         if not found and any(former.key == key for former in notebook.process.guard.ledger.former()):
-            raise Refused(f"{key!r} is not registered any more: %kreg show {shlex.quote(key)}")
+            raise Refused(f"{key!r} is no longer registered; see %kreg show {shlex.quote(key)}")
         if not found:
-            raise Refused(f"no entry of yours has the key {key!r}.{_meant(notebook, key)}")
+            raise Refused(f"none of your entries has the key {key!r}.{_meant(notebook, key)}")
         chosen += found
     return chosen
 
 
 def _cell(notebook: Notebook, number: int) -> set[Owner]:
-    """The cell with this execution count, or one of whose entries is from that run."""
+    """Return the cells with this execution count, now or in the run that an entry is from."""
     runs = [(entry.owner, entry.run) for entry in _entries(notebook) if entry.owner and entry.owner.kind == "cell"]
     found = {owner for owner, run in runs if number in (owner.number, run.number if run else None)}
     if not found:
         cells = sorted({owner.label for owner, _ in runs}, key=_number_in)
-        raise Refused(f"cell [{number}] holds no entries; those that do: {', '.join(cells) or 'none'}.")
+        raise Refused(f"cell [{number}] has no entries.{_choices(cells)}")
     return found
 
 
 def _ids(notebook: Notebook, name: str) -> set[str]:
-    """The modules and scripts of this name: a package's modules, too."""
+    """Return the ids of the modules and scripts with this name, including the modules of a package."""
     ids = set(_modules(notebook))
     found = {each for each in ids if each == name or each.startswith(f"{name}.") or each.endswith(f"/{name}")}
     if not found:
-        raise Refused(f"no module or script {name!r} holds entries; those that do: {', '.join(sorted(ids)) or 'none'}.")
+        raise Refused(f"no module or script {name!r} has entries.{_choices(sorted(ids))}")
     return found
 
 
@@ -266,25 +268,27 @@ def _named_registry(notebook: Notebook, name: str) -> None:
     names = list(notebook.process.guard.registries)
     if not any(in_registry(each, name) for each in names):
         frameworks = sorted({each.partition(".")[0].partition(":")[0] for each in names})
-        meant = _closest(name, [*frameworks, *names]) or f" There are those of {', '.join(frameworks)}."
-        raise Refused(f"there is no registry {name!r}.{meant}")
+        meant = _closest(name, [*frameworks, *names]) or _choices(frameworks)
+        raise Refused(f"unknown registry {name!r}.{meant}")
 
 
 def _path(text: str) -> str:
     if not re.fullmatch(r"[\w.]+:[\w.]+", text):
-        raise Refused(f"{text!r} names no container: write MODULE:ATTR, such as mymodels.registry:MODELS.")
+        raise Refused(f"{text!r} is not the path of a container; write MODULE:ATTR, such as mymodels.registry:MODELS.")
     return text
 
 
 def _meant(notebook: Notebook, key: str) -> str:
     known = _known(notebook)
     in_packages = [each for each in known if each.rpartition(">")[2] == key]
-    return _closest(key, in_packages or known, cutoff=0.0 if in_packages else 0.6) or " %kreg status lists them."
+    return (
+        _closest(key, in_packages or known, cutoff=0.0 if in_packages else 0.6) or " %kreg status lists your entries."
+    )
 
 
 def _must_be_on(notebook: Notebook) -> None:
     if not notebook.process.on:
-        raise Refused("kreg is off, and knows of no entries: %kreg on.")
+        raise Refused("kreg is off and knows no entries; %kreg on turns it on.")
 
 
 def _closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
@@ -294,9 +298,14 @@ def _closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     return f" Did you mean {named(found)}?" if found else ""
 
 
+def _choices(words: Iterable[str]) -> str:
+    found = ", ".join(words)
+    return f" Choose from {found}." if found else ""
+
+
 def _pinned_text(notebook: Notebook) -> str:
     pinned = named(_pinned(notebook))
-    return f"What is: {pinned}." if pinned else "Nothing is."
+    return f"Kept keys: {pinned}." if pinned else "No keys are kept."
 
 
 def _number_in(label: str) -> int:
@@ -317,7 +326,7 @@ def _keys(entries: Iterable[Entry]) -> tuple[tuple[str, str], ...]:
 
 
 def _known(notebook: Notebook) -> list[str]:
-    """Every key of the user's, also former ones."""
+    """Return every key of the user's, including former ones."""
     ledger = notebook.process.guard.ledger
     return list(dict.fromkeys([key_text(entry.key) for entry in ledger] + [former.key for former in ledger.former()]))
 
@@ -353,7 +362,7 @@ def _watched(notebook: Notebook) -> list[str]:
 
 
 def _containers(notebook: Notebook) -> list[str]:
-    """The containers of the modules that the notebook has imported."""
+    """Return the paths of the containers in all imported modules but the standard library's."""
     modules = [name for name in sys.modules if name.partition(".")[0] not in sys.stdlib_module_names]
     return [
         f"{module}:{name}"
@@ -369,7 +378,7 @@ def _cell_number(text: str) -> int:
 
 def _natural(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of events")
     return int(text)
 
 
@@ -380,7 +389,7 @@ _KEY = Argument(("key",), {"metavar": "KEY", "help": "a key, as %%kreg status sh
 _KEYS = Argument(("key",), {**_KEY.options, "nargs": "+"}, _known)
 _PATHS = Argument(("path",), {"metavar": "MODULE:ATTR", "nargs": "+", "help": "a dict, list or set"}, _watched)
 _CELL = Argument(("--cell",), {"type": _cell_number, "metavar": "N", "help": "only what cell [N] registered"}, _cells)
-_REGISTRY = Argument(("--registry",), {"metavar": "R", "help": "only this registry, or framework"}, _registries)
+_REGISTRY = Argument(("--registry",), {"metavar": "R", "help": "only this registry or framework"}, _registries)
 _JSON = Argument(("--json",), {"action": "store_true", "help": "print JSON"})
 
 
@@ -398,22 +407,27 @@ SUBCOMMANDS = {
             (
                 _REGISTRY,
                 _CELL,
-                _flag("--stale", "only what a fresh kernel may not have"),
-                _flag("--all", "list what the frameworks registered, too"),
+                _flag("--stale", "only entries that a fresh kernel may not have"),
+                _flag("--all", "also list what the frameworks registered"),
                 _JSON,
             ),
         ),
         Subcommand(
             "show",
-            "Show one key's life: where it stands, what it shadows, who uses former objects, what happened to it.",
+            "Show one key: its entry, what it shadows, which variables use former objects, and its history.",
             _show,
             (_KEY, _REGISTRY, _JSON),
         ),
         Subcommand(
             "log",
-            "Show what kreg did and why, the newest last.",
+            "Show what kreg did and why, the newest act last.",
             _log,
-            (Argument(("-n",), {"type": _natural, "metavar": "N", "dest": "number", "help": "the last N"}), _JSON),
+            (
+                Argument(
+                    ("-n",), {"type": _natural, "metavar": "N", "dest": "number", "help": "only the last N events"}
+                ),
+                _JSON,
+            ),
         ),
         Subcommand(
             "check",
@@ -421,41 +435,45 @@ SUBCOMMANDS = {
             _check,
             (
                 Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these variables"}, _variables),
-                _flag("--strict", "raise if something is found"),
-                _flag("--convert", "convert the models to TFLite, too, and compare what they answer"),
+                _flag("--strict", "raise an exception if anything is found"),
+                _flag("--convert", "also convert the models to TFLite, and compare the outputs"),
                 _JSON,
             ),
         ),
-        Subcommand("undo", "Take back the last sweep, or clearing.", _undo),
+        Subcommand("undo", "Undo the last sweep or clear.", _undo),
         Subcommand(
             "clear",
-            "Take entries out for good; what they shadowed comes back.",
+            "Remove entries for good; what they shadowed is restored.",
             _clear,
             (
                 Argument(_KEY.names, {**_KEY.options, "nargs": "*"}, _known),
-                Argument(_CELL.names, {**_CELL.options, "help": "all that cell [N] registered"}, _cells),
-                Argument(("--module",), {"metavar": "M", "help": "all that a module or script registered"}, _modules),
-                _flag("--stale", "all that was not registered again by the last runs"),
-                _flag("--all", "all of yours"),
+                Argument(_CELL.names, {**_CELL.options, "help": "everything that cell [N] registered"}, _cells),
+                Argument(
+                    ("--module",), {"metavar": "M", "help": "everything that a module or script registered"}, _modules
+                ),
+                _flag("--stale", "everything that the last runs did not register again"),
+                _flag("--all", "all your entries"),
             ),
         ),
         Subcommand("keep", "Never sweep these keys, whatever the next runs register.", _keep, (_KEYS,)),
-        Subcommand("release", "End %kreg keep.", _release, (Argument(_KEYS.names, _KEYS.options, _pinned),)),
+        Subcommand(
+            "release", "End %kreg keep for these keys.", _release, (Argument(_KEYS.names, _KEYS.options, _pinned),)
+        ),
         Subcommand(
             "watch",
-            "Guard a dict, list or set of your own, or of another library.",
+            "Guard a dict, list or set of your own or of another library.",
             _watch,
             (Argument(_PATHS.names, {**_PATHS.options, "nargs": "*"}, _containers),),
         ),
-        Subcommand("unwatch", "End %kreg watch; what is in the container stays.", _unwatch, (_PATHS,)),
+        Subcommand("unwatch", "End %kreg watch for these containers; their contents stay.", _unwatch, (_PATHS,)),
         Subcommand("on", "Guard the registries again, and adopt what is in them.", _on),
-        Subcommand("off", "Leave everything as TensorFlow and Keras would; nothing is taken out.", _off),
+        Subcommand("off", "Stop guarding the registries; nothing is removed.", _off),
     )
 }
 
 
 def completions(notebook: Notebook, words: list[str]) -> list[str]:
-    """What may stand in place of the last of these words, which follow ``%kreg``."""
+    """Return the completions of the last of these words, which follow ``%kreg``."""
     *before, word = words
     if not before:
         candidates: Iterable[str] = SUBCOMMANDS

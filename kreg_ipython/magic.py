@@ -1,5 +1,7 @@
-"""``%kreg`` in IPython: the magic, its configuration, its completion. What the words do is in commands.py, which is
-imported when the first one is said: loading must be quick."""
+"""Bring ``%kreg`` to IPython: the magic, its configuration and its completion.
+
+The subcommands are in commands.py, which is imported when one is used first: loading must be quick.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +24,21 @@ def _summary() -> str:
     words = "\n".join(f"    %kreg {name:<9}{each.summary}" for name, each in SUBCOMMANDS.items())
     return (
         "Show and change how kreg_ipython guards the registries of Keras and TensorFlow.\n\n"
-        f"{words}\n\nBare %kreg is %kreg status. %kreg WORD --help says more. `st = %kreg status` gives the result\n"
-        "as an object; st.to_dict() as a dict. %config KregMagics shows what can be set."
+        f"{words}\n\n%kreg alone is %kreg status. %kreg SUBCOMMAND --help shows the options. `st = %kreg status`\n"
+        "returns the result as an object, st.to_dict() as a dict. %config KregMagics shows the settings."
     )
 
 
 def configured(shell: Any, notebook: Notebook) -> KregMagics:
-    """The magics of a shell; with the defaults, and a line that says so, if its configuration is wrong."""
+    """Return the magics of a shell.
+
+    If the shell's configuration is invalid, the magics have the defaults, and a notice says so.
+    """
     try:
         return KregMagics(shell, notebook)
     except TraitError as error:
         shell.configurables[:] = [each for each in shell.configurables if not isinstance(each, KregMagics)]
-        notebook.process.guard.tell(_one_line(f"not configured: {error}"))
+        notebook.process.guard.tell(_one_line(f"invalid configuration, the defaults are used: {error}"))
         config = copy.deepcopy(shell.config)
         del config["KregMagics"]
         return KregMagics(shell, notebook, config=config)
@@ -41,21 +46,22 @@ def configured(shell: Any, notebook: Notebook) -> KregMagics:
 
 @magics_class
 class KregMagics(Magics):
-    """The ``%kreg`` magic of one shell, and what can be set with ``%config KregMagics`` or in ipython_config.py."""
+    """The ``%kreg`` magic of one shell, and its settings for ``%config KregMagics`` and ipython_config.py."""
 
-    enabled = Bool(True, help="Guard the registries: %kreg on and %kreg off.").tag(config=True)
+    enabled = Bool(True, help="Whether kreg guards the registries: %kreg on and %kreg off.").tag(config=True)
     verbosity = Enum(
         VERBOSITIES,
         "notices",
-        help="What goes to stderr: nothing, what you must know (collisions, faults), or every act of kreg's.",
+        help="Which messages go to stderr: none, those you must know (collisions, faults), or every act of kreg.",
     ).tag(config=True)
     on_conflict = Enum(
         ON_CONFLICT,
         "note",
-        help="What becomes of a different definition for a key that another cell registers: the framework's own answer "
-        "and a note, the newcomer in any case, or an error. What is written into a dict directly is only noted.",
+        help="What happens when a cell registers another definition under a key of another cell: the framework answers "
+        "and kreg adds a note, the new definition replaces the old one, or an error is raised. What is written into a "
+        "dict directly is only noted.",
     ).tag(config=True)
-    status = Unicode("", help="The options of a bare %kreg or %kreg status, such as '--stale'.").tag(config=True)
+    status = Unicode("", help="The options of %kreg and %kreg status without any, such as '--stale'.").tag(config=True)
 
     _ready = False
 
@@ -78,7 +84,7 @@ class KregMagics(Magics):
 
     @line_magic
     def kreg(self, line: str) -> Any:
-        """Show and change how kreg_ipython guards the registries of Keras and TensorFlow: ``%kreg?``."""
+        """Show and change how kreg_ipython guards the registries of Keras and TensorFlow."""
         from kreg_ipython.commands import SUBCOMMANDS, Refused
 
         try:
@@ -94,7 +100,7 @@ class KregMagics(Magics):
             word, rest = "status", [word, *rest]
         subcommand = SUBCOMMANDS.get(word)
         if subcommand is None:
-            raise UsageError(_one_line(f"%kreg: there is no {word!r}; there is {', '.join(SUBCOMMANDS)}; %kreg help."))
+            raise UsageError(_one_line(f"%kreg: unknown subcommand {word!r}; choose from {', '.join(SUBCOMMANDS)}"))
         try:
             parser = subcommand.parser()
             if {"-h", "--help"} & set(rest):
@@ -113,7 +119,10 @@ class KregMagics(Magics):
     kreg.getdoc = _summary  # type: ignore[union-attr]  # what IPython shows for %kreg?
 
     def _complete(self, shell: Any, event: Any) -> list[str]:
-        """IPython's ``complete_command`` hook: ``event.symbol`` is the end of the last word that IPython replaces."""
+        """Return completions, as IPython's ``complete_command`` hook does.
+
+        ``event.symbol`` is the end of the last word. IPython replaces that part.
+        """
         from kreg_ipython.commands import completions
 
         words = event.text_until_cursor.split()[1:]
@@ -125,7 +134,7 @@ class KregMagics(Magics):
         return [each[max(len(words[-1]) - len(event.symbol), 0) :] for each in whole]
 
     def withdraw_from(self, shell: Any) -> None:
-        """Take the magic out of its shell: nothing in IPython does. These are the places where it stands."""
+        """Remove the magic from every place in its shell: IPython has no function for that."""
         shell.magics_manager.magics["line"].pop("kreg", None)
         shell.magics_manager.registry.pop("KregMagics", None)
         shell.configurables[:] = [each for each in shell.configurables if each is not self]

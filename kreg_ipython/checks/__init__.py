@@ -1,4 +1,7 @@
-"""`%kreg check`: mistakes around models that are found by looking. One rule, one function, one page section in docs."""
+"""Find mistakes around models by looking at live objects: the rules of ``%kreg check``.
+
+Each rule is one function, with a section in docs/checks.md.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,11 @@ RULES: tuple[Callable[[Notebook], Iterable[Found]], ...] = (
 
 
 def check(notebook: Notebook) -> tuple[list[Finding], dict[str, str]]:
-    """What the rules find, rule by rule, and a line for each rule that could not look at everything: an object of the
-    user's may raise whatever is asked of it. They change nothing: no tracing, no building, no variable is made."""
+    """Return the findings, rule by rule, and a line for each rule that could not look at everything.
+
+    The user's objects may raise whatever they are asked. The rules change nothing: they trace nothing, build nothing
+    and make no variable.
+    """
     findings: list[Finding] = []
     faults: dict[str, str] = {}
     for rule in RULES:

@@ -1,4 +1,4 @@
-"""The text of the notebook's cells, and where things stand in it."""
+"""Find things in the text of the notebook's cells."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kreg_ipython.lib import source
 
 
 class Place(NamedTuple):
-    """A line of a cell (1 is the first), and what stands there."""
+    """A line of a cell (1 is the first), and the syntax node that stands there."""
 
     cell: int | None
     line: int | None
@@ -24,11 +24,12 @@ class Place(NamedTuple):
 
 
 class Cells:
-    """The text of each cell as it was executed last, by its execution count; the oldest first.
+    """The text of each cell as it was executed last, by execution count, the oldest first.
 
     Args:
         texts: the text of each cell by its execution count.
-        number_of: the execution count of the cell that a code object was compiled in; None for another file's.
+        number_of: returns the execution count of the cell that a code object was compiled in; None for code of another
+            file.
     """
 
     def __init__(
@@ -50,11 +51,11 @@ class Cells:
         return found
 
     def assigns(self, name: str) -> Place:
-        """Where a variable was given its value last: ``models[3]`` where ``models`` was."""
+        """Return the place where a variable was assigned last. For ``models[3]`` that is where ``models`` was."""
         return self._assigned.get(root(name), Place(None, None))
 
     def call(self, name: str, method: str) -> Place:
-        """The last call ``name.method(…)``, or else where the variable was given its value."""
+        """Return the place of the last call ``name.method(…)``, or else of the variable's last assignment."""
         wanted = f"{name}.{method}"
         for number, node in reversed(self._nodes):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == wanted:
@@ -62,7 +63,7 @@ class Cells:
         return self.assigns(name)
 
     def of_code(self, code: CodeType, line: int = 0) -> str:
-        """Where code stands, and a line in it that counts from 0."""
+        """Return the place of a code object as text, at a line in it that counts from 0."""
         number = self._number_of(code)
         if number is None:
             return f"{code.co_filename}, line {code.co_firstlineno + line}"
@@ -70,5 +71,5 @@ class Cells:
 
 
 def root(expression: str) -> str:
-    """The variable in an expression: ``models`` in ``models[3]``."""
+    """Return the variable in an expression: ``models`` in ``models[3]``."""
     return expression.partition("[")[0].partition(".")[0]

@@ -1,4 +1,4 @@
-"""`%kreg check --convert`: what a model takes along on its way to TFLite; then it is really converted, and compared."""
+"""Look at what a model takes along to TFLite, then convert it and compare its outputs: ``%kreg check --convert``."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.lib.naming import error_text
 
 _CLOSE = 1e-3
-"""How far an answer of the converted model may be from Keras's, relative to the largest one."""
+"""The largest difference from Keras's output that is not reported, relative to the largest value."""
 
 _UNKNOWN = 8
-"""The size of a dimension that the model leaves open, but the first, of which one is enough."""
+"""The size given to a dimension that the model leaves open. The first one, the batch, is 1."""
 
 
 def conversion(notebook: Notebook) -> Iterator[Found]:
-    """Only if it is asked for: several optimizers, functions of one signature, an operation that TFLite does not have,
-    answers that differ."""
+    """Look for what makes a model's conversion larger, fail, or differ. Only ``--convert`` asks for it.
+
+    It reports several optimizers, functions of one signature, operations that TFLite does not have, and outputs that
+    differ.
+    """
     for name, model, keras in notebook.models() if notebook.convert else ():
         place = str(notebook.cells.assigns(name))
         attributes = {key: value for key, value in vars(model).items() if not key.startswith("_")}
         optimizers = [key for key, value in attributes.items() if isinstance(value, keras.optimizers)]
         if len(optimizers) > 1:
             message = (
-                f"{name} holds {len(optimizers)} optimizers: {', '.join(optimizers)}; each is saved with its slots"
+                f"{name} holds {len(optimizers)} optimizers ({', '.join(optimizers)}), and each is saved with its slots"
             )
             unused = next(key for key in optimizers if key != "optimizer")
             yield Found(name, place, message, f"del {name}.{unused}")
         signatures = [(key, getattr(value, "input_signature", None)) for key, value in attributes.items()]
         for (one, signature), (two, other) in itertools.combinations(signatures, 2):
             if signature is not None and signature == other:
-                message = f"{name}.{one} and {name}.{two} have one signature: the file has the weights once for each"
+                message = f"{name}.{one} and {name}.{two} have the same signature: the file holds the weights twice"
                 yield Found(name, place, message, f"del {name}.{two}")
         problem = _problem(model, keras)
         if problem is not None:
@@ -46,13 +49,13 @@ def conversion(notebook: Notebook) -> Iterator[Found]:
 
 
 def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
-    """What is wrong with the converted model, and what to do; None if it answers as Keras does."""
+    """Return what is wrong with the converted model and what to do; None if its outputs are Keras's."""
     tf: Any = sys.modules.get("tensorflow")
     if tf is None:
         return "cannot be converted: TensorFlow is not imported", "import tensorflow"
     inputs = getattr(model, "inputs", None)
     if not inputs:
-        return "cannot be converted: the shape of its input is not known", "give it a keras.Input, or call it once"
+        return "cannot be converted: its input shape is unknown", "give it a keras.Input, or call it once"
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # a log handler would keep another stderr
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
@@ -62,7 +65,7 @@ def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
             answers = _answers(tf, content, inputs, given)
             expected = [each.numpy() for each in tf.nest.flatten(model(given[0] if len(given) == 1 else given))]
         except Exception as error:
-            fix = "leave out what TFLite does not have, or allow SELECT_TF_OPS"
+            fix = "leave out the operations that TFLite does not have, or allow SELECT_TF_OPS"
             return f"cannot be converted: {error_text(error)}", fix
         finally:
             logging.disable(logging.NOTSET)
@@ -70,14 +73,14 @@ def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
     if far is None or far > _CLOSE:
         much = "in shape" if far is None else f"by {far:.1e} of the largest value"
         return (
-            f"answers differently as TFLite, {much}",
+            f"gives other outputs as TFLite: they differ {much}",
             "compare layer by layer: keras.Model(model.inputs, layer.output)",
         )
     return None
 
 
 def _random(tf: Any, tensor: Any) -> Any:
-    """An input of the tensor's shape and type."""
+    """Return a random input of the tensor's shape and type."""
     shape = [1, *(_UNKNOWN if size is None else size for size in tuple(tensor.shape)[1:])]
     kind = tf.as_dtype(tensor.dtype)
     values = tf.random.Generator.from_seed(1).uniform(shape, 0.0, 2.0 if kind.is_integer else 1.0)
@@ -85,7 +88,10 @@ def _random(tf: Any, tensor: Any) -> Any:
 
 
 def _answers(tf: Any, content: bytes, inputs: list[Any], given: list[Any]) -> list[Any]:
-    """What the converted model answers. Its inputs are called as Keras calls them, in the order of the alphabet."""
+    """Return the outputs of the converted model.
+
+    Its inputs are matched with Keras's by the alphabetical order of their names.
+    """
     runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
     called = {str(tensor.name): value for tensor, value in zip(inputs, given)}
     values = (called[name] for name in sorted(called))
@@ -93,8 +99,10 @@ def _answers(tf: Any, content: bytes, inputs: list[Any], given: list[Any]) -> li
 
 
 def _farthest(tf: Any, expected: list[Any], answers: list[Any]) -> float | None:
-    """The largest difference, relative to the largest value; None if an output has no counterpart. Outputs may be in
-    another order: each is compared with the closest one of its shape."""
+    """Return the largest difference, relative to the largest value; None if an output has no counterpart.
+
+    The outputs may have another order, so each is compared with the closest one of its shape.
+    """
     worst = 0.0
     for value in expected:
         same = [abs(value - other).max() for other in answers if other.shape == value.shape]

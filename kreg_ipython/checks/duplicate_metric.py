@@ -1,4 +1,4 @@
-"""The same metric twice: a second column in the history that says the same, or an error in `fit`."""
+"""Find metrics that are given twice: they duplicate a column of the history, or make ``fit`` raise."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ _ACCURACY = ("accuracy", "acc")
 
 
 def duplicate_metric(notebook: Notebook) -> Iterator[Found]:
-    """In ``compile(metrics=…)``: one object twice, two equal ones, a string and its instance, two of one name; or one
-    in ``compile`` and one of the same name in the model itself."""
+    """Look for duplicate metrics in each compiled model.
+
+    In ``compile(metrics=…)`` these are one object twice, two equal objects, a string and its instance, and two metrics
+    of one name. A metric in ``compile`` may also have the name of one in the model itself.
+    """
     for name, model, keras in notebook.models():
         place = notebook.cells.call(name, "compile")
         for metrics in _of_outputs(keras.compiled_metrics(model)):
@@ -26,28 +29,28 @@ def duplicate_metric(notebook: Notebook) -> Iterator[Found]:
             again = sorted({at for (_, one), (at, two) in pairs if _same(one, two, model, keras)})
             if again:
                 called = ", ".join(repr(_called(metrics[at])) for at in again)
-                hurts = "fit raises ValueError" if _raises(metrics, keras) else "the history says the same twice"
-                message = f"{name}.compile is given twice: {called}; {hurts}"
+                hurts = "fit raises ValueError" if _raises(metrics, keras) else "the history has the same column twice"
+                message = f"{name}.compile gets {called} twice: {hurts}"
                 yield Found(name, str(place), message, _without(again, metrics, place))
             compiled = {_called(metric) for metric in metrics}
             for metric in keras.attached_metrics(model):
                 if metric.name in compiled and not any(metric is other for other in metrics):
                     message = (
-                        f"{name} has a metric of its own called {metric.name!r}, and {name}.compile is given another: "
-                        "the history has one column for both, and evaluate one value more than it has names"
+                        f"{name} has its own metric {metric.name!r}, and {name}.compile gets another one of that name: "
+                        "the history has one column for both, and evaluate returns more values than names"
                     )
                     fix = f"{keras.name}.metrics.{type(metric).__name__}(name='compiled_{metric.name}')  # in compile"
                     yield Found(name, str(place), message, fix)
 
 
 def _raises(metrics: list[Any], keras: Keras) -> bool:
-    """Whether Keras refuses them: Keras 2 does if two are one object, or have one name."""
+    """Return whether Keras refuses the metrics: Keras 2 does if two are one object or have one name."""
     names = [_called(metric) for metric in metrics]
     return not keras.is_3 and len(set(names)) < len(names)
 
 
 def _of_outputs(metrics: Any) -> list[list[Any]]:
-    """The metrics of each output."""
+    """Return the metrics of each output."""
     if metrics is None:
         return []
     if isinstance(metrics, dict):
@@ -75,7 +78,7 @@ def _same(one: Any, two: Any, model: Any, keras: Keras) -> bool:
 
 
 def _stands_for(word: str, metric: Any, model: Any, keras: Keras) -> bool:
-    """Whether the string means a metric of this kind, with the arguments that it has."""
+    """Return whether the string means a metric of this kind with these arguments."""
     if word in _ACCURACY:
         meant = _accuracy(model, keras)
     else:
@@ -86,7 +89,7 @@ def _stands_for(word: str, metric: Any, model: Any, keras: Keras) -> bool:
 
 
 def _accuracy(model: Any, keras: Keras) -> Any:
-    """What ``"accuracy"`` becomes, as far as the output and the loss tell."""
+    """Return the metric class that ``"accuracy"`` stands for, as far as the output and the loss tell."""
     shape, loss = getattr(model, "output_shape", None), getattr(model, "loss", None)
     loss = loss if isinstance(loss, str) else str(getattr(loss, "name", ""))
     if isinstance(shape, tuple) and shape and shape[-1] == 1:
@@ -104,13 +107,13 @@ def _config(metric: Any) -> dict[str, Any]:
 
 
 def _defaults(kind: type) -> dict[str, Any]:
-    """The arguments that the constructor has by itself, as get_config tells them."""
+    """Return the constructor's default arguments, by the names that get_config uses."""
     parameters = inspect.signature(kind).parameters.values()
     return {each.name: each.default for each in parameters if each.name not in ("name", "dtype")}
 
 
 def _given_name(metric: Any) -> str:
-    """The name, without the number if it is one that Keras made of the class's."""
+    """Return the metric's name, without the number if Keras made it from the name of the class."""
     kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", type(metric).__name__).lower()
     return kind if re.fullmatch(rf"{kind}(_\d+)?", str(metric.name)) else str(metric.name)
 
@@ -122,7 +125,7 @@ def _called(metric: Any) -> str:
 
 
 def _without(again: list[int], metrics: list[Any], place: Place) -> str:
-    """The call of compile without the duplicates, if its metrics are a list that can be read."""
+    """Return the text of the compile call without the duplicates, if its metrics are a list that can be read."""
     call = place.node
     given = [word.value for word in call.keywords if word.arg == "metrics"] if isinstance(call, ast.Call) else []
     if not isinstance(call, ast.Call) or not given or not isinstance(given[0], ast.List):

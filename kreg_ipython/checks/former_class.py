@@ -1,4 +1,4 @@
-"""Live objects of a class or function whose cell or module was executed again since."""
+"""Find live objects whose class or function was defined again since."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kreg_ipython.lib.naming import definition_text
 
 
 def former_class(notebook: Notebook) -> Iterator[Found]:
-    """A variable that is an instance of a former class, or is built from one."""
+    """Look for variables that are instances of a former class, or are built from one."""
     for holder, one in notebook.uses_of_formers:
         place, number = notebook.cells.assigns(holder.name), one.run.number if one.run else None
         use = former_use(*holder, definition_text(one.subject()), number)
-        why = "what you have edited since is not in it"
+        why = "it does not have your later edits"
         if one.owner is not None and one.owner.kind == "module":  # %autoreload may have patched its methods
-            why = f"{one.owner.label} defines another one now"
+            why = f"{one.owner.label} now defines another one"
         fix = rebuild(place.cell, holder.name, notebook.imported_before(one))
         yield Found(holder.name, str(place), f"{use}: {why}", fix)

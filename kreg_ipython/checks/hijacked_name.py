@@ -1,4 +1,4 @@
-"""A custom object under a name that Keras itself, or another package, means something else by."""
+"""Find custom objects under a name that already means something in Keras or another package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kreg_ipython.lib.naming import definition_text, key_text, module_of
 
 
 def hijacked_name(notebook: Notebook) -> Iterator[Found]:
-    """Among the custom objects: a key that is a built-in identifier, or that stands over a package's own."""
+    """Look for custom objects whose key is a built-in identifier, or shadows a package's own entry."""
     ledger = notebook.guard.ledger
     for entry in ledger:
         family, _, registry = entry.registry.partition(".")
@@ -25,12 +25,12 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
         home = next(filter(None, homes), None)
         if ">" not in key and home is not None:
             message = (
-                f"{key!r} is also a name in {home}: wherever Keras is given the string, in compile or in a saved file, "
-                f"it takes {definition_text(entry.subject)}"
+                f"{key!r} is also a name in {home}: where Keras gets this string, in compile or from a saved file, "
+                f"it uses {definition_text(entry.subject)}"
             )
             yield Found(key, place, message, fix)
         elif below is not None and (below.owner is None or below.owner.kind == "module"):
             theirs = module_of(below.subject)
             if theirs not in (None, "__main__", module_of(entry.subject)):
-                message = f"{key!r} is registered by {theirs}, too: its saved files now load with yours"
+                message = f"{key!r} is also registered by {theirs}: its saved files now load with your object"
                 yield Found(key, place, message, fix)

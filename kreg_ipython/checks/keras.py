@@ -1,4 +1,4 @@
-"""What Keras 3, tf_keras and Keras 2 keep where: the only one of the checks' files that knows. It imports none."""
+"""Know where Keras 3, tf_keras and Keras 2 keep what the checks look at. No Keras is imported here."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ _IDENTIFIED = ("losses", "metrics", "activations", "layers", "initializers", "re
 
 @dataclass(frozen=True)
 class Keras:
-    """One Keras that is imported. ``name`` is what users import it as."""
+    """One imported Keras.
+
+    Attributes:
+        name: the name that users import it by.
+        module: the module itself.
+    """
 
     name: str
     module: ModuleType
 
     @property
     def is_3(self) -> bool:
-        """Whether this is Keras 3 or later, in which an optimizer is bound to the variables it was built with."""
+        """True for Keras 3 and later, where an optimizer is bound to the variables it was built with."""
         return int(self.module.__version__.partition(".")[0]) >= 3
 
     @property
@@ -61,34 +66,34 @@ class Keras:
 
     @property
     def custom_objects(self) -> str:
-        """What the registry of its custom objects is called."""
+        """The name of the registry of its custom objects."""
         return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
 
     @property
     def tells_configs(self) -> bool:
-        """Whether what saving writes can be had without saving: since Keras 2.13."""
+        """True if the configs that saving writes can be had without saving: since Keras 2.13."""
         return hasattr(self.module.saving, "serialize_keras_object")
 
     @property
     def imports_models(self) -> bool:
-        """Whether loading imports the class of a model that is not registered; that of a layer is not found."""
+        """True if loading imports the class of a model that is not registered. A layer's class is never imported."""
         return not self.is_3
 
     # -- models
 
     def optimizer_of(self, model: Any) -> Any:
-        """What the model was compiled with; None if it was not."""
+        """Return the optimizer that the model was compiled with; None if it was not compiled."""
         try:
             return model.optimizer
         except Exception:  # a property of the user's
             return None
 
     def variables(self, model: Any) -> list[Any]:
-        """All variables; none if the model is not built."""
+        """Return all variables of the model; none if it is not built."""
         return self._variables(model, "variables")
 
     def trainable_variables(self, model: Any) -> list[Any]:
-        """The variables that training changes; none if the model is not built."""
+        """Return the variables of the model that training changes; none if it is not built."""
         return self._variables(model, "trainable_variables")
 
     def _variables(self, model: Any, which: str) -> list[Any]:
@@ -98,12 +103,12 @@ class Keras:
             return []
 
     def trains_a_part(self, model: Any, known: Collection[Hashable]) -> bool:
-        """Whether the model has a training step of its own, and gives its optimizer some of its variables."""
+        """Return whether the model's own training step gives its optimizer only some of its variables."""
         own = not is_frameworks(type(model).train_step)
         return own and {*known} <= {self.key_of(each) for each in self.variables(model)}
 
     def functions_of(self, model: Any) -> Iterator[Any]:
-        """The functions that the layers have as attributes, and the loss, if it is one."""
+        """Yield the functions that the layers have as attributes, and the loss, if it is a function."""
         for layer in model._flatten_layers():
             yield from (value for value in list(attributes_of(layer).values()) if isinstance(value, FunctionType))
         loss = getattr(model, "loss", None)
@@ -111,14 +116,14 @@ class Keras:
             yield loss
 
     def was_trainable(self, model: Any) -> list[Any]:
-        """The trainable variables of layers that were not frozen when the model was compiled."""
+        """Return the trainable variables of the layers that were not frozen when the model was compiled."""
         states = getattr(model, "_compiled_trainable_state", None) or {}
         frozen = [layer for layer, trainable in list(states.items()) if not trainable]
         hidden = {id(variable) for layer in frozen for variable in getattr(layer, "variables", ())}
         return [variable for variable in self.trainable_variables(model) if id(variable) not in hidden]
 
     def compiled_metrics(self, model: Any) -> Any:
-        """What ``compile(metrics=…)`` was given, as it was given; None if nothing."""
+        """Return the metrics given to ``compile(metrics=…)``, by output if there are several; None without any."""
         kept = getattr(model, "_compile_metrics" if self.is_3 else "compiled_metrics", None)
         given = getattr(kept, "_user_metrics", None)
         if self.is_3 and isinstance(given, (list, tuple)) and len(getattr(model, "outputs", None) or ()) > 1:
@@ -126,7 +131,7 @@ class Keras:
         return given
 
     def attached_metrics(self, model: Any) -> list[Any]:
-        """The metrics that are attributes of the model, and of those inside it if their values are reported, too."""
+        """Return the metrics that are attributes of the model, and of its layers if their values are reported, too."""
         inside = [model] if self.is_3 else list(model._flatten_layers())
         found = {id(metric): metric for layer in inside for metric in self._own_metrics(layer)}
         return list(found.values())
@@ -138,8 +143,10 @@ class Keras:
                 yield value
 
     def configs(self, model: Any) -> list[Any]:
-        """The configs that saving would write: of a model of Keras's own kinds only those of its layers and of compile,
-        without the graph that connects them, which is long and names nothing.
+        """Return the configs that saving would write.
+
+        For a model of one of Keras's own classes these are the configs of its layers and of ``compile``. The graph that
+        connects the layers is left out: it is long and names nothing.
 
         Raises:
             Exception: what saving would raise.
@@ -159,7 +166,7 @@ class Keras:
     # -- optimizers
 
     def known_variables(self, optimizer: Any) -> set[Hashable] | None:
-        """The keys of the variables that an optimizer was built with; None if it takes any."""
+        """Return the keys of the variables that an optimizer was built with; None if it accepts any."""
         if not isinstance(optimizer, self.optimizer):
             return None
         if self.is_3:
@@ -167,14 +174,14 @@ class Keras:
         return set(getattr(optimizer, "_index_dict", ())) or None
 
     def variables_alive(self, known: Collection[Hashable], optimizer: Any) -> list[Any]:
-        """Those of the variables with these keys that are not gone."""
+        """Return the variables with these keys that are still alive."""
         if self.is_3:
             return list(optimizer._trainable_variables)
         variables = (each for each in gc.get_objects() if hasattr(type(each), "assign_sub"))
         return [each for each in variables if self.key_of(each) in known]
 
     def key_of(self, variable: Any) -> Hashable:
-        """What an optimizer knows a variable by."""
+        """Return the key by which an optimizer knows a variable."""
         if self.is_3:
             return id(variable)
         key: Hashable = getattr(variable, "_unique_id", id(variable))
@@ -183,14 +190,16 @@ class Keras:
     # -- names
 
     def meaning(self, identifier: str, home: str) -> Any:
-        """What a string such as ``"mse"`` stands for in one of Keras's modules; None if nothing."""
+        """Return what a string such as ``"mse"`` stands for in one of Keras's modules; None if nothing."""
         module = getattr(self.module, home, None)
         known = getattr(sys.modules.get(f"{self.name}.src.{home}"), "ALL_OBJECTS_DICT", {})
         return known.get(identifier) or vars(module).get(identifier)
 
     def hijacked(self, identifier: str) -> str | None:
-        """The module that has something of its own under this name, but looks among the custom objects first; None if
-        there is none. Measured with ``optimizers.get`` and its like."""
+        """Return the module that knows this identifier but looks among the custom objects first; None if there is none.
+
+        Measured with ``optimizers.get`` and its like.
+        """
         for home in ("initializers", "layers") if self.is_3 else _IDENTIFIED:
             if self.meaning(identifier, home) is not None and not identifier.startswith("_"):
                 return f"{self.name}.{home}"
@@ -199,12 +208,12 @@ class Keras:
 
 
 def is_frameworks(subject: Any) -> bool:
-    """Whether a framework defines an object."""
+    """Return whether a framework defines an object."""
     return (module_of(subject) or "").partition(".")[0] in FRAMEWORKS
 
 
 def families() -> list[Keras]:
-    """Every Keras that is imported."""
+    """Return every imported Keras."""
     return [*_families()]
 
 

@@ -1,4 +1,4 @@
-"""An optimizer written for the slots of Keras 2, or one that does not tell its arguments."""
+"""Find optimizers that are written for the slots of Keras 2, or whose get_config is missing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ _SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_
 
 
 def legacy_optimizer(notebook: Notebook) -> Iterator[Found]:
-    """A class of the user's: slot methods under a base that never calls them, ``name`` where ``learning_rate`` goes,
-    arguments without get_config, a ``_resource_apply_…`` that returns nothing."""
+    """Look for faults in each optimizer class of the user's.
+
+    These are slot methods under a base that never calls them, ``name`` in the place of ``learning_rate``, arguments
+    without a get_config, and a ``_resource_apply_…`` that returns nothing.
+    """
     for name, kind in notebook.classes():
         keras = next((each for each in notebook.families if issubclass(kind, each.optimizers)), None)
         faults = list(_faults(kind, keras)) if keras is not None else []
@@ -34,19 +37,19 @@ def _faults(kind: type, keras: Keras) -> Iterator[str]:
         if slots:
             yield f"has {slots[0]}, which {base} never calls: fit raises NotImplementedError"
         if any("_set_hyper" in method.__code__.co_names for method in own.values()):
-            yield f"calls _set_hyper, which {base} has not: making one raises AttributeError"
+            yield f"calls _set_hyper, which {base} does not have: creating one raises AttributeError"
         if base_arguments[:1] == ["learning_rate"] and _passes_name_first(own.get("__init__")):
-            yield "passes the name where learning_rate goes: making one raises"
+            yield "passes the name in the place of learning_rate: creating one raises"
     for name in slots:
         if not issubclass(kind, keras.optimizer) and name.startswith("_resource") and _returns_nothing(own[name]):
             yield f"returns nothing from {name}, which must return the operation that updates: fit raises TypeError"
     lost = [name for name in arguments(kind) if name not in base_arguments]
     if lost and "get_config" not in own:
-        yield f"has no get_config: {', '.join(lost)} of a saved optimizer is lost"
+        yield f"has no get_config: a saved optimizer loses {', '.join(lost)}"
 
 
 def _passes_name_first(made: Any) -> bool:
-    """Whether the first argument of ``super().__init__`` is the name, as Keras 2 had it."""
+    """Return whether the first argument of ``super().__init__`` is the name, as in Keras 2."""
     for node in ast.walk(tree_of(made) or ast.Module(body=[], type_ignores=[])):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__") and node.args:
             first = node.args[0]

@@ -1,4 +1,4 @@
-"""The skeleton of an optimizer as today's Keras wants it, with the arguments and slots of one that is not."""
+"""Write the skeleton of an optimizer for today's Keras, with the arguments and slots of an outdated one."""
 
 from __future__ import annotations
 
@@ -48,24 +48,27 @@ _NOT_THE_USERS = ("self", "learning_rate", "lr", "name", "kwargs")
 
 
 def methods(kind: type) -> dict[str, Any]:
-    """The functions of a class and of its bases that users wrote."""
+    """Return the functions of a class and of those of its bases that users wrote."""
     own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
     return {name: value for names in own for name, value in names.items() if inspect.isfunction(value)}
 
 
 def arguments_of_base(kind: type) -> list[str]:
-    """The arguments of the framework's class that the user's is built on."""
+    """Return the arguments of the framework's class that the user's class is built on."""
     base = next(base for base in kind.__mro__ if is_frameworks(base) or base is object)
     return list(inspect.signature(vars(base).get("__init__", object)).parameters)[1:]
 
 
 def arguments(kind: type) -> dict[str, Any]:
-    """The arguments that the user's constructor adds, with their defaults."""
+    """Return the arguments that the user's constructor adds, with their defaults."""
     return {name: default for name, default in _signature(kind).items() if name not in _NOT_THE_USERS}
 
 
 def skeleton(kind: type, keras: Keras) -> str:
-    """The class for this Keras. Its step is plain gradient descent: the user's own is the user's to carry over."""
+    """Return the text of the class for this Keras.
+
+    Its step is plain gradient descent. Users carry over their own.
+    """
     given, defaults, texts = arguments(kind), _signature(kind), _defaults(kind)
     rate = defaults.get("learning_rate", defaults.get("lr", inspect.Parameter.empty))
     variables = "variables" if keras.is_3 else "var_list"
@@ -88,7 +91,7 @@ def _signature(kind: type) -> dict[str, Any]:
 
 
 def _defaults(kind: type) -> dict[str, str]:
-    """The defaults as they are written: what they are may have no text."""
+    """Return the defaults as source text, since a value may have no text."""
     made = tree_of(methods(kind).get("__init__"))
     if not isinstance(made, ast.FunctionDef):
         return {}
@@ -103,7 +106,7 @@ def _variable(slot: str, keras: Keras) -> str:
 
 
 def _slots(kind: type) -> list[str]:
-    """The names that add_slot is given."""
+    """Return the names that are given to ``add_slot``."""
     found = []
     for method in methods(kind).values():
         for node in ast.walk(tree_of(method) or ast.Module(body=[], type_ignores=[])):

@@ -1,4 +1,4 @@
-"""What the rules look at: the notebook's objects by the names they go by, its cells' text, and where things stand."""
+"""Give the rules what they look at: the notebook's objects by name, the text of its cells, and the places in it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ from kreg_ipython.lib.holders import Holder, Opaque, attributes_of, holders
 from kreg_ipython.registries import BUILT_UPON, is_opaque
 
 _MOST = 1_000
-"""How many items of one container, or attributes of one object, are looked at."""
+"""The number of items of a container, or of attributes of an object, that are looked at."""
 
 
 class Found(NamedTuple):
-    """A mistake: the object as it is called in the notebook, where it stands, why it will hurt, the corrected code."""
+    """A mistake.
+
+    Attributes:
+        object: the expression that leads to the object in the notebook.
+        where: the place to change: a cell and a line.
+        message: what is wrong, and what it will lead to.
+        fix: the corrected code.
+    """
 
     object: str
     where: str
@@ -32,7 +39,7 @@ class Found(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """The same, and the rule that found it."""
+    """A mistake, and the rule that found it."""
 
     rule: str
     object: str
@@ -42,14 +49,14 @@ class Finding(NamedTuple):
 
 
 class Notebook:
-    """What is looked at.
+    """The objects, cells and registries that the rules look at.
 
     Args:
         variables: the notebook's variables.
-        guard: what guards the registries.
+        guard: guards the registries.
         cells: the text of the cells.
-        asked: the names of those variables that are to be looked at; all, if there is none.
-        convert: whether models are converted to TFLite.
+        asked: the names of the variables to look at; none for all of them.
+        convert: whether to convert models to TFLite.
     """
 
     def __init__(
@@ -67,8 +74,10 @@ class Notebook:
 
     @cached_property
     def everything(self) -> dict[str, Any]:
-        """All live objects, each once, by the expression that it goes by: a variable, an item of one, an attribute of
-        an object whose class the user wrote."""
+        """All live objects, each once, by the expression that leads to it.
+
+        The expression is a variable, an item of one, or an attribute of an object whose class the user wrote.
+        """
         found: dict[str, Any] = {}
         seen: set[int] = set()
         for name, value in sorted(self.variables.items(), key=lambda item: item[0] not in self._asked):
@@ -81,12 +90,12 @@ class Notebook:
 
     @cached_property
     def objects(self) -> dict[str, Any]:
-        """Those of `everything` that are looked at."""
+        """The objects of `everything` that are looked at."""
         asked = self._asked
         return {name: value for name, value in self.everything.items() if not asked or {name, root(name)} & asked}
 
     def asked(self, subject: Any) -> bool:
-        """Whether an object is one of those that are looked at: any, if no name is given."""
+        """Return whether an object is looked at. If the user gave no names, every object is."""
         return not self._asked or any(value is subject for value in self.objects.values())
 
     @property
@@ -96,7 +105,7 @@ class Notebook:
 
     @cached_property
     def uses_of_formers(self) -> list[tuple[Holder, Former]]:
-        """Each variable that uses a former object, and which."""
+        """Each variable that uses a former object, and that object."""
         ledger = self.guard.ledger
         if not ledger.former():
             return []
@@ -107,31 +116,31 @@ class Notebook:
         return [(holder, one) for holder, one in uses if holder.relation != "is"]
 
     def imported_before(self, one: Former) -> str | None:
-        """The variable that still is a module's former object: it was imported by name, and the module reloaded."""
+        """Return the variable that still is a module's former object, imported by name before a reload."""
         if one.owner is None or one.owner.kind != "module":
             return None
         same = (name for name, value in self.variables.items() if value is one.subject())
         return next((name for name in same if not name.startswith("_")), None)
 
     def reaches(self, target: Any, without: Any) -> bool:
-        """Whether a variable, other than those of one object, leads to an object."""
+        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count."""
         names = {name: value for name, value in self.variables.items() if value is not without}
         return bool(holders(names, [target], Opaque(is_opaque)))
 
     def models(self) -> Iterator[tuple[str, Any, Keras]]:
-        """Each model, the name it goes by, and its Keras."""
+        """Yield each model that is looked at: its name, the model, and its Keras."""
         return self._of_kind(self.objects, lambda keras: keras.model)
 
     def all_models(self) -> Iterator[tuple[str, Any, Keras]]:
-        """The same, also of those that are not to be looked at."""
+        """Yield every model, including those that are not looked at."""
         return self._of_kind(self.everything, lambda keras: keras.model)
 
     def optimizers(self) -> Iterator[tuple[str, Any, Keras]]:
-        """Each optimizer that has a name."""
+        """Yield each optimizer that has a name: the name, the optimizer, and its Keras."""
         return self._of_kind(self.objects, lambda keras: keras.optimizers)
 
     def classes(self) -> Iterator[tuple[str, type]]:
-        """Each class that users wrote: those with a name, and those that are registered."""
+        """Yield each class that users wrote and that has a name in the notebook or is registered."""
         named = [(name, value) for name, value in self.objects.items() if issubclass(type(value), type)]
         keyed = [] if self._asked else [(entry.subject.__name__, entry.subject) for entry in self._registered()]
         seen: set[int] = set()
@@ -155,7 +164,7 @@ class Notebook:
 
     @property
     def checked(self) -> int:
-        """How many models, optimizers, functions and classes are looked at."""
+        """The number of models, optimizers, functions and classes that are looked at."""
         kinds = tuple(kind for keras in self.families for kind in (keras.model, *keras.optimizers))
         found = {id(value) for value in self.objects.values() if issubclass(type(value), kinds) or is_function(value)}
         found |= {id(kind) for _, kind in self.classes()}
@@ -164,12 +173,12 @@ class Notebook:
 
 
 def is_function(value: Any) -> bool:
-    """Whether this is a `tf.function`."""
+    """Return whether a value is a `tf.function`."""
     return isinstance(attributes_of(value).get("_python_function"), FunctionType)
 
 
 def tree_of(function: Any) -> ast.AST | None:
-    """The ``def`` of a function, with lines that count from 1; None if its text is not known."""
+    """Return the ``def`` of a function, with lines that count from 1; None if its text is not known."""
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):

@@ -1,4 +1,4 @@
-"""An optimizer or a metric that is made inside a `tf.function`: its variables cannot be made at the second call."""
+"""Find optimizers and metrics that are made inside a `tf.function`, which can make no variables at its second call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from kreg_ipython.lib.holders import attributes_of
 
 
 def optimizer_in_function(notebook: Notebook) -> Iterator[Found]:
-    """A `tf.function` whose body, or that of a function which it calls, makes an optimizer or a metric each time."""
+    """Look for an optimizer or a metric that a `tf.function` makes at each call.
+
+    The function's body may make it, or the body of a function that it calls.
+    """
     for name, function in _functions(notebook):
         for maker, call, kind in _made(function, notebook.families, deeper=True):
             through = "" if maker is function else f" through {maker.__name__}()"
@@ -23,14 +26,14 @@ def optimizer_in_function(notebook: Notebook) -> Iterator[Found]:
             yield Found(
                 name,
                 notebook.cells.of_code(maker.__code__, call.lineno - 1),
-                f"{name} makes {kind}{through} at each call: a tf.function may make variables only at its first one, "
-                "and raises ValueError",
-                f"{variable} = {made}  # once, outside {name}; then pass it in, or use it as a global",
+                f"{name} creates {kind}{through} at each call: a tf.function may create variables only at its first "
+                "call, and raises ValueError",
+                f"{variable} = {made}  # once, outside {name}; pass it in, or use it as a global",
             )
 
 
 def _functions(notebook: Notebook) -> Iterator[tuple[str, FunctionType]]:
-    """The Python function of each `tf.function`, also of those that are methods of the user's classes."""
+    """Yield the Python function of each `tf.function`, including methods of the user's classes."""
     for name, value in notebook.objects.items():
         found = [(name, value)]
         if issubclass(type(value), type) and not is_frameworks(value):
@@ -44,7 +47,10 @@ def _functions(notebook: Notebook) -> Iterator[tuple[str, FunctionType]]:
 def _made(
     function: FunctionType, families: Iterable[Keras], *, deeper: bool
 ) -> Iterator[tuple[FunctionType, ast.Call, str]]:
-    """Each call in the body, or in that of a function which it calls, that makes variables, and of what kind."""
+    """Yield each call that makes an optimizer or a metric: the function it stands in, the call, and the kind.
+
+    If ``deeper``, the bodies of the functions that are called count, too.
+    """
     body = tree_of(function)
     for call in _calls(getattr(body, "body", ())):
         called = _resolved(call.func, function)
@@ -57,8 +63,11 @@ def _made(
 
 
 def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
-    """The calls that are executed each time: not those in a condition (made once, if it is not there yet), and not in
-    functions that are only defined."""
+    """Yield the calls that are executed each time.
+
+    Calls under a condition are left out: they may make an object once, if it is not there yet. So are calls in
+    functions that are only defined.
+    """
     for node in nodes:
         if isinstance(node, (ast.If, ast.IfExp, ast.Try, ast.BoolOp, ast.Lambda, ast.ClassDef)):
             continue
@@ -72,7 +81,7 @@ def _calls(nodes: Iterable[ast.AST]) -> Iterator[ast.Call]:
 
 
 def _resolved(node: ast.AST, function: FunctionType) -> Any:
-    """What an expression in the function means now; None if that cannot be told without calling something."""
+    """Return what an expression in the function means now; None if only a call could tell."""
     if isinstance(node, ast.Name) and node.id not in function.__code__.co_varnames:
         try:
             closed = inspect.getclosurevars(function).nonlocals

@@ -1,4 +1,4 @@
-"""An optimizer that was built for the variables of another model, or of a former one."""
+"""Find optimizers that were built for the variables of another model, or of a former one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from kreg_ipython.checks.notebook import Found, Notebook
 
 
 def optimizer_of_another_model(notebook: Notebook) -> Iterator[Found]:
-    """A compiled model whose optimizer knows other variables than the model's, or is another model's, too; an optimizer
-    of a training loop whose variables nothing in the notebook has any more."""
+    """Look for optimizers that cannot train their model.
+
+    The optimizer of a compiled model may know other variables than the model's, or belong to another model, too. The
+    optimizer of a training loop may know variables that nothing in the notebook has any more.
+    """
     models = list(notebook.all_models())
     compiled: set[int] = set()
     for name, model, keras in notebook.models():
@@ -35,12 +38,15 @@ def optimizer_of_another_model(notebook: Notebook) -> Iterator[Found]:
     for name, optimizer, keras in notebook.optimizers():
         known = keras.known_variables(optimizer)
         if known and id(optimizer) not in compiled and models and not _alive(known, optimizer, notebook, keras):
-            message = f"{name} was built for a former model's variables, and nothing here has them"
+            message = f"{name} was built for the variables of a former model, which are not in the notebook any more"
             yield _found(name, str(notebook.cells.assigns(name)), message, keras, None)
 
 
 def _alive(known: set[Any], optimizer: Any, notebook: Notebook, keras: Keras) -> bool:
-    """Whether a variable of the notebook leads to one of these variables. The models are asked first: that is quick."""
+    """Return whether a variable of the notebook leads to one of these variables.
+
+    The models are asked first, which is quick.
+    """
     for _, model, of in notebook.all_models():
         if of == keras and known & {keras.key_of(each) for each in keras.variables(model)}:
             return True
@@ -49,7 +55,7 @@ def _alive(known: set[Any], optimizer: Any, notebook: Notebook, keras: Keras) ->
 
 
 def _shares(model: Any, other: Any, keras: Keras) -> bool:
-    """Whether two models have one optimizer, and neither has all the variables of the other one."""
+    """Return whether two models have one optimizer, and neither has all the variables of the other one."""
     if keras.optimizer_of(other) is not keras.optimizer_of(model):
         return False
     mine = {keras.key_of(each) for each in keras.trainable_variables(model)}
@@ -61,7 +67,7 @@ def _whose(known: set[Any], models: list[tuple[str, Any, Keras]]) -> str:
     for name, model, keras in models:
         if known & {keras.key_of(each) for each in keras.trainable_variables(model)}:
             return f"the variables of {name}"
-    return "a former model's variables"
+    return "the variables of a former model"
 
 
 def _found(name: str, where: str, message: str, keras: Keras, model: str | None) -> Found:

@@ -1,4 +1,4 @@
-"""Would this model, saved now, load in a fresh kernel that runs the notebook?"""
+"""Find models that, saved now, would not load in a fresh kernel that runs the notebook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from kreg_ipython.registries import FRAMEWORKS
 
 
 class _Custom(NamedTuple):
-    """What a config names that is not Keras's own: its key in the registry, the name and the module of its class."""
+    """A custom object that a config names.
+
+    Attributes:
+        key: its key in the registry.
+        name: the name of the class or function.
+        module: the module of the class; None if the config has none.
+        function: whether it is a function.
+    """
 
     key: str
     name: str
@@ -25,8 +32,10 @@ class _Custom(NamedTuple):
 
 
 def will_not_load(notebook: Notebook) -> Iterator[Found]:
-    """Every custom object in a model's config must be a current entry, or one that can be imported. No file is
-    written."""
+    """Look for custom objects in a model's config that are neither current entries nor importable.
+
+    No file is written.
+    """
     formers: dict[str, Former] = {}
     for holder, one in notebook.uses_of_formers:
         formers.setdefault(holder.name, one)
@@ -54,14 +63,14 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
             one = formers[name]
             run = f" of run [{one.run.number}]" if one.run is not None and one.run.number is not None else ""
             message = (
-                f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, and "
-                "the file names the present one"
+                f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, but "
+                "the file names the current one"
             )
             yield Found(name, where, message, messages.rebuild(place.cell, name, notebook.imported_before(one)))
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
-    """Walk a config as Keras writes it."""
+    """Yield each custom object that a config of Keras's names."""
     if isinstance(config, dict):
         kind, registered, module = config.get("class_name"), config.get("registered_name"), config.get("module")
         if kind == "__lambda__" or (kind == "Lambda" and "function_type" in (config.get("config") or ())):
@@ -82,14 +91,20 @@ def _built_in(name: str, keras: Keras) -> Any:
 
 
 def _disguised(function: Any, keras: Keras) -> tuple[str, str] | None:
-    """A function that is not registered, and has the name of one of Keras's own, which is what the file would load."""
+    """Return what is wrong with a function that has the name of one of Keras's own; None if nothing is.
+
+    If it is not registered, the file would load Keras's own.
+    """
     name = function.__name__
     if is_frameworks(function) or keras.module.saving.get_registered_name(function) != name:
         return None
     if _built_in(name, keras) is None:
         return None
     register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
-    return f"the function {name!r} is not registered, and Keras's own {name} would be loaded", f"{register} before it"
+    return (
+        f"the function {name!r} is not registered, so Keras's own {name} would be loaded",
+        f"put {register} before it",
+    )
 
 
 def _is_frameworks(module: Any) -> bool:
@@ -97,19 +112,28 @@ def _is_frameworks(module: Any) -> bool:
 
 
 def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
-    """Why the object would not be found, and what to do; None if it would."""
+    """Return why the object would not be found, and what to do; None if it would be found."""
     register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
     if custom.key == "<lambda>" and keras.is_3:
-        return "a Lambda layer's lambda is not loaded in safe mode", f"{register} a function, and use that"
+        return (
+            "the lambda of a Lambda layer is not loaded in safe mode",
+            f"register a function with {register}, and use it",
+        )
     if custom.key == "<lambda>":
-        return "a Lambda layer's function is not loaded in safe mode", f"{register} a layer class, and use that"
+        return (
+            "the function of a Lambda layer is not loaded in safe mode",
+            f"register a layer class with {register}, and use it",
+        )
     registry, entry = keras.custom_objects, None
     for found in notebook.guard.ledger:
         if found.registry == registry and found.key == custom.key and not notebook.guard.ledger.is_shadowed(found):
             entry = found
     if entry is not None:
         if entry.owner is not None and entry.owner.deleted:
-            return f"{custom.key!r} is registered by a cell that was deleted", "run the cell's text in another cell"
+            return (
+                f"{custom.key!r} is registered by a cell that was deleted",
+                "run the text of that cell in another cell",
+            )
         return None
     objects = keras.module.utils.get_custom_objects()
     if custom.key in objects:
@@ -118,6 +142,6 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
         return None
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
-        return messages.gone(event), f"re-run the cell that defines it with {custom.key!r}, or build the model anew"
+        return messages.gone(event), f"re-run the cell that registers {custom.key!r}, or rebuild the model"
     what = "function" if custom.function else "class"
-    return f"the {what} {custom.name!r} is not registered", f"{register} before the {what}, and build the model anew"
+    return f"the {what} {custom.name!r} is not registered", f"put {register} before the {what}, and rebuild the model"

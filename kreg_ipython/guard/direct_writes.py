@@ -40,18 +40,25 @@ class DirectWrites:
     ) -> None:
         self._ledger, self._registries, self._reconciler = ledger, registries, reconciler
         self._context, self._notices, self._record = context, notices, record
+        self._followed: dict[str, GuardedRegistry] = {}
 
     def watch(self, registry: GuardedRegistry, gates: Gates) -> None:
         """Follow what users write to this registry's container from now on, if they write to it at all."""
         registry.look()
+        if registry.snapshot is not None:
+            self._followed[registry.name] = registry
         for gate in registry.gates("access"):
             gates.add(registry, gate, self._accessing)
+
+    def unwatch(self, name: str) -> None:
+        """Leave a registry's container alone."""
+        self._followed.pop(name, None)
 
     def changed(self, thoroughly: bool) -> list[GuardedRegistry]:
         """Return the registries that users may have written to since the last look: by their sizes alone, or
         thoroughly."""
         changed = []
-        for registry in self._registries.values():
+        for registry in list(self._followed.values()):
             seen = registry.snapshot
             if seen is None:
                 continue
@@ -115,7 +122,7 @@ class DirectWrites:
             self._record(Registration(registry, key, subject, caller, before, before), value)
 
     def _follow_equal(self, registry: GuardedRegistry, run: Run) -> None:
-        for key in read(run.source or "").keys_written:
+        for key in read(run.source or "").literal_keys:
             stack = self._ledger.stack((registry.name, key))
             if any(entry.owner is run.owner and entry.run is run for entry in stack):
                 continue  # it wrote something else, which stands at its former place, under a newer entry

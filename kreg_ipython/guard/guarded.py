@@ -13,6 +13,8 @@ from kreg_ipython.lib import weak
 from kreg_ipython.lib.naming import error_text, module_of
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, Registry, identity, is_there
 
+_FEW = 8
+"""How many entries of a list are looked for one by one."""
 UNKNOWN: Any = object()
 """Stands for the value of a key that could not be asked for."""
 
@@ -35,6 +37,8 @@ class GuardedRegistry:
         self.snapshot: Snapshot | Contents | None = None
         """What is known of a container that users write to themselves."""
         self.diverts_lookups = False
+        self.accessor = next((gate.function.rpartition(":")[2] for gate in self.gates("access")), "")
+        """The name of the function that hands out the container, which a cell then writes to; empty if none does."""
 
     # -- what the adapter says
 
@@ -51,11 +55,6 @@ class GuardedRegistry:
     def gates(self, act: str) -> list[Gate]:
         """Return the functions of the framework's that do this."""
         return [gate for gate in self.adapter.gates if gate.act == act]
-
-    @property
-    def accessor(self) -> str:
-        """The name of the function that hands out the container, which a cell then writes to; empty if none does."""
-        return next((gate.function.rpartition(":")[2] for gate in self.gates("access")), "")
 
     def is_there(self) -> bool:
         """Return whether the container can be had now; False, too, if asking fails."""
@@ -92,6 +91,16 @@ class GuardedRegistry:
     def subject(self, value: Any) -> Any:
         """Return the user's object in a value."""
         return self.attempt(self.adapter.subject, value, otherwise=value)
+
+    def missing(self, placed: list[tuple[Hashable, Any]]) -> list[bool]:
+        """Return for each key and value whether it does not stand in the registry."""
+        there = self.count() if self.allows_duplicates and len(placed) > _FEW else Counter[Hashable]()
+        found = []
+        for key, value in placed:
+            which = identity(value)
+            there[which] -= 1
+            found.append(there[which] < 0 and self.holds(key, value) is False)
+        return found
 
     def same(self, key: Hashable, value: Any, subject: Any) -> bool:
         """Return whether an object is the same definition as the one in a value, run again."""

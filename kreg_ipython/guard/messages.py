@@ -1,4 +1,4 @@
-"""What notes and notices say: where a key is registered, by whom it is claimed, where it has gone. Pure text."""
+"""Write the texts of notes and notices: where a key is registered, who claims it, where it has gone. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.lib.naming import error_text, key_text, module_of
 
 PINNED = "you said %kreg keep"
-MAY_BE_A_COPY = "a cell without an id may be a copy of the one that registered it"
-BROUGHT_BACK = "%kreg undo brought it back"
+MAY_BE_A_COPY = "a cell without an id may be a copy of the cell that registered it"
+BROUGHT_BACK = "%kreg undo restored it"
 IS_BACK = "its statement is back, and may be skipped"
 WHY_RESTORED = {
     "not compiled": "the new source does not compile",
-    "failed": "the run failed before it registered it again",
-    "undone": "the run failed, and left nothing behind",
+    "failed": "the run failed before it registered this again",
+    "undone": "the run failed and left nothing behind",
 }
 
 
@@ -29,20 +29,27 @@ def why_kept(seen: bool, unreadable: bool) -> str:
         unreadable: whether the text of the run is not known, or cannot be read.
     """
     if unreadable:
-        return "the text cannot be read, and may still hold what registered it"
+        return "the source cannot be read, and may still register it"
     if not seen:
-        return "nobody saw what registered it, and it may still do so"
-    return "the code that registered it stands, and may have been skipped"
+        return "kreg did not see what registered it, and that may still run"
+    return "the code that registered it is still there, and may have been skipped"
 
 
 def where(owner: Owner, line: int | None) -> str:
-    """``cell [3], line 2``: a place as people look for it."""
+    """Return a place as people look for it: ``cell [3], line 2``."""
     return owner.label if line is None else f"{owner.label}, line {line}"
 
 
 def refused(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: int | None) -> str:
-    """Both places that register a key which the second one does not get, and the ways out. ``former`` is what stands
-    there if no owner of ours put it there."""
+    """Return the note on a registration that a framework refused: both places, and the way out.
+
+    Args:
+        key: the key that both register.
+        top: the entry that stands there; None if no owner registered it.
+        former: the object that stands there if no owner registered it.
+        owner: the owner whose registration was refused.
+        line: the line in that owner's source.
+    """
     name = key_text(key)
     if top is not None and top.owner is not None:
         there, way_out = (
@@ -55,13 +62,13 @@ def refused(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: i
 
 
 def overwritten(top: Entry, there: Owner, owner: Owner, line: int | None) -> str:
-    """Both places that register a key which the second one has taken from the first."""
+    """Return the notice of a registration that shadows another owner's: both places."""
     both = f"{where(there, top.line)}, and now by {where(owner, line)}"
-    return f"{key_text(top.key)!r} is registered by {both}, which hides the former. Rename one."
+    return f"{key_text(top.key)!r} is registered by {both}, which shadows the first. Rename one."
 
 
 def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
-    """Why a run swept an entry: ``registered by cell [3] until run [12], which registers 'P>Bar'``."""
+    """Return why a run swept an entry: ``registered by cell [3] until run [12], which registers 'P>Bar'``."""
     owner, former = run.owner, entry.run.number if entry.run else None
     if owner.kind == "cell":
         who, until = f"cell [{'?' if former is None else former}]", f"run [{run.number}]"
@@ -72,34 +79,37 @@ def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
 
 
 def served(key: str, registry: str) -> str:
-    """Return what is told when a graph names a gradient that is not registered any more."""
+    """Return the notice that a graph names a gradient which is no longer registered."""
     return (
-        f"{key!r} ({registry}) is no longer registered, but a graph still names it: served here, missing in a fresh"
-        " kernel. Run the cell that registers it, or trace the graph again."
+        f"{key!r} ({registry}) is no longer registered, but a graph still names it. kreg serves it; a fresh kernel "
+        "would not have it. Run the cell that registers it, or trace the graph again."
     )
 
 
 def gone(event: Event) -> str:
-    """Where a key has gone."""
+    """Return where a key has gone."""
     if event.act == "swept":
         return f"{event.key!r} was {event.reason}"
     there = f"{event.key!r} was registered by {event.owner.label}"
     if event.act == "removed":
         return f"{there}, which is running again and has not registered it yet"
-    return f"{there} until it was {'cleared' if event.act == 'cleared' else 'taken out'} ({event.reason})"
+    return f"{there} until it was {'cleared' if event.act == 'cleared' else 'removed'} ({event.reason})"
 
 
 def former_use(name: str, relation: str, what: str, run: int | None) -> str:
-    """``model is built from the former Foo of run [5]``."""
+    """Return ``model is built from the former Foo of run [5]``."""
     return f"{name} {relation} the former {what.rpartition('.')[2]}" + (f" of run [{run}]" if run is not None else "")
 
 
 def rebuild(cell: int | None, what: str, stale: str | None = None) -> str:
-    """``re-run cell [6], which builds model``; and before, if a variable still is the former class, import it again."""
+    """Return ``re-run cell [6], which builds model``.
+
+    If a variable still is the former class, the text says to import it again first.
+    """
     rerun = f"re-run the cell that builds {what}" if cell is None else f"re-run cell [{cell}], which builds {what}"
     return rerun if stale is None else f"import {stale} again, then {rerun}"
 
 
 def undecided(error: Exception) -> str:
-    """Why all is kept where nobody can tell what a run only guarded."""
-    return f"what this run only guarded cannot be told ({error_text(error)}): all is kept"
+    """Return the notice that all entries are kept, because kreg could not tell which of them a run skipped."""
+    return f"kreg could not tell which registrations this run skipped, and kept them all ({error_text(error)})"

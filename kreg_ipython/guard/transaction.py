@@ -145,6 +145,7 @@ class Guard:
                 mine = [entry for entry in run.removed if entry.registry == name]
                 self._restore(mine, f"{name} is not guarded any more", run)
             self._gates.remove(self.registries[name])
+            self._writes.unwatch(name)
             for entry in [entry for entry in self.ledger.all() if entry.registry == name]:
                 self.ledger.remove(entry)
             act, entries = self._undoable
@@ -357,12 +358,14 @@ class Guard:
 
     def _without_lost(self, entries: list[Entry], run: Run) -> list[Entry]:
         """Forget the entries that the user took out, or wrote something else over; return the others."""
-        lost = {
-            entry
-            for entry in entries
-            if not self.ledger.is_shadowed(entry)
-            and self.registries[entry.registry].holds(entry.key, entry.value) is False
-        }
+        shown: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if not self.ledger.is_shadowed(entry):
+                shown.setdefault(entry.registry, []).append(entry)
+        lost: set[Entry] = set()
+        for name, some in shown.items():
+            missing = self.registries[name].missing([(entry.key, entry.value) for entry in some])
+            lost.update(entry for entry, is_missing in zip(some, missing) if is_missing)
         self._writes.forget([entry for entry in entries if entry in lost], run)
         return [entry for entry in entries if entry not in lost]
 
@@ -443,10 +446,12 @@ class Guard:
 
     def _kept(self, formers: list[Entry], run: Run, mine: list[Entry]) -> dict[Entry, str]:
         """Return what a successful run did not register again and may have skipped, and why it is kept."""
+        if not formers:
+            return {}
         pinned = self.pinned - {entry.name for entry in mine} if self.pinned else ()
         now = read(run.source) if run.source is not None else None
         ran: dict[str, set[Place]] = {}
-        for way, some in self._by_way(mine) if formers else ():
+        for way, some in self._by_way(mine):
             where = place(way, now)
             if where is not None:
                 ran.setdefault(some[0].registry, set()).add(where)

@@ -17,7 +17,7 @@ from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import Parameter, definition
-from kreg_ipython.lib.source import Source, read
+from kreg_ipython.lib.source import Source, Statement, read
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
 _MISSING: Any = object()
@@ -45,8 +45,9 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
     if source is None or not (entry.written or entry.adopted):
         return Way(complete=False)
     at = source.at(entry.line)
-    writers = source.writers(entry.key) if entry.written else []
+    writers: list[Statement] = []
     if at is None or not (at.may_write(entry.key) or at.is_decorated):
+        writers = source.writers(entry.key) if entry.written else []
         at = writers[0] if len(writers) == 1 and (not accessor or accessor in source.text) else None
     if at is not None:
         return Way((Step("own", at.first, None),), not at.path, defined, entry.written, entry.key, accessor)

@@ -1,4 +1,4 @@
-"""Which variables hold an object, directly or deep inside: ``model`` is built from a former class."""
+"""Find the variables that hold an object, directly or deep inside: ``model`` is built from a former class."""
 
 from __future__ import annotations
 
@@ -11,28 +11,32 @@ from typing import Any, Literal, NamedTuple
 Relation = Literal["is", "is an instance of", "is built from"]
 
 _MOST = 100_000
-"""How many objects of one variable are looked at."""
+"""The number of objects of one variable that are looked at."""
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 
 
 class Holder(NamedTuple):
-    """One variable, and what it has to do with the object."""
+    """One variable, and its relation to the object."""
 
     name: str
     relation: Relation
 
 
 class Opaque(NamedTuple):
-    """What is not looked into: ``types``, because a framework's own state reaches everything, and ``attributes``, by
-    which an object knows what has been built upon it."""
+    """What is not looked into.
+
+    Attributes:
+        types: returns whether objects of a type are left out: a framework's own state leads to everything.
+        attributes: the attributes by which an object knows what has been built upon it.
+    """
 
     types: Callable[[type], bool]
     attributes: Collection[str] = ()
 
 
 def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) -> dict[int, list[Holder]]:
-    """The variables that hold each target, by the target's ``id``.
+    """Return the variables that hold each target, by the target's ``id``.
 
     Args:
         names: the variables; private ones (``_12``, ``Out``) are left out.
@@ -56,7 +60,7 @@ def _relation(value: Any, target: Any) -> Relation:
 
 
 def _held(value: Any, wanted: Mapping[int, Any], opaque: Opaque) -> set[int]:
-    """The wanted objects that can be reached from a value: itself, its class, what its attributes and items are."""
+    """Return the wanted objects that a value leads to: itself, its class, and those of its attributes and items."""
     seen, found, todo = {id(value)}, set(), [value]
     while todo and len(seen) < _MOST:
         one = todo.pop()
@@ -84,7 +88,7 @@ def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
-    """The attributes that an object itself has, whatever it says when it is asked."""
+    """Return the attributes in an object's own ``__dict__``, without asking the object."""
     try:
         found = object.__getattribute__(value, "__dict__")
     except Exception:  # a descriptor of the user's

@@ -12,7 +12,10 @@ _SIGINT = int(signal.SIGINT)
 
 
 class defer_interrupts:
-    """Let a SIGINT that arrives inside take effect on leaving. In other threads nothing happens: none arrives there."""
+    """Let a SIGINT that arrives inside take effect on leaving.
+
+    In other threads nothing happens, because no SIGINT arrives there.
+    """
 
     __slots__ = ("_arrived", "_former")
 

@@ -1,4 +1,4 @@
-"""What objects and keys are called: the definition that an object comes from, and text for people. Pure functions."""
+"""Name objects and keys: by the definition that an object comes from, and as text for people. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Parameter(NamedTuple):
 
 
 def definition(subject: Any) -> tuple[Any, ...] | None:
-    """What makes two objects the same definition, run twice: ``(__module__, __qualname__)``; None if it has none.
+    """Return what makes two objects one definition, run twice: ``(__module__, __qualname__)``; None if it has none.
 
-    Decorated functions count as what they wrap, partials as what they call, tuples as their parts; other instances
-    as one of their class.
+    A decorated function counts as the function that it wraps, a partial as the function that it calls, and a tuple as
+    its parts. Any other instance counts as one of its class.
     """
     for _ in range(10):  # wrappers around wrappers, but no object that invents them without end
         wrapped = subject.func if issubclass(type(subject), functools.partial) else _own(subject, "__wrapped__")
@@ -36,25 +36,25 @@ def definition(subject: Any) -> tuple[Any, ...] | None:
 
 
 def same_definition(one: Any, other: Any) -> bool:
-    """Whether two objects are the same, or one definition run twice. Two instances of one class are not."""
+    """Return whether two objects are the same, or one definition run twice. Two instances of one class are not."""
     defined = definition(one)
     return one is other or (defined is not None and defined[-1] != "instance" and defined == definition(other))
 
 
 def module_of(subject: Any) -> str | None:
-    """The name of the module that defines an object."""
+    """Return the name of the module that defines an object."""
     defined = definition(subject)
     return defined[0] if defined and isinstance(defined[0], str) else None
 
 
 def definition_text(subject: Any) -> str:
-    """``module.qualname``, for people and for keys of registries without names."""
+    """Return ``module.qualname``, for people and for the keys of registries without names."""
     found = definition(subject)
     return ".".join(_text(part) for part in found) if found else _text(subject)
 
 
 def key_text(key: Hashable) -> str:
-    """A key as people read it: strings as they are, classes and functions by ``module.qualname``."""
+    """Return a key as people read it: a string as it is, a class or function by ``module.qualname``."""
     if isinstance(key, str):
         return str.__str__(key)
     if isinstance(key, Parameter):
@@ -67,7 +67,7 @@ def key_text(key: Hashable) -> str:
 
 
 def _text(value: Any) -> str:
-    """A string as it is, anything else as its repr, if it has one that works."""
+    """Return a string as it is, and anything else by its repr if that works."""
     if isinstance(value, str):
         return str.__str__(value)
     try:
@@ -77,14 +77,14 @@ def _text(value: Any) -> str:
 
 
 def clean(text: str, width: int = 60) -> str:
-    """One line of at most ``width`` characters, all of which can be printed."""
+    """Return text as one line of at most ``width`` printable characters."""
     if len(text) > width:
         text = text[: width - 1] + "…"
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
 def named(keys: Iterable[str]) -> str:
-    """Keys in a sentence: the first few, and how many more."""
+    """Return keys as part of a sentence: the first few, and the number of the others."""
     keys = list(keys)
     shown = ", ".join(repr(clean(key)) for key in keys[:5])
     return shown + (f" and {len(keys) - 5:,} more" if len(keys) > 5 else "")
@@ -95,7 +95,7 @@ def _escaped(character: str) -> str:
 
 
 def _own(subject: Any, name: str) -> Any:
-    """An attribute that really is there, not one that the object makes up when asked."""
+    """Return an attribute that an object really has: some make one up when they are asked."""
     try:
         return None if issubclass(type(subject), type) else object.__getattribute__(subject, "__dict__").get(name)
     except (AttributeError, TypeError):

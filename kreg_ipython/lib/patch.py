@@ -1,4 +1,4 @@
-"""Divert a framework's function through ours, for every name it goes by; installing returns the undo."""
+"""Divert a framework's function through kreg's, for every name it goes by. Installing returns the undo."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ def divert(
 ) -> tuple[FunctionType, Callable[[], None]]:
     """Make every call of ``function`` a call of ``around(*args, **kwargs)``.
 
-    ``through`` is what does that; its constants ``"the around function"`` and ``"the original"`` stand for the two.
+    The function object stays the same, and only its ``__code__`` changes. So users and other modules that imported it
+    by name before are diverted, too.
 
-    The function object stays the same object and only its ``__code__`` changes: users and other modules that imported
-    it by name before are diverted too, which replacing a module's attribute would not do.
+    Args:
+        function: the function to divert.
+        around: is called instead.
+        through: calls ``around``. Its constants ``"the around function"`` and ``"the original"`` stand for the two
+            functions.
 
     Returns:
-        The original behaviour as a function of its own, and the undo: idempotent, and without effect if somebody
-        else has changed the code since.
+        The original behaviour as a function of its own, and the undo. The undo may be called again, and does nothing if
+        somebody else has changed the code since.
 
     Raises:
-        TypeError: if it is no plain Python function, or a closure.
+        TypeError: if ``function`` is a closure, or not a plain Python function.
     """
     if not isinstance(function, FunctionType) or function.__code__.co_freevars:
         raise TypeError(f"{function!r} cannot be diverted: not a plain Python function")

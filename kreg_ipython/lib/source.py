@@ -177,15 +177,15 @@ class Statement:
     @cached_property
     def writes(self) -> bool:
         """Whether it may write to a container: at a key, by a method, by ``|=``."""
-        return self._keys_written is not None
+        return self.keys_written is not None
 
     def may_write(self, key: Hashable) -> bool:
         """Return whether it may write to a container at this key: it says the key, or computes one."""
-        keys = self._keys_written
+        keys = self.keys_written
         return keys is not None and (not keys or key in keys)
 
     @cached_property
-    def _keys_written(self) -> frozenset[Hashable] | None:
+    def keys_written(self) -> frozenset[Hashable] | None:
         """The keys at which it writes; none if it computes one; None if it does not write."""
         node = self.node
         call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
@@ -269,11 +269,17 @@ class Source:
 
     def writers(self, key: Hashable) -> list[Statement]:
         """Return the statements that may write to a container at this key; those of methods write to their objects."""
-        return [each for each in self._writers if each.may_write(key)]
+        return [*self._writers.get(key, ()), *self._writers.get(None, ())]
 
     @cached_property
-    def _writers(self) -> list[Statement]:
-        return [each for each in self.statements if each.writes and not each.is_in_method]
+    def _writers(self) -> dict[Hashable, list[Statement]]:
+        """The statements that write, by the keys that they say; those that compute one under None."""
+        found: dict[Hashable, list[Statement]] = {}
+        for each in self.statements:
+            if each.keys_written is not None and not each.is_in_method:
+                for key in each.keys_written or {None}:
+                    found.setdefault(key, []).append(each)
+        return found
 
     def line_of_definition(self, qualname: str) -> int | None:
         """Return the line at which a definition begins, with its decorators. An extension type's ``Spec`` has no
@@ -289,7 +295,7 @@ class Source:
         return next(written, lines[0] if lines else None)
 
     @cached_property
-    def keys_written(self) -> set[str]:
+    def literal_keys(self) -> set[str]:
         """The keys at which the text writes to some dict: by assignment, by `setdefault`, or by `update`, in a dict or
         as keywords."""
         keys: list[ast.expr | None] = []
@@ -436,7 +442,8 @@ def _tree(text: str) -> ast.Module | None:
     body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
     for python in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
         try:
-            return ast.increment_lineno(ast.parse(python), header(text))
+            tree, before = ast.parse(python), header(text)
+            return ast.increment_lineno(tree, before) if before else tree
         except (SyntaxError, ValueError, RecursionError):  # a null byte, a text that is nested too deeply
             continue
     return None

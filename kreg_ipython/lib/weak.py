@@ -1,4 +1,4 @@
-"""Weak keys inside a framework's own plain dict: found by their object, and gone with it."""
+"""Put weak keys into a framework's own plain dict: they are found by their object, and go with it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class WeakKey(weakref.ref[Any]):
-    """A key that equals its referent, so that ``obj in names`` and ``names[obj]`` work on, and that does not hold it.
+    """A key that equals its referent but does not keep it alive: ``obj in names`` and ``names[obj]`` still work.
 
-    A dict compares the stored key with the one looked up, and the hash of a weak reference is its referent's.
+    A dict compares the stored key with the one that is looked up. The hash of a weak reference is its referent's.
     """
 
     __slots__ = ()
@@ -24,7 +24,7 @@ class WeakKey(weakref.ref[Any]):
 
 
 def weaken(names: dict[Any, Any], obj: Any) -> None:
-    """Make the dict's key of ``obj`` weak. What cannot be hashed or weakly referenced stays as it is."""
+    """Make the dict's key of ``obj`` weak, unless the object cannot be hashed or weakly referenced."""
 
     def dead(key: weakref.ref[Any]) -> None:
         names.pop(key, None)

@@ -1,4 +1,7 @@
-"""The registries that are guarded: the only place that names a framework. A new one is a few lines in a module here."""
+"""List the registries that are guarded.
+
+Only this package names a framework. A new registry is a few lines in one of its modules.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from kreg_ipython.lib.naming import error_text
 from kreg_ipython.registries.registry import Registry, checked
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
-"""Packages that register for themselves: what they put into a registry is nobody's, see docs/how-it-works.md."""
+"""The packages that register on their own behalf. Their entries have no owner, see docs/how-it-works.md."""
 
 GROUP = "kreg_ipython.registries"
 """The entry-point group by which another package brings its adapters: a function that returns them."""
@@ -19,7 +22,7 @@ added: dict[str, Registry] = {}
 
 
 def builtin() -> Iterator[Registry]:
-    """The adapters that come with us, present or not."""
+    """Yield the adapters that come with kreg, whether or not their framework is imported."""
     from kreg_ipython.registries import absl, keras, optree, tensorflow, tensorflow_probability
 
     for framework in (keras, tensorflow, tensorflow_probability, optree, absl):
@@ -27,12 +30,14 @@ def builtin() -> Iterator[Registry]:
 
 
 def builtin_names() -> set[str]:
-    """Their names, which no other adapter may have."""
+    """Return the names of the adapters that come with kreg, which no other adapter may have."""
     return {registry.name for registry in builtin()}
 
 
 def all_registries(faults: dict[str, str]) -> list[Registry]:
-    """Every adapter, present or not: ours, those of other packages, those that were registered.
+    """Return every adapter: those that come with kreg, those of other packages, and those that users registered.
+
+    Their frameworks need not be imported.
 
     Args:
         faults: gets a line for each package whose adapters cannot be had.
@@ -43,7 +48,7 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
             adapters: Callable[[], Iterable[Registry]] = plugin.load()
             for adapter in map(checked, adapters()):
                 if adapter.name in found:
-                    raise ValueError(f"{adapter.name} is guarded already")
+                    raise ValueError(f"{adapter.name} is already guarded")
                 found[adapter.name] = adapter
         except Exception as error:
             faults[plugin.value] = error_text(error)
@@ -51,8 +56,10 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
 
 
 def is_opaque(kind: type) -> bool:
-    """Whether objects of a type are a framework's own state, IPython's or ours, which reaches everything. Those of
-    Keras are what models are made of."""
+    """Return whether objects of a type are a framework's own state, IPython's or kreg's, which leads to everything.
+
+    Keras's objects are not opaque: models are made of them.
+    """
     return str(kind.__module__).partition(".")[0] in _OPAQUE
 
 

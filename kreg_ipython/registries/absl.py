@@ -1,4 +1,4 @@
-"""absl's command-line flags, which ``tf.compat.v1.flags`` are too."""
+"""Adapt absl's command-line flags, which are also ``tf.compat.v1.flags``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _OURS = __name__.partition(".")[0]
 
 
 def registries() -> Iterator[Registry]:
+    """Yield the adapters."""
     yield Flags()
 
 
@@ -54,12 +55,12 @@ class Flags(DictRegistry):
             self._definers[name] = definer
 
     def same(self, key: Hashable, value: Any, subject: Any) -> bool:
-        """A flag has no definition: it is the same one if the module that defined it defines it again."""
+        """Return whether the module that defined the flag defines it again: a flag has no definition of its own."""
         definer = locate(_FLAGS).find_module_defining_flag(key)
         return value is subject or bool(definer == _calling_module())
 
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """An error of absl's names the calling module: ours is on the stack, and is not it."""
+        """Call absl's function, with kreg's modules disclaimed, so that an error names the user's module."""
         __tracebackhide__ = True
         disclaimed = locate("absl.flags._helpers:disclaim_module_ids")
         ours = {
@@ -91,7 +92,7 @@ class Flags(DictRegistry):
 
 
 def _calling_module() -> str:
-    """The module whose code defines a flag, as absl names it: the main one by the program's name."""
+    """Return the module whose code defines a flag, as absl names it. The main module has the program's name."""
     disclaimed = locate("absl.flags._helpers:disclaim_module_ids")  # TensorFlow's flags are, for one
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -1,4 +1,4 @@
-"""Custom objects: of Keras 3, of Keras 2 in its several homes, and of the copy inside TensorFlow."""
+"""Adapt the custom objects of Keras 3, of Keras 2 in its several homes, and of the copy inside TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _HOMES = {
 
 
 def registries() -> Iterator[Registry]:
+    """Yield the adapters."""
     for name, module in _HOMES.items():
         yield DictRegistry(
             name,
@@ -32,8 +33,10 @@ def registries() -> Iterator[Registry]:
 
 
 def _lookups(package: str) -> Iterator[Gate]:
-    """The functions that raise "Could not locate class", "Cannot deserialize object" and "Unknown layer", in the homes
-    of Keras."""
+    """Yield the functions that look a key up, in all places where Keras has them.
+
+    They raise "Could not locate class", "Cannot deserialize object" and "Unknown layer".
+    """
     new = ("src.saving.serialization_lib", "saving.serialization_lib")
     old = (
         "src.legacy.saving.serialization",
@@ -59,7 +62,7 @@ def _lookups(package: str) -> Iterator[Gate]:
 
 
 def _named(config: dict[str, Any]) -> Any:
-    """The key of what a config describes."""
+    """Return the key of the object that a config describes."""
     kind = config["class_name"]
     return config["config"] if kind == "function" else config.get("registered_name") or kind
 

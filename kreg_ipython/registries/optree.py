@@ -1,4 +1,4 @@
-"""optree's nodes: how Keras 3 flattens the classes given to ``keras.tree.register_tree_node_class``."""
+"""Adapt optree's nodes, by which Keras 3 flattens the classes of ``keras.tree.register_tree_node_class``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from kreg_ipython.registries.shapes import DictRegistry
 
 
 def registries() -> Iterator[Registry]:
+    """Yield the adapters."""
     yield TreeNodes()
 
 
 class TreeNodes(DictRegistry):
-    """A dict of entries by ``(namespace, class)``, and the same again in C++: only optree's functions change both."""
+    """A dict of entries by ``(namespace, class)``, with a copy in C++. Only optree's functions change both."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""Say what a registry adapter is: where a registry's state lives, its entries, and where registering passes by.
+"""Define what an adapter says of a registry: where its state lives, its entries, and where registering passes by.
 
-An adapter knows nothing of owners, cells or stacks, and imports no framework: `locate` looks in ``sys.modules``. The
+An adapter knows nothing of owners, cells or stacks. It imports no framework: `locate` looks in ``sys.modules``. The
 shapes that most registries have are in ``shapes.py``.
 """
 
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 MISSING: Any = object()
-"""Stands where no value stands."""
+"""The value of a key that is not registered."""
 
 Announcement = tuple[Hashable, Any]
-"""What a call is about to do, or to look up: the key, and the user's object."""
+"""The key and the user's object that a call is about to register, unregister or look up."""
 
 
 class NotThere(LookupError):
-    """A framework's module is imported but has no state of this name: another version of it."""
+    """A framework's module is imported but has no state of this name, because it is another version."""
 
 
 class CannotUndo(Exception):
-    """Raised by a gate's ``announce`` for what nobody can undo: its text is told to the user, and the call goes on."""
+    """An act that nobody can undo. A gate's ``announce`` raises it; the user is told its text, and the call goes on."""
 
 
 def locate(path: str) -> Any:
@@ -56,11 +56,11 @@ class Gate:
 
     Attributes:
         function: where it is, as `locate` finds it.
-        announce: gets the arguments of a call and returns what the call is about to do; None if that is for no guarded
-            registry. For a ``decorator`` factory it gets the decorated object first, then the factory's arguments.
+        announce: returns what a call is about to do, given its arguments; None if that is for no guarded registry. For
+            a ``decorator`` factory it gets the decorated object first, then the factory's arguments.
         decorator: whether the function returns the decorator that registers.
-        act: what the function does: it registers a key, unregisters one, looks one up and raises if it is missing, or
-            hands out the container, which users then write to.
+        act: what the function does: register a key, unregister one, look one up and raise if it is missing, or give
+            access to the container, which users then write to.
     """
 
     function: str
@@ -73,13 +73,13 @@ class Registry(Protocol):
     """One process-global table of a framework.
 
     Attributes:
-        name: what users call it.
-        module: the module whose import brings it about.
+        name: the name that users know it by.
+        module: the module whose import creates it.
         gates: the functions that are diverted.
         passthrough_modules: the modules between the user's statement and a gate; the search for the owner skips them.
         allows_duplicates: whether equal keys stand side by side instead of replacing each other.
         ordered: whether the order of its entries means something.
-        direct: whether users write to the container themselves, though no function hands it out.
+        direct: whether users write to the container themselves without any function that returns it.
         resolved_by_live_graphs: whether graphs look up its keys by name, however long ago they were traced.
     """
 
@@ -113,16 +113,16 @@ class Registry(Protocol):
         """Put a value in: at a key where nothing stands, or after its equals if they stand side by side."""
 
     def remove(self, key: Hashable, value: Any) -> None:
-        """Take this value out, so that a later `insert` brings it back."""
+        """Remove this value, so that a later `insert` brings it back."""
 
     def subject(self, value: Any) -> Any:
         """Return the user's object in what the registry stores."""
 
     def same(self, key: Hashable, value: Any, subject: Any) -> bool:
-        """Return whether ``subject`` is the same definition as what stands in ``value``, run again."""
+        """Return whether ``subject`` is the definition that stands in ``value``, run again."""
 
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return ``register(*args, **kwargs)``, although something else than the key may refuse it."""
+        """Return ``register(*args, **kwargs)``, even where something other than the key would make it refuse."""
 
 
 def is_there(registry: Registry) -> bool:
@@ -135,16 +135,16 @@ def is_there(registry: Registry) -> bool:
 
 
 def checked(registry: Any) -> Registry:
-    """Return the adapter, if it is one.
+    """Return the adapter if it is one.
 
     Raises:
-        TypeError: with what it lacks.
+        TypeError: if it is not; the text says what it lacks.
     """
     wanted = [name for name in {*Registry.__annotations__, *vars(Registry)} if not name.startswith("_")]
     lacking = sorted(name for name in wanted if name not in dir(registry))
     if lacking or isinstance(registry, type):
-        lacks = f", it has no {', '.join(lacking)}" if lacking else ""
-        raise TypeError(f"{registry!r} is no registry adapter{lacks}: make a DictRegistry or a ListRegistry")
+        lacks = f" (it has no {', '.join(lacking)})" if lacking else ""
+        raise TypeError(f"{registry!r} is not a registry adapter{lacks}; make a DictRegistry or a ListRegistry")
     return registry  # type: ignore[no-any-return]
 
 
@@ -156,7 +156,7 @@ def same_value(one: Any, other: Any) -> bool:
 
 
 def identity(value: Any) -> Hashable:
-    """Return what values have in common that `same_value` calls the same."""
+    """Return a value that is equal for two values exactly if `same_value` calls them the same."""
     if type(value) is tuple:
         return tuple(map(identity, value))
     return ("int", value) if type(value) is int else id(value)

@@ -1,4 +1,4 @@
-"""The shapes that registries come in: a dict, a list, and C++ state that cannot be taken out.
+"""Provide the shapes of registries: a dict, a list, and C++ state that cannot be removed.
 
 A new registry is one more instance of a shape, in a module beside this one.
 """
@@ -13,7 +13,7 @@ from kreg_ipython.registries.registry import MISSING, Gate, locate
 
 
 class Shape:
-    """What adapters have in common unless they say otherwise."""
+    """The defaults that adapters have in common."""
 
     allows_duplicates = False
     ordered = False
@@ -52,7 +52,7 @@ class Shape:
 
 
 class Untracked(Shape):
-    """What passes the gates leaves no entry that could be taken out: C++ state."""
+    """A registry without entries that could be removed, such as C++ state."""
 
     table: dict[Hashable, Any] = {}
 
@@ -116,7 +116,7 @@ class DictRegistry(Shape):
 
 
 class ListRegistry(Shape):
-    """A list of objects without names: the key is what defines the object."""
+    """A list of objects without names. The key is the text of the object's definition."""
 
     allows_duplicates = True
     ordered = True
@@ -135,12 +135,12 @@ class ListRegistry(Shape):
         """Make a registry of a list.
 
         Args:
-            name: what users call it.
+            name: the name that users know it by.
             table: where the list is: ``"package.module:attribute"``.
             gates: the functions that register.
             subject: returns the user's object in an element; None if an element is that object.
             key: returns the key of an element; None if it is the definition of its object.
-            at: where the framework inserts a new element; None: it appends.
+            at: the index at which the framework inserts a new element; None if it adds one at the end.
             passthrough_modules: the modules between the user's statement and a gate.
         """
         super().__init__(name, table.partition(":")[0], gates, passthrough_modules)
@@ -178,7 +178,7 @@ class ListRegistry(Shape):
 
 
 def remove_last(items: list[Any], value: Any) -> None:
-    """Take the last occurrence of this very object out of a list: what was registered last is removed first."""
+    """Remove the last occurrence of this very object from a list: what was registered last is removed first."""
     for at in range(len(items) - 1, -1, -1):
         if items[at] is value:
             del items[at]

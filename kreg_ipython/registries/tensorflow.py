@@ -1,4 +1,4 @@
-"""TensorFlow's registries: gradients and their like, type specs, saved models, conversion, dispatch, AutoGraph."""
+"""Adapt TensorFlow's registries: gradients, type specs, saved models, conversion, dispatch, AutoGraph and others."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _DECORATORS = (_PYTHON + "util.deprecation", _PYTHON + "util.tf_export", _PYTHON
 
 
 def registries() -> Iterator[Registry]:
+    """Yield the adapters."""
     yield from _framework_registries()
     yield DictRegistry(
         "tensorflow.type_specs",
@@ -123,7 +124,7 @@ def _lookup_in(home: str) -> Callable[..., Announcement | None]:
 
 
 class PredicateRegistry(Shape):
-    """`_PredicateRegistry`: two dicts and a list of names, of which the last is asked first."""
+    """`_PredicateRegistry`: two dicts, and a list of names of which the last is asked first."""
 
     ordered = True
 
@@ -268,10 +269,10 @@ _UNREGISTER = Gate(
 
 
 class ApiDispatch(Shape):
-    """`tf.experimental.dispatch_for_api`: for each API a dict from the function it is dispatched to, to signatures.
+    """`tf.experimental.dispatch_for_api`: for each API a dict from target functions to their signatures.
 
-    A key is ``(api, signature, definition)``, a value ``(api, target, signatures)``. The C++ dispatcher holds the same
-    and is told by the framework's own functions. One target may be registered for several signatures by turns.
+    A key is ``(api, signature, definition)``, a value ``(api, target, signatures)``. The C++ dispatcher holds the same,
+    and only the framework's own functions change it. One target may be registered for several signatures by turns.
     """
 
     allows_duplicates = True
@@ -325,7 +326,7 @@ class ApiDispatch(Shape):
 
 
 def _apis(table: dict[Any, Any]) -> Iterable[Any]:
-    """Those that can be dispatched, each once: `tf.add` is there as two functions, which have all else in common."""
+    """Return the APIs that can be dispatched, each once: `tf.add` is there as two functions that share all else."""
     return {id(targets): api for api, targets in table.copy().items()}.values()
 
 
@@ -340,10 +341,10 @@ def _undispatch(api: Any, target: Any) -> None:
 
 
 class ElementwiseDispatch(DictRegistry):
-    """`tf.experimental.dispatch_for_{unary,binary}_elementwise{,_assert}_apis`: one handler, over 100 targets.
+    """`tf.experimental.dispatch_for_{unary,binary}_elementwise{,_assert}_apis`: one handler for over 100 targets.
 
-    The targets of a binary and of an assert handler for the same types share one list; `unregister_dispatch_for`
-    fails on that, so the targets are taken out here, each kind by its own APIs.
+    The targets of a binary and of an assert handler for the same types share one list, on which
+    `unregister_dispatch_for` fails. So the targets are removed here, each kind by its own APIs.
     """
 
     _KINDS = {
@@ -439,7 +440,7 @@ def _dispatchers(op: Any) -> list[Any]:
 
 
 def _override(dispatcher: Any) -> Any:
-    """The user's function in what `dispatch_for_types` makes of it; a user's own dispatcher is itself."""
+    """Return the user's function in what `dispatch_for_types` makes of it, or the user's own dispatcher."""
     return getattr(dispatcher, "_override_func", dispatcher)
 
 
@@ -471,7 +472,7 @@ def _override_in(home: str) -> Callable[..., Announcement | None]:
 
 
 def _converter(stored: Any) -> Any:
-    """The user's function in what `RegisterPForWithArgs` makes of it."""
+    """Return the user's function in what `RegisterPForWithArgs` makes of it."""
     code = getattr(stored, "__code__", None)
     if code is not None and stored.__module__ == _PYTHON + "ops.parallel_for.pfor" and "converter" in code.co_freevars:
         return stored.__closure__[code.co_freevars.index("converter")].cell_contents
@@ -479,7 +480,7 @@ def _converter(stored: Any) -> Any:
 
 
 class OpCallbacks(ListRegistry):
-    """`add_op_callback`: a list in the context of each thread, with a switch in `execute`."""
+    """`add_op_callback`: a list in each thread's context, with a switch in `execute`."""
 
     def __init__(self) -> None:
         self._home = _PYTHON + "framework.op_callbacks:"
@@ -502,7 +503,7 @@ class OpCallbacks(ListRegistry):
 
 
 class OpLibraries(Untracked):
-    """`tf.load_op_library`: C++ that cannot be unloaded. Loading a rebuilt one is remarked on."""
+    """`tf.load_op_library`: C++ that cannot be unloaded. The user is told when a rebuilt library is loaded."""
 
     def __init__(self) -> None:
         module = _PYTHON + "framework.load_library"
@@ -512,12 +513,15 @@ class OpLibraries(Untracked):
     def _announce(self, library_filename: str) -> None:
         path = os.path.realpath(library_filename)
         if os.path.exists(path) and self._built.setdefault(path, os.path.getmtime(path)) != os.path.getmtime(path):
-            raise CannotUndo(f"{library_filename} was rebuilt, but the former one stays loaded: restart the kernel")
+            raise CannotUndo(f"{library_filename} was rebuilt, but the former build stays loaded: restart the kernel")
 
 
 class Gauges(Untracked):
-    """`tensorflow.python.eager.monitoring`: TensorFlow 2.12 refuses a second gauge of a name while the first one lives,
-    which it does with anything of a Keras that was purged. The new Keras counts under another name."""
+    """`tensorflow.python.eager.monitoring`: counters with names.
+
+    TensorFlow 2.12 refuses a second gauge of a name while the first one lives. A Keras that was purged may keep the
+    first one alive. The new Keras counts under another name.
+    """
 
     def __init__(self) -> None:
         module = _PYTHON + "eager.monitoring"

@@ -1,4 +1,4 @@
-"""TensorFlow Probability's table of KL divergences."""
+"""Adapt TensorFlow Probability's table of KL divergences."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _MODULE = "tensorflow_probability.python.distributions.kullback_leibler"
 
 
 def registries() -> Iterator[Registry]:
+    """Yield the adapters."""
     yield DictRegistry(
         "tensorflow_probability.kl_divergences",
         f"{_MODULE}:_DIVERGENCES",

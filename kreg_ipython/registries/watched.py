@@ -1,4 +1,4 @@
-"""Registries that users name themselves: any dict, list or set, by ``MODULE:ATTRIBUTE``."""
+"""Adapt any dict, list or set that users name by ``MODULE:ATTRIBUTE``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, Shape
 
 
 class _Watched:
-    """What users write to themselves, through no gate, and may rebind or delete at any time."""
+    """A container that users write to themselves, through no gate, and may rebind or delete at any time."""
 
     direct = True
     kind: type
@@ -19,14 +19,14 @@ class _Watched:
 
     @property
     def table(self) -> Any:
-        """What has the name now.
+        """The container that has the name now.
 
         Raises:
-            NotThere: if that is no container of this kind any more.
+            NotThere: if the name is no container of this kind any more.
         """
         found = _found(self._table)
         if not isinstance(found, self.kind):
-            raise NotThere(f"{self._table} is no {self.kind.__name__} any more")
+            raise NotThere(f"{self._table} is no longer a {self.kind.__name__}")
         return found
 
 
@@ -43,7 +43,7 @@ class WatchedList(_Watched, ListRegistry):
 
 
 class WatchedSet(_Watched, Shape):
-    """A set of the user's own: each element is its own key."""
+    """A set of the user's own. Each element is its own key."""
 
     kind = set
 
@@ -68,11 +68,11 @@ class WatchedSet(_Watched, Shape):
 
 
 def watched(path: str) -> Registry:
-    """A registry for the container at ``"package.module:attribute"``, which must be there.
+    """Return a registry for the container at ``"package.module:attribute"``, which must exist.
 
     Raises:
         NotThere: if the module has not been imported, or has nothing of this name that can be read.
-        TypeError: if it is no dict, list or set.
+        TypeError: if it is not a dict, list or set.
     """
     found = _found(path)
     if isinstance(found, dict):
@@ -81,7 +81,7 @@ def watched(path: str) -> Registry:
         return WatchedList(path, path, key=_key_of)
     if isinstance(found, set):
         return WatchedSet(path, path)
-    raise TypeError(f"{path} is a {type(found).__name__}, no dict, list or set")
+    raise TypeError(f"{path} is of type {type(found).__name__}, not a dict, list or set")
 
 
 def _found(path: str) -> Any:
@@ -92,5 +92,5 @@ def _found(path: str) -> Any:
 
 
 def _key_of(element: Any) -> Hashable:
-    """Strings and numbers name themselves."""
+    """Return the key of an element: strings and numbers name themselves."""
     return element if isinstance(element, (str, bytes, int, float)) else definition_text(element)

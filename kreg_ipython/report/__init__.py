@@ -1,4 +1,4 @@
-"""What the user sees: each result of ``%kreg`` as text, as HTML and as a dict, all from one object."""
+"""Show each result of ``%kreg`` as text, as HTML and as a dict, all from one object."""
 
 from kreg_ipython.report.done import Done
 from kreg_ipython.report.life import Lives, lives

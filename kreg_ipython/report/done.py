@@ -1,4 +1,4 @@
-"""What a command did: `%kreg clear`, `keep`, `undo`, `watch` and their like."""
+"""Show what a command did: ``%kreg clear``, ``keep``, ``undo``, ``watch`` and their like."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kreg_ipython.report import render
 
 @dataclass(frozen=True, repr=False)
 class Done(render.Shown):
-    """One act, in a sentence, and the entries it was done to as ``(registry, key)``."""
+    """One act in a sentence, and the entries it was done to as ``(registry, key)``."""
 
     act: str
     message: str
     entries: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"act", "message", "entries": [{"registry", "key"}, …]}``."""
+        """Return ``{"act", "message", "entries": [{"registry", "key"}, …]}``."""
         entries = [{"registry": registry, "key": key} for registry, key in self.entries]
         return {"act": self.act, "message": self.message, "entries": entries}
 

@@ -1,4 +1,4 @@
-"""`%kreg check`: what the rules found."""
+"""Show what the rules of ``%kreg check`` found."""
 
 from __future__ import annotations
 
@@ -10,29 +10,35 @@ from kreg_ipython.checks import Finding
 from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
-_HEAD = ("rule", "object", "where", "why it will hurt", "instead")
-
 
 class MistakesFound(Exception):
-    """What ``--strict`` raises: the cell fails, and so does what executes the notebook."""
+    """The error of ``%kreg check --strict``: the cell fails, and so does the program that executes the notebook."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the line, and not where in our code it was raised."""
+        """Return what IPython shows: the error's line, without kreg's own frames."""
         return [f"MistakesFound: {self}"]
 
 
 @dataclass(frozen=True, repr=False)
 class Findings(render.Shown):
-    """The findings, rule by rule; ``checked`` is how many models, optimizers, functions and classes were looked at.
-    ``faults`` are the rules that could not look at everything, and why."""
+    """The findings, rule by rule.
+
+    Attributes:
+        findings: the mistakes.
+        checked: the number of models, optimizers, functions and classes that were looked at.
+        faults: the rules that could not look at everything, and why.
+    """
 
     findings: tuple[Finding, ...]
     checked: int
     faults: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"findings": [{"rule", "object", "where", "message", "fix"}, …], "checked": n}``, in which ``rule`` is a
-        section of docs/checks.md; and ``"faults": {rule: text}``, if there are any."""
+        """Return ``{"findings": [{"rule", "object", "where", "message", "fix"}, …], "checked": n}``.
+
+        ``rule`` is a section of docs/checks.md. If a rule could not look at everything, there is ``"faults": {rule:
+        text}``, too.
+        """
         findings = [finding._asdict() for finding in self.findings]
         return {"findings": findings, "checked": self.checked} | ({"faults": self.faults} if self.faults else {})
 
@@ -57,13 +63,13 @@ class Findings(render.Shown):
         yield from map(render.paragraph, self._foot())
 
     def summary(self) -> str:
-        """All findings in a line."""
+        """Return all findings in one line."""
         named = "; ".join(f"{finding.rule}: {finding.object}, {finding.where}" for finding in self.findings)
         return f"{render.count(len(self.findings), 'finding')}: {named}"
 
     def _foot(self) -> Iterable[str]:
         for rule, text in self.faults.items():
-            yield f"not looked at everything: {rule}: {text}"
+            yield f"{rule} could not check everything: {text}"
 
     def _head(self) -> str:
         found = render.count(len(self.findings), "finding") if self.findings else "nothing found"

@@ -1,4 +1,4 @@
-"""`%kreg show KEY`: where an entry stands, what it shadows, who still uses former objects, and what happened to it."""
+"""Show one key: its entry, what the entry shadows, which variables use former objects, and the key's history."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_o
 
 @dataclass(frozen=True)
 class Use:
-    """A variable that holds a former object, and the cell that assigns it, by its execution count."""
+    """A variable that holds a former object, and the execution count of the cell that assigns it."""
 
     name: str
     relation: str
     cell: int | None
 
     def sentence(self, one: Row) -> str:
-        """``model is built from the former Foo of run [5]; re-run cell [6], which builds it``."""
+        """Return ``model is built from the former Foo of run [5]; re-run cell [6], which builds it``."""
         use = former_use(self.name, self.relation, one.object, one.run)
         if self.relation != "is":
             return f"{use}; {rebuild(self.cell, 'it')}"
@@ -35,8 +35,17 @@ class Use:
 
 @dataclass(frozen=True)
 class Life:
-    """One key in one registry. ``row`` is what stands there now, None if nothing does; ``source`` the line that
-    registered it."""
+    """One key in one registry.
+
+    Attributes:
+        registry: the registry's name.
+        key: the key as text.
+        row: what stands at the key now; None if nothing does.
+        source: the line of source that registered it.
+        shadows: the entries under it.
+        former: former objects that are still alive, and the variables that use them.
+        history: the events of the key, the newest last.
+    """
 
     registry: str
     key: str
@@ -47,7 +56,7 @@ class Life:
     history: tuple[Event, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """See `Lives.to_dict`."""
+        """Return one entry of `Lives.to_dict`."""
         nothing = dict.fromkeys(("object", "owner", "line", "run"), None) | {"state": "not registered", "note": ""}
         return {
             **(asdict(self.row) if self.row is not None else nothing),
@@ -60,12 +69,12 @@ class Life:
         }
 
     def head(self) -> str:
-        """The key, the registry, the state."""
+        """Return the key, the registry and the state in a line."""
         state = "not registered" if self.row is None else self.row.state
         return f"{clean(self.key)} in {self.registry}: {state}"
 
     def facts(self) -> Iterable[str]:
-        """What there is to say, a sentence each."""
+        """Yield the facts, one in a line."""
         if self.row is not None:
             yield _sentence("registered", self.row)
             if self.row.note:
@@ -79,14 +88,17 @@ class Life:
 
 @dataclass(frozen=True, repr=False)
 class Lives(render.Shown):
-    """What `%kreg show` found: the key in each registry that knows it."""
+    """The result of ``%kreg show``: the key in each registry that knows it."""
 
     key: str
     lives: tuple[Life, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"key", "entries": [{registry, key, object, owner, line, run, state, note, source, "shadows": [entry],
-        "former": [entry with "holders": [{name, relation, cell}]], "history": [event]}]}``."""
+        """Return the key and its entries.
+
+        ``{"key", "entries": [{registry, key, object, owner, line, run, state, note, source, "shadows": [entry],
+        "former": [entry with "holders": [{name, relation, cell}]], "history": [event]}]}``.
+        """
         return {"key": self.key, "entries": [life.to_dict() for life in self.lives]}
 
     def text(self) -> Iterable[str]:
@@ -120,15 +132,15 @@ def lives(
     opaque: Opaque,
     registry: Callable[[str], bool] = lambda name: True,
 ) -> Lives:
-    """Everything that is known of a key.
+    """Return all that is known of a key.
 
     Args:
-        guard: what guards the registries.
-        key: its text.
-        names: the variables among which the holders of former objects are looked for.
-        cell_that_assigns: the execution count of the cell that gives a variable its value.
+        guard: guards the registries.
+        key: the key as text.
+        names: the variables that may hold former objects.
+        cell_that_assigns: returns the execution count of the cell that assigns a variable.
         opaque: what is not looked into.
-        registry: which registries count, by their names.
+        registry: returns whether a registry counts, by its name.
     """
     formers = [one for one in former(guard) if one.key == key and registry(one.registry)]
     held = holders(names, [one.subject() for one in formers], opaque) if formers else {}
@@ -145,7 +157,14 @@ def lives(
 
 @dataclass(frozen=True)
 class _Biographer:
-    """Tells the lives of one key; ``uses`` are the variables that hold a former object, by its ``id``."""
+    """Tells the lives of one key.
+
+    Attributes:
+        guard: guards the registries.
+        key: the key as text.
+        formers: the key's former objects.
+        uses: the variables that hold a former object, by the object's ``id``.
+    """
 
     guard: Guard
     key: str
@@ -153,7 +172,7 @@ class _Biographer:
     uses: dict[int, tuple[Use, ...]]
 
     def of_entry(self, top: Entry) -> Life:
-        """Of a key that owners have."""
+        """Return the life of a key that owners have."""
         below, entry = [], self.guard.ledger.under(top)
         while entry is not None:
             below.append(_row(self.guard, entry))
@@ -162,7 +181,7 @@ class _Biographer:
         return self._life(top.registry, row, _line_of_source(top), tuple(below))
 
     def of_nobody(self, name: str) -> Iterable[Life]:
-        """Of a key that no owner has now: a framework's own, or one that is gone."""
+        """Yield the lives of a key that no owner has now: a framework's own, or one that is gone."""
         registry = self.guard.registries[name]
         there = registry.attached and registry.is_there()
         rows = [

@@ -1,4 +1,4 @@
-"""`%kreg log`: what was done to which entry, and why."""
+"""Show what was done to which entry, and why: ``%kreg log``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from kreg_ipython.report import render
 from kreg_ipython.report.status import owner_dict
 
 _SHOWN = 30
-"""How many events are shown unless a number is asked for."""
+"""The number of events that are shown unless the user gives one."""
 
 
 def event_dict(event: Event) -> dict[str, Any]:
-    """An event, of JSON's types."""
+    """Return an event in JSON's types."""
     return {**event._asdict(), "owner": owner_dict(event.owner)}
 
 
 def event_cells(event: Event) -> tuple[str, ...]:
-    """An event as people read it: when, what, which, whose, why."""
+    """Return the cells of an event's row, in the order of `HEAD`."""
     run = "" if event.run is None else f"[{event.run}]"
     return run, event.act, event.key, event.owner.label or "", event.registry, event.reason
 
@@ -30,15 +30,21 @@ HEAD = ("run", "act", "key", "owner", "registry", "reason")
 
 @dataclass(frozen=True, repr=False)
 class Log(render.Shown):
-    """What kreg did, the newest last. ``events`` are all of them, or as many as were asked for; ``earlier`` is how many
-    others there are."""
+    """The acts of kreg, the newest last.
+
+    Attributes:
+        events: all events, or as many as the user asked for.
+        earlier: the number of events before these; None if the user gave no number.
+    """
 
     events: tuple[Event, ...]
     earlier: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"events": [{"act", "registry", "key", "owner": {kind, id, label}, "run", "reason"}, …]}``. ``run`` is the
-        execution count of the cell in which it happened."""
+        """Return ``{"events": [{"act", "registry", "key", "owner": {kind, id, label}, "run", "reason"}, …]}``.
+
+        ``run`` is the execution count of the cell in which it happened.
+        """
         return {"events": [event_dict(event) for event in self.events]}
 
     def text(self) -> Iterable[str]:
@@ -57,6 +63,6 @@ class Log(render.Shown):
         total = len(self.events) + (self.earlier or 0)
         earlier = total - len(self._shown())
         if not total:
-            yield "kreg: nothing was withdrawn, swept or kept so far"
+            yield "kreg: nothing was removed, swept or kept so far"
         elif earlier:
             yield f"kreg: {render.count(earlier, 'earlier event')}: %kreg log -n {total}"

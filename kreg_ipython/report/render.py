@@ -1,4 +1,4 @@
-"""How results are drawn: aligned text, and HTML that is readable in light and dark. Everything is escaped and cut."""
+"""Draw results as aligned text, and as HTML that is readable in light and dark. Everything is escaped and cut."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ COLOURS = {
 """A dot for each state. All stand out against white and against black; the word beside it has the page's own colour."""
 
 FOLDED = 20
-"""How many rows of one group are shown at once: text is cut there, HTML folds."""
+"""The number of rows of one group that are shown at once. Text is cut there, HTML folds."""
 
 _MOST = 5_000
-"""How many rows of one group HTML has at all."""
+"""The number of rows of one group that HTML has at all."""
 
 
 class Shown:
-    """A result: `to_dict` says it all, of JSON's types only; text and HTML show it to people."""
+    """A result. `to_dict` has all of it, in JSON's types; text and HTML show it to people."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The facts, of JSON's types only."""
+        """Return the facts, in JSON's types."""
         raise NotImplementedError
 
     def to_json(self) -> str:
-        """`to_dict` as JSON text."""
+        """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
 
     def text(self) -> Iterable[str]:
-        """The lines of the text."""
+        """Yield the lines of the text."""
         raise NotImplementedError
 
     def html(self) -> Iterable[str]:
-        """The blocks of the HTML."""
+        """Yield the blocks of the HTML."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -60,7 +60,7 @@ class Shown:
 
 
 def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
-    """Rows with their columns aligned; columns that are empty everywhere are left out. The last one may be long."""
+    """Return rows with their columns aligned, without columns that are empty everywhere. The last one may be long."""
     cleaned = [[*(clean(cell) for cell in row[:-1]), clean(row[-1], 160)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cleaned)]
     return [
@@ -69,12 +69,12 @@ def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """``1 entry``, ``2,000 entries``."""
+    """Return ``1 entry``, ``2,000 entries``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def more(number: int, way: str) -> str:
-    """The line that stands for what is cut."""
+    """Return the line that stands for what is cut."""
     return f"… and {number:,} more: {way}"
 
 
@@ -82,17 +82,24 @@ def more(number: int, way: str) -> str:
 
 
 def paragraph(text: str, width: int = 300, state: str | None = None) -> str:
-    """A paragraph of plain text, with a state's dot before it."""
+    """Return a paragraph of plain text, after the dot of a state."""
     return f"<p style='margin:2px 0'>{dot(state) if state else ''}{escape(clean(text, width))}</p>"
 
 
 def dot(state: str) -> str:
-    """The state's colour, as a dot. The word stands beside it."""
+    """Return a dot in the state's colour. The word stands beside it."""
     return f"<span style='color:{COLOURS.get(state, COLOURS['framework'])}' aria-hidden='true'>●</span> "
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], state: int | None = None, way: str = "") -> str:
-    """A table with escaped cells; the column ``state`` gets its colour. ``way`` leads to rows that are not shown."""
+    """Return a table with escaped cells.
+
+    Args:
+        head: the headings.
+        rows: the cells of each row.
+        state: the column that gets the dot of its state.
+        way: how to see the rows that are not shown.
+    """
     used = [at for at in range(len(head)) if any(row[at] for row in rows)]
     top = "".join(f"<th style='text-align:left'>{escape(head[at])}</th>" for at in used)
     body = "".join(
@@ -110,7 +117,7 @@ def _cell(text: str, mark: str) -> str:
 
 
 def fold(title: str, body: str, *, shut: bool = False) -> str:
-    """A part that can be folded."""
+    """Return a part that can be folded."""
     return (
         f"<details{'' if shut else ' open'}><summary style='cursor:pointer'>{escape(clean(title, 200))}</summary>"
         f"{body}</details>"
@@ -118,11 +125,11 @@ def fold(title: str, body: str, *, shut: bool = False) -> str:
 
 
 def code(text: str) -> str:
-    """Lines of source."""
+    """Return lines of source."""
     lines = "\n".join(escape(clean(line, 200)) for line in text.splitlines())
     return f"<pre style='margin:2px 0 2px 16px'>{lines}</pre>"
 
 
 def items(lines: Iterable[str]) -> str:
-    """A list of plain texts."""
+    """Return a list of plain texts."""
     return "<ul style='margin:2px 0'>" + "".join(f"<li>{escape(clean(line, 300))}</li>" for line in lines) + "</ul>"

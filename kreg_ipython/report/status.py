@@ -1,4 +1,4 @@
-"""`%kreg status`: what is registered, by whom, in which state, grouped by owner in the order of execution."""
+"""Show what is registered, by whom and in which state, by owner in the order of their runs: ``%kreg status``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kreg_ipython.guard.journal import OwnerText
 from kreg_ipython.guard.ledger import Entry, Former, Order, Owner
+from kreg_ipython.guard.messages import PINNED
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.naming import definition_text, key_text
 from kreg_ipython.registries.registry import NotThere, Registry
@@ -18,24 +19,34 @@ State = Literal["current", "shadowed", "superseded", "swept", "kept", "partial"]
 
 MEANING: dict[State, str] = {
     "current": "registered, as a fresh kernel would have it",
-    "shadowed": "under a newer entry of another owner; comes back when that one goes",
+    "shadowed": "under a newer entry of another owner; restored when that one is removed",
     "superseded": "a former object that is still alive; its key has a newer one",
-    "swept": "a former object that is still alive, or kept for %kreg undo; its key is not registered any more",
+    "swept": "a former object that is still alive or held for %kreg undo; its key is no longer registered",
     "kept": "not registered again by the last run, or its cell was deleted; kept to be safe",
-    "partial": "restored, because the last run of its owner failed before it registered it again",
+    "partial": "restored because the last run of its owner failed before it registered the entry again",
 }
 
 STALE: frozenset[str] = frozenset({"superseded", "swept", "kept", "partial"})
-"""What a fresh kernel would not have, or may not have."""
+"""The states of entries that a fresh kernel would not have, or may not have."""
 
 _GROUPS = 50
-"""How many owners the text shows."""
+"""The number of owners that the text shows."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One entry, as `%kreg status` shows it. ``run`` is an execution count, ``line`` counts from 1. ``note`` says why
-    the entry is kept."""
+    """One entry, as ``%kreg status`` shows it.
+
+    Attributes:
+        registry: the registry's name.
+        key: the key as text.
+        object: what is registered, as text.
+        owner: the owner, as `owner_dict` has it.
+        line: the line in the owner's source; 1 is the first.
+        run: the execution count of the cell that registered it.
+        state: the state; `MEANING` explains it.
+        note: why the entry is kept.
+    """
 
     registry: str
     key: str
@@ -49,13 +60,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """An owner's rows; ``title`` says who it is, and how it is."""
+    """The rows of an owner. The title names the owner, and says if it was deleted or failed."""
 
     title: str
     rows: tuple[Row, ...]
 
     def summary(self) -> str:
-        """The title, the number of entries, and how many are in which state, unless all are current."""
+        """Return the title, the number of entries, and the number in each state unless all are current."""
         counts = _counts(self.rows)
         what = render.count(len(self.rows), "entry", "entries")
         return f"{self.title}: {what}" + (
@@ -65,7 +76,18 @@ class Group:
 
 @dataclass(frozen=True, repr=False)
 class Status(render.Shown):
-    """The registries' state at one moment. ``counts`` is of all the user's entries, ``groups`` are those asked for."""
+    """The state of the registries at one moment.
+
+    Attributes:
+        on: whether kreg guards them.
+        groups: the entries that were asked for, by owner.
+        counts: the number of all the user's entries in each state.
+        framework: the number of the frameworks' entries in each registry.
+        faults: the registries that are not guarded properly, and why.
+        absent: the registries that this version of their framework does not have.
+        waiting: what is watched once it exists.
+        asked: the options that the user gave.
+    """
 
     on: bool
     groups: tuple[Group, ...] = ()
@@ -82,11 +104,13 @@ class Status(render.Shown):
         return [row for group in self.groups for row in group.rows]
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
+        """Return the state in JSON's types.
+
+        ``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
         "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry]}``.
 
-        Absent are registries that this version of their framework does not have, waiting those of `%kreg watch` that
-        are not there now: their module is not imported yet, or they were deleted.
+        ``absent`` are the registries that this version of their framework does not have. ``waiting`` are those of
+        ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted.
         """
         return {
             "on": self.on,
@@ -120,20 +144,20 @@ class Status(render.Shown):
 
     def _head(self) -> Iterable[str]:
         if not self.on:
-            yield "kreg is off: registries are as TensorFlow and Keras leave them. %kreg on"
+            yield "kreg is off: the registries behave as without it. %kreg on turns it on."
             return
         yours = f"{sum(self.counts.values()):,} of yours" + (f" ({_counts_text(self.counts)})" if self.counts else "")
         homes = render.count(len(self.framework), "registry", "registries")
         frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {homes}"
         yield f"kreg: {yours}, {frameworks}"
         if self.asked:
-            yield f"{render.count(len(self.rows), 'entry', 'entries')} asked for: {self.asked}"
+            yield f"{render.count(len(self.rows), 'entry', 'entries')} for {self.asked}"
 
     def _foot(self) -> Iterable[str]:
         for registry, text in self.faults.items():
             yield f"not guarded: {registry}: {text}"
         for path in self.waiting:
-            yield f"watched as soon as it is there: {path}"
+            yield f"waiting for {path}, which is watched once it exists"
 
 
 _HEAD = ("key", "state", "line", "run", "object", "registry", "note")
@@ -154,14 +178,14 @@ def status(
     """Look at all registries.
 
     Args:
-        guard: what guards them.
-        on: whether it does now.
-        registry: only this one, or those of this framework.
-        owners: only these.
-        stale: only what a fresh kernel would not have, or may not have.
-        everything: list what the frameworks registered instead of only counting it.
-        waiting: what is watched as soon as it is imported.
-        asked: these wishes, as the user typed them.
+        guard: guards the registries.
+        on: whether it does so now.
+        registry: show only this registry, or those of this framework.
+        owners: show only these owners.
+        stale: show only what a fresh kernel would not have, or may not have.
+        everything: list what the frameworks registered, instead of counting it.
+        waiting: what is watched once it exists.
+        asked: the options that the user gave.
     """
     if not on:
         return Status(False, waiting=tuple(waiting))
@@ -190,24 +214,24 @@ def status(
 
 
 def in_registry(name: str, asked: str) -> bool:
-    """Whether a registry is the one asked for, or of the framework asked for."""
+    """Return whether a registry is the one that was asked for, or belongs to the framework that was."""
     return name == asked or name.startswith(f"{asked}.")
 
 
 def is_stale(entry: Entry) -> bool:
-    """Whether an entry is registered although a fresh kernel may not have it."""
+    """Return whether an entry is registered although a fresh kernel may not have it."""
     return _state(entry, shadowed=False) in STALE
 
 
 def former(guard: Guard) -> list[Former]:
-    """Former objects that are still alive, the oldest first."""
+    """Return the former objects that are still alive, the oldest first."""
     if guard.ledger.former():
         gc.collect()  # a class is in a cycle with itself: only a collection tells whether anything else holds it
     return guard.ledger.former()
 
 
 def _of_owners(guard: Guard) -> list[tuple[Owner | None, list[Row]]]:
-    """Each owner's rows, former objects among them; who executed last comes last."""
+    """Return each owner's rows, former objects among them. The owner that ran last comes last."""
     entries = [entry for entry in guard.ledger if stands(guard, entry)]
     registered = {(entry.registry, key_text(entry.key)) for entry in entries}
     rows: dict[Owner | None, list[tuple[Order, Row]]] = {}
@@ -220,7 +244,7 @@ def _of_owners(guard: Guard) -> list[tuple[Owner | None, list[Row]]]:
 
 
 def _of_frameworks(guard: Guard, everything: bool) -> tuple[dict[str, int], dict[str, list[Row]]]:
-    """How many entries the frameworks have in each registry; and, if wanted, these, under a title."""
+    """Return the number of the frameworks' entries in each registry; if ``everything``, their rows, too."""
     numbers: dict[str, int] = {}
     rows: dict[str, list[Row]] = {}
     for registry in guard.present():
@@ -231,7 +255,7 @@ def _of_frameworks(guard: Guard, everything: bool) -> tuple[dict[str, int], dict
         numbers[registry.name] = len(others)
         for key, value in others if everything else ():
             row = row_of_framework(registry.name, key, registry.subject(value))
-            rows.setdefault(f"{registry.name}, as its framework fills it", []).append(row)
+            rows.setdefault(f"{registry.name}, filled by its framework", []).append(row)
     return numbers, rows
 
 
@@ -240,7 +264,7 @@ def _others(registry: Registry, mine: Container[Hashable]) -> list[tuple[Hashabl
 
 
 def stands(guard: Guard, entry: Entry) -> bool:
-    """Whether the entry is still there: users may take out what they like, and the status says what is."""
+    """Return whether the entry still stands in its registry: users may have taken it out."""
     registry = guard.registries[entry.registry]
     try:
         return guard.ledger.is_shadowed(entry) or registry.adapter.holds(entry.key, entry.value)
@@ -251,9 +275,9 @@ def stands(guard: Guard, entry: Entry) -> bool:
 
 
 def row_of(guard: Guard, entry: Entry) -> Row:
-    """One entry of the user's."""
+    """Return the row of an entry of the user's."""
     state = _state(entry, guard.ledger.is_shadowed(entry))
-    pinned = "" if entry.name not in guard.pinned else "you said %kreg keep"
+    pinned = "" if entry.name not in guard.pinned else PINNED
     number = entry.run.number if entry.run else None
     subject, owner = definition_text(entry.subject), owner_dict(entry.owner)
     return Row(entry.registry, key_text(entry.key), subject, owner, entry.line, number, state, entry.kept or pinned)
@@ -268,21 +292,21 @@ def _state(entry: Entry, shadowed: bool) -> State:
 
 
 def row_of_former(one: Former, registered: Iterable[tuple[str, str]]) -> Row:
-    """One former object; ``registered`` says which keys have a newer one."""
+    """Return the row of a former object. ``registered`` has the keys that have a newer one."""
     state: State = "superseded" if (one.registry, one.key) in registered else "swept"
     number = one.run.number if one.run else None
     return Row(one.registry, one.key, definition_text(one.subject()), owner_dict(one.owner), one.line, number, state)
 
 
 def row_of_framework(registry: str, key: Any, subject: Any) -> Row:
-    """One entry that a framework registered itself."""
+    """Return the row of an entry that a framework registered."""
     module = str(getattr(subject, "__module__", None))
     owner: dict[str, str | None] = {"kind": "module", "id": module, "label": f"module {module}"}
     return Row(registry, key_text(key), definition_text(subject), owner, None, None, "framework")
 
 
 def owner_dict(owner: Owner | OwnerText | None) -> dict[str, str | None]:
-    """An owner, of JSON's types."""
+    """Return an owner in JSON's types."""
     if owner is None:
         return {"kind": None, "id": None, "label": None}
     return {"kind": owner.kind, "id": owner.id, "label": owner.label}
@@ -290,13 +314,13 @@ def owner_dict(owner: Owner | OwnerText | None) -> dict[str, str | None]:
 
 def _title(owner: Owner | None) -> str:
     if owner is None:
-        return "nobody"
+        return "no owner"
     deleted = ", which was deleted" if owner.deleted else ""
     return owner.label + deleted + (", whose last run failed" if owner.partial else "")
 
 
 def _counts(rows: Iterable[Row]) -> dict[str, int]:
-    """How many rows are in which state, in the order of `MEANING`."""
+    """Return the number of rows in each state, in the order of `MEANING`."""
     states = [row.state for row in rows]
     return {state: states.count(state) for state in [*MEANING, "framework"] if state in states}
 

@@ -1,1 +1,1 @@
-"""Who executes what: cells, modules, scripts and threads. The only package that imports IPython, but for the magic."""
+"""Follow the cells, modules, scripts and threads that are executing. Only this package and the magic import IPython."""

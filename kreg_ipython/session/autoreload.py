@@ -1,8 +1,8 @@
-"""Let ``%autoreload`` execute a changed file anew where it would rather patch functions and classes one by one.
+"""Make ``%autoreload`` execute a changed file anew where it would rather patch functions and classes one by one.
 
 Since IPython 9 it compares a changed file with its former text and replaces the code of functions. A class's decorator
-is not called then, and that of a function is called on a function that is thrown away. AutoGraph, which reads functions
-by their lines in the file, finds others there.
+is not called then, and a function's decorator is called on a function that is thrown away. AutoGraph reads functions by
+their lines in the file, and finds other lines there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HOMES = ("IPython.extensions.autoreload", "autoreload")
 
 
 def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
-    """Make ``%autoreload`` reload the modules that are ``wanted`` as a whole.
+    """Make ``%autoreload`` reload each ``wanted`` module as a whole.
 
     `DeduperReloader.maybe_reload_module` leaves a module to be reloaded if it has no former text to compare with.
 
@@ -28,7 +28,7 @@ def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[]
         The undo.
 
     Raises:
-        NotThere: if this IPython always does.
+        NotThere: if this IPython always reloads modules as a whole.
     """
 
     def maybe_reload_module(reloader: Any, module: ModuleType) -> Any:
@@ -43,8 +43,9 @@ def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[]
 def rebind_names(
     home: str, wanted: Callable[[ModuleType], bool], namespaces: Callable[[], list[dict[str, Any]]]
 ) -> Callable[[], None]:
-    """Make what was imported by its name from a ``wanted`` module mean what the module defines anew, in all these
-    ``namespaces``, once `%autoreload` has executed it: ``from layers import Block``.
+    """Bind names that were imported from a ``wanted`` module to what `%autoreload` makes the module define anew.
+
+    The names are those in ``namespaces``, bound by ``from layers import Block`` for one.
 
     Returns:
         The undo.
@@ -67,10 +68,10 @@ def rebind_names(
 
 
 def leave_instances(home: str, registered: Callable[[Any], bool]) -> Callable[[], None]:
-    """Make ``%autoreload`` leave a former class and its instances as they are if the new one, which is ``registered``,
-    has other bases.
+    """Make ``%autoreload`` leave a former class and its instances alone if the new class has other bases.
 
-    It would make them instances of a class whose ``__init__`` they have never seen: a layer could not be saved.
+    The new class must be ``registered``. The instances would become those of a class whose ``__init__`` they have never
+    seen: a layer could not be saved.
 
     Returns:
         The undo.

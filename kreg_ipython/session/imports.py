@@ -1,4 +1,4 @@
-"""Notice that the body of a module is executed, whoever imports or reloads it, and however that ends."""
+"""Notice when the body of a module is executed, whoever imports or reloads it, and how that ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kreg_ipython.session.runs import End
 
 
 def notice(begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:
-    """Call ``begin`` when a module's body is about to be executed, and what it returns when that has ended.
+    """Call ``begin`` when a module's body is about to be executed, and what ``begin`` returned when that has ended.
 
-    `exec_module`, which the loaders of source files, byte code and zip files have in common, is diverted: finders,
+    `exec_module` is diverted, which the loaders of source files, byte code and zip files have in common. Finders,
     loaders and specs stay as they are, and so do the frames of a traceback.
 
     Returns:
@@ -26,17 +26,17 @@ def notice(begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:
 
 
 def is_reload(module: ModuleType) -> bool:
-    """Whether the module that is being executed is one that `importlib.reload` executes again."""
+    """Return whether `importlib.reload` is executing this module again."""
     return importlib._RELOADING.get(module.__name__) is module  # type: ignore[attr-defined]
 
 
 def is_emptied(module: ModuleType) -> bool:
-    """Whether the body is executed in a namespace of its own: in a new module, or as `%autoreload` reloads."""
+    """Return whether the body is executed in an empty namespace: in a new module, or as `%autoreload` reloads."""
     return all(name.startswith("__") for name in vars(module).copy())
 
 
 def source_of(module: ModuleType) -> str | None:
-    """The text of the module's file as it is now; None if there is none."""
+    """Return the text of the module's file as it is now; None if there is none."""
     get_source = getattr(getattr(module, "__loader__", None), "get_source", None)
     try:
         text = get_source(module.__name__) if get_source else None

@@ -1,4 +1,4 @@
-"""Notice that ``%run`` executes a script or a notebook, and how that ends."""
+"""Notice when ``%run`` executes a script or a notebook, and how that ends."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kreg_ipython.session.runs import End
 
 
 def notice(begin: Callable[[str], End | None]) -> Callable[[], None]:
-    """Call ``begin`` with the path of a script that is about to be executed, and what it returns when that has ended.
+    """Call ``begin`` with the path of a script that is about to be executed, and what it returned when that has ended.
 
-    The methods of the shell are diverted that execute a file of Python, one of cells, and a module as a script. They
-    may show an exception instead of raising it, which is seen at `sys.last_value`.
+    The shell's methods are diverted that execute a file of Python, a file of cells, and a module as a script. They may
+    show an exception instead of raising it; `sys.last_value` tells.
 
     Returns:
         The undo.
@@ -59,7 +59,7 @@ def _divert(
 
 
 def _path_of_module(name: Any) -> str:
-    """The file that ``python -m name`` executes."""
+    """Return the file that ``python -m name`` executes."""
     try:
         spec = importlib.util.find_spec(str(name))
         if spec is not None and spec.submodule_search_locations is not None:
