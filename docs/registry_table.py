@@ -19,7 +19,7 @@ from conftest import IMPORTS  # noqa: E402
 from test_registries import CASES, Case  # noqa: E402
 
 from kreg_ipython.registries import builtin  # noqa: E402
-from kreg_ipython.registries.shapes import Registry, is_there  # noqa: E402
+from kreg_ipython.registries.registry import Registry, is_there  # noqa: E402
 
 PAGE = HERE / "registries.md"
 HEAD = "| registry, and where it lives | users call | a second run, without kreg |\n| --- | --- | --- |\n"

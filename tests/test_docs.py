@@ -1,14 +1,22 @@
-"""What the pages in docs/ must name, so that none of it is forgotten. `make docs` executes their examples."""
+"""The pages in docs/ name what they must, and the imports go one way. `make docs` executes the examples."""
 
 from __future__ import annotations
 
 import ast
+import functools
+import inspect
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from differential import families
 
+from kreg_ipython import DictRegistry, Gate, ListRegistry, Registry
 from kreg_ipython.commands import SUBCOMMANDS
+from kreg_ipython.guard import journal, messages
+from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.magic import KregMagics
 from kreg_ipython.registries import builtin
 
@@ -51,36 +59,137 @@ def test_each_registry_is_in_the_table_with_the_module_it_lives_in():
     assert rows == [(registry.name, registry.module) for registry in builtin()]
 
 
-def test_each_file_of_the_package_is_named_and_none_that_is_gone():
-    named = set(re.findall(r"`(?:\w+/)?(\w+\.py)`", page("internals")))
-    assert named == {path.name for path in PACKAGE.rglob("*.py")}
+def test_the_tree_names_each_package_and_no_file_that_is_gone():
+    tree = section(page("internals"), "The tree").partition("```text\n")[2].partition("```")[0]
+    named = set(re.findall(r"^  (\w+)(?:/|\.py) ", tree, re.MULTILINE))
+    assert named == {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    rows = re.findall(r"^  (\w+)/((?:.*\n(?:    .*\n)*))", tree, re.MULTILINE)
+    for package, row in rows:
+        lists = re.findall(r"^ {17}((?:\w+(?: \([^)]*\))?[,;]? ?)+)$", row, re.MULTILINE)
+        for module in re.findall(r"\w+", re.sub(r"\([^)]*\)", "", " ".join(lists))):
+            assert (PACKAGE / package / f"{module}.py").exists(), f"{package}/{module}.py"
 
 
-def test_imports_point_down_the_list_of_files():
-    order = [
-        name.rstrip("/").removesuffix(".py") for name in re.findall(r"\n\| `(\w+(?:\.py|/))` \|", page("internals"))
-    ]
-    for path in PACKAGE.rglob("*.py"):
-        mine = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for other in imported(path) - {mine}:
-            assert order.index(mine) < order.index(other), f"{mine} imports {other}"
+# -- imports
+
+
+def rule() -> list[set[str]]:
+    """Return the layers of the package as the internals say them, the lowest first."""
+    text = re.search(r"`(lib < [^`]+)`", page("internals"))
+    assert text is not None
+    return [set(layer.split(", ")) for layer in text[1].split(" < ")]
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    """Return the package's files by the names of their modules."""
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in paths.items()}
 
 
 def imported(path: Path) -> set[str]:
-    """The files and folders of the package that a file imports, at its top or later."""
+    """Return the modules of the package that a file imports, at its top or later, for types or for real."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "kreg_ipython":
-            _, _, inside = str(node.module).partition(".")
-            found |= {inside.partition(".")[0]} if inside else {alias.name for alias in node.names}
-    return found
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules() else str(node.module) for name in names}
+    return {name for name in found if name.partition(".")[0] == PACKAGE.name}
 
 
-@pytest.mark.parametrize(
-    "where", ["C++ state", "other threads while a cell's entries are withdrawn", "Without cell ids"]
-)
+def layer(module: str) -> int:
+    """Return the number of a module's layer; the package itself is above all."""
+    part = module.split(".")[1] if "." in module else None
+    return next((number for number, parts in enumerate(rule()) if part in parts), len(rule()))
+
+
+def test_each_part_of_the_package_has_a_layer():
+    parts = {name.split(".")[1] for name in modules() if "." in name}
+    assert parts == set().union(*rule())
+
+
+def test_imports_go_from_higher_layers_to_lower_ones():
+    for name, path in modules().items():
+        for other in imported(path):
+            inside = name.split(".")[1:2] == other.split(".")[1:2]
+            assert inside or layer(other) < layer(name), f"{name} imports {other}"
+
+
+def test_imports_make_no_circle():
+    done: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in sorted(imported(modules()[name])):
+                follow(other, (*way, name))
+            done.add(name)
+
+    for name in modules():
+        follow(name, ())
+
+
+# -- what the pages tell of
+
+
+@pytest.mark.parametrize("where", ["C++ state", "Lookups from other threads", "Without cell ids"])
 def test_the_limitations_tell_of(where):
     assert where in page("limitations")
+
+
+def test_the_limitations_tell_by_what_a_history_may_differ_from_a_fresh_kernel():
+    told = " ".join(page("limitations").replace("**", "").split())
+    for sentence in {history.limitation for history in families.histories()} - {""}:
+        assert sentence.removesuffix(".") in told
+
+
+def test_each_act_is_described():
+    rows = re.findall(r"^\| (\w+) \|", section(page("commands"), "`%kreg log`"), re.MULTILINE)
+    assert set(rows) - {"act"} == set(get_args(journal.Act)) - {"registered"}
+
+
+def said() -> Iterator[str]:
+    """Yield the notes, notices and reasons of which no part comes from elsewhere."""
+    first, second = Owner("cell", "a", number=3), Owner("cell", "b", number=4)
+    entry = Entry("tensorflow.gradients", "K", None, None, first, Run(first, "", 3), 2)
+    yield messages.refused("K", entry, None, second, 2)
+    yield messages.overwritten(entry, first, second, 2)
+    yield f"'K' was {messages.swept(entry, Run(second, '', 12), ['L'])}"
+    yield messages.served("K", "tensorflow.gradients")
+    owner = journal.OwnerText("cell", "a", 3)
+    yield messages.gone(journal.Event("removed", "R", "K", owner, 3, ""))
+    yield messages.gone(journal.Event("cleared", "R", "K", owner, 3, "%kreg clear"))
+    yield messages.undecided(Exception()).partition("(")[0]
+    yield from (
+        messages.why_kept(seen, unreadable) for seen, unreadable in ((True, False), (False, False), (True, True))
+    )
+    yield from (messages.PINNED, messages.MAY_BE_A_COPY, messages.BROUGHT_BACK, messages.IS_BACK)
+
+
+@pytest.mark.parametrize("text", list(said()))
+def test_each_line_of_ours_is_explained(text):
+    assert f"`{text}" in page("troubleshooting")
+
+
+@pytest.mark.parametrize("kind", [Gate, DictRegistry, ListRegistry])
+def test_each_argument_of_an_adapter_is_described(kind: Callable[..., object]):
+    text = section(page("adapters"), "What an adapter can say")
+    told = {"name", "table", "gates", "function", "announce"}
+    lacking = [name for name in inspect.signature(kind).parameters if f"`{name}=" not in text and name not in told]
+    assert lacking == []
+
+
+def test_each_member_of_an_adapter_is_described():
+    text = section(page("adapters"), "What an adapter can say") + page("registries")
+    told = {"name", "module", "gates"}
+    members = {name for name in {*Registry.__annotations__, *vars(Registry)} if not name.startswith("_")}
+    assert [name for name in sorted(members - told) if f"`{name}" not in text] == []
+
+
+# -- examples and links
 
 
 def test_each_example_that_is_to_raise_says_what():
