@@ -173,7 +173,7 @@ def _release(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     notebook.process.guard.pinned -= {*released}
     for entry in notebook.process.guard.ledger:
         if entry.kept and entry.name in released:
-            entry.kept = "%kreg release: the next run may sweep it"
+            entry.kept = "%kreg release: the next run sweeps it"
     names = named(dict.fromkeys(key for _, key in released))
     return Done("release", f"released {names}: the next run sweeps what it does not register again", released)
 

@@ -248,9 +248,9 @@ def test_an_adapter_that_is_registered_while_kreg_is_off_is_there_when_it_is_on(
 @pytest.mark.parametrize(
     ("adapter", "says"),
     [
-        ("7", "TypeError: 7 is no registry adapter, it has no "),
-        ("kreg_ipython.DictRegistry", "is no registry adapter"),
-        ("kreg_ipython.DictRegistry('absl.flags', 'x:y')", "ValueError: absl.flags is guarded already"),
+        ("7", "TypeError: 7 is not a registry adapter (it has no "),
+        ("kreg_ipython.DictRegistry", "is not a registry adapter"),
+        ("kreg_ipython.DictRegistry('absl.flags', 'x:y')", "ValueError: absl.flags is already guarded"),
     ],
 )
 def test_what_is_no_adapter_is_refused(nb, adapter, says):
@@ -322,7 +322,7 @@ def test_entry_points_bring_adapters_and_a_broken_one_is_a_row_and_nothing_more(
     assert found["faults"].keys() == {"missing:registries", "noadapter:registries", "taken:registries"}
     assert found["faults"]["missing:registries"] == "ImportError: no such thing"
     assert "good.models" in found["framework"] and found["keys"] == ["P>A"]
-    assert "not guarded: taken:registries: ValueError: absl.flags is guarded already" in found["text"]
+    assert "not guarded: taken:registries: ValueError: absl.flags is already guarded" in found["text"]
     assert "kreg" not in found["stderr"]
 
 

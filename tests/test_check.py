@@ -85,7 +85,7 @@ MISTAKES = {
         [("m", COMPILE.format("[K.metrics.AUC(), K.metrics.AUC()]"))],
         "model",
         "duplicate-metric",
-        "model.compile is given twice: 'auc",
+        "model.compile gets 'auc",
         2,
         COLUMNS,
         ("", ""),
@@ -95,7 +95,7 @@ MISTAKES = {
         [("m", "metric = K.metrics.AUC()\n" + COMPILE.format("[metric, metric]"))],
         "model",
         "duplicate-metric",
-        "given twice",
+        " twice: ",
         3,
         COLUMNS,
         ("", ""),
@@ -134,7 +134,7 @@ MISTAKES = {
         [("m", COMPILE.format("[K.metrics.AUC(name='auc')]") + "\nmodel.score = K.metrics.AUC(name='auc')")],
         "model",
         "duplicate-metric",
-        "a metric of its own called 'auc'",
+        "model has its own metric 'auc'",
         2,
         "history = model.fit(x, y, verbose=0).history\n"
         "assert len(model.evaluate(x, y, verbose=0)) == 1 + len(history), history",
@@ -144,7 +144,7 @@ MISTAKES = {
         [("f", STEP.format("optimizer = K.optimizers.Adam(0.1)\n    optimizer.build([w])"))],
         "step",
         "optimizer-in-function",
-        "step makes an optimizer at each call",
+        "step creates an optimizer at each call",
         4,
         "w = K.layers.Dense(1); w.build((1, 2)); w = w.kernel\nstep(tf.constant(1.0))",
         ("tf.function only supports singleton", "tf.function only supports singleton"),
@@ -154,7 +154,7 @@ MISTAKES = {
         [("g", "def judge(x):\n    metric = K.metrics.Mean()\n    return metric(x)"), ("f", STEP.format("judge(x)"))],
         "step",
         "optimizer-in-function",
-        "step makes a metric through judge() at each call",
+        "step creates a metric through judge() at each call",
         2,
         "step(tf.constant(1.0))",
         ("tf.function only supports singleton", "tf.function only supports singleton"),
@@ -186,7 +186,7 @@ MISTAKES = {
         ],
         "model optimizer",
         "optimizer-of-another-model",
-        "optimizer was built for a former model's variables",
+        "optimizer was built for the variables of a former model",
         1,
         "with tf.GradientTape() as tape: loss = tf.reduce_sum(model(x))\n"
         "optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))",
@@ -228,7 +228,7 @@ MISTAKES = {
         ],
         "Named",
         "legacy-optimizer",
-        "passes the name where learning_rate goes",
+        "passes the name in the place of learning_rate",
         1,
         "Named().learning_rate + 1",
         ("Argument `learning_rate` should be float", "."),
@@ -255,7 +255,7 @@ MISTAKES = {
         ],
         "Momentum",
         "legacy-optimizer",
-        "has no get_config: power of a saved optimizer is lost",
+        "has no get_config: a saved optimizer loses power",
         2,
         "model = make()\nmodel.compile(Momentum(power=3.0), 'mse')\nmodel.fit(x, y, verbose=0)\n"
         + SAVE.replace("K.models", "loaded = K.models")
@@ -284,7 +284,7 @@ MISTAKES = {
         [("m", "model = " + ONE.format("K.layers.Lambda(lambda x: x)"))],
         "model",
         "will-not-load",
-        "a Lambda layer's ",
+        " of a Lambda layer ",
         1,
         SAVE,
         ("Lambda", "Lambda"),
@@ -618,7 +618,7 @@ def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted
 CONVERTED = {
     "several optimizers": (
         "model = make()\nmodel.compile('adam', 'mse')\nmodel.former = K.optimizers.SGD()",
-        "model holds 2 optimizers: ",
+        "model holds 2 optimizers (",
         "del model.former",
     ),
     "two functions of one signature": (
@@ -628,7 +628,7 @@ CONVERTED = {
         model.one = tf.function(lambda x: model(x), input_signature=signature)
         model.two = tf.function(lambda x: model(x), input_signature=signature)
         """,
-        "model.one and model.two have one signature",
+        "model.one and model.two have the same signature",
         "del model.two",
     ),
     "an operation that TFLite does not have": (
@@ -694,7 +694,7 @@ def test_a_converted_model_that_answers_differently_is_found(nb, K):
         """,
     )
     [found] = converted(nb, "model")
-    assert "model answers differently as TFLite, by " in found["message"]
+    assert "model gives other outputs as TFLite: they differ by " in found["message"]
 
 
 # -- what the command shows
@@ -761,9 +761,7 @@ def test_the_findings_have_three_faces_and_strict_raises_one_line(nb, K):
 def test_a_name_that_is_no_variable_is_refused_in_one_line(nb):
     nb.run("m", "model_of_mine = 1")
     said = nb.run("q", "%kreg check model_of_mein").stderr
-    assert said.startswith(
-        "UsageError: %kreg check: there is no variable 'model_of_mein'. Did you mean 'model_of_mine'"
-    )
+    assert said.startswith("UsageError: %kreg check: no variable 'model_of_mein'. Did you mean 'model_of_mine'")
     assert len(said.splitlines()) == 1
 
 
@@ -864,7 +862,7 @@ def test_a_class_that_was_imported_by_name_is_imported_again_before_what_is_buil
     nb.run("r", "importlib.reload(PKG.a)")
     nb.run("m", "model = " + ONE.format("Foo()"))
     [former] = [found for found in findings(nb, "model") if found["rule"] == "former-class"]
-    assert f"module {nb.package}.a defines another one now" in former["message"]
+    assert f"module {nb.package}.a now defines another one" in former["message"]
     assert former["fix"].startswith("import Foo again, then re-run cell [")
     assert "Foo is the former Foo; import it again" in nb.run("q", "%kreg show PKG>Foo").text
     nb.run("i", "from PKG.a import Foo")

@@ -70,10 +70,10 @@ def test_show_knows_a_key_that_is_gone_and_suggests_one_for_a_typing_error(nb):
     [entry] = result(nb, "show PKG>Foo")["entries"]
     assert entry["state"] == "not registered" and entry["history"][-1]["act"] == "swept"
     nb.run("b", "kept = Foo")
-    assert f"'{nb.package}>Foo' is not registered any more: %kreg show '{nb.package}>Foo'" in refusal(
+    assert f"'{nb.package}>Foo' is no longer registered; see %kreg show '{nb.package}>Foo'" in refusal(
         nb, "keep PKG>Foo"
     )
-    assert f"nothing is known of the key 'Bar'. Did you mean '{nb.package}>Bar'?" in refusal(nb, "show Bar")
+    assert f"unknown key 'Bar'. Did you mean '{nb.package}>Bar'?" in refusal(nb, "show Bar")
     assert f"Did you mean '{nb.package}>Bar'?" in refusal(nb, "show PKG>Baar")
 
 
@@ -108,7 +108,7 @@ def test_the_log_says_what_was_done_and_why(nb):
             "key": f"{nb.package}>Bar",
             "owner": {"kind": "cell", "id": "a", "label": f"cell [{number}]"},
             "run": number,
-            "reason": "the code that registered it stands, and may have been skipped",
+            "reason": "the code that registered it is still there, and may have been skipped",
         }
     ]
     text = nb.run("q", "%kreg log").text
@@ -131,8 +131,8 @@ def test_undo_takes_back_the_last_sweep_once(nb):
     done = result(nb, "undo")
     assert done["entries"] == [{"registry": nb.custom_registry, "key": f"{nb.package}>Foo"}]
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
-    assert nb.status()["PKG>Foo"]["note"] == "%kreg undo brought it back"
-    assert "there is no sweep to take back" in refusal(nb, "undo")
+    assert nb.status()["PKG>Foo"]["note"] == "%kreg undo restored it"
+    assert "nothing to undo" in refusal(nb, "undo")
     nb.run("a", BAR)
     assert nb.custom_objects() == {"Bar": "Bar"}
 
@@ -166,7 +166,7 @@ def test_undo_leaves_alone_what_its_cell_has_registered_anew(nb):
     nb.run("a", GRADIENT.format(1))
     nb.run("a", "x = 1")
     nb.run("a", GRADIENT.format(2))
-    assert "there is no sweep to take back" in refusal(nb, "undo")
+    assert "nothing to undo" in refusal(nb, "undo")
     assert nb.status()["PKGGrad"]["state"] == "current"
 
 
@@ -274,7 +274,7 @@ def test_off_leaves_everything_as_stock_and_on_adopts(nb):
     nb.run("q", "%kreg off")
     assert "kreg is off" in nb.run("q", "%kreg").text
     for line in ("clear --all", "undo", "keep PKG>Foo", "show PKG>Foo2"):
-        assert "kreg is off, and knows of no entries: %kreg on." in refusal(nb, line)
+        assert "kreg is off and knows no entries; %kreg on turns it on." in refusal(nb, line)
     nb.run("a", LAYER.format(1).replace("Foo", "Bar"))
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar"}
     nb.run("q", "%kreg on")
@@ -353,32 +353,32 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "there is no 'stauts'; there is status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off; %kreg help.",
+            "unknown subcommand 'stauts'; choose from status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off",
         ),
         ("status extra", "unrecognized arguments: extra"),
-        ("status --registry kears", "there is no registry 'kears'. Did you mean 'keras', "),
-        ("status --registry x", "there is no registry 'x'. There are those of absl, keras, "),
-        ("status --cell 99999", "cell [99999] holds no entries"),
+        ("status --registry kears", "unknown registry 'kears'. Did you mean 'keras', "),
+        ("status --registry x", "unknown registry 'x'. Choose from absl, keras, "),
+        ("status --cell 99999", "cell [99999] has no entries"),
         ("status --cell x", "invalid cell number value: 'x'"),
         ("show", "the following arguments are required: KEY"),
-        ("show Nothing", "nothing is known of the key 'Nothing'"),
-        ("show Nothing --registry nowhere", "there is no registry 'nowhere'"),
-        ("log -n x", "'x' is no number of events"),
-        ("undo", "there is no sweep to take back"),
-        ("clear", "say what, in one way"),
-        ("clear --all --stale", "say what, in one way"),
-        ("clear Nothing", "no entry of yours has the key 'Nothing'"),
-        ("clear --cell 99999", "cell [99999] holds no entries"),
-        ("clear --module nowhere", "no module or script 'nowhere' holds entries"),
-        ("keep Nothing", "no entry of yours has the key 'Nothing'"),
-        ("release Nothing", "not kept by %kreg keep: 'Nothing'"),
-        ("watch keras", "'keras' names no container: write MODULE:ATTR"),
-        ("watch os:environ", "os:environ is a _Environ, no dict, list or set"),
+        ("show Nothing", "unknown key 'Nothing'"),
+        ("show Nothing --registry nowhere", "unknown registry 'nowhere'"),
+        ("log -n x", "'x' is not a number of events"),
+        ("undo", "nothing to undo"),
+        ("clear", "give exactly one of: "),
+        ("clear --all --stale", "give exactly one of: "),
+        ("clear Nothing", "none of your entries has the key 'Nothing'"),
+        ("clear --cell 99999", "cell [99999] has no entries"),
+        ("clear --module nowhere", "no module or script 'nowhere' has entries"),
+        ("keep Nothing", "none of your entries has the key 'Nothing'"),
+        ("release Nothing", "not kept: 'Nothing'. "),
+        ("watch keras", "'keras' is not the path of a container; write MODULE:ATTR"),
+        ("watch os:environ", "os:environ is of type _Environ, not a dict, list or set; name"),
         ("watch sys:modulse", "sys has no 'modulse'. Did you mean 'modules'?"),
-        ("unwatch sys:modules", "sys:modules is not watched; what is: nothing."),
+        ("unwatch sys:modules", "sys:modules is not watched."),
         ("'unbalanced", "No closing quotation"),
         ("on now", "unrecognized arguments: now"),
-        ("x\x1b[31m" + "y" * 5000, "there is no 'x\\x1b"),
+        ("x\x1b[31m" + "y" * 5000, "unknown subcommand 'x\\x1b"),
     ],
 )
 def test_a_wrong_word_gets_one_line_and_the_way_out(nb, line, says):
@@ -454,7 +454,11 @@ def test_wrong_options_for_the_status_are_one_line(nb):
 def test_a_wrong_setting_in_the_profile_is_one_line_and_the_defaults_hold(own_kernel):
     own_kernel.silently("get_ipython().config.KregMagics.verbosity = 'loud'")
     told = own_kernel.run("l", "%load_ext kreg_ipython").stderr.splitlines()
-    assert len(told) == 1 and told[0].startswith("kreg: not configured: ") and "'loud'" in told[0]
+    assert (
+        len(told) == 1
+        and told[0].startswith("kreg: invalid configuration, the defaults are used: ")
+        and "'loud'" in told[0]
+    )
     assert "kreg: 0 of yours" in own_kernel.run("q", "%kreg").text
     own_kernel.run("u", "%unload_ext kreg_ipython")
 
@@ -613,7 +617,7 @@ def test_a_cell_is_meant_by_the_number_of_each_of_its_runs_that_left_something(n
     nb.run("a", "if False:\n    " + loop.format("('One',)").replace("\n", "\n    "))
     for run in (number, number + 1):
         assert result(nb, f"status --cell {run}")["entries"][0]["key"] == f"{nb.package}>One"
-    assert "holds no entries" in refusal(nb, f"status --cell {number - 1}")
+    assert "has no entries" in refusal(nb, f"status --cell {number - 1}")
     result(nb, f"clear --cell {number}")
     assert nb.custom_objects() == {}
 

@@ -91,7 +91,7 @@ def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
     ("act", "says"),
     [
         ("%kreg clear PKG>Foo", r"until it was cleared \(%kreg clear\)"),
-        ("keras.utils.get_custom_objects().pop('PKG>Foo')", r"until it was taken out"),
+        ("keras.utils.get_custom_objects().pop('PKG>Foo')", r"until it was removed"),
     ],
 )
 def test_what_was_cleared_or_taken_out_is_remembered_as_well(nb, act, says):
@@ -134,7 +134,7 @@ def test_a_true_collision_where_the_framework_is_silent_is_one_line_once(nb):
     told = nb.run("b", OTHER).stderr
     assert told == (
         f"kreg: '{nb.package}>Foo' is registered by cell [{first}], line 2, and now by cell [{first + 1}], line 2, "
-        "which hides the former. Rename one.\n"
+        "which shadows the first. Rename one.\n"
     )
     assert nb.run("b", OTHER).stderr == ""
     assert nb.status()["PKG>Foo"]["object"] == "__main__.Other"

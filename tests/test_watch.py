@@ -123,8 +123,8 @@ def test_a_module_that_is_not_imported_yet_is_watched_as_soon_as_it_is(nb, files
             "PKGmod.py": "import PKGreg\n" + registering(mod=2),
         }
     )
-    assert "as soon as it is there" in nb.run("w", "%kreg watch PKGreg:TABLE").text
-    assert "watched as soon as it is there: " in nb.run("q", "%kreg").text
+    assert "once it exists" in nb.run("w", "%kreg watch PKGreg:TABLE").text
+    assert "which is watched once it exists" in nb.run("q", "%kreg").text
     nb.run("a", "import PKGmod, PKGreg\n" + registering(one=2, two=2))
     nb.run("a", "import PKGmod, PKGreg\n" + registering(two=2))
     assert nb.value("[*sys.modules['PKGreg'].TABLE]") == ["mod", "two"]
@@ -134,7 +134,10 @@ def test_a_module_that_turns_out_to_have_no_such_container_is_one_line(nb, files
     files.write({"PKGreg.py": "TABLE = 7\n"})
     nb.run("w", "%kreg watch PKGreg:TABLE")
     told = nb.run("i", "import PKGreg").stderr
-    assert told == f"kreg: cannot watch {nb.package}reg:TABLE: {nb.package}reg:TABLE is a int, no dict, list or set\n"
+    assert (
+        told
+        == f"kreg: cannot watch {nb.package}reg:TABLE: {nb.package}reg:TABLE is of type int, not a dict, list or set\n"
+    )
     assert "watched" not in nb.run("q", "%kreg").text
 
 
@@ -145,7 +148,7 @@ def test_a_container_may_go_and_come_back(nb, table, gone):
     nb.run("k", "kept = PKGreg.TABLE")
     outcome = nb.run("d", gone)
     assert (outcome.stderr, nb.entries()) == ("", [])
-    assert "watched as soon as it is there: " in nb.run("q", "%kreg").text
+    assert "which is watched once it exists" in nb.run("q", "%kreg").text
     assert nb.run("w", "%kreg watch PKGreg:TABLE", fails=None).stderr.count("\n") <= 1
     assert nb.run("q", "%kreg show one", fails=None).traceback.count("\n") <= 1
     nb.run("b", LAYER)
@@ -262,7 +265,7 @@ def test_an_attribute_that_cannot_be_read_is_one_line(nb, files):
 def test_watching_while_kreg_is_off_says_so(nb, files):
     files.write({"PKGreg.py": "TABLE = {}\n"})
     nb.run("i", "import PKGreg\n%kreg off")
-    assert nb.run("w", "%kreg watch PKGreg:TABLE").text.endswith("; kreg is off: %kreg on")
+    assert nb.run("w", "%kreg watch PKGreg:TABLE").text.endswith("; kreg is off; %kreg on turns it on")
     nb.run("a", "PKGreg.TABLE['x'] = 1")
     nb.run("a", "x = 1")
     assert nb.value("sys.modules['PKGreg'].TABLE") == {"x": 1}

@@ -28,8 +28,10 @@ class Conflicts:
         self._ledger, self._context, self._settings, self._notices = ledger, context, settings, notices
 
     def gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
-        """Return whether the entry's owner would not register it any more, or is the calling cell under another id:
-        none of its own, or one of a former session."""
+        """Return whether the entry's owner would not register it any more, or is the calling cell under another id.
+
+        The other id may be none, or one of a former session.
+        """
         owner = entry.owner
         if owner is None or owner is caller.owner:
             return False
@@ -40,8 +42,10 @@ class Conflicts:
         return owner.deleted or renamed
 
     def may_make_way(self, registration: Registration, frame: FrameType) -> bool:
-        """Return whether what stands there may be set aside for a registration under this frame. If this very run
-        registered it, the framework answers as in a fresh kernel."""
+        """Return whether what stands at the key may be set aside for a registration under this frame.
+
+        If this very run registered it, the framework answers as in a fresh kernel.
+        """
         caller = registration.caller
         if caller is None:  # a framework that has been purged or reloaded meets what it registered itself
             return self._context.is_framework_again(frame)
@@ -57,8 +61,9 @@ class Conflicts:
         return former or self._settings.on_conflict == "replace" or self.gives_way(top, registration.subject, caller)
 
     def refuse(self, registration: Registration) -> None:
-        """Raise for a different definition under a taken key, also where the framework would not, if the user has asked
-        for it.
+        """Raise for a different definition under a taken key, if the user has asked for it.
+
+        It is raised even where the framework would raise nothing.
 
         Raises:
             ValueError: with both places, and the ways out.
@@ -85,8 +90,10 @@ class Conflicts:
             self._notices.tell(text, about=(top.name, top.owner, caller.owner))
 
     def annotate(self, registration: Registration, error: BaseException) -> None:
-        """Tell both places in a note on the framework's own exception: of the key, or of the same object under another
-        one."""
+        """Name both places in a note on the framework's own exception.
+
+        They are the places of the key, or of the same object under another key.
+        """
         registry, key, caller = registration.registry, registration.key, registration.caller
         if caller is None:
             return
@@ -104,8 +111,10 @@ class Conflicts:
         self._notices.annotate(error, messages.refused(key, top, former, caller.owner, caller.line))
 
     def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
-        """Return whether two owners claim a key for different definitions, and neither is meant to override the other,
-        as a cell overrides a module. Cells without ids may be one and the same, edited."""
+        """Return whether two owners claim a key for different definitions, and neither is meant to override the other.
+
+        A cell is meant to override a module. Cells without ids may be one and the same, edited.
+        """
         there, here = top.owner, caller.owner
         return (
             there is not None

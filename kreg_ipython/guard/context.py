@@ -63,8 +63,10 @@ class ExecutionContext(Protocol):
     """What the guard asks about the code that is being executed."""
 
     def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Return who registers under this frame, skipping ``passthrough`` modules; None if a framework registers on its
-        own behalf."""
+        """Return who registers under this frame, skipping ``passthrough`` modules.
+
+        It is None if a framework registers on its own behalf.
+        """
 
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""

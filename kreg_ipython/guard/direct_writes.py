@@ -55,8 +55,10 @@ class DirectWrites:
         self._followed.pop(name, None)
 
     def changed(self, thoroughly: bool) -> list[GuardedRegistry]:
-        """Return the registries that users may have written to since the last look: by their sizes alone, or
-        thoroughly."""
+        """Return the registries that users may have written to since the last look.
+
+        Only the sizes are compared, unless ``thoroughly``.
+        """
         changed = []
         for registry in list(self._followed.values()):
             seen = registry.snapshot
@@ -133,8 +135,10 @@ class DirectWrites:
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
-    """Return the line of what nobody saw being written: its key as a string literal, or its definition, by the object
-    or by the key."""
+    """Return the line at which an entry was written unseen.
+
+    It is the line of the key as a string literal, or of the definition, which is found by the object or by the key.
+    """
     if not text:
         return None
     source = read(text)

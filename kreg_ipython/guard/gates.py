@@ -139,8 +139,10 @@ class Gates:
         return call(*args, **options)
 
     def _announced(self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Announcement | None:
-        """What the call is about to register; None for a call that is for no guarded registry, or that the framework
-        itself will refuse: missing arguments, an unhashable key."""
+        """Return what the call is about to register; None if that is for no guarded registry.
+
+        It is None, too, for a call that the framework itself will refuse: with missing arguments, or an unhashable key.
+        """
         try:
             announced = gate.announce(*args, **kwargs)
             if announced is not None:

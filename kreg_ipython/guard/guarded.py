@@ -188,8 +188,10 @@ class GuardedRegistry:
     # -- faults
 
     def attempt(self, act: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
-        """Return ``act(*args)``, or ``otherwise`` if that fails. A container that is not there for a while is no
-        fault."""
+        """Return ``act(*args)``, or ``otherwise`` if that fails.
+
+        A container that is not there for a while is no fault.
+        """
         try:
             result = act(*args)
         except Exception as error:

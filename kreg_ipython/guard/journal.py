@@ -72,8 +72,10 @@ class Journal:
         return list(self._events)
 
     def acts(self, count: int = 0) -> list[Event]:
-        """What kreg did since `count` was this: not what users registered, nor what was only removed until they
-        registered it again."""
+        """Return what kreg did since `count` was this.
+
+        Left out is what users registered, and what was only removed until they registered it again.
+        """
         acts, again = [], set()
         for event in reversed(self.since(count)):
             place = event.registry, event.key, event.run
@@ -84,12 +86,12 @@ class Journal:
         return acts[::-1]
 
     def since(self, count: int) -> list[Event]:
-        """What has happened since `count` was this."""
+        """Return what has happened since `count` was this."""
         new = min(self.count - count, len(self._events))
         return list(self._events)[-new:] if new > 0 else []
 
     def last(self, registry: str, key: Hashable) -> Event | None:
-        """What was done to this key last: it, or one of that name in any package, as legacy files have it."""
+        """Return what was done last to this key, or to one of that name in any package, as legacy files have it."""
         wanted = key_text(key)
         for event in reversed(self._events):
             named = event.key == wanted or event.key.rpartition(">")[2] == wanted

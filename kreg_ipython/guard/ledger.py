@@ -178,7 +178,9 @@ order_of: Callable[[Entry], Order] = attrgetter("order")
 
 def replayed_order(former: Entry | None, run: Run) -> Order | None:
     """Return where in the order of registration a run that replays registers: where it registered the former entry.
-    What is new stands after the last of all former entries."""
+
+    A new entry stands after the last of all former entries.
+    """
     if former is not None:
         return former.order
     before = [entry.order for entry in (*run.removed, *run.replaced) if entry.owner is run.owner]

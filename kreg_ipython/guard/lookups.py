@@ -1,5 +1,8 @@
-"""Handle look-ups of keys that are gone: put back what a guard skipped, explain where a key went, or serve it to a
-graph that was traced earlier."""
+"""Handle look-ups of keys that are gone.
+
+What a guard skipped is put back. For other keys the user is told where they went, or they are served to a graph that
+was traced earlier.
+"""
 
 from __future__ import annotations
 
@@ -86,8 +89,10 @@ class Lookups:
             return entry.subject
 
     def _explain_absence(self, registry: GuardedRegistry, key: Hashable, error: BaseException) -> None:
-        """Tell in a note when, and by what, the key was registered that is not there any more; also on an error of what
-        the missing one is a part of, which is the last that people read."""
+        """Tell in a note when, and by what, a key was registered that is missing now.
+
+        The note is also put on the error of an object that the missing one is a part of: people read that error last.
+        """
         event = self._journal.last(registry.name, key)
         if event is not None and event.act in GONE:
             self._notices.annotate(error, messages.gone(event))

@@ -44,8 +44,10 @@ class Reconciler:
         return back
 
     def show(self, spot: Spot, former: Entry | None = None) -> bool:
-        """Make a registry show the top of one stack. What stands there and is neither the top nor the ``former`` one is
-        the user's, or the framework's own, and stays if the stack is empty.
+        """Make a registry show the top of one stack.
+
+        A value that is neither the top nor the ``former`` one is the user's, or the framework's own. It stays if the
+        stack is empty.
 
         Returns:
             Whether the top was put there.
@@ -160,8 +162,10 @@ class Reconciler:
                 entry.value = registry.insert(entry.key, entry.value)
 
     def _rename(self, entries: list[Entry]) -> None:
-        """Let what has other keys, too, be known by the newest one that it was registered under. Writing to the
-        container names nothing."""
+        """Let an object that has several keys be known by the newest one that it was registered under.
+
+        Writing to the container names nothing.
+        """
         for entry in {(entry.registry, id(entry.subject)): entry for entry in entries}.values():
             same = [each for each in self._ledger.same_subject(entry) if not self._ledger.is_shadowed(each)]
             if any(each.key != entry.key for each in same):

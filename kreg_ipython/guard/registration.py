@@ -131,8 +131,10 @@ class Registrations:
                     yield entry
 
     def _follow(self, registration: Registration, done: bool) -> None:
-        """Record what a call to the framework left behind, whether it succeeded, raised half-way, or was ignored: a
-        flag that is in use stays when it is defined anew."""
+        """Record what a call to the framework left behind, whether it succeeded, raised half-way, or was ignored.
+
+        It is ignored where a flag that is in use is defined anew.
+        """
         registry, key, before = registration.registry, registration.key, registration.before
         after = registry.current(key)
         if registry.allows_duplicates:
@@ -182,8 +184,10 @@ class Registrations:
             self._reconciler.move_into_order(entry)
 
     def _own_former(self, entry: Entry) -> Entry | None:
-        """Return the entry of a former run of the same owner, in whose place a new one comes: one that was removed
-        before the run, or one that still stands."""
+        """Return the entry of a former run of the same owner that a new one replaces.
+
+        It was removed before the run, or still stands.
+        """
         assert entry.owner is not None
         removed = entry.run.removed_at(entry.spot) if entry.run is not None else None
         if removed is not None and removed.owner is entry.owner:
@@ -191,8 +195,10 @@ class Registrations:
         return self._ledger.former_of(entry.owner, entry.spot, entry.run)
 
     def _cover(self, registration: Registration, entry: Entry, former: Entry | None) -> None:
-        """Put an entry over what stood at its key: let an owner's entry give way or be shadowed, and know a value that
-        nobody owns."""
+        """Put an entry over what stood at its key.
+
+        An owner's entry gives way or is shadowed. A value that nobody owns is written down.
+        """
         top, before, caller = self._ledger.top(entry.spot), registration.covers, registration.caller
         assert caller is not None
         if before is not MISSING and (top is None or not same_value(top.value, before)):

@@ -13,8 +13,12 @@ ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
 
 @dataclass
 class Settings:
-    """``verbosity``: say nothing, what a user must know, or every act. ``on_conflict``: what becomes of a different
-    definition for a key that another owner has: the framework's own answer with a note, the newcomer, or an error.
+    """The user's settings.
+
+    Attributes:
+        verbosity: whether to say nothing, what a user must know, or every act.
+        on_conflict: what becomes of a different definition for a key that another owner has: the framework's own answer
+            with a note, the new definition, or an error.
     """
 
     verbosity: Verbosity = "notices"

@@ -94,7 +94,9 @@ def _in_a_file(step: stack.Step, own: str | None) -> Step:
 
 def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:
     """Return the code that a step's function has now, by its name, and whether something stands in for the function.
-    Nothing tells of a function in a function: the outer one counts."""
+
+    Nothing tells of a function in a function: the outer one counts.
+    """
     outer, _, inner = step.function.partition(".<locals>")
     meant: Any = sys.modules.get(step.module)
     for part in outer.split("."):
@@ -125,8 +127,10 @@ def _text(code: CodeType) -> Source | None:
 
 
 def is_of_a_former_self(entry: Entry) -> bool:
-    """Return whether an entry is made of a class or function whose name means another one now: its definition was
-    executed again."""
+    """Return whether an entry is made of a class or function whose name now means another one.
+
+    Its definition was executed again.
+    """
     parts = entry.key if isinstance(entry.key, tuple) else (entry.key,)
     return any(map(_is_former, (*parts, entry.subject)))
 

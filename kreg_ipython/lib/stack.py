@@ -118,8 +118,10 @@ def shifted(steps: tuple[Step, ...], file: str, lines: int) -> tuple[Step, ...]:
 
 
 def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:
-    """Return the steps from the innermost body on that was executed from this file, or from a string; none if no step
-    is in such code."""
+    """Return the steps from the innermost body on that was executed from this file, or from a string.
+
+    There are none if no step is in such code.
+    """
     found: tuple[Step, ...] = ()
     for at in range(len(steps) - 1, -1, -1):
         file = steps[at].code.co_filename

@@ -30,8 +30,10 @@ class History:
         return self._shell.history_manager.input_hist_raw if self._shell.history_manager else []
 
     def of_code(self, code: CodeType) -> tuple[str, int | None]:
-        """Return the source of the cell that this code was compiled from, as typed if it is in the history, and its
-        execution count."""
+        """Return the source and the execution count of the cell that this code was compiled from.
+
+        The source is as typed if it is in the history.
+        """
         number = getattr(self._shell.compile, "_filename_map", {}).get(code.co_filename)  # not before IPython 8
         known = code.co_filename, number if number is not None else -len(self.typed)
         if known not in self._sources:
@@ -39,8 +41,10 @@ class History:
         return self._sources[known]
 
     def of_definition(self, subject: Any) -> tuple[str, int | None] | None:
-        """Return the source and the execution count of the cell that ran an object's definition; None if none did. A
-        class without methods has no code to tell: then it is the last cell that defines its name."""
+        """Return the source and the execution count of the cell that ran an object's definition; None if none did.
+
+        A class without methods has no code to tell: then it is the last cell that defines its name.
+        """
         code = _code(subject)
         if code is not None:
             text, number = self.of_code(code)
@@ -63,8 +67,10 @@ class History:
         return compiled, number
 
     def _compiled(self, raw: str) -> str:
-        """Return what IPython compiles of a cell: nothing of one that it reports as a syntax error, whatever was
-        raised."""
+        """Return what IPython compiles of a cell.
+
+        It compiles nothing of one that it reports as a syntax error, whatever was raised.
+        """
         try:
             return str(self._shell.transform_cell(raw))
         except Exception:  # as in run_cell: a transformer may be the user's

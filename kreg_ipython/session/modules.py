@@ -48,7 +48,7 @@ class Modules:
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
 
     def owner(self, kind: Kind, owner_id: str) -> Owner:
-        """The module of this name, or the script at this path."""
+        """Return the module of this name, or the script at this path."""
         return self._owners.setdefault((kind, owner_id), Owner(kind, owner_id))
 
     def run(self, owner: Owner) -> Run:
@@ -58,8 +58,10 @@ class Modules:
         return run
 
     def registered_before(self, subject: Any, module: str | None) -> tuple[Owner, Run, int | None] | None:
-        """The module of an object that nobody saw being registered, a run that stands for the one that did it, and the
-        line of the definition; None for a framework's."""
+        """Return the module of an object that nobody saw being registered; None for a framework's object.
+
+        A run stands for the one that registered it. The line is that of the definition.
+        """
         if module not in sys.modules or self._is_foreign(module):
             return None
         owner = self.owner("module", module)
@@ -109,8 +111,10 @@ class Modules:
         return self._begin(self.owner("script", script_id(path)), "failed")
 
     def begin_declared(self, owner: Owner, text: str | None = None) -> End:
-        """Begin the run of a body that says whose it is, with its text unless the owner is a file; return what ends
-        it."""
+        """Begin the run of a body that names its owner; return what ends it.
+
+        The run has the body's text unless the owner is a file.
+        """
         owner.source = text
         run = Run(owner, functools.partial(_text, owner) if text is None else text)
         return self._runs.begin_body(run, "failed", declared=True)
@@ -129,8 +133,10 @@ class Modules:
     # -- autoreload
 
     def may_register(self, module: ModuleType) -> bool:
-        """Whether executing this module's file may register something: it did, or it uses a framework, perhaps by way
-        of another module of the user's."""
+        """Return whether executing this module's file may register something.
+
+        It may if it did, or if it uses a framework, perhaps by way of another module of the user's.
+        """
         return self._guard.ledger.has_entries(self.owner("module", module.__name__)) or self._uses(module, set())
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
@@ -163,12 +169,12 @@ class Modules:
 
 
 def script_id(path: str) -> str:
-    """The path by which a script is known, whatever the directory it was called from."""
+    """Return the path by which a script is known, whatever the directory it was called from."""
     return os.path.realpath(os.path.expanduser(path))
 
 
 def _text(owner: Owner) -> str | None:
-    """What the owner's file says now, or what it said itself; None if nobody can tell."""
+    """Return what the owner's file says now, or what it said itself; None if nobody can tell."""
     if owner.source is not None:
         return owner.source
     if owner.kind == "module":

@@ -55,7 +55,7 @@ class Front(Protocol):
     awaited: dict[str, Callable[[], None]]
 
     def hook(self) -> Iterator[Callable[[], None]]:
-        """Hook into the shell; yield each undo."""
+        """Attach to the shell; yield each undo."""
 
     def caller_in(self, found: Origin) -> Caller | None:
         """Return the cell that registers, if one does."""
@@ -90,7 +90,7 @@ class Process:
         return bool(self._undo)
 
     def start(self) -> None:
-        """Hook into the import system and threads; adopt what was registered before."""
+        """Attach to the import system and threads; adopt what was registered before."""
         global _current
         if self.on:
             return
@@ -235,8 +235,10 @@ class Process:
     # -- what the guard asks
 
     def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Return who registers under this frame: a body that says whose it is, a module, a script, a cell, or what
-        started the thread; None if a framework does."""
+        """Return who registers under this frame; None if a framework does.
+
+        It is a body that names its owner, a module, a script, a cell, or what started the thread.
+        """
         found = stack.trace(frame, passthrough, registries.FRAMEWORKS)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
@@ -266,8 +268,10 @@ class Process:
         return self.modules.is_outdated(entry)
 
     def find_owner(self, subject: Any) -> Caller | None:
-        """Return the owner of an object that was registered before we were watching: its module, or a cell; None for a
-        framework's."""
+        """Return the owner of an object that was registered before kreg was watching; None for a framework's object.
+
+        The owner is the object's module, or a cell.
+        """
         module = module_of(subject)
         if module == "__main__":
             return self._front.find_in_main(subject) if self._front is not None else None
@@ -290,8 +294,10 @@ class Process:
     # -- the boundary
 
     def at_the_boundary(self, begin: Callable[[Any], End | None]) -> Callable[[Any], End | None]:
-        """Return ``begin``, made safe: it is called in the midst of an import or a script, where a fault of ours is
-        told and goes no further; so is what it returns."""
+        """Return ``begin``, made safe, and so what it returns.
+
+        It is called in the midst of an import or a script, where a fault of ours is told and goes no further.
+        """
 
         def safely(act: Callable[[Any], Any], argument: Any) -> Any:
             try:
