@@ -20,7 +20,7 @@ class Changes(NamedTuple):
 
 
 def _references_to_an_unshared_dict() -> int:
-    """What `sys.getrefcount` says of a dict that only a module and a snapshot hold; interpreters differ."""
+    """Return the `sys.getrefcount` of a dict that only a module and a snapshot hold; interpreters differ."""
     snapshot = SimpleNamespace(live={})
     module = {"table": snapshot.live}
     return sys.getrefcount(snapshot.live) if module else 0
@@ -32,17 +32,16 @@ _UNSHARED = _references_to_an_unshared_dict()
 class Snapshot:
     """The last known content of one live dict of a framework's: the cheapest comparison that misses nothing.
 
-    Users can only write to the dict if they ``accessed`` it since the last look, or if they still hold it: if
-    neither is so, there is nothing to compare. Comparing two dicts costs a hash look-up an entry; comparing the lists
-    of their values only an identity check, half of it. Any change shows there or in the last key: a dict keeps its
-    order, so a key that was replaced by another one with the same value has moved to the end.
+    Users can only write to the dict if they ``accessed`` it since the last look, or if they still hold it: if neither
+    is so, there is nothing to compare. Comparing two dicts costs a hash look-up an entry; comparing the lists of their
+    values and of their keys costs two identity checks, which is less.
     """
 
     def __init__(self, live: dict[Hashable, Any]) -> None:
         self.live = live
         self.accessed = False
         self._values: list[Any] | None = None
-        self._last: Hashable = MISSING
+        self._keys: list[Hashable] = []
         self._look()
 
     def resized(self) -> bool:
@@ -68,18 +67,18 @@ class Snapshot:
         if sys.getrefcount(self.live) <= _UNSHARED:
             return False
         if self._values is None:
-            self._values, self._last = [*self._known.values()], _last(self._known)
+            self._values, self._keys = [*self._known.values()], [*self._known]
         try:
-            return [*self.live.values()] != self._values or _last(self.live) is not self._last
+            return [*self.live.values()] != self._values or [*self.live] != self._keys
         except Exception:  # an __eq__ of the user's, asked only about an object that stands where another one stood
             return True
 
     def known(self, key: Hashable) -> Any:
-        """What stood at the key at the last look, or `MISSING`."""
+        """Return what stood at the key at the last look, or `MISSING`."""
         return self._known.get(key, MISSING)
 
     def changes(self) -> Changes:
-        """What has changed since the last look, which this one becomes."""
+        """Return what has changed since the last look, which this one becomes."""
         known = self._known
         self._look()
         return _compared(known, self._known)
@@ -87,11 +86,6 @@ class Snapshot:
     def _look(self) -> None:
         self._known = self.live.copy()
         self.size, self._values = len(self._known), None
-
-
-def _last(table: dict[Hashable, Any]) -> Hashable:
-    last: Hashable = next(reversed(table), MISSING)
-    return last
 
 
 class Contents:
@@ -132,11 +126,14 @@ class Contents:
             self._items = None
 
     def known(self, key: Hashable) -> Any:
-        """What stood at the key at the last look, or `MISSING`; that, too, where equal keys stand side by side."""
+        """Return what stood at the key at the last look, or `MISSING`.
+
+        Where equal keys stand side by side, it is `MISSING`, too.
+        """
         return MISSING
 
     def changes(self) -> Changes:
-        """What has changed since the last look, which this one becomes."""
+        """Return what has changed since the last look, which this one becomes."""
         before = self._known
         self._look()
         return self._since(before)
@@ -171,6 +168,7 @@ class KeyedContents(Contents):
     """Of a dict or a set: one value a key."""
 
     def known(self, key: Hashable) -> Any:
+        """Return what stood at the key at the last look, or `MISSING`."""
         return self._known.get(key, MISSING)
 
     def _read(self) -> dict[Hashable, Any]:
@@ -212,7 +210,7 @@ class ListContents(Contents):
 
 
 def contents(registry: Registry) -> Contents:
-    """What is known of a registry's container."""
+    """Return what is known of a registry's container."""
     return ListContents(registry) if registry.allows_duplicates else KeyedContents(registry)
 
 

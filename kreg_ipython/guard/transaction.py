@@ -38,8 +38,10 @@ Outcome = Literal["success", "not compiled", "failed", "undone"]
 
 
 class Withheld(NamedTuple):
-    """An entry that was swept with its statement, and the way to it: a guard or a memo may skip the statement when it
-    comes back, here or in another cell."""
+    """An entry that was swept with its statement, and the way to it.
+
+    When the statement comes back, here or in another cell, a guard or a memo may skip it.
+    """
 
     entry: Entry
     way: Way
@@ -128,8 +130,10 @@ class Guard:
                     registry.attempt(self._attach, registry)
 
     def add(self, adapter: Registry, *, now: bool) -> None:
-        """Guard one more registry, now or with the next `attach`. In the place of one of the same name it goes on with
-        what is known of that one's entries."""
+        """Guard one more registry, now or with the next `attach`.
+
+        If it replaces one of the same name, it goes on with what is known of that one's entries.
+        """
         with self._lock:
             former = self.registries.get(adapter.name)
             if former is not None:
@@ -230,15 +234,14 @@ class Guard:
 
     # -- the run
 
-    def concerns(self, run: Run) -> bool:
-        """Return whether a run has to be begun: its owner has entries, or its source says again what was swept."""
-        return self.ledger.has_entries(run.owner) or bool(self._coming_back(run))
-
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
+        back = self._coming_back(run)
+        if not back and not self.ledger.has_entries(run.owner):
+            return
         with self._lock, defer_interrupts():
             self._active[run] = None
-            self._bring_back(run)
+            self._bring_back(back, run)
             entries = self._without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
@@ -269,13 +272,15 @@ class Guard:
             self._has_ended(run, outcome)
 
     def recover(self) -> None:
-        """A cell begins in this thread: whatever an interrupt may have left half-way is over."""
+        """Begin a cell in this thread: end whatever an interrupt may have left half-way."""
         self._gates.shut()
         self._notices.end_run()
 
     def between(self, run: Run | None = None) -> None:
-        """Give what was written until now to the run around it, before something else begins. Between two cells there
-        is none (a thread wrote it, or a widget), and a look at the sizes is enough."""
+        """Give what was written until now to the run around it, before something else begins.
+
+        Between two cells there is no run, since a thread or a widget wrote it. A look at the sizes is enough then.
+        """
         changed = self._writes.changed(thoroughly=run is not None)
         if changed:
             with self._lock, defer_interrupts():
@@ -314,16 +319,16 @@ class Guard:
         for each in self._withheld.values():
             owner, text = each.entry.owner, run.source
             may_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
-            if not may_be or not any(word in text for word in each.words):
+            if not may_be or not all(word in text for word in each.words):
                 continue
             if verdict(each.way, ways.source_of(each.entry), read(text)) in ("maybe", "changed"):
                 found.append(each)
         return found
 
-    def _bring_back(self, run: Run) -> None:
-        """Put back what was swept with its statement, if the statement is back and no other entry stands there."""
+    def _bring_back(self, coming: list[Withheld], run: Run) -> None:
+        """Put back what was swept with its statement, where no other entry stands now."""
         back = []
-        for entry, _, _ in self._coming_back(run):
+        for entry, _, _ in coming:
             del self._withheld[entry.spot]
             if self.ledger.top(entry.spot) is None and not ways.is_of_a_former_self(entry):
                 entry.owner, entry.kept = run.owner, messages.IS_BACK
@@ -404,8 +409,10 @@ class Guard:
         self.ledger.retire(mine)
 
     def _settle_replaced(self, run: Run, outcome: Outcome) -> None:
-        """Retire what gave way in the run; restore that in whose place nothing stands any more. If the run did not
-        succeed, of several entries that gave way to one only the first did."""
+        """Retire what gave way in the run, and restore that in whose place nothing stands any more.
+
+        If the run did not succeed, of several entries that gave way to one only the first did.
+        """
         replaced, run.replaced = run.replaced, {}
         once: set[Entry] = set()
         left: list[Entry] = []
@@ -501,11 +508,12 @@ class Guard:
     # -- what users want
 
     def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
-        """Take entries out for good, also those that are removed at the moment; what they shadowed comes back, and a
-        pin goes.
+        """Remove entries for good, also those that are removed at the moment.
+
+        What they shadowed is restored, and a pin goes.
 
         Returns:
-            Those that were there, which `undo` brings back, unless it is not to.
+            The entries that were there. `undo` brings them back if ``for_undo``.
         """
         with self._lock, defer_interrupts():
             self.between(self._context.running())
@@ -563,8 +571,10 @@ class Guard:
         return gone
 
     def _unregistering(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let users unregister. Where only what is removed at the moment can be meant, their former object, it stays
-        gone."""
+        """Let users unregister.
+
+        If only their former object can be meant, which is removed at the moment, it stays gone.
+        """
         __tracebackhide__ = True
         key, subject = announced
 

@@ -126,8 +126,10 @@ def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Contai
 
 
 def is_outdated(way: Way, before: Source, now: Source) -> bool:
-    """Return whether a file that was edited does not register an entry any more: a statement on the way is gone, or a
-    definition has other decorators."""
+    """Return whether a file that was edited does not register an entry any more.
+
+    A statement on the way is gone then, or a definition has other decorators.
+    """
     if not now.parses:
         return False
     look = _look(way, before, now) if way.steps else None
@@ -201,8 +203,11 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[list[Statement], int]:
-    """Return the statements that call what a statement called that is gone, and how many of the owner's own functions
-    are gone with it."""
+    """Return the statements that call what a missing statement called.
+
+    Returns:
+        The statements, and how many of the owner's own functions are gone with the missing one.
+    """
     for inlined, (step, following) in enumerate(itertools.pairwise(steps)):
         was = _was(step, before)
         found = now.calling(_calls_of(was, following)) if was is not None else []
@@ -263,9 +268,10 @@ def _may_skip(writer: Statement) -> bool:
 
 
 def words(way: Way, before: Source) -> frozenset[str]:
-    """Return what a text must say, at least one of it, to have the first statement of a way: what it defines, or the
-    functions that it calls."""
+    """Return what a text must say to have the first statement of a way, or one that calls the same function."""
     was = _was(way.steps[0], before) if way.steps else None
     if was is None:
         return frozenset()
-    return frozenset({was.last_name}) if was.is_definition else frozenset(name for name in was.calls if "." not in name)
+    if was.is_definition:
+        return frozenset({was.last_name})
+    return frozenset(_calls_of(was, way.steps[1]) if len(way.steps) > 1 else was.words)

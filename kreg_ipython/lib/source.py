@@ -94,16 +94,21 @@ class Statement:
 
     @cached_property
     def says(self) -> Hashable:
-        """What makes it the same statement in another text: of a definition its kind and its path, of any other one
-        all that it says, without the statements in it."""
+        """The text that makes it the same statement in another source.
+
+        For a definition this is its kind and its path, for any other statement all that it says without the statements
+        in it.
+        """
         if isinstance(self.node, _DEFINITIONS):
             return type(self.node).__name__, self.name
         return self.path, *_says(self.node)
 
     @cached_property
     def obstacles(self) -> frozenset[Obstacle]:
-        """Why a call in it may not be executed: what it stands in, up to the innermost definition, and its own
-        expressions."""
+        """The reasons why a call in it may not be executed.
+
+        They lie in its own expressions, and in what it stands in, up to the innermost definition.
+        """
         around: _Around = frozenset({"condition"} if self._by_magic else ())
         for header in self.headers:
             around = _with(around, _inside(header) | _chooses(header))
@@ -174,6 +179,12 @@ class Statement:
         ]
         return frozenset([*names, *(name.rpartition(".")[2] for name in names)])
 
+    @property
+    def words(self) -> set[str]:
+        """The names in it, and its strings of one line."""
+        said = {word for each in _expressions(self.node) for word in _mentioned(each)}
+        return {word for word in said if word.isprintable()}
+
     @cached_property
     def writes(self) -> bool:
         """Whether it may write to a container: at a key, by a method, by ``|=``."""
@@ -206,8 +217,10 @@ class Statement:
         return frozenset() if None in written else frozenset(written)
 
     def guards_mention(self, words: Container[str]) -> bool:
-        """Return whether what may keep it from being executed asks about one of these words, as a string or a name, and
-        not whether a variable exists."""
+        """Return whether a condition that may skip it asks about one of these words, as a string or a name.
+
+        Asking whether a variable exists does not count.
+        """
         asked = [part for header in self.headers for part in _asked(header)]
         if "early return" in self.function:
             asked += [
@@ -231,8 +244,10 @@ class Source:
         """All statements, outer ones before those in them."""
 
     def at(self, line: int | None, function: str | None = None) -> Statement | None:
-        """Return the innermost statement at a line, 1 being the first; in the body of this function alone if it is
-        given by its qualified name, in the body of the source if that is empty."""
+        """Return the innermost statement at a line, 1 being the first.
+
+        If a function is given by its qualified name, only its body counts; if the name is empty, only the source's.
+        """
         innermost = self._by_line.get(line) if line is not None else None
         if innermost is None or function is None:
             return innermost
@@ -282,22 +297,28 @@ class Source:
         return found
 
     def line_of_definition(self, qualname: str) -> int | None:
-        """Return the line at which a definition begins, with its decorators. An extension type's ``Spec`` has no
-        statement of its own: it is its class's."""
+        """Return the line at which a definition begins, with its decorators.
+
+        An extension type's ``Spec`` has no statement of its own: it is its class's.
+        """
         path = "." + qualname.replace(".<locals>", "")
         return self._definitions.get(path, self._definitions.get(path.removesuffix(".Spec")))
 
     def line_of_key(self, key: str) -> int | None:
-        """Return the first line with this string literal, or keyword, if possible in a statement that may write to a
-        container: where a key was written that no gate saw."""
+        """Return the first line with this string literal or keyword: where a key was written that no gate saw.
+
+        Statements that may write to a container come first.
+        """
         lines = self._literals.get(key, ())
         written = (line for line in lines if (found := self.at(line)) is not None and found.writes)
         return next(written, lines[0] if lines else None)
 
     @cached_property
     def literal_keys(self) -> set[str]:
-        """The keys at which the text writes to some dict: by assignment, by `setdefault`, or by `update`, in a dict or
-        as keywords."""
+        """The keys at which the text writes to some dict.
+
+        It may assign them, call `setdefault`, or call `update` with a dict or keywords.
+        """
         keys: list[ast.expr | None] = []
         keywords: set[str] = set()
         for node in ast.walk(self.tree):
@@ -435,8 +456,10 @@ def header(text: str) -> int:
 
 
 def _tree(text: str) -> ast.Module | None:
-    """Return the tree, with the lines of the text, or None: the text may be indented as a whole; magics, which are no
-    statements of Python's, become strings, each on one line."""
+    """Return the tree, with the lines of the text, or None.
+
+    The text may be indented as a whole. Magics, which are no statements of Python's, become strings, each on one line.
+    """
     if _OTHER_LANGUAGES.match(text):
         return ast.Module(body=[], type_ignores=[])
     body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
@@ -509,8 +532,10 @@ def _says(node: ast.stmt) -> Iterator[str]:
 
 
 def _expressions(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is evaluated when a statement is executed, but for the statements in it: of a definition, its
-    decorators and bases. A lambda's expression counts: it may be called there."""
+    """Yield what is evaluated when a statement is executed, but for the statements in it.
+
+    For a definition these are its decorators and bases. A lambda's expression counts: it may be called there.
+    """
     parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
     if isinstance(node, ast.ClassDef):
         parts = [*node.decorator_list, *node.bases, *node.keywords]
@@ -592,8 +617,10 @@ def _is_listed(node: ast.expr) -> bool:
 
 
 def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[ast.stmt], ...]) -> bool:
-    """Return whether such a statement stands in a node that is no definition, and in no definition or statement of the
-    ``inner`` kinds in it."""
+    """Return whether such a statement stands in a node that is no definition.
+
+    Definitions in the node, and statements of the ``inner`` kinds, are not looked into.
+    """
     if isinstance(node, _OWN_NAMES):
         return False
     children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]

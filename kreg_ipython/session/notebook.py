@@ -58,7 +58,7 @@ class Notebook:
             self.process.start()
 
     def hook(self) -> Iterator[Callable[[], None]]:
-        """Hook into the shell's events and its ways to execute scripts; yield each undo."""
+        """Attach to the shell's events and its ways to execute scripts; yield each undo."""
         for event, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
             self.shell.events.register(event, callback)
             yield functools.partial(self._unregister, event, callback)
@@ -107,8 +107,7 @@ class Notebook:
             process.guard.between()
             run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
             runs.begin_cell(run, id(info))
-            if process.guard.concerns(run):
-                process.guard.begin(run)
+            process.guard.begin(run)
         except Exception as error:
             process.tell_fault(error)
 
@@ -145,8 +144,10 @@ class Notebook:
         self.process.say_acts()
 
     def _begin_late(self, code: CodeType) -> None:
-        """Begin the cell that loads us: the rest of it is guarded like any other, and what it registered before is
-        adopted."""
+        """Begin the cell that loads kreg.
+
+        The rest of it is guarded like any other, and what it registered before is adopted.
+        """
         text, number = self._history.of_code(code)
         metadata, _, request = self._request()
         run = self._identify(metadata.get("cellId") if request.strip() == text.strip() else None, text)
@@ -157,8 +158,7 @@ class Notebook:
     # -- which cell it is
 
     def _identify(self, cell_id: str | None, raw: str) -> Run:
-        """Return a run of the cell that is about to run: by the front end's id, for an unknown one or none by equal
-        source.
+        """Return a run of the cell that is about to run: by the front end's id, or else by equal source.
 
         Only a cell that is not known by an id of this session can be meant by its source. What else may be the same
         cell is seen when it registers the same definition again.
@@ -207,8 +207,7 @@ class Notebook:
     # -- which cell registers
 
     def caller_in(self, found: Origin) -> Caller | None:
-        """Return the cell of this context, of this thread, or the one that defines the running code; None if there is
-        none."""
+        """Return the cell of this context or thread, or the one that defines the running code; None without one."""
         runs, steps = self.process.runs, found.steps
         run = runs.cell()
         if run is not None and found.in_cell and runs.is_in_cells_task(run):

@@ -106,8 +106,10 @@ class Runs:
         return any(each.run is run and each.task not in (None, task) and not each.task.done() for each in self._cells)
 
     def end_cell(self, run: Run, outcome: Outcome) -> None:
-        """End the run of a cell. It is forgotten last: one that an interrupt keeps from ending here ends with the next
-        cell of its thread."""
+        """End the run of a cell.
+
+        It is forgotten last: one that an interrupt keeps from ending here ends with the next cell of its thread.
+        """
         try:
             self._guard.end(run, outcome)
         except Exception:
@@ -153,7 +155,7 @@ class Runs:
             guard.end(run, "success" if error is None else unsuccessful)
 
         try:
-            if guard.concerns(run) and not (declared and outer is not None):
+            if not (declared and outer is not None):
                 guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
         except BaseException as error:  # Ctrl-C, which was deferred until all was removed
             end(error)

@@ -1,0 +1,116 @@
+"""What a run costs is linear in what it registers: counted in calls and lines of ours, not in seconds."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from types import FrameType
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+pytestmark = pytest.mark.needs("tensorflow", "keras>=3")
+
+PROLOGUE = (
+    "import keras, tensorflow as tf\nclass Costly: pass\ndef f(x): return x\nobjects = keras.utils.get_custom_objects()"
+)
+
+
+def loop(n: int, edit: str) -> str:
+    return f"for i in range({n}): keras.utils.register_keras_serializable('Cost', f'{edit}{{i}}')(f)"
+
+
+def statements(n: int, edit: str) -> str:
+    return "\n".join(f"keras.utils.register_keras_serializable('Cost', '{edit}{i}')(f);" for i in range(n))
+
+
+def classes(n: int, edit: str) -> str:
+    """One of many classes is renamed."""
+    names = [f"C{i}{edit if i == 7 else ''}" for i in range(n)]
+    return "\n".join(
+        f"@keras.utils.register_keras_serializable('Cost')\nclass {name}:\n    def get_config(self): return {{}}"
+        for name in names
+    )
+
+
+def guarded(n: int, edit: str) -> str:
+    """Each call is made only once."""
+    call = "keras.utils.register_keras_serializable('Cost', '{0}')(f)"
+    return "\n".join(
+        f"if 'once_{edit}{i}' not in globals(): once_{edit}{i} = {call.format(f'{edit}{i}')}" for i in range(n)
+    )
+
+
+def conversions(n: int, edit: str) -> str:
+    return (
+        f"for i in range({n}):\n"
+        f"    tf.register_tensor_conversion_function(Costly, lambda v, dtype=None, name=None, as_ref=False: '{edit}')"
+    )
+
+
+def writes(n: int, edit: str) -> str:
+    return "\n".join(f"objects['Cost>{edit}{i}'] = f" for i in range(n))
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[[str, str], str]]:
+    """Runs a cell of a shell in this process; what it shows on stderr."""
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+
+    def run(source: str, cell: str) -> str:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as shown:
+            result = shell.run_cell(source, cell_id=cell)
+        assert result.success, source
+        return shown.getvalue()
+
+    run(f"{PROLOGUE}\n%reload_ext kreg_ipython", "prologue")
+    yield run
+    guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
+    guard.clear(list(guard.ledger), for_undo=False)
+
+
+def steps_of_ours(act: Callable[[], Any]) -> int:
+    """Count the lines of ours that are executed: a scan of all that is registered would show."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal count
+        if "kreg_ipython" not in frame.f_code.co_filename:
+            return None
+        count += event == "line"
+        return trace
+
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(former)
+    return count
+
+
+@pytest.mark.parametrize("make", [loop, statements, classes, guarded, conversions, writes])
+@pytest.mark.parametrize("step", ["registered", "again", "edited", "dropped"])
+def test_a_run_costs_twice_as_much_that_registers_twice_as_much(run, make, step):
+    counts = []
+    for n in (60, 120):
+        run("for name in [*globals()]: name[:5] == 'once_' and globals().pop(name)", "cost")
+        one, other = make(n, f"a{n}_"), make(n, f"b{n}_")
+        if step != "registered":
+            run(one, "cost")
+        last = {"edited": other, "dropped": "x = 1"}.get(step, one)
+        counts.append(steps_of_ours(lambda last=last: run(last, "cost")))
+    assert counts[0] > 100
+    assert counts[1] < 2.3 * counts[0], counts
+
+
+def test_many_collisions_in_one_run_are_three_lines_and_a_number(run):
+    text = "for i in range(50): keras.utils.register_keras_serializable('Cost', f'taken{i}')(lambda x: x)"
+    run(text.replace("lambda x: x", "f"), "one")
+    shown = run(text, "two") + run("x = 1", "three")
+    lines = [line for line in shown.splitlines() if line.startswith("kreg: ")]
+    assert len(lines) == 4 and "47 more notices" in lines[-1]
