@@ -11,41 +11,28 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
-from kreg_ipython.guard import messages, ways
+from kreg_ipython.guard import messages
 from kreg_ipython.guard.conflicts import Conflicts
 from kreg_ipython.guard.context import ExecutionContext, Registration
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act, Journal
+from kreg_ipython.guard.judge import Judge
 from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.settings import Settings
-from kreg_ipython.guard.verdicts import Place, Verdict, Way, is_left_out, place, verdict, words
+from kreg_ipython.guard.verdicts import Verdict
+from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import error_text
-from kreg_ipython.lib.source import read
 from kreg_ipython.registries.registry import MISSING, Registry, same_value
-
-_WITHHELD = 100
-"""How many swept entries are held for statements that may come back."""
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
-
-
-class Withheld(NamedTuple):
-    """An entry that was swept with its statement, and the way to it.
-
-    When the statement comes back, here or in another cell, a guard or a memo may skip it.
-    """
-
-    entry: Entry
-    way: Way
-    words: frozenset[str]
 
 
 class Undoable(NamedTuple):
@@ -116,7 +103,8 @@ class Guard:
         )
         self._active: dict[Run, None] = {}
         self._undoable = Undoable()
-        self._withheld: dict[Spot, Withheld] = {}
+        self._judge = Judge(self.registries, self.pinned, self._notices)
+        self._withheld = Withheld(self._judge)
         for adapter in registries:
             self._guard(adapter)
 
@@ -154,7 +142,7 @@ class Guard:
                 self.ledger.remove(entry)
             act, entries = self._undoable
             self._undoable = Undoable(act, tuple(entry for entry in entries if entry.registry != name))
-            self._withheld = {spot: each for spot, each in self._withheld.items() if spot[0] != name}
+            self._withheld.forget(name)
             del self.registries[name]
 
     def detach(self) -> None:
@@ -165,7 +153,7 @@ class Guard:
                 self.end(run, "failed")
             if self._undoable.entries or self._withheld:
                 self._undoable = Undoable()
-                self._withheld.clear()
+                self._withheld.forget()
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
@@ -236,14 +224,14 @@ class Guard:
 
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
-        back = self._coming_back(run)
+        back = self._withheld.coming_back(run)
         if not back and not self.ledger.has_entries(run.owner):
             return
         with self._lock, defer_interrupts():
             self._active[run] = None
             self._bring_back(back, run)
             entries = self._without_lost(self.ledger.entries(run.owner)[::-1], run)
-            judged = self._judge(entries, run)
+            judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
             run.remove(removed)
             self._take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
@@ -300,66 +288,12 @@ class Guard:
             if outcome in ("success", "failed"):
                 run.owner.partial = outcome == "failed"
 
-    def _withhold(self, swept: list[Entry]) -> None:
-        """Hold what was swept and may be skipped when its statement is executed again."""
-        for way, some in self._by_way(swept):
-            before = ways.source_of(some[0])
-            if way.steps and before is not None and verdict(way, before, before) == "maybe":
-                for entry in some:
-                    self._withheld.pop(entry.spot, None)
-                    self._withheld[entry.spot] = Withheld(entry, way, words(way, before))
-        while len(self._withheld) > _WITHHELD:
-            del self._withheld[next(iter(self._withheld))]
-
-    def _coming_back(self, run: Run) -> list[Withheld]:
-        """Return what was swept and has its statement in the source of a run."""
-        if not self._withheld or run.source is None:
-            return []
-        found = []
-        for each in self._withheld.values():
-            owner, text = each.entry.owner, run.source
-            may_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
-            if not may_be or not all(word in text for word in each.words):
-                continue
-            if verdict(each.way, ways.source_of(each.entry), read(text)) in ("maybe", "changed"):
-                found.append(each)
-        return found
-
-    def _bring_back(self, coming: list[Withheld], run: Run) -> None:
+    def _bring_back(self, coming: list[Entry], run: Run) -> None:
         """Put back what was swept with its statement, where no other entry stands now."""
-        back = []
-        for entry, _, _ in coming:
-            del self._withheld[entry.spot]
-            if self.ledger.top(entry.spot) is None and not ways.is_of_a_former_self(entry):
-                entry.owner, entry.kept = run.owner, messages.IS_BACK
-                back.append(entry)
+        back = [entry for entry in self._withheld.release(coming) if self.ledger.top(entry.spot) is None]
+        for entry in back:
+            entry.owner, entry.kept = run.owner, messages.IS_BACK
         self._restore(back, messages.IS_BACK, run)
-
-    def _judge(self, entries: list[Entry], run: Run) -> dict[Entry, Verdict]:
-        """Return the verdict on each of the owner's entries before a run."""
-        now = read(run.source) if run.source is not None else None
-        judged: dict[Entry, Verdict] = {}
-        for way, some in self._by_way(entries):
-            found = verdict(way, ways.source_of(some[0]), now)
-            judged.update(dict.fromkeys(some, found))
-        return judged
-
-    def _by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
-        """Return entries by the way that led to them: what a loop registers has one in common."""
-        alike: dict[Any, list[Entry]] = {}
-        for entry in entries:
-            frames = tuple((id(step.code), step.line) for step in entry.steps)
-            written = entry.key if entry.written else None
-            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written
-            alike.setdefault(which, []).append(entry)
-        return [(self._way_to(some[0]), some) for some in alike.values()]
-
-    def _way_to(self, entry: Entry) -> Way:
-        try:
-            return ways.way_to(entry, self.registries[entry.registry].accessor)
-        except Exception as error:  # a text, or a function of the user's, that nobody can read
-            self._notices.tell(messages.undecided(error))
-            return Way(complete=False)
 
     def _without_lost(self, entries: list[Entry], run: Run) -> list[Entry]:
         """Forget the entries that the user took out, or wrote something else over; return the others."""
@@ -435,7 +369,7 @@ class Guard:
         """Sweep what a successful run left out, and keep what it may have skipped."""
         mine = self.ledger.registered_in(run)
         standing = [entry for entry in self.ledger.entries(run.owner) if entry.run is not run]
-        kept = self._kept([*run.removed, *standing], run, mine)
+        kept = self._judge.kept([*run.removed, *standing], mine, run)
         for entry in standing:
             why = kept.get(entry, "")
             if why and entry.kept != why:
@@ -444,40 +378,12 @@ class Guard:
             entry.kept = why
         swept = [entry for entry in (*run.removed, *standing) if entry not in kept]
         gone = [entry for entry in standing if entry not in kept]
-        self._withhold([entry for entry, found in run.removed.items() if found == "gone" and entry not in kept])
+        self._withheld.hold([entry for entry, found in run.removed.items() if found == "gone" and entry not in kept])
         self._take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
         self._restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()
         if swept:
             self._sweep(sorted(swept, key=order_of), run, mine)
-
-    def _kept(self, formers: list[Entry], run: Run, mine: list[Entry]) -> dict[Entry, str]:
-        """Return what a successful run did not register again and may have skipped, and why it is kept."""
-        if not formers:
-            return {}
-        pinned = self.pinned - {entry.name for entry in mine} if self.pinned else ()
-        now = read(run.source) if run.source is not None else None
-        ran: dict[str, set[Place]] = {}
-        for way, some in self._by_way(mine):
-            where = place(way, now)
-            if where is not None:
-                ran.setdefault(some[0].registry, set()).add(where)
-        kept: dict[Entry, str] = {}
-        names = {entry.name for entry in mine}
-        may_be_copy = run.owner.kind == "cell" and run.owner.id is None
-        for way, some in self._by_way(formers):
-            left_out = is_left_out(way, ways.source_of(some[0]), now, ran.get(some[0].registry, ()))
-            why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
-            for entry in some:
-                if entry.name in pinned:
-                    kept[entry] = messages.PINNED
-                elif may_be_copy:
-                    kept[entry] = messages.MAY_BE_A_COPY
-                elif why and run.removed.get(entry) not in ("gone", "again"):
-                    if entry.name in names and ways.is_of_a_former_self(entry):
-                        continue  # the run has registered it with the class that the name means now
-                    kept[entry] = why
-        return kept
 
     def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
@@ -532,7 +438,7 @@ class Guard:
             swept = self._remove_for_good(mine, "swept", f"registered by {owner.label} until it was emptied")
             if swept:
                 self._undoable = Undoable("swept", tuple(swept))
-                self._withhold(swept)
+                self._withheld.hold(swept)
 
     def undo(self) -> list[Entry]:
         """Take back the last sweep, or clearing. What its owner has registered anew meanwhile stays as it is.

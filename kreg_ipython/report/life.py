@@ -76,13 +76,13 @@ class Life:
     def facts(self) -> Iterable[str]:
         """Yield the facts, one in a line."""
         if self.row is not None:
-            yield _sentence("registered", self.row)
+            yield _sentence("registered:", self.row)
             if self.row.note:
                 yield f"kept: {self.row.note}"
         for row in self.shadows:
-            yield _sentence("shadows", row)
+            yield _sentence("shadows:", row)
         for row, uses in self.former:
-            yield _sentence("still alive, the former" if row.state == "superseded" else "swept, and still alive:", row)
+            yield _sentence("superseded but still alive:" if row.state == "superseded" else "swept but still alive:", row)
             yield from (use.sentence(row) for use in uses)
 
 
@@ -221,4 +221,4 @@ def _line_of_source(entry: Entry) -> str | None:
 def _sentence(act: str, row: Row) -> str:
     line = "" if row.line is None else f", line {row.line}"
     run = "" if row.run is None else f" (run [{row.run}])"
-    return f"{act} {row.object} by {row.owner['label']}{line}{run}"
+    return f"{act} {row.object}, from {row.owner['label']}{line}{run}"

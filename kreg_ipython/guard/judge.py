@@ -1,0 +1,94 @@
+"""Judge entries: find the way to each, and give it a verdict before a run and a reason to stay after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kreg_ipython.guard import messages, ways
+from kreg_ipython.guard.guarded import GuardedRegistry
+from kreg_ipython.guard.ledger import Entry, Name, Run
+from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.verdicts import Place, Verdict, Way, is_left_out, place, verdict
+from kreg_ipython.lib.source import Source, read
+
+
+class Judge:
+    """Applies the verdicts to entries.
+
+    Args:
+        registries: the guarded registries, by name.
+        pinned: what the user wants kept.
+        notices: tell the user what cannot be decided.
+    """
+
+    def __init__(self, registries: Mapping[str, GuardedRegistry], pinned: set[Name], notices: Notices) -> None:
+        self._registries, self._pinned, self._notices = registries, pinned, notices
+
+    def verdicts(self, entries: Iterable[Entry], run: Run) -> dict[Entry, Verdict]:
+        """Return the verdict on each of the owner's entries before a run."""
+        now = _source(run)
+        judged: dict[Entry, Verdict] = {}
+        for way, some in self.by_way(entries):
+            judged.update(dict.fromkeys(some, verdict(way, ways.source_of(some[0]), now)))
+        return judged
+
+    def kept(self, formers: list[Entry], mine: list[Entry], run: Run) -> dict[Entry, str]:
+        """Return what stays of a successful run's owner, and why.
+
+        Args:
+            formers: what the owner registered before, and did not register again.
+            mine: what the run registered.
+            run: the run.
+        """
+        if not formers:
+            return {}
+        now = _source(run)
+        ran = self._places(mine, now)
+        names = {entry.name for entry in mine}
+        pinned = self._pinned - names
+        may_be_copy = run.owner.kind == "cell" and run.owner.id is None
+        kept: dict[Entry, str] = {}
+        for way, some in self.by_way(formers):
+            left_out = is_left_out(way, ways.source_of(some[0]), now, ran.get(some[0].registry, ()))
+            why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
+            for entry in some:
+                if entry.name in pinned:
+                    kept[entry] = messages.PINNED
+                elif may_be_copy:
+                    kept[entry] = messages.MAY_BE_A_COPY
+                elif why and run.removed.get(entry) not in ("gone", "again"):
+                    if entry.name in names and ways.is_of_a_former_self(entry):
+                        continue  # the run has registered it with the class that the name means now
+                    kept[entry] = why
+        return kept
+
+    def by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
+        """Return entries by the way that led to them: what a loop registers has one in common."""
+        alike: dict[Any, list[Entry]] = {}
+        for entry in entries:
+            frames = tuple((id(step.code), step.line) for step in entry.steps)
+            written = entry.key if entry.written else None
+            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written
+            alike.setdefault(which, []).append(entry)
+        return [(self._way_to(some[0]), some) for some in alike.values()]
+
+    def _places(self, mine: list[Entry], now: Source | None) -> dict[str, set[Place]]:
+        """Return the places that registered something in a run, by registry."""
+        ran: dict[str, set[Place]] = {}
+        for way, some in self.by_way(mine):
+            where = place(way, now)
+            if where is not None:
+                ran.setdefault(some[0].registry, set()).add(where)
+        return ran
+
+    def _way_to(self, entry: Entry) -> Way:
+        try:
+            return ways.way_to(entry, self._registries[entry.registry].accessor)
+        except Exception as error:  # a text, or a function of the user's, that nobody can read
+            self._notices.tell(messages.undecided(error))
+            return Way(complete=False)
+
+
+def _source(run: Run) -> Source | None:
+    return read(run.source) if run.source is not None else None
