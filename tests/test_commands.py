@@ -38,7 +38,7 @@ def test_show_tells_where_an_entry_stands_and_what_it_shadows(nb):
     assert [event["act"] for event in entry["history"]] == ["registered", "shadowed", "registered"]
     text = nb.run("q", "%kreg show PKG>Foo").text
     assert f"{nb.package}>Foo in {nb.custom_registry}: current" in text
-    assert "shadows __main__.Foo by cell" in text
+    assert "shadows: __main__.Foo, from cell" in text
 
 
 @pytest.mark.needs("tensorflow")
