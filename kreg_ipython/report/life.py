@@ -82,7 +82,9 @@ class Life:
         for row in self.shadows:
             yield _sentence("shadows:", row)
         for row, uses in self.former:
-            yield _sentence("superseded but still alive:" if row.state == "superseded" else "swept but still alive:", row)
+            yield _sentence(
+                "superseded but still alive:" if row.state == "superseded" else "swept but still alive:", row
+            )
             yield from (use.sentence(row) for use in uses)
 
 
