@@ -335,7 +335,13 @@ class Source:
 
     @cached_property
     def _by_line(self) -> dict[int, Statement]:
-        return {line: each for each in self.statements for line in range(each.first, each.last + 1)}
+        found: dict[int, Statement] = {}
+        for each in self.statements:
+            for line in range(each.first, each.last + 1):
+                beside = found.get(line)
+                if beside is None or beside.parent is not each.parent or _likelier(each, beside):
+                    found[line] = each
+        return found
 
     @cached_property
     def _buckets(self) -> dict[tuple[str, str], list[Statement]]:
@@ -480,6 +486,14 @@ def _grouped(statements: Iterable[Statement], key: Callable[[Statement], _Key]) 
     for each in statements:
         found.setdefault(key(each), []).append(each)
     return found
+
+
+def _likelier(one: Statement, other: Statement) -> bool:
+    """Return whether of two statements on one line the first is likelier to be meant.
+
+    It calls something, and has more obstacles, so that nothing is taken for certain.
+    """
+    return (bool(one.calls), len(one.obstacles)) > (bool(other.calls), len(other.obstacles))
 
 
 def _bucket(statement: Statement) -> tuple[str, str]:

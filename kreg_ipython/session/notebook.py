@@ -215,21 +215,22 @@ class Notebook:
             steps = steps[found.inner :] if typed.lstrip().startswith("%%") else steps
             steps = stack.shifted(steps, steps[0].code.co_filename, source.header(typed))
             return Caller(run.owner, run, stack.innermost_line(steps), steps)
-        maker = steps[-1] if steps and _is_notebooks(steps[-1]) else None
-        text, number = self._history.of_code(maker.code) if maker is not None else ("", None)
         in_thread = run is None
         run = run or runs.starter()
-        same = run is not None and (run.source or "").strip() == text.strip()
-        if text and not same and (run is None or not run.active):
-            run, same = self._adopted(text, number, None).run, True
+        maker = steps[-1] if steps and _is_notebooks(steps[-1]) else None
+        if maker is not None and (run is None or not run.active):
+            text, number = self._history.of_code(maker.code)
+            if run is None or (text and not _is_same(text, run)):
+                run = self._adopted(text, number, None).run
         if run is None:
             return None
-        if in_thread and not same and not run.active:  # in a pool: another cell may have asked for it
-            run = Run(run.owner, None, run.number)
-        if maker is None or not same:
+        own = [step for step in steps if _is_notebooks(step) and _is_same(self._history.of_code(step.code)[0], run)]
+        if not own:
+            if in_thread and not run.active:  # in a pool: another cell may have asked for it
+                run = Run(run.owner, None, run.number)
             return Caller(run.owner, run, None, steps, False)
-        steps = stack.shifted(steps, maker.code.co_filename, source.header(run.source or ""))
-        return Caller(run.owner, run, steps[-1].line, steps, False)
+        file, header = own[-1].code.co_filename, source.header(run.source or "")
+        return Caller(run.owner, run, own[-1].line + header, stack.shifted(steps, file, header), False)
 
     def find_in_main(self, subject: Any) -> Caller | None:
         """Return the cell that ran the definition of an object that was registered unseen."""
@@ -253,6 +254,11 @@ def _outcome(result: Any) -> Outcome:
     if result is None or result.error_in_exec is not None:
         return "failed"
     return "success" if result.error_before_exec is None else "not compiled"
+
+
+def _is_same(text: str, run: Run) -> bool:
+    """Return whether a cell's text is what a run executes."""
+    return bool(text) and (run.source or "").strip() == text.strip()
 
 
 def _is_notebooks(step: stack.Step) -> bool:

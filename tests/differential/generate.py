@@ -128,6 +128,8 @@ class Maker:
     epochs: dict[str, int] = field(default_factory=dict)
     """A number in each cell's text that has no effect."""
     limited: bool = False
+    renamed: bool = False
+    """Whether the last edit renamed what a guard may skip."""
     remembers: bool = False
     """Whether a cell that runs again may leave its entries where they are, so that their order is not that of the runs."""
 
@@ -218,12 +220,11 @@ class Maker:
             blocks[at] = replace(blocks[at], version=other)
         elif what == "rename" and blocks[at].way not in ("memo", "lib"):
             self.limited |= blocks[at].way == "exec"
+            self.renamed = blocks[at].way == "guard"
             blocks[at] = replace(blocks[at], suffix=blocks[at].suffix + "x")
         elif what == "remove":
-            self.limited |= blocks[at].call in ("thread", "pool", "to_thread", "task") and blocks[at].way in (
-                "memo",
-                "lib",
-            )
+            in_thread = blocks[at].call in ("thread", "pool", "to_thread", "task") and blocks[at].way in ("memo", "lib")
+            self.limited |= in_thread or blocks[at].way == "exec"
             del blocks[at]
         elif what == "add" and self.count < 8:
             block = self.block(kinds)
@@ -265,8 +266,10 @@ def history(number: int) -> History:
             make.edit(cell, kinds)
             make.run(cell)
         elif act in ("fail", "interrupt"):
+            make.renamed = False
             if draw.random() < 0.5:
                 make.edit(cell, kinds)
+            make.limited |= make.renamed  # what a failing run left out is kept
             at = draw.randint(0, len(make.cells[cell]))
             make.run(cell, "1/0\n" if act == "fail" else INTERRUPT, at)
             if draw.random() < 0.8:
