@@ -1,0 +1,305 @@
+"""What users write into containers themselves: comparing shows it, and the run gets it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from kreg_ipython.guard import messages
+from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.ledger import Owner, Run
+
+THEIRS = {"silent": "handout()", "drawer": "drawer"}
+
+
+@pytest.fixture(params=["silent", "drawer"])
+def written(request, lab):
+    """A lab, and the name of a registry that is written to; in texts ``D`` stands for its dict."""
+    lab.name = request.param
+    lab.dict = lab.home.table if request.param == "silent" else lab.home.drawer
+    plain = lab.cell
+    lab.cell = lambda name, text="", **options: plain(name, text.replace("D", THEIRS[request.param]), **options)
+    return lab
+
+
+def test_what_a_cell_writes_is_its_own_and_goes_with_it(written):
+    written.cell("a", "D['x'] = abs\nD.update(y=min)")
+    assert written.entries() == [(written.name, "x", "a"), (written.name, "y", "a")]
+    entry = written.entry(written.name, "y")
+    assert (entry.line, entry.written, entry.steps, entry.run.number) == (2, True, (), 1)
+    assert written.acts() == ["registered x", "registered y"]
+    written.cell("a", "D['y'] = max")
+    assert written.dict == {"y": max}
+    written.cell("a", "pass")
+    assert written.dict == {} and written.entries() == []
+
+
+def test_what_a_cell_writes_over_another_ones_shadows_it(written):
+    written.cell("a", "D['x'] = abs")
+    written.cell("b", "D['x'] = min")
+    assert written.entries() == [(written.name, "x", "a"), (written.name, "x", "b")]
+    written.cell("b", "pass")
+    assert written.dict == {"x": abs}
+
+
+def test_what_a_cell_writes_over_a_librarys_value_gives_it_back(written):
+    written.dict["x"] = len
+    written.guard.attach("home")
+    written.cell("a", "D['x'] = abs")
+    written.cell("a", "D['x'] = min")
+    written.cell("a", "pass")
+    assert written.dict == {"x": len} and written.guard.ledger.all() == []
+
+
+def test_what_a_cell_takes_out_is_its_word(written):
+    written.cell("a", "D['x'] = abs\nD['y'] = min")
+    written.cell("b", "D.pop('x')")
+    assert written.entries() == [(written.name, "y", "a")]
+    assert written.acts("x")[1:] == ["forgot x"]
+    assert written.reasons("x", "forgot") == ["it was taken out or overwritten by hand"]
+    assert [event.run for event in written.guard.journal.events()] == [1, 1, 2]
+    written.main.keep = abs
+    assert written.dict == {"y": min}
+
+
+def test_what_was_taken_out_by_hand_is_a_former_object(lab):
+    lab.cell("a", "def foo(): pass\ndrawer['x'] = foo")
+    lab.cell("b", "del drawer['x']")
+    assert [former.subject() for former in lab.guard.ledger.former()] == [lab.main.foo]
+
+
+def test_what_is_taken_out_takes_what_it_shadows_with_it(written):
+    written.cell("a", "D['x'] = abs")
+    written.cell("b", "D['x'] = min")
+    written.cell("c", "del D['x']")
+    assert written.entries() == [] and written.dict == {}
+
+
+def test_what_was_written_over_the_same_object_of_another_cell_is_the_last_writers(lab):
+    for name in "ab":
+        lab.cell(name, "handout()['x'] = abs")
+    assert lab.entries() == [("silent", "x", "a"), ("silent", "x", "b")]
+    assert lab.entry("silent", "x").line == 1 and lab.entry("silent", "x").run.number == 2
+    lab.cell("b", "pass")
+    assert lab.home.table == {"x": abs} and lab.entries() == [("silent", "x", "a")]
+
+
+def test_an_equal_write_is_the_writers_only_if_the_cell_asked_for_the_container(lab):
+    lab.cell("a", "handout()['x'] = abs")
+    lab.cell("b", "d = {}\nd['x'] = abs")
+    lab.cell("c", "handout()\nd = {}\nd['y'] = abs")
+    assert lab.entries() == [("silent", "x", "a")]
+
+
+def test_an_equal_write_of_the_cells_own_is_none(lab):
+    lab.cell("a", "if 1:\n    handout()['x'] = abs")
+    first = lab.entry("silent", "x")
+    lab.cell("a", "if 1:\n    handout()['x'] = abs")
+    assert lab.entries() == [("silent", "x", "a")] and lab.entry("silent", "x") is first
+
+
+def test_an_equal_write_over_what_the_run_wrote_under_a_newer_entry_is_none(lab):
+    lab.module("mod", "from home import *\nhandout()['x'] = abs")
+    lab.cell("a", "handout()['x'] = min")
+    lab.module("mod", "from home import *\nhandout()['x'] = max", replays=True)
+    assert [entry.value for entry in lab.guard.ledger.stack(("silent", "x"))] == [max, min]
+
+
+def test_an_equal_write_over_a_librarys_value_is_none(lab):
+    lab.home.table["x"] = abs
+    lab.guard.attach("home")
+    lab.cell("a", "handout()['x'] = abs")
+    assert lab.entries() == []
+
+
+def test_a_run_that_fails_has_written_nothing_that_cannot_be_seen(lab):
+    lab.cell("a", "handout()['x'] = abs")
+    lab.cell("b", "handout()['x'] = abs\n1 / 0", fails=ZeroDivisionError)
+    assert lab.entries() == [("silent", "x", "a")]
+
+
+def test_what_a_failing_run_wrote_is_its_own(written):
+    written.cell("a", "D['x'] = abs\n1 / 0", fails=ZeroDivisionError)
+    assert written.entries() == [(written.name, "x", "a")]
+
+
+def test_several_cells_write_to_a_dict_that_one_of_them_holds(lab):
+    lab.cell("a", "d = handout()")
+    lab.cell("b", "d['x'] = abs")
+    lab.cell("c", "d['x'] = min\nd['y'] = min")
+    assert lab.entries() == [("silent", "x", "b"), ("silent", "x", "c"), ("silent", "y", "c")]
+    lab.cell("b", "pass")
+    lab.cell("c", "d['y'] = max")
+    assert lab.home.table == {"y": max}
+
+
+def test_what_a_module_writes_is_its_own_and_what_the_importing_cell_wrote_before_is_the_cells(written):
+    written.main.import_mod = lambda: written.module("mod", f"from home import *\n{THEIRS[written.name]}['m'] = abs")
+    written.cell("a", "D['x'] = min\nimport_mod()\nD['y'] = min")
+    assert written.entries() == [(written.name, "x", "a"), (written.name, "m", "mod"), (written.name, "y", "a")]
+
+
+def test_between_two_cells_a_thread_may_write_what_is_found_by_its_definition(lab):
+    def found():
+        """What a thread registers."""
+
+    owner = lab.owner("a")
+    lab.found[id(found)] = Caller(owner, Run(owner, "", 7), 3)
+    held = lab.home.handout()
+    thread = threading.Thread(target=held.update, kwargs={"x": found, "y": len})
+    thread.start(), thread.join()
+    lab.cell("b", "pass")
+    assert lab.entries() == [("silent", "x", "a")]
+    assert (lab.entry("silent", "x").line, lab.entry("silent", "x").written) == (3, True)
+
+
+def test_the_line_of_what_was_written_is_that_of_its_key_or_of_its_definition(lab):
+    lab.cell(
+        "a", "k = 'z'\n'x'\ndef foo(): pass\ndrawer['x'] = foo\ndrawer[k + 'y'] = foo\ndrawer[1] = 5\ndrawer[k * 3] = 5"
+    )
+    lines = {entry.key: entry.line for entry in lab.guard.ledger}
+    assert lines == {"x": 4, "zy": 3, 1: None, "zzz": None}
+
+
+def test_the_line_of_what_was_written_may_be_that_of_a_definition_of_its_name(lab):
+    lab.cell("a", "class Foo: pass\nexec(\"drawer.update({'F' + 'oo': 5})\")")
+    assert lab.entry("drawer", "Foo").line == 1
+
+
+def test_an_instance_has_no_definition_of_its_own(lab):
+    lab.cell("a", "class Foo: pass\ndrawer[1] = Foo()")
+    assert lab.entry("drawer", 1).line is None
+
+
+def test_what_nobody_knows_the_text_of_has_no_line(lab):
+    run = Run(lab.owner("a"), None)
+    with lab.running_(run):
+        lab.home.drawer["x"] = abs
+    lab.guard.end(run, "success")
+    assert lab.entry("drawer", "x").line is None
+
+
+def test_equal_keys_are_followed_in_a_list(lab):
+    lab.cell("a", "pile.append(('k', 1))\nvalue = ('k', 2)\npile.append(value)\npile.append(value)")
+    assert lab.entries() == [("pile", "k", "a")] * 3
+    lab.cell("b", "pile.pop()")
+    assert [entry.value for entry in lab.guard.ledger] == [("k", 1), ("k", 2)]
+    lab.cell("c", "del pile[0]")
+    assert [entry.value for entry in lab.guard.ledger] == [("k", 2)] == lab.home.pile
+    lab.cell("a", "pile.append(('k', 3))")
+    assert lab.home.pile == [("k", 3)]
+
+
+def test_an_empty_cell_looks_at_what_users_write_to_and_at_nothing_else(lab):
+    assert set(lab.guard._writes._followed) == {"silent", "drawer", "pile"}
+    lab.guard.remove("drawer")
+    lab.cell("a", "drawer['x'] = 1")
+    assert lab.entries() == [] and lab.home.drawer == {"x": 1}
+
+
+def test_a_container_of_the_users_own_class_that_fails_is_one_line(lab):
+    class Broken(dict):
+        def __len__(self):
+            raise RuntimeError("no length")
+
+    lab.cell("a", "drawer['x'] = abs")
+    lab.home.drawer = Broken()
+    lab.faulty = True
+    lab.cell("b", "pile.append(('k', 1))")
+    lab.cell("b", "pile.append(('k', 2))")
+    assert lab.said == ["the registry drawer is not guarded properly: RuntimeError: no length"]
+    assert lab.home.pile == [("k", 2)]
+    lab.home.drawer = {"x": abs}
+
+
+def test_one_value_that_cannot_be_followed_leaves_the_others(lab):
+    lab.faulty = True
+    right = lab.guard._record_write
+    lab.guard._writes._record = lambda registration, value: (
+        1 / 0 if registration.key == "x" else right(registration, value)
+    )
+    lab.cell("a", "drawer['x'] = abs\ndrawer['y'] = min")
+    assert lab.entries() == [("drawer", "y", "a")]
+    assert lab.said == ["the registry drawer is not guarded properly: ZeroDivisionError: division by zero"]
+
+
+def test_a_module_that_makes_a_container_anew_loses_nothing_of_the_others(lab):
+    maker = "table = {}\ntable['own'] = abs\n"
+    from guarding import Direct
+
+    lab.module("maker", maker)
+    lab.guard.add(Direct("made", "maker:table"), now=True)
+    lab.owner("maker")
+    lab.found[id(abs)] = Caller(lab.owners["maker"], None, 2)
+    lab.cell("a", "import maker\nmaker.table['mine'] = min")
+    lab.module("maker", maker)
+    assert lab.modules["maker"].table == {"own": abs, "mine": min}
+    lab.cell("a", "pass")
+    assert lab.modules["maker"].table == {"own": abs}
+
+
+def test_a_cell_that_makes_a_container_anew_has_taken_out_what_was_in_it(lab):
+    lab.cell("a", "drawer['x'] = abs")
+    lab.cell("b", "import home\nhome.drawer = {'y': min}")
+    assert lab.entries() == [("drawer", "y", "b")]
+
+
+def test_a_replayed_write_stands_at_its_former_place(lab):
+    lab.module("mod", "from home import *\ndrawer['x'] = abs")
+    lab.cell("a", "drawer['x'] = min")
+    lab.module("mod", "from home import *\ndrawer['x'] = max", replays=True)
+    assert lab.home.drawer == {"x": min}
+    lab.cell("a", "pass")
+    assert lab.home.drawer == {"x": max}
+
+
+def test_a_loop_that_writes_and_got_shorter_leaves_out_what_it_does_not_write(lab):
+    lab.main.some = {"x": abs, "y": min}
+    text = "for key, value in some.items():\n    drawer[key] = value"
+    lab.cell("a", text)
+    lab.main.some = {"x": max}
+    lab.cell("a", text)
+    assert lab.home.drawer == {"x": max}
+
+
+def test_what_a_library_wrote_for_a_cell_that_nobody_saw_is_kept_with_a_reason(lab):
+    lab.module("mod", "from home import *\ndef setup():\n    drawer['x'] = abs")
+    lab.cell("a", "import mod\nmod.setup()")
+    lab.cell("a", "import mod\nif 0: mod.setup()\nelse: mod.setup")
+    assert lab.home.drawer == {"x": abs}
+    assert lab.entry("drawer", "x").kept == messages.why_kept(False, False)
+    lab.cell("a", "pass")
+    assert lab.home.drawer == {}
+
+
+def test_nothing_is_compared_outside_of_a_run_but_sizes(lab):
+    held = lab.home.handout()
+    lab.cell("a", "pass")
+    held["x"] = abs
+    assert lab.guard._writes.changed(thoroughly=False) == [lab.guard.registries["silent"]]
+    lab.guard.between()
+    assert lab.entries() == []
+    held["x"] = min
+    assert lab.guard._writes.changed(thoroughly=False) == []
+    assert lab.guard._writes.changed(thoroughly=True) == [lab.guard.registries["silent"]]
+
+
+def test_a_container_that_nobody_asked_for_is_not_followed_for_equal_writes(lab):
+    run = Run(lab.owner("a"), "handout()['x'] = 1")
+    with lab.running_(run):
+        lab.home.handout()
+    assert run.accessed == {"silent"} and lab.guard.registries["silent"].snapshot.accessed
+    lab.guard.end(run, "success")
+    lab.home.handout()
+    assert run.accessed == {"silent"}
+
+
+def test_a_registry_without_a_snapshot_is_asked_for_in_vain(lab):
+    lab.guard.registries["silent"].snapshot = None
+    run = Run(lab.owner("a"), "")
+    with lab.running_(run):
+        assert lab.home.handout() is lab.home.table
+    assert run.accessed == set()
+    lab.guard.end(run, "success")
+    assert Owner("cell", "b").label

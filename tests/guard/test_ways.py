@@ -1,0 +1,402 @@
+"""The way to an entry: from the frames of real code to statements and texts."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+
+import pytest
+
+from kreg_ipython.guard import ways
+from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.verdicts import Way
+from kreg_ipython.lib.naming import Parameter
+
+
+def way(lab, key="x", registry="silent"):
+    """The way to the entry of a key."""
+    return ways.way_to(lab.entry(registry, key), lab.guard.registries[registry].accessor)
+
+
+def steps(lab, key="x", registry="silent"):
+    """The steps of the way: kind, line, function."""
+    return [(step.kind, step.line, step.function) for step in way(lab, key, registry).steps]
+
+
+def library(lab, name, text):
+    """A module of an installed library's."""
+    module = lab._module(name, "from home import *")
+    exec(compile(text, f"/env/site-packages/{name}.py", "exec"), vars(module))
+    return module
+
+
+def test_a_statement_of_the_cell(lab):
+    lab.cell("a", "pass\nregister('x',\n    1)")
+    found = way(lab)
+    assert [step[:3] for step in found.steps] == [("own", 2, "")]
+    assert (found.complete, found.definition, found.written) == (True, "int", False)
+    assert (found.key, found.accessor) == ("x", "handout")
+    [step] = found.steps
+    assert (step.before, step.now, step.wrapped) == (None, None, False)
+
+
+def test_functions_of_the_cell(lab):
+    lab.cell("a", "def inner():\n    register('x', 1)\ndef outer():\n    inner()\nouter()")
+    assert steps(lab) == [("own", 5, ""), ("own", 4, "outer"), ("own", 2, "inner")]
+    assert not any(step.wrapped for step in way(lab).steps)
+
+
+def test_a_decorated_one_liner(lab):
+    lab.cell("a", "@registered('x')\nclass Foo: pass")
+    found = way(lab, registry="raising")
+    assert [step.kind for step in found.steps] == ["own"] and found.steps[0].line in (1, 2)
+    assert found.definition == "Foo" and found.accessor == ""
+
+
+def test_a_class_body(lab):
+    lab.cell("a", "class Foo:\n    register('x', 1)")
+    assert steps(lab) == [("own", 1, ""), ("own", 2, "Foo")]
+
+
+@pytest.mark.parametrize("cache", ["functools.cache", "functools.lru_cache(maxsize=None)"])
+def test_a_cached_function_of_the_cell_is_wrapped(lab, cache):
+    lab.cell("a", f"import functools\n@{cache}\ndef make():\n    register('x', 1)\nmake()")
+    assert [(step.kind, step.line, step.wrapped) for step in way(lab).steps][:2] == [
+        ("own", 5, False),
+        ("own", 4, True),
+    ]
+
+
+def test_a_function_behind_a_wrapper_of_the_users_is_wrapped(lab):
+    lab.cell(
+        "a",
+        "import functools\ndef once(f):\n    @functools.wraps(f)\n    def call():\n        return f()\n    return call\n"
+        "@once\ndef make():\n    register('x', 1)\nmake()",
+    )
+    found = {step.function: step.wrapped for step in way(lab).steps}
+    assert found["make"] is True and found[""] is False
+
+
+@pytest.mark.parametrize(
+    ("make", "call"),
+    [
+        ("class A:\n    def make(self):\n        register('x', 1)\n", "A().make()"),
+        ("class A:\n    @classmethod\n    def make(cls):\n        register('x', 1)\n", "A.make()"),
+        ("class A:\n    @staticmethod\n    def make():\n        register('x', 1)\n", "A.make()"),
+        ("class A:\n    @property\n    def make(self):\n        register('x', 1)\n", "A().make"),
+    ],
+    ids=["method", "class method", "static method", "property"],
+)
+def test_a_method_is_not_wrapped(lab, make, call):
+    lab.cell("a", make + call)
+    assert [(step.kind, step.wrapped) for step in way(lab).steps] == [("own", False)] * 2
+    assert way(lab).steps[1].function.endswith("make")
+
+
+def test_a_cached_property_is_wrapped(lab):
+    lab.cell(
+        "a",
+        "import functools\nclass A:\n    @functools.cached_property\n    def make(self):\n        register('x', 1)\nA().make",
+    )
+    assert way(lab).steps[-1].wrapped is True
+
+
+def test_nothing_tells_of_a_function_in_a_function(lab):
+    lab.cell("a", "def outer():\n    def inner():\n        register('x', 1)\n    inner()\nouter()")
+    assert [step.wrapped for step in way(lab).steps] == [False] * 3
+
+
+def test_an_entry_knows_the_text_of_its_run(lab):
+    lab.cell("a", "register('x', 1)")
+    assert ways.source_of(lab.entry("silent", "x")).text == "register('x', 1)"
+    assert ways.source_of(Entry("r", "k", 1, 1, None)) is None
+    assert ways.source_of(Entry("r", "k", 1, 1, None, Run(Owner("cell", "a"), ""))) is None
+
+
+HELPER = "from home import *\ndef setup():\n    register('x', 1)\n"
+
+
+def test_a_function_in_a_file_of_the_users_has_the_text_of_then_and_of_now(lab):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    own, step = way(lab).steps
+    assert own[:3] == ("own", 2, "") and step[:3] == ("user", 3, "setup")
+    assert step.before.text == step.now.text == HELPER and step.wrapped is False
+
+
+def test_a_function_that_was_reloaded_has_another_text_now(lab):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    [_, before] = way(lab).steps
+    new = HELPER.replace("'x'", "'y'")
+    exec(compile(new, "/user/helper2.py", "exec"), vars(lab.modules["helper"]))
+    linecache.cache["/user/helper2.py"] = (len(new), None, new.splitlines(True), "/user/helper2.py")
+    [_, step] = way(lab).steps
+    assert (step.before.text, step.now.text) == (before.before.text, new)
+
+
+def test_of_a_function_whose_name_means_nothing_now_the_text_is_what_it_was(lab):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    del lab.modules["helper"].setup
+    [_, step] = way(lab).steps
+    assert step.now.text == step.before.text == HELPER and step.wrapped is False
+
+
+def test_of_a_name_that_means_no_function_now_the_text_is_what_it_was(lab):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    lab.modules["helper"].setup = 5
+    [_, step] = way(lab).steps
+    assert step.now.text == step.before.text and step.wrapped is True
+    lab.modules["helper"].setup = None
+    assert way(lab).steps[1].wrapped is False
+
+
+def test_a_name_that_raises_when_it_is_asked_is_no_function(lab):
+    class Hostile:
+        def __call__(self):
+            """Nothing."""
+
+        @property
+        def __wrapped__(self):
+            raise RuntimeError
+
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    lab.modules["helper"].setup = Hostile()
+    [_, step] = way(lab).steps
+    assert step.now.text == step.before.text and step.wrapped is True
+
+
+def test_a_file_that_has_changed_since_is_not_the_text_of_its_code(lab):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    new = "\n\n\n" + HELPER
+    linecache.cache["/user/helper.py"] = (len(new), None, new.splitlines(True), "/user/helper.py")
+    ways._text.cache_clear()
+    [_, step] = way(lab).steps
+    assert step.before is None and step.now is None
+
+
+def test_a_file_that_cannot_be_read_has_no_text(lab):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    del linecache.cache["/user/helper.py"]
+    ways._text.cache_clear()
+    [_, step] = way(lab).steps
+    assert step.before is None and step.now is None
+
+
+def test_a_lambda_in_a_file_has_its_files_text(lab):
+    text = "from home import *\nsetup = lambda: register('x', 1)\n"
+    lab.module("helper", text)
+    lab.cell("a", "import helper\nhelper.setup()")
+    [_, step] = way(lab).steps
+    assert step.before.text == text and step.function == "<lambda>"
+
+
+def test_a_cached_function_in_a_file_is_wrapped(lab):
+    lab.module("helper", "import functools\n" + HELPER.replace("def setup", "@functools.cache\ndef setup"))
+    lab.cell("a", "import helper\nhelper.setup()")
+    [_, step] = [step for step in way(lab).steps if step.kind != "library"]
+    assert step.wrapped and step.now.text == step.before.text
+
+
+def test_a_function_of_another_cell_that_this_one_defines_again_is_not_known_now(lab):
+    text = "def make():\n    register('x', 1)\n"
+    lab.cell("b", text)
+    lab.cell("a", "make()\nmake2 = make")
+    own, step = way(lab).steps
+    assert (own.kind, step.kind, step.function) == ("own", "user", "make")
+    assert step.now.text == step.before.text == text
+    entry = lab.entry("silent", "x")
+    exec(compile("def make(): pass", entry.steps[0].code.co_filename, "exec"), vars(lab.main))
+    [_, step] = way(lab).steps
+    assert step.now.text == text
+
+
+def test_library_code_is_one_step_and_the_first_function_is_its_name(lab):
+    lib = library(lab, "lib", "def inner():\n    register('x', 1)\ndef setup():\n    inner()\n")
+    lab.main.setup = lib.setup
+    lab.cell("a", "setup()")
+    assert steps(lab) == [("own", 1, ""), ("library", None, "setup")]
+
+
+def test_a_users_function_that_a_library_calls_is_a_step_of_its_own(lab):
+    lib = library(lab, "lib", "def call(f):\n    f()\n")
+    lab.main.call = lib.call
+    lab.cell("a", "def make():\n    register('x', 1)\ncall(make)")
+    assert steps(lab) == [("own", 3, ""), ("library", None, "call"), ("own", 2, "make")]
+
+
+def test_what_executes_a_magic_adds_nothing(lab):
+    ipython = library(
+        lab,
+        "IPython.core.magics",
+        "def run_line_magic(text, namespace):\n    exec(compile(text, '<timed exec>', 'exec'), namespace)\n",
+    )
+    lab.main.run_line_magic = lambda text: ipython.run_line_magic(text, vars(lab.main))
+    lab.main.magic = functools.partial(ipython.run_line_magic, namespace=vars(lab.main))
+    lab.cell("a", "def make(): register('x', 1)\n%time make()", code="def make(): register('x', 1)\nmagic('make()')")
+    assert steps(lab) == [("own", 2, ""), ("own", 1, "make")]
+
+
+def test_ipython_that_is_called_by_a_plain_statement_is_a_library(lab):
+    ipython = library(lab, "IPython.display", "def display():\n    register('x', 1)\n")
+    lab.main.display = ipython.display
+    lab.cell("a", "display()")
+    assert steps(lab) == [("own", 1, ""), ("library", None, "display")]
+
+
+def test_a_library_that_a_magic_calls_is_a_library(lab):
+    lib = library(lab, "lib", "def setup():\n    register('x', 1)\n")
+    lab.main.setup = lib.setup
+    lab.cell("a", "%time setup()", code="setup()")
+    assert steps(lab) == [("own", 1, ""), ("library", None, "setup")]
+
+
+def test_what_makes_a_class_adds_nothing(lab):
+    lib = library(
+        lab,
+        "lib",
+        "class Base:\n    def __init_subclass__(cls):\n        register('x', cls)\n    def setup(self):\n        register('y', 1)\n",
+    )
+    lab.main.Base = lib.Base
+    lab.cell("a", "class Foo(Base):\n    pass\nFoo().setup()")
+    assert steps(lab) == [("own", 1, "")]
+    assert [step[0] for step in steps(lab, "y")] == ["own", "library"]
+
+
+def test_what_an_initializer_registers_outside_of_a_class_statement_is_a_librarys(lab):
+    lib = library(lab, "lib", "class Model:\n    def __init__(self):\n        register('x', 1)\n")
+    lab.main.Model = lib.Model
+    lab.cell("a", "Model()")
+    assert [step[0] for step in steps(lab)] == ["own", "library"]
+
+
+def test_a_thread_begins_nowhere_and_its_steps_are_those_of_the_users(lab):
+    lab.cell(
+        "a",
+        "import threading\ndef make(): register('x', 1)\ndef work():\n    make()\nt = threading.Thread(target=work)\nt.start()\nt.join()",
+    )
+    found = way(lab)
+    assert not found.complete and [step[:3] for step in found.steps] == [("own", 4, "work"), ("own", 2, "make")]
+
+
+def test_a_thread_whose_own_line_is_not_known_is_in_a_file(lab):
+    text = "from home import *\ndef work():\n    register('x', 1)"
+    lab.module("helper", text)
+    lab.cell("a", "import threading, helper\nt = threading.Thread(target=helper.work)\nt.start()\nt.join()")
+    entry = lab.entry("silent", "x")
+    entry.line = None
+    [step] = way(lab).steps
+    assert (step.kind, step.line, step.before.text) == ("user", 3, text)
+
+
+def test_a_text_that_is_executed_by_a_cell_is_a_users_step_without_a_text(lab):
+    lab.cell("a", "exec(\"register('x', 1)\")")
+    own, step = way(lab).steps
+    assert own.kind == "own" and (step.kind, step.function, step.before, step.now) == ("user", "", None, None)
+
+
+def test_nobody_saw_the_way_to_what_was_written(lab):
+    lab.cell("a", "drawer['x'] = abs")
+    assert way(lab, registry="drawer") == Way((ways.Step("own", 1, None),), True, "abs", True, "x", "")
+
+
+def test_what_was_written_by_a_function_does_not_begin_in_the_body(lab):
+    lab.cell("a", "def make():\n    drawer['x'] = abs\nmake()")
+    found = way(lab, registry="drawer")
+    assert [step[:3] for step in found.steps] == [("own", 2, None)] and not found.complete
+
+
+def test_the_only_statement_that_may_have_written_did(lab):
+    lab.cell("a", "k = 'x'\ndrawer[k * 2] = 5")
+    assert [step[:3] for step in way(lab, "xx", "drawer").steps] == [("own", 2, None)]
+
+
+def test_of_several_statements_that_may_have_written_none_is_known(lab):
+    lab.cell("a", "k = 'x'\ndrawer[k * 2] = 5\ndrawer[k * 3] = 5")
+    assert way(lab, "xx", "drawer") == Way((), False, ways.definition_of(lab.entry("drawer", "xx")), True, "xx", "")
+
+
+def test_what_a_library_wrote_for_a_cell_has_no_way(lab):
+    lab.main.write = lambda: lab.home.drawer.update(x=5)
+    lab.cell("a", "write()")
+    assert way(lab, registry="drawer") == Way((), False, ways.definition_of(lab.entry("drawer", "x")), False, "x", "")
+
+
+def test_a_statement_that_does_not_ask_for_the_container_has_not_written_to_it(lab):
+    lab.main.write = lambda: lab.home.handout().update(xx=5)
+    lab.cell("a", "k = 'x'\nd = {}\nd[k * 2] = 5\nwrite()")
+    assert way(lab, "xx").steps == () and way(lab, "xx").written
+    lab.main.write = lambda: None
+    lab.cell("b", "k = 'x'\nd = handout()\nd[k * 3] = 5")
+    assert [step[:3] for step in way(lab, "xxx").steps] == [("own", 3, None)]
+
+
+def test_what_was_there_before_anybody_watched_begins_in_the_body(lab):
+    owner = Owner("cell", "a")
+    text = "@registered('x')\nclass Foo: pass\nbar = 1"
+    foo = type("Foo", (), {"__module__": "__main__"})
+    for line, steps_ in ((1, ((("own", 1, None),))), (3, ()), (None, ())):
+        entry = Entry("raising", "x", foo, foo, owner, Run(owner, text), line, adopted=True)
+        found = ways.way_to(entry)
+        assert tuple(step[:3] for step in found.steps) == steps_ and found.complete and not found.written
+        assert (found.definition, found.key, found.accessor) == ("Foo", "x", "")
+
+
+def test_what_nobody_knows_the_text_of_has_an_unknown_way(lab):
+    owner = Owner("cell", "a")
+    assert ways.way_to(Entry("r", "k", 1, 1, owner, Run(owner), adopted=True)) == Way(complete=False)
+    assert ways.way_to(Entry("r", "k", 1, 1, owner, Run(owner, "x = 1"), 1)) == Way(complete=False)
+
+
+def test_a_definition_is_told_by_its_qualified_name():
+    class Foo:
+        """A definition."""
+
+    def name(subject):
+        return ways.definition_of(Entry("r", "k", subject, subject, None))
+
+    assert name(Foo).endswith("<locals>.Foo") and name(abs) == "abs" and name(None) == "" and name((abs,)) == ""
+    assert name((abs, min)) == str(("builtins", "min"))
+
+
+class TestFormerSelf:
+    """An entry of a class or function whose name means another one now."""
+
+    def entry(self, lab, subject, key="k"):
+        return Entry("r", key, subject, subject, None)
+
+    def test_a_class_that_was_defined_again_is_one(self, lab):
+        exec("class Foo:\n    class Inner: pass\ndef foo(): pass", vars(lab.main))
+        old = lab.main.Foo, lab.main.Foo.Inner, lab.main.foo
+        assert not any(ways.is_of_a_former_self(self.entry(lab, each)) for each in old)
+        exec("class Foo:\n    class Inner: pass\ndef foo(): pass", vars(lab.main))
+        assert all(ways.is_of_a_former_self(self.entry(lab, each)) for each in old)
+
+    def test_so_is_a_key_that_is_made_of_one(self, lab):
+        exec("class Foo: pass", vars(lab.main))
+        old = lab.main.Foo
+        exec("class Foo: pass", vars(lab.main))
+        for key in (old, (int, old), (Parameter("x", old),), (Parameter(0, old), int)):
+            assert ways.is_of_a_former_self(self.entry(lab, 1, key))
+        assert not ways.is_of_a_former_self(self.entry(lab, 1, (int, "Foo", Parameter("x", lab.main.Foo))))
+
+    def test_what_is_not_there_or_is_something_else_now_is_not(self, lab):
+        exec("class Foo: pass\ndef foo(): pass\nclass Bar: pass", vars(lab.main))
+        old = lab.main.Foo, lab.main.foo, lab.main.Bar
+        del lab.main.Foo
+        lab.main.foo, lab.main.Bar = 5, lambda: None
+        assert not any(ways.is_of_a_former_self(self.entry(lab, each)) for each in old)
+
+    def test_what_is_local_or_an_instance_is_not(self, lab):
+        exec("def make():\n    class Local: pass\n    return Local\nclass Foo: pass", vars(lab.main))
+        local, instance = lab.main.make(), lab.main.Foo()
+        exec("class Foo: pass", vars(lab.main))
+        assert not ways.is_of_a_former_self(self.entry(lab, local))
+        assert not ways.is_of_a_former_self(self.entry(lab, instance))
+        gone = type("Foo", (), {"__module__": "no such module"})
+        assert not ways.is_of_a_former_self(self.entry(lab, gone))
