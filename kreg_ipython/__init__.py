@@ -52,7 +52,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     magics = _magics(shell)
     if magics is not None:
         magics.notebook.process.close()
-        magics.withdraw_from(shell)
+        magics.remove_from(shell)
 
 
 def _magics(shell: InteractiveShell) -> KregMagics | None:

@@ -133,7 +133,7 @@ class KregMagics(Magics):
         whole = [each if _is_one_word(each) and not quote else _quoted(each, quote) for each in found]
         return [each[max(len(words[-1]) - len(event.symbol), 0) :] for each in whole]
 
-    def withdraw_from(self, shell: Any) -> None:
+    def remove_from(self, shell: Any) -> None:
         """Remove the magic from every place in its shell: IPython has no function for that."""
         shell.magics_manager.magics["line"].pop("kreg", None)
         shell.magics_manager.registry.pop("KregMagics", None)

@@ -15,7 +15,7 @@ from kreg_ipython.registries.registry import MISSING
 
 
 class Conflicts:
-    """What happens where a registration meets an entry of another owner.
+    """The rules where a registration meets an entry of another owner.
 
     Args:
         ledger: who stands where.

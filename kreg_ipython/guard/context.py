@@ -1,4 +1,4 @@
-"""What the guard is told: who registers, one registration, and what it asks about the code that is being executed."""
+"""The nouns of a registration: who registers, the registration, and the context of execution."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kreg_ipython.registries.registry import MISSING
 
 
 class Caller(NamedTuple):
-    """Who registers.
+    """The owner that registers, and how it came to it.
 
     Attributes:
         owner: whose the registration is.
@@ -60,7 +60,7 @@ class Registration:
 
 
 class ExecutionContext(Protocol):
-    """What the guard asks about the code that is being executed."""
+    """The guard's questions about the code that is being executed."""
 
     def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
         """Return who registers under this frame, skipping ``passthrough`` modules.

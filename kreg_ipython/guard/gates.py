@@ -19,7 +19,7 @@ class Guarded(Protocol):
 
 
 Around = Callable[[Any, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
-"""What to do instead of a call: it gets the registry, what is announced, the original, and the call's arguments."""
+"""The function that is called instead. It gets the registry, the announcement, the original, and the arguments."""
 
 
 @dataclass(eq=False)
@@ -43,7 +43,7 @@ def _say_nothing(text: str) -> None:
 
 
 class _Inside(threading.local):
-    """Whether this thread is inside a gate."""
+    """The state of a thread: inside a gate, or not."""
 
     gate = False
 

@@ -14,7 +14,7 @@ from kreg_ipython.lib.naming import error_text, module_of
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, Registry, identity, is_there
 
 _FEW = 8
-"""How many entries of a list are looked for one by one."""
+"""The most entries of a list that are looked for one by one."""
 UNKNOWN: Any = object()
 """Stands for the value of a key that could not be asked for."""
 
@@ -35,7 +35,7 @@ class GuardedRegistry:
         """A line that says what is not guarded properly."""
         self._failing: Callable[..., Any] | None = None
         self.snapshot: Snapshot | Contents | None = None
-        """What is known of a container that users write to themselves."""
+        """The last known content of a container that users write to themselves."""
         self.diverts_lookups = False
         self.accessor = next((gate.function.rpartition(":")[2] for gate in self.gates("access")), "")
         """The name of the function that hands out the container, which a cell then writes to; empty if none does."""
@@ -44,12 +44,12 @@ class GuardedRegistry:
 
     @property
     def allows_duplicates(self) -> bool:
-        """Whether equal keys stand side by side."""
+        """True if equal keys stand side by side."""
         return self.adapter.allows_duplicates
 
     @property
     def ordered(self) -> bool:
-        """Whether the order of the entries means something."""
+        """True if the order of the entries means something."""
         return self.adapter.ordered
 
     def gates(self, act: str) -> list[Gate]:

@@ -1,4 +1,4 @@
-"""What was done to which entry, and why: the newest events, in order. Text only: it holds no object of the user's."""
+"""Write down what was done to which entry, and why. Text only: no event holds an object of the user's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LENGTH = 5_000
 
 
 class OwnerText(NamedTuple):
-    """What an owner was called at the time."""
+    """The owner, by the name that it had at the time."""
 
     kind: Kind | None = None
     id: str | None = None
@@ -59,7 +59,7 @@ class Journal:
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=_LENGTH)
         self.count = 0
-        """How many events there ever were: what came after a certain moment is `since` it."""
+        """The number of all events ever: what came after a certain moment is `since` it."""
 
     def note(self, act: Act, registry: str, key: Hashable, owner: Owner | None, run: int | None, reason: str) -> None:
         """Write down what has just been done, in the cell with this execution count."""

@@ -1,4 +1,4 @@
-"""Who registered what: owners, entries, and one stack of entries per key. Pure data, no IPython, no framework.
+"""Record who registered what: owners, entries, and one stack of entries for each key. Pure data.
 
 The shapes, which are the architecture::
 
@@ -27,18 +27,18 @@ from kreg_ipython.lib.stack import Step
 
 Kind = Literal["cell", "script", "module"]
 Spot = tuple[str, Hashable]
-"""Where an entry stands: the registry's name and the key in it."""
+"""The spot at which an entry stands: the registry's name and the key in it."""
 Name = tuple[str, str]
 """The same in words: a key may hold classes, which must not live on with it."""
 Order = tuple[int, int]
-"""Where in the order of registration an entry stands. A run that replays registers at its former place."""
+"""The place of an entry in the order of registration. A run that replays registers at its former place."""
 
 _count = itertools.count(1)
 
 
 @dataclass(eq=False)
 class Owner:
-    """What re-executes, and so replaces what it registered before.
+    """A cell, script or module: it re-executes, and so replaces what it registered before.
 
     ``id`` is the front end's cell id, the script's path or the module's name; None for a cell of a front end that
     sends none. ``sessions`` are those of the front ends that ran it, a notebook's and a console's: ids may change when
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def source(self) -> str | None:
-        """What was executed; None if nobody knows."""
+        """The text that was executed; None if nobody knows it."""
         if callable(self._source):
             self._source = self._source()
         return self._source
@@ -173,7 +173,7 @@ class Entry:
 
 
 order_of: Callable[[Entry], Order] = attrgetter("order")
-"""Where in the order of registration an entry stands: a key for sorting."""
+"""Return the place of an entry in the order of registration: a key for sorting."""
 
 
 def replayed_order(former: Entry | None, run: Run) -> Order | None:

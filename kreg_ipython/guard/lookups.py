@@ -22,7 +22,7 @@ from kreg_ipython.lib.naming import key_text
 from kreg_ipython.registries.registry import Gate, NotThere
 
 _SERVED = 100
-"""How many swept entries are still served to graphs that name them: names made with counters never end."""
+"""The most swept entries that are still served to graphs that name them: names made with counters never end."""
 
 
 class Lookups:

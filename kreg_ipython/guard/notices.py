@@ -1,4 +1,4 @@
-"""What the user is told: notices to stderr, notes on exceptions, and the journal of what was done."""
+"""Tell the user: notices to stderr, notes on exceptions, and the journal of what was done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kreg_ipython.guard.ledger import Entry, Run
 from kreg_ipython.guard.settings import Settings
 
 _MOST = 3
-"""How many lines one run shows."""
+"""The most lines that one run shows."""
 
 
 class Notices:

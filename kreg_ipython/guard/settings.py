@@ -1,4 +1,4 @@
-"""What users can set: written by ``%config KregMagics``, read by whoever acts on it."""
+"""The users' settings: written by ``%config KregMagics``, read by whoever acts on it."""
 
 from __future__ import annotations
 

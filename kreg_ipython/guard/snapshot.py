@@ -1,4 +1,4 @@
-"""What a container that users write to themselves held when we last looked, and what has changed since."""
+"""Remember what a container held that users write to themselves, and find what has changed since."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kreg_ipython.registries.registry import MISSING, NotThere, Registry
 
 
 class Changes(NamedTuple):
-    """What was ``written``, as ``(key, value, former value)``, and what was ``removed``, as ``(key, value)``."""
+    """The changes of a container: ``written`` as ``(key, value, former value)``, ``removed`` as ``(key, value)``."""
 
     written: list[tuple[Hashable, Any, Any]]
     removed: list[tuple[Hashable, Any]]
@@ -45,7 +45,7 @@ class Snapshot:
         self._look()
 
     def resized(self) -> bool:
-        """Whether anything was written or taken out, by its size alone."""
+        """Return whether anything was written or taken out, by its size alone."""
         return len(self.live) != self.size
 
     def note(self, key: Hashable, value: Any) -> None:
@@ -58,7 +58,7 @@ class Snapshot:
         self.size, self._values = len(self._known), None
 
     def changed(self) -> bool:
-        """Whether anything was written or taken out since the last look. Asked at the end of every cell."""
+        """Return whether anything was written or taken out since the last look. Asked at the end of every cell."""
         if len(self.live) != self.size:
             return True
         if self.accessed:  # what it does to the keys may be anything
@@ -100,16 +100,16 @@ class Contents:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._items: list[Any] | None = None
-        """What is known, as the container would list it; None: not made yet."""
+        """The known content, as the container would list it; None if it is not made yet."""
         self._look()
 
     def resized(self) -> bool:
-        """Whether anything was written or taken out, by its size alone."""
+        """Return whether anything was written or taken out, by its size alone."""
         table = self._table()
         return table is not None and (table is not self._live or len(table) != len(self._known))
 
     def changed(self) -> bool:
-        """Whether anything was written or taken out since the last look."""
+        """Return whether anything was written or taken out since the last look."""
         table = self._table()
         if table is None:
             return False
@@ -139,7 +139,7 @@ class Contents:
         return self._since(before)
 
     def is_replaced(self) -> bool:
-        """Whether it is another container than at the last look."""
+        """Return whether it is another container than at the last look."""
         return self._table() is not self._live
 
     def _table(self) -> Any:

@@ -32,11 +32,11 @@ from kreg_ipython.lib.naming import error_text
 from kreg_ipython.registries.registry import MISSING, Registry, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
-"""How a run ended. One that failed has left its definitions behind; one that is undone has not, as after an import."""
+"""The end of a run. One that failed has left its definitions behind; one that is undone has not, as after an import."""
 
 
 class Undoable(NamedTuple):
-    """What `%kreg undo` takes back: the entries that a sweep, or a clearing, took."""
+    """The entries that a sweep, or a clearing, took, and that `%kreg undo` brings back."""
 
     act: Literal["swept", "cleared"] = "swept"
     entries: tuple[Entry, ...] = ()
@@ -71,14 +71,14 @@ class Guard:
         self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()
         self.pinned: set[Name] = set() if pinned is None else pinned
-        """What is never swept: the user said `%kreg keep`."""
+        """The entries that are never swept: the user said `%kreg keep`."""
         self.absent: list[str] = []
         """Registries that the imported version of their framework does not have."""
         self.foreign_faults: dict[str, str] = {}
         """A line for each package whose adapters cannot be had."""
         self.registries: dict[str, GuardedRegistry] = {}
         self.remembered: dict[Spot, list[Entry]] = {}
-        """What a former guard knew, until everything that stands has been adopted."""
+        """The entries that a former guard knew, until everything that stands has been adopted."""
         for entry in former.all() if former is not None else ():
             self.remembered.setdefault(entry.spot, []).append(entry)
         self._context, self._lock = context, threading.RLock()
@@ -360,7 +360,7 @@ class Guard:
         self._restore(left, "what took its place is gone", run)
 
     def _stands(self, owner: Owner, new: Entry) -> bool:
-        """Whether an entry stands, or another one of the owner's in its place."""
+        """Return whether an entry stands, or another one of the owner's in its place."""
         if self.registries[new.registry].allows_duplicates:
             return new in self.ledger
         return any(entry.owner is owner for entry in self.ledger.stack(new.spot))

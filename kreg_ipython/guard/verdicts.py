@@ -21,7 +21,7 @@ from kreg_ipython.lib.source import Obstacle, Source, Statement
 Verdict = Literal["gone", "again", "changed", "maybe"]
 
 Place = Hashable
-"""What registered an entry: the statements on its way."""
+"""The statements on the way to an entry."""
 
 _GUARDS: frozenset[Obstacle] = frozenset({"condition", "early return"})
 _UNTOLD: frozenset[Obstacle] = frozenset({"library", "unknown", "cached"})
@@ -48,7 +48,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Way:
-    """What led from an owner's body to a registration, the body's step first.
+    """The way from an owner's body to a registration, the body's step first.
 
     Attributes:
         steps: the statements; none if nobody saw them.
@@ -140,7 +140,7 @@ def is_outdated(way: Way, before: Source, now: Source) -> bool:
 
 @dataclass
 class _Look:
-    """What a look at a way in the new source shows.
+    """The result of a look at a way in the new source.
 
     Attributes:
         obstacles: those on it.

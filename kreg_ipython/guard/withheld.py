@@ -14,7 +14,7 @@ from kreg_ipython.guard.verdicts import Way, verdict, words
 from kreg_ipython.lib.source import read
 
 _MOST = 100
-"""How many entries are held."""
+"""The most entries that are held."""
 
 
 class _Held(NamedTuple):

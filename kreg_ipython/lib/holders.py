@@ -24,7 +24,7 @@ class Holder(NamedTuple):
 
 
 class Opaque(NamedTuple):
-    """What is not looked into.
+    """The objects that are not looked into.
 
     Attributes:
         types: returns whether objects of a type are left out: a framework's own state leads to everything.

@@ -123,18 +123,18 @@ class Statement:
 
     @property
     def is_in_method(self) -> bool:
-        """Whether it stands in a function of a class's."""
+        """True if it stands in a function of a class's."""
         kinds = [isinstance(each, ast.ClassDef) for each in self.definitions]
         return True in kinds and not kinds[-1]
 
     @property
     def is_definition(self) -> bool:
-        """Whether this is a ``class`` or ``def``."""
+        """True for a ``class`` or ``def``."""
         return isinstance(self.node, _DEFINITIONS)
 
     @property
     def is_magic(self) -> bool:
-        """Whether this is no statement of Python's, but a line that IPython executes: ``%time setup()``."""
+        """True if this is no statement of Python's, but a line that IPython executes: ``%time setup()``."""
         constant = self.node.value if isinstance(self.node, ast.Expr) else None
         text = constant.value if isinstance(constant, ast.Constant) else None
         return isinstance(text, str) and _MAGIC.fullmatch(text) is not None
@@ -156,17 +156,17 @@ class Statement:
 
     @cached_property
     def place(self) -> Hashable:
-        """What it stands in: the definitions, and what the compound statements around it say."""
+        """The place that it stands in: the definitions, and what the compound statements around it say."""
         return self.path, *(tuple(_says(header)) for header in self.headers)
 
     @cached_property
     def decorators(self) -> tuple[str, ...]:
-        """What the decorators of a definition say."""
+        """The text of a definition's decorators."""
         return tuple(map(ast.dump, self.node.decorator_list)) if isinstance(self.node, _DEFINITIONS) else ()
 
     @cached_property
     def is_decorated(self) -> bool:
-        """Whether this is a definition with decorators."""
+        """True for a definition with decorators."""
         return isinstance(self.node, _DEFINITIONS) and bool(self.node.decorator_list)
 
     @cached_property
@@ -187,7 +187,7 @@ class Statement:
 
     @cached_property
     def writes(self) -> bool:
-        """Whether it may write to a container: at a key, by a method, by ``|=``."""
+        """True if it may write to a container: at a key, by a method, by ``|=``."""
         return self.keys_written is not None
 
     def may_write(self, key: Hashable) -> bool:
@@ -237,7 +237,7 @@ class Source:
         self.text = text
         tree = _tree(text)
         self.parses = tree is not None
-        """Whether the text can be read here: IPython may understand more."""
+        """False if the text cannot be read here: IPython may understand more."""
         self.tree = tree or ast.Module(body=[], type_ignores=[])
         by_magic = text.lstrip().startswith("%%") and not _RUNS_ITS_BODY.match(text)
         self.statements = tuple(_statements(self.tree.body, by_magic))

@@ -22,7 +22,7 @@ _NOTEBOOK = ("IPython.core.interactiveshell", "safe_execfile_ipy")  # and .ipy a
 _OURS = __name__.partition(".")[0]
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 _MOST = 64
-"""How many steps of a registration are written down, from the outermost on."""
+"""The most steps of a registration that are written down, from the outermost on."""
 
 
 class Step(NamedTuple):
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a registration comes from.
+    """The origin of a registration.
 
     ``module`` or ``script`` names the body that is executing, if it is not a cell's; ``in_cell`` tells that it is.
     ``steps`` lead from the body to the registration; ``inner`` is the first of them in code that the body's magic

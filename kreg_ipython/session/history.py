@@ -13,7 +13,7 @@ from kreg_ipython.lib.naming import definition
 
 
 class History:
-    """What was typed into a shell, and which code it became.
+    """The texts that were typed into a shell, and the code that they became.
 
     Args:
         shell: the shell.

@@ -70,7 +70,7 @@ class Modules:
         return owner, run, source.read(run.source).line_of_definition(qualname) if run.source else None
 
     def is_outdated(self, entry: Entry) -> bool:
-        """Whether the file of a module or script does not say any more what registered this, or the module is gone."""
+        """Return whether a module's or script's file does not register this any more, or the module is gone."""
         if entry.owner is None or entry.run is None or entry.run.source is None:
             return False
         before, now = entry.run.source, _text(entry.owner)
@@ -157,14 +157,14 @@ class Modules:
         return [vars(module) for name, module in list(sys.modules.items()) if self._is_users(name)]
 
     def _is_users(self, name: str) -> bool:
-        """Whether the user wrote the module of this name."""
+        """Return whether the user wrote the module of this name."""
         module = sys.modules.get(name)
         if self._is_foreign(name) or not issubclass(type(module), ModuleType):
             return False
         return "-packages" not in str(vars(module).get("__file__"))
 
     def _is_foreign(self, module: str) -> bool:
-        """Whether a module is Python's own or a framework's."""
+        """Return whether a module is Python's own or a framework's."""
         return _root(module) in self._frameworks or _is_pythons_own(_root(module))
 
 
@@ -184,7 +184,7 @@ def _text(owner: Owner) -> str | None:
 
 
 def _is_gone(owner: Owner) -> bool:
-    """Whether the owner's file was deleted, or the module purged."""
+    """Return whether the owner's file was deleted, or the module purged."""
     if owner.kind == "script":  # a relative path says nothing: the directory may have changed
         return os.path.isabs(owner.id or "") and not os.path.exists(owner.id or "")
     module = sys.modules.get(owner.id or "")
@@ -193,7 +193,7 @@ def _is_gone(owner: Owner) -> bool:
 
 
 def _is_pythons_own(module: str) -> bool:
-    """Whether a module is of the standard library, and no file of the user's that has taken its name."""
+    """Return whether a module is of the standard library, and no file of the user's that has taken its name."""
     file = getattr(sys.modules.get(module), "__file__", None)
     return module in sys.stdlib_module_names and (file is None or str(file).startswith(_STANDARD_LIBRARY))
 

@@ -25,7 +25,7 @@ from kreg_ipython.session.process import Process
 
 
 class Notebook:
-    """What knows of cells in a process.
+    """The cells of a process.
 
     Args:
         shell: the shell that executes them.

@@ -44,7 +44,7 @@ def started() -> Process:
 
 
 class Front(Protocol):
-    """What knows of cells: an IPython shell's notebook.
+    """The side of the process that knows of cells: an IPython shell's notebook.
 
     Attributes:
         shows_notes: whether the notes of an exception are shown with it.
@@ -78,7 +78,7 @@ class Process:
         self.settings, self.journal = Settings(), Journal()
         self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
-        """What `%kreg watch` names; None until its module is imported."""
+        """The containers of `%kreg watch`, by path; None until the module is imported."""
         self._owners: dict[tuple[Kind, str], Owner] = {}
         self._undo: list[Callable[[], None]] = []
         self._said = 0
@@ -86,7 +86,7 @@ class Process:
 
     @property
     def on(self) -> bool:
-        """Whether the registries are guarded now."""
+        """True while the registries are guarded."""
         return bool(self._undo)
 
     def start(self) -> None:
@@ -189,7 +189,7 @@ class Process:
         Raises:
             NotThere: if the module has nothing of this name.
             TypeError: if it is no dict, list or set.
-            ValueError: if it is guarded already under another name.
+            ValueError: if it is already guarded under another name.
         """
         if _module_of(path) not in sys.modules:
             self.watched.setdefault(path, None)
@@ -200,7 +200,7 @@ class Process:
             adapter = watched.watched(path)
             taken = self.guard.name_of(adapter.table)
             if taken not in (None, path):
-                raise ValueError(f"{path} is guarded already, as {taken}")
+                raise ValueError(f"{path} is already guarded, as {taken}")
             self.watched[path] = adapter
             self.add(adapter)
         return adapter
