@@ -7,7 +7,7 @@ import pytest
 from test_cells import naive, stock
 
 FOO = """
-@keras.saving.register_keras_serializable("PKG")
+@keras.utils.register_keras_serializable("PKG")
 class Foo(keras.layers.Layer):
     VERSION = {}
     def call(self, x): return x * 1.0
@@ -171,19 +171,19 @@ def test_a_call_that_was_taken_out_and_comes_back_finds_what_it_registered(nb, b
 @pytest.mark.parametrize(
     "guard",
     [
-        "if 'PKG>Foo' not in keras.saving.get_custom_objects():",
-        "if keras.saving.get_registered_object('PKG>Foo') is None:",
-        "try: keras.saving.get_custom_objects()['PKG>Foo']\nexcept KeyError:",
+        "if 'PKG>Foo' not in keras.utils.get_custom_objects():",
+        "if keras.utils.get_registered_object('PKG>Foo') is None:",
+        "try: keras.utils.get_custom_objects()['PKG>Foo']\nexcept KeyError:",
     ],
 )
 def test_a_guard_that_asks_the_registry_lets_an_edit_through(nb, guard):
     for version in (1, 2):
         nb.run("a", guard + FOO.format(version).replace("\n", "\n    "))
-    assert nb.value("keras.saving.get_custom_objects()['PKG>Foo'].VERSION") == 2
+    assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
 
 
 def test_what_such_a_guard_skips_all_the_same_is_there_when_it_is_looked_up(nb):
-    guard = "if 'PKG>Foo' not in keras.saving.get_custom_objects() and 'Foo' not in globals():"
+    guard = "if 'PKG>Foo' not in keras.utils.get_custom_objects() and 'Foo' not in globals():"
     for version in (1, 2):
         nb.run("a", guard + FOO.format(version).replace("\n", "\n    ") + LOADS)
         assert nb.custom_objects() == {"Foo": "Foo"}
@@ -218,7 +218,7 @@ def test_a_function_that_registers_a_class_of_its_own_leaves_one_entry(nb, inner
 
 @stock
 def test_a_key_that_takes_anothers_place_in_a_held_dict_is_seen(nb):
-    nb.run("h", "objects = keras.saving.get_custom_objects()\ndef f(x): return x")
+    nb.run("h", "objects = keras.utils.get_custom_objects()\ndef f(x): return x")
     nb.run("a", "former = dict(objects)\nobjects.update({'PKG>a': f, 'PKG>b': f})")
     nb.run("a", "objects.clear(); objects.update(former); objects.update({'PKG>c': f, 'PKG>b': f})")
     assert set(nb.custom_objects()) == {"c", "b"}
@@ -231,7 +231,7 @@ class Base(keras.layers.Layer):
     package = "PKG"
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        keras.saving.register_keras_serializable(cls.package, cls.__dict__.get("key", cls.__name__))(cls)
+        keras.utils.register_keras_serializable(cls.package, cls.__dict__.get("key", cls.__name__))(cls)
 """
 
 
@@ -249,7 +249,7 @@ def test_what_a_base_class_registers_follows_the_subclass(nb, edit):
 def test_a_loop_over_what_its_own_head_says_follows_it(nb, loop):
     nb.run("h", "def f(x): return x")
     for name in ("old", "new"):
-        nb.run("a", f"for n, g in {loop.format(name)}: keras.saving.register_keras_serializable('PKG', n)(g)")
+        nb.run("a", f"for n, g in {loop.format(name)}: keras.utils.register_keras_serializable('PKG', n)(g)")
     assert set(nb.custom_objects()) == {"new"}
 
 
@@ -257,7 +257,7 @@ def test_a_task_that_runs_a_cell_while_its_cell_awaits_ends_nobodys_run(nb):
     text = FOO.format(1) + (
         "import asyncio\nasync def task(): get_ipython().run_cell('nested = 1')\n"
         "await asyncio.create_task(task())\nawait asyncio.sleep(0)\n"
-        "@keras.saving.register_keras_serializable('PKG')\nclass Bar(keras.layers.Layer): pass"
+        "@keras.utils.register_keras_serializable('PKG')\nclass Bar(keras.layers.Layer): pass"
     )
     for _ in range(2):
         nb.run("a", text)

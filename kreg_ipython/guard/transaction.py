@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
-from kreg_ipython.guard import messages
+from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
 from kreg_ipython.guard.context import ExecutionContext, Registration
 from kreg_ipython.guard.direct_writes import DirectWrites
@@ -28,7 +28,6 @@ from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
-from kreg_ipython.lib.naming import error_text
 from kreg_ipython.registries.registry import MISSING, Registry, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
@@ -403,6 +402,10 @@ class Guard:
         """Put back what was removed for a run that did not succeed; after a failure its owner is partial."""
         removed = list(run.removed)
         if outcome == "failed":
+            names = {entry.name for entry in self.ledger.registered_in(run)}
+            anew = [entry for entry in removed if entry.name in names and ways.is_of_a_former_self(entry)]
+            self.ledger.retire(anew)  # the run has registered them with the class that the name means now
+            removed = [entry for entry in removed if entry not in anew]
             for entry in [*removed, *self.ledger.entries(run.owner)]:
                 entry.restored = entry.restored or entry.run is not run
         self._restore(removed, messages.WHY_RESTORED[outcome], run)
@@ -510,8 +513,3 @@ class Guard:
                 stack = [entry] if registry.allows_duplicates else self.ledger.stack(entry.spot)
                 self._writes.forget(stack, run)
         run.unregistered = []
-
-
-def fault_of(error: Exception) -> str:
-    """Return what a run's fault of ours is told as."""
-    return f"this run is not guarded properly: {error_text(error)}"

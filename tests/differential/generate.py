@@ -216,7 +216,7 @@ class Maker:
             other = draw.choice([n for n in (1, 2, 3) if n != blocks[at].version])
             if blocks[at].way in ("memo", "lib"):
                 return  # its text is elsewhere
-            self.limited |= blocks[at].limits("version")
+            self.limited |= blocks[at].limits("version") or (blocks[at].way == "exec" and bool(blocks[at].form))
             blocks[at] = replace(blocks[at], version=other)
         elif what == "rename" and blocks[at].way not in ("memo", "lib"):
             self.limited |= blocks[at].way == "exec"
@@ -224,7 +224,8 @@ class Maker:
             blocks[at] = replace(blocks[at], suffix=blocks[at].suffix + "x")
         elif what == "remove":
             in_thread = blocks[at].call in ("thread", "pool", "to_thread", "task") and blocks[at].way in ("memo", "lib")
-            self.limited |= in_thread or blocks[at].way == "exec"
+            unseen = blocks[at].kind == "direct" and blocks[at].way in ("memo", "lib")
+            self.limited |= in_thread or unseen or blocks[at].way == "exec"
             del blocks[at]
         elif what == "add" and self.count < 8:
             block = self.block(kinds)
