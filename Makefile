@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-.PHONY: demo test test-long test-matrix lint docs bench clean
+.PHONY: demo test test-long test-matrix mutants lint docs bench clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "kreg_ipython needs Python 3.10 or newer: make PYTHON=...")'
@@ -23,10 +23,21 @@ test: lint
 
 # Thousands of histories (a run that fails says how to play it again), an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed
-	KREG_HISTORIES=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/long tests/test_histories.py tests/test_interrupts.py
+	KREG_HISTORIES=2000 KREG_DIFFERENTIAL=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile \
+		tests/long tests/test_histories.py tests/test_differential.py tests/test_interrupts.py
 
 test-matrix:
 	$(PYTHON) tests/matrix.py $(STACKS)
+
+$(VENV)/installed-mutants: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mutants]'
+	touch $@
+
+# Breaks each line of the guard by itself: a fast test must fail nine times of ten. Ten minutes, and not in CI. What is
+# left: mutmut results, mutmut show NAME.
+mutants: $(VENV)/installed-mutants
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/python tests/mutants.py
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -44,4 +55,4 @@ bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/page.py
 
 clean:
-	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .hypothesis docs/_build docs/notebooks
+	rm -rf $(VENV) .matrix mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis docs/_build docs/notebooks

@@ -29,8 +29,8 @@ table, loud, names, queue, graphs, flags, drawer, line, pile = {}, {}, {}, {}, {
 def register(key, value):
     table[key] = value
 
-def handout():
-    return table
+def handout(copied=False, *, times=1):
+    return [dict(table) for _ in range(times)] if copied else table
 
 def register_once(key, value):
     if key in loud:
@@ -58,10 +58,10 @@ def enqueue(key, value):
 def gradient(key, value):
     graphs[key] = value
 
-def find(key):
+def find(key, *, twice=False):
     if key not in graphs:
         raise LookupError(f"no gradient {key}")
-    return graphs[key]
+    return (graphs[key], graphs[key]) if twice else graphs[key]
 
 def define(key, value):
     flags.setdefault(key, value)
@@ -117,7 +117,7 @@ def adapters() -> list[Registry]:
         DictRegistry(
             "graphs",
             "home:graphs",
-            [Gate("home:gradient", announce), Gate("home:find", lambda key: (key, None), act="look up")],
+            [Gate("home:gradient", announce), Gate("home:find", lambda key, **options: (key, None), act="look up")],
             resolved_by_live_graphs=True,
         ),
         DictRegistry("flags", "home:flags", [Gate("home:define", announce)]),
@@ -200,7 +200,8 @@ class Lab:
         if found.in_cell:
             return Caller(run.owner, run, line, found.steps)
         steps = found.steps
-        return Caller(run.owner, run, steps[-1].line if steps else None, steps, False)
+        notebooks = bool(steps) and steps[-1].module == "__main__"
+        return Caller(run.owner, run, steps[-1].line if notebooks else None, steps, False)
 
     def is_framework_again(self, frame: FrameType) -> bool:
         return stack.body_of(frame) in self.again
@@ -330,4 +331,4 @@ class Lab:
 
     def noted(self, error: BaseException) -> list[str]:
         """The notes on an error; where Python has none, the lines that were shown instead."""
-        return list(getattr(error, "__notes__", [f"kreg: {line}" for line in self.said]))
+        return list(getattr(error, "__notes__", [])) if self.notes else [f"kreg: {line}" for line in self.said]

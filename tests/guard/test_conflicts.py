@@ -6,7 +6,7 @@ import pytest
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.context import Caller, Registration
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 
 FOO = "def foo(): return {}\n"
@@ -286,7 +286,6 @@ def test_whether_an_entry_is_of_this_very_run_is_told_while_the_run_is_going_on(
     run = Run(owner)
     entry = make(owner, abs, run)
     ledger.insert(entry)
-    from kreg_ipython.guard.context import Registration
 
     def may_make_way(name, caller, key="x"):
         registration = Registration(lab.guard.registries[name], key, min, caller)
@@ -301,3 +300,21 @@ def test_whether_an_entry_is_of_this_very_run_is_told_while_the_run_is_going_on(
     ledger.remove(entry)
     ledger.insert(make(owner, abs, None))
     assert may_make_way("raising", Caller(owner, None))
+
+
+def test_what_nobody_owns_and_what_a_framework_registers_replaces_nothing(lab, conflicts):
+    def may_be_replaced(top, caller):
+        return conflicts.may_be_replaced(top, Registration(lab.guard.registries["raising"], "x", min, caller))
+
+    lab.settings.on_conflict = "replace"
+    assert may_be_replaced(make(Owner("cell", "a")), CELL)
+    assert not may_be_replaced(make(None), CELL) and not may_be_replaced(None, CELL)
+    assert not may_be_replaced(make(Owner("cell", "a")), None)
+
+
+def test_a_cell_under_another_id_is_known_by_its_definition(lab, conflicts):
+    def may_be_replaced(subject):
+        registration = Registration(lab.guard.registries["raising"], "x", subject, CELL)
+        return conflicts.may_be_replaced(make(Owner("cell", None), defined()), registration)
+
+    assert may_be_replaced(defined()) and not may_be_replaced(min)

@@ -303,3 +303,40 @@ def test_a_registry_without_a_snapshot_is_asked_for_in_vain(lab):
     assert run.accessed == set()
     lab.guard.end(run, "success")
     assert Owner("cell", "b").label
+
+
+def test_a_function_that_hands_out_a_container_gets_its_own_arguments(lab):
+    lab.home.table["x"] = abs
+    assert lab.home.handout(True, times=2) == [{"x": abs}] * 2
+    assert lab.home.handout(copied=True) == [{"x": abs}]
+
+
+def test_what_a_cell_writes_leaves_the_others_where_they_are(lab):
+    lab.cell("a", "drawer['x'] = abs")
+    lab.cell("b", "drawer['y'] = abs")
+    assert list(lab.home.drawer) == ["x", "y"]
+
+
+def test_an_equal_write_over_a_newer_entry_than_its_own_is_one(lab):
+    text = "if 1:\n    handout()['x'] = value"
+    lab.main.value = abs
+    lab.cell("a", text)
+    lab.cell("b", "handout()['x'] = min")
+    lab.main.value = min
+    lab.cell("a", text)
+    assert lab.entry("silent", "x").owner is lab.owners["a"]
+    lab.cell("b", "pass")
+    assert lab.home.table == {"x": min}
+
+
+def test_equal_writes_stand_beside_others(lab):
+    keys = [f"k{n}" for n in range(20)]
+    lab.cell("a", "\n".join(f"handout()['{key}'] = abs" for key in keys))
+    lab.cell("b", "\n".join(f"handout()['{key}'] = {('abs', 'min')[n % 2]}" for n, key in enumerate(keys)))
+    assert [key for _, key, name in lab.entries() if name == "b"] != [] and len(lab.entries()) == 40
+    assert {lab.entry("silent", key).line for key in keys} == set(range(1, 21))
+
+
+def test_a_tuple_of_one_has_a_definition_without_a_name(lab):
+    lab.cell("a", "drawer[1] = (abs,)")
+    assert lab.entry("drawer", 1).line is None

@@ -334,3 +334,31 @@ def test_a_reverse_map_that_cannot_be_had_is_no_map(desk):
     desk.registry.weaken_keys(), desk.registry.rename(Thing, "x"), desk.registry.restore_strong_keys()
     assert desk.registry.register(Thing, lambda: 1, (), {}) == 1
     assert desk.told == [("r", "NotThere: home:names")]
+
+
+def test_many_values_of_a_list_are_counted_and_not_looked_for_one_by_one(desk, listed):
+    asked, listing, held = [], [], listed.registry.holds
+    listed.registry.holds = lambda key, value: asked.append(key) or held(key, value)
+    listed.adapter.entries = lambda: listing.append(1) or [(value[0], value) for value in listed.home.line]
+    listed.home.line += [(n, object()) for n in range(9)]
+    placed = [(value[0], value) for value in listed.home.line]
+    assert listed.registry.missing(placed) == [False] * 9 and (asked, listing) == ([], [1])
+    assert listed.registry.missing([*placed, placed[0]]) == [False] * 10 and asked == [0]
+    assert listed.registry.missing(placed[:8]) == [False] * 8 and len(asked) == 9 and listing == [1, 1]
+    desk.adapter.entries = fail
+    assert desk.registry.missing(placed) == [True] * 9 and desk.told == []
+
+
+def test_an_adapter_says_itself_what_is_the_same_definition(desk):
+    desk.adapter.same = lambda *args: args == ("x", 1, 2)
+    assert desk.registry.same("x", 1, 2) is True and desk.registry.same("x", 2, 1) is False
+
+
+def test_what_we_put_into_a_list_that_users_write_to_is_no_change_of_theirs(listed):
+    listed.adapter.direct = True
+    listed.registry.look()
+    value = ("z", 1)
+    listed.registry.insert("z", value), listed.registry.insert("z", value)
+    assert not listed.registry.snapshot.changed()
+    listed.registry.remove("z", value)
+    assert not listed.registry.snapshot.resized() and listed.registry.snapshot.changes() == ([], [])

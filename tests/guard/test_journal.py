@@ -58,6 +58,9 @@ def test_what_is_listed_are_our_acts_and_not_the_users():
     noted(journal, "registered a", "kept b", "swept c", "restored d")
     assert keys(journal.acts()) == ["kept b", "swept c", "restored d"]
     assert keys(journal.acts(3)) == ["restored d"]
+    journal = Journal()
+    noted(journal, "swept a")
+    assert keys(journal.acts()) == ["swept a"]
 
 
 def test_what_was_removed_until_it_was_registered_again_in_its_run_is_no_act():
@@ -76,6 +79,8 @@ def test_the_last_event_of_a_key_is_found_by_any_package():
     assert journal.last("r", "Foo").key == "Q>Foo"
     assert journal.last("r", "Bar").act == "registered"
     assert journal.last("other", "Foo").act == "cleared"
+    noted(journal, "swept P>Q>Baz")
+    assert journal.last("r", "Baz").key == "P>Q>Baz" and journal.last("r", "Q>Baz") is None
     assert journal.last("r", "P") is journal.last("nothing", "Foo") is None
 
 

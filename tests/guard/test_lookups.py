@@ -178,3 +178,27 @@ def test_a_registry_without_swept_entries_is_not_diverted_by_a_new_guard(lab):
     lab.guard = lab.new_guard(lab.guard.ledger)
     lab.guard.attach("home")
     assert lab.home.find.__code__ is code
+
+
+def test_a_look_up_gets_its_own_arguments(swept):
+    swept.cell("a", G.format(1))
+    assert swept.home.find("G", twice=True) == (swept.home.graphs["G"],) * 2
+    assert swept.home.find(key="G") is swept.home.graphs["G"]
+
+
+def test_a_look_up_that_finds_what_was_put_back_gets_its_own_arguments(lab):
+    text = "if 'G' not in known:\n    def grad(): return {}\n    gradient('G', grad)"
+    lab.main.known = []
+    lab.cell("a", text.format(1))
+    lab.cell("a", "found = find('G', twice=True)\n" + text.format(2))
+    assert len(lab.main.found) == 2
+
+
+def test_tracebacks_hide_the_look_up(swept):
+    error = swept.cell("b", "find('G')", fails=LookupError)
+    hidden, entry = [], error.__traceback__
+    while entry is not None:
+        if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
+            hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
+        entry = entry.tb_next
+    assert hidden and all(hidden)

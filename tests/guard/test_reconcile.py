@@ -336,3 +336,53 @@ def test_a_registry_that_fails_does_not_keep_the_others_from_following(lab):
     lab.home.table["x"] = one.value
     reconciler.change(remove=[one, two])
     assert lab.home.loud == {}
+
+
+def test_what_is_taken_out_is_the_value_that_stands_there(lab, reconciler):
+    taken = []
+    remove = lab.guard.registries["raising"].adapter.remove
+    lab.guard.registries["raising"].adapter.remove = lambda key, value: taken.append(value) or remove(key, value)
+    one, two = put(lab, entry("raising", "x"), entry("raising", "x", B))
+    reconciler.change(remove=[two])
+    reconciler.change(remove=[one])
+    assert taken == [two.value, one.value]
+    theirs = lab.home.loud["y"] = Thing()
+    lab.guard.ledger.insert(three := entry("raising", "y"))
+    reconciler.show(three.spot)
+    assert taken[2:] == [theirs]
+
+
+def test_what_is_put_into_a_list_has_its_key(lab, reconciler):
+    put_in = []
+    insert = lab.guard.registries["listed"].adapter.insert
+    lab.guard.registries["listed"].adapter.insert = lambda key, value: put_in.append(key) or insert(key, value)
+    put(lab, entry("listed", "k", value=("k", 1)))
+    assert put_in == ["k"]
+
+
+def test_what_is_there_already_has_nothing_of_the_frameworks_under_it(lab, reconciler):
+    own = define("home.layers")
+    lab.home.table["x"] = own
+    [made] = put(lab, entry("silent", "x", value=own))
+    assert lab.guard.ledger.stack(made.spot) == [made]
+    reconciler.change(remove=[made])
+    assert lab.home.table == {}
+
+
+def test_of_one_value_that_stands_there_less_often_than_it_is_known_the_rest_is_put_in(lab, reconciler):
+    value = ("k", Thing())
+    some = [entry("listed", "k", value=value) for _ in range(3)]
+    put(lab, *some)
+    reconciler.change(remove=some[:2])
+    lab.home.line.append(value)  # the user's word
+    reconciler.change(insert=some[:2])
+    assert lab.home.line == [value] * 3
+
+
+def test_what_is_older_or_nobodys_stays_where_it_is_in_the_order(lab, reconciler):
+    [old] = put(lab, entry("ordered", "a"))
+    lab.home.queue["theirs"] = Thing()
+    mid, new = entry("ordered", "m"), entry("ordered", "z")
+    put(lab, new)
+    put(lab, mid)
+    assert list(lab.home.queue) == ["a", "theirs", "m", "z"] and old in lab.guard.ledger

@@ -384,11 +384,12 @@ def test_outside_of_any_run_what_is_replaced_is_retired_at_once(lab):
     text = "def foo(): pass\nregister('x', foo)"
     for _ in range(2):
         exec(compile(text, "/user/elsewhere.py", "exec"), namespace)
-        first = lab.guard.ledger.top(("silent", "x")).subject
         lab.check()
+        namespace.setdefault("first", namespace["foo"])
     assert lab.entries() == [("silent", "x", "__main__")]
-    del first
-    assert len(lab.guard.ledger.former()) <= 1
+    assert [former.subject() for former in lab.guard.ledger.former()] == [namespace["first"]]
+    exec(compile("register('x', foo)", "/user/elsewhere.py", "exec"), namespace)
+    assert [former.subject() for former in lab.guard.ledger.former()] == [namespace["first"]]
 
 
 def test_an_object_is_held_weakly_by_the_reverse_map(lab):
@@ -417,6 +418,36 @@ def test_what_users_wrote_is_no_reason_to_think_a_registration_covers_it(lab):
     assert [each.value for each in lab.guard.ledger.stack(("silent", "x"))] == [library, 2]
     lab.cell("a", "pass")
     assert lab.home.table == {"x": library}
+
+
+def test_outside_of_any_run_a_list_takes_one_for_one(lab):
+    lab.owner("__main__", "module")
+    namespace = {**vars(lab.main), "__name__": "elsewhere"}
+    for number in (1, 2):
+        exec(compile(f"append(('k', {number}))", "/user/elsewhere.py", "exec"), namespace)
+        lab.check()
+    assert lab.home.line == [("k", 2)] and not lab.guard.faults
+
+
+def test_what_takes_the_place_of_a_removed_entry_leaves_one_that_is_kept(notebook):
+    lab = notebook
+    text = "append(('k', 1))\nif ready: append(('k', 2))"
+    lab.cell("a", text)
+    lab.main.ready = False
+    lab.cell("a", text)
+    assert sorted(lab.home.line) == [("k", 1), ("k", 2)]
+    assert sorted(entry.kept != "" for entry in lab.guard.ledger) == [False, True]
+
+
+def test_tracebacks_hide_the_registration(lab):
+    lab.cell("a", "register_once('x', abs)")
+    error = lab.cell("b", "register_once('x', min)", fails=KeyError)
+    hidden, entry = [], error.__traceback__
+    while entry is not None:
+        if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
+            hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
+        entry = entry.tb_next
+    assert hidden and all(hidden)
 
 
 class TestReplay:

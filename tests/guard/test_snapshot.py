@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+from kreg_ipython.guard import snapshot as snapshots
 from kreg_ipython.guard.snapshot import KeyedContents, ListContents, Snapshot, contents
 from kreg_ipython.registries.registry import MISSING
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
@@ -227,3 +228,14 @@ def test_a_container_that_is_made_anew_has_changed_and_one_that_is_not_there_has
     delattr(home, name)
     assert not known.changed() and not known.resized() and known.is_replaced()
     known.note("a", 1)
+
+
+def test_what_an_unshared_dict_is_referenced_by_is_asked_of_the_interpreter():
+    assert snapshots._references_to_an_unshared_dict() == snapshots._UNSHARED > 0
+
+
+def test_none_is_a_value(home):
+    held = also = {}
+    snapshot, known = Snapshot(held), keyed(home)
+    also["a"] = home.table["a"] = None
+    assert snapshot.changes() == known.changes() == ([("a", None, MISSING)], [])

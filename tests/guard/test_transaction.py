@@ -13,7 +13,7 @@ from kreg_ipython.guard import messages, ways, withheld
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Owner, Run
-from kreg_ipython.guard.transaction import Guard, fault_of
+from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.registries.registry import Gate
 from kreg_ipython.registries.shapes import DictRegistry
 
@@ -514,15 +514,22 @@ class TestUsers:
         lab.main.cleared = []
         lab.cell("a", "act()\n1 / 0", fails=ZeroDivisionError)
         assert lab.main.cleared == entries[:1] and lab.home.table == {"y": 1}
-        assert lab.acts("x")[-1] == "cleared x"
+        assert lab.acts("x")[-1] == "cleared x" and lab.reasons("x", "cleared") == ["%kreg clear"]
 
     def test_what_the_user_took_out_is_not_cleared(self, lab):
-        lab.cell("a", "register('x', 1)\nregister('y', 1)")
+        lab.cell("a", "enqueue('x', 1)\nenqueue('y', 1)")
         entries = list(lab.guard.ledger)
         lab.main.act = lambda: lab.main.cleared.extend(lab.guard.clear(entries))
         lab.main.cleared = []
-        lab.cell("b", "del handout()['x']\nact()")
-        assert lab.main.cleared == entries[1:] and lab.home.table == {}
+        lab.cell("b", "del queue['x']\nact()")
+        assert lab.main.cleared == entries[1:] and lab.home.queue == {}
+        assert lab.acts("x") == ["registered x", "forgot x"]
+
+    def test_outside_of_a_run_nothing_tells_what_the_user_took_out(self, lab):
+        lab.cell("a", "enqueue('x', 1)")
+        entries = list(lab.guard.ledger)
+        del lab.home.queue["x"]
+        assert lab.guard.clear(entries) == entries
 
     def test_what_is_cleared_is_a_former_object(self, lab):
         lab.cell("a", "def foo(): pass\nregister('x', foo)")
@@ -537,7 +544,10 @@ class TestUsers:
         lab.check()
         assert lab.home.table == {"x": 2, "y": 1}
         assert lab.reasons("z", "swept") == ["registered by cell [1] until it was emptied"]
-        assert [entry.key for entry in lab.guard.undo()] == ["x", "z"]
+        undone = lab.guard.undo()
+        assert [entry.key for entry in undone] == ["x", "z"] and {entry.kept for entry in undone} == {
+            messages.BROUGHT_BACK
+        }
 
     def test_emptying_a_cell_without_entries_leaves_what_undo_takes_back(self, lab):
         lab.cell("a", "register('x', 1)")
@@ -560,10 +570,10 @@ class TestUsers:
         lab.cell("a", "pass")
         lab.cell("setup", "pass")
         undoable = lab.guard._undoable
-        lab.cell("a", "register('x', 2)")
+        lab.cell("a", "register('x', 2)\nappend(('k', 2))")
         lab.guard._undoable = undoable
         assert [entry.key for entry in lab.guard.undo()] == ["y", "k"]
-        assert lab.home.table == {"x": 2, "y": 1}
+        assert lab.home.table == {"x": 2, "y": 1} and lab.home.line == [("k", 1), ("k", 2)]
 
     def test_undo_puts_an_entry_under_what_another_owner_has_registered_since(self, lab):
         lab.cell("a", "register('x', 1)")
@@ -581,6 +591,7 @@ class TestUsers:
         lab.main.act = lambda: lab.guard.clear([first])
         lab.cell("b", "drawer['x'] = 2\nact()\ndrawer['y'] = 1")
         assert lab.home.drawer == {"x": 2, "y": 1} and first not in lab.guard.ledger
+        assert lab.acts("x") == ["registered x", "shadowed x", "registered x", "cleared x"]
         lab.main.act = lambda: lab.guard.undo()
         lab.cell("c", "drawer['x'] = 3\nact()")
         assert [entry.value for entry in lab.guard.ledger.stack(first.spot)] == [1, 2, 3] and lab.home.drawer["x"] == 3
@@ -611,11 +622,26 @@ class TestUnregistering:
     def test_what_is_unregistered_is_forgotten(self, notebook):
         lab = notebook
         lab.cell("a", "register_once('x', foo)\nregister_once('y', Foo)")
-        lab.cell("b", "unregister('x')")
+        lab.cell("b", "unregister(key='x')")
         assert lab.home.loud == {"y": lab.main.Foo} and lab.entries() == [("raising", "y", "a")]
         assert lab.acts("x") == ["registered x", "forgot x"]
         lab.cell("b", "unregister_object(Foo)")
         assert lab.entries() == [] and lab.home.loud == {}
+
+    def test_all_that_one_run_unregisters_is_forgotten(self, notebook):
+        lab = notebook
+        lab.cell("a", "register_once('x', foo)\nregister_once('y', Foo)\nregister_once('z', len)")
+        lab.cell("b", "unregister('x')\nunregister('y')")
+        assert lab.entries() == [("raising", "z", "a")]
+
+    def test_tracebacks_hide_the_gate(self, lab):
+        error = lab.cell("b", "unregister('z')", fails=KeyError)
+        hidden, entry = [], error.__traceback__
+        while entry is not None:
+            if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
+                hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
+            entry = entry.tb_next
+        assert hidden and all(hidden)
 
     def test_what_it_shadows_goes_with_it(self, lab):
         text = "def foo(): return {}\nregister_once('x', foo)"
@@ -717,14 +743,19 @@ class TestRegistries:
         assert lab.entries() == [("silent", "x", "a"), ("listed", "k", "a")]
 
     def test_a_new_guard_goes_on_where_the_former_one_was(self, lab):
-        lab.cell("a", "register('x', abs)\nappend(('k', 1))\nappend(('k', 2))")
+        lab.cell("a", "register('x', abs)\nappend(('k', 1))\nappend(('k', 2))\nenqueue('q', 1)")
         lab.cell("b", "register('x', min)\nregister('gone', 1)")
         lab.guard.detach()
         del lab.home.table["gone"]
         lab.guard = lab.new_guard(lab.guard.ledger)
         assert lab.entries() == []
         lab.guard.attach("home")
-        assert lab.entries() == [("silent", "x", "a"), *[("listed", "k", "a")] * 2, ("silent", "x", "b")]
+        assert lab.entries() == [
+            ("silent", "x", "a"),
+            *[("listed", "k", "a")] * 2,
+            ("ordered", "q", "a"),
+            ("silent", "x", "b"),
+        ]
         lab.cell("b", "pass")
         assert lab.home.table == {"x": abs}
         lab.cell("a", "pass")
@@ -812,13 +843,15 @@ class TestRegistries:
         lab.cell("a", "act()\nseen = dict(handout())")
         assert lab.home.queue == {"x": 1} and lab.home.table == {} and lab.main.seen == {}
         assert lab.reasons("x", "restored") == ["ordered is not guarded any more"]
+        assert lab.said == [] and lab.acts("x") == ["registered x", "removed x", "restored x"]
 
     def test_what_undo_would_take_back_stays_without_its_registry(self, lab):
         lab.cell("a", "enqueue('x', 1)\nregister('y', 1)")
         lab.cell("a", "pass")
         lab.guard.remove("ordered")
-        assert [entry.key for entry in lab.guard.undo()] == ["y"]
+        [entry] = lab.guard.undo()
         lab.check()
+        assert entry.key == "y" and entry.kept == messages.BROUGHT_BACK
         assert lab.home.queue == {} and lab.home.table == {"y": 1}
 
     def test_detaching_gives_everything_back(self, lab):
@@ -910,9 +943,6 @@ class TestFaults:
         assert lab.home.table == {"x": 1, "y": 1}
         assert lab.said == [messages.undecided(ZeroDivisionError("division by zero"))]
 
-    def test_a_fault_of_ours_in_a_run_is_told_as_such(self):
-        assert fault_of(KeyError("x")) == "this run is not guarded properly: KeyError: 'x'"
-
     def test_a_cell_begins_with_the_gates_shut_and_three_lines_to_say(self, lab):
         lab.guard._gates.open().__enter__()
         for text in "abcde":
@@ -966,3 +996,140 @@ def test_a_direct_registry_of_each_kind_is_followed_through_a_history(lab):
     lab.cell("b", "pass")
     assert lab.home.drawer == {} and lab.home.pile == [("k", 3)]
     assert Owner("cell", "c").label
+
+
+def test_each_act_is_written_down_with_the_number_of_its_run_also_outside_of_the_cells_context(lab):
+    lab.number = lambda: None
+    lab.guard._notices._number = lab.number
+    lab.main.ready, lab.main.names = True, ["l", "m"]
+    text = "register('x', 1)\nif ready: register('y', 1)\nfor n in names: register(n, 1)\nenqueue('f', 1)"
+    lab.cell("a", text)
+    lab.main.ready, lab.main.names = False, ["l"]
+    lab.cell("a", text)
+    lab.cell("a", "register('z', 1)\n1 / 0", fails=ZeroDivisionError)
+    lab.cell("b", "register('z', 2)")
+    lab.cell("b", "pass")
+    lab.owners["b"].deleted = True
+    lab.cell("c", "enqueue('f', 2)\ndel handout()['z']")
+    lab.cell("d", "if ready: register('w', 1)")
+    lab.cell("e", "if 'v' not in handout(): register('v', 1)")
+    lab.cell("e", "if 'v' not in handout(): register('v', 2)\n1 / 0", fails=ZeroDivisionError)
+    lab.cell("a", "pass")
+    lab.cell("a", text)
+    lab.cell("g", "append(('k', 1))")
+    lab.owners["g"].deleted = True
+    lab.cell("h", "append(('k', 2))")
+    acts = {event.act for event in lab.guard.journal.events()}
+    assert acts >= {"registered", "removed", "restored", "swept", "kept", "shadowed", "forgot", "replaced"}
+    assert [event for event in lab.guard.journal.events() if event.run is None] == []
+
+
+def test_what_an_undone_run_and_a_look_up_did_is_written_down_with_their_numbers(lab):
+    lab.guard._notices._number = lambda: None
+    run = Run(lab.owner("a"), "register('x', 1)", 7)
+    lab.execute(run, "register('x', 1)\n1 / 0", vars(lab.main), "cell x", failed="undone")
+    text = "if 'G' not in known: gradient('G', {})"
+    lab.main.known = []
+    lab.cell("b", text.format(1))
+    lab.cell("b", "find('G')\n" + text.format(2) + "\n1 / 0", fails=ZeroDivisionError)
+    assert lab.reasons("G", "restored") == ["it was looked up"]
+    lab.guard.remove("graphs")
+    assert {event.run for event in lab.guard.journal.events()} == {7, 1, 2}
+
+
+def test_what_is_removed_from_a_registry_that_is_left_alone_is_written_down_with_its_run(lab):
+    lab.guard._notices._number = lambda: None
+    lab.cell("a", "enqueue('x', 1)")
+    lab.main.act = lambda: lab.guard.remove("ordered")
+    lab.cell("a", "act()")
+    assert [event.run for event in lab.guard.journal.events()] == [1, 2, 2]
+
+
+def test_a_loop_that_got_shorter_keeps_nothing_of_what_it_left_out(lab):
+    lab.main.names = ["x", "y"]
+    lab.cell("a", "for name in names: register(name, 1)")
+    lab.main.names = ["y"]
+    lab.cell("a", "for name in names: register(name, 1)")
+    assert lab.acts("x") == ["registered x", "removed x", "swept x"]
+
+
+def test_what_was_removed_for_an_edit_and_left_out_does_not_come_back(lab):
+    text = "if ready and '{0}' not in handout():\n    register('{0}', 1)"
+    lab.main.ready = True
+    lab.cell("a", text.format("x"))
+    lab.cell("a", "if ready and 'x' not in handout():\n    register('y', 1)")
+    assert lab.home.table == {"y": 1}
+    lab.main.ready = False
+    lab.cell("b", text.format("x"))
+    assert lab.home.table == {"y": 1}
+
+
+def test_what_a_failing_run_skipped_is_marked_too(notebook):
+    lab = notebook
+    lab.cell("a", GUARDED.format(1))
+    lab.main.ready = False
+    lab.cell("a", GUARDED.format(1) + "\n1 / 0", fails=ZeroDivisionError)
+    assert {entry.restored for entry in lab.guard.ledger} == {True}
+
+
+def test_what_comes_back_needs_its_statement_and_not_its_words_alone(lab):
+    lab.main.ready = True
+    lab.cell("a", "if ready:\n    register('x', 1)")
+    lab.cell("a", "pass")
+    lab.main.ready = False
+    lab.cell("b", "pass  # if ready: register('x', 1)")
+    assert lab.home.table == {} and "restored x" not in lab.acts()
+
+
+def test_what_comes_back_under_a_guard_that_asks_the_registry_lets_an_edit_through(lab):
+    text = "if 'x' not in handout():\n    def foo(): return {}\n    register('x', foo)"
+    lab.cell("a", text.format(1))
+    lab.cell("a", "pass")
+    lab.cell("a", text.format(2))
+    assert lab.home.table["x"]() == 2
+    assert lab.acts("x")[3:] == ["restored x", "removed x", "registered x"]
+
+
+def test_a_registry_that_is_left_alone_leaves_what_waits_for_another_one(lab):
+    lab.main.ready = True
+    lab.cell("a", "if ready: register('x', 1)\nif ready: enqueue('y', 1)")
+    lab.cell("a", "pass")
+    lab.guard.remove("ordered")
+    lab.main.ready = False
+    lab.cell("a", "if ready: register('x', 1)\nif ready: enqueue('y', 1)")
+    assert lab.home.table == {"x": 1} and lab.home.queue == {}
+
+
+def test_a_registry_in_the_place_of_another_one_gives_back_the_functions_of_the_former(lab):
+    lab.home.extra = {}
+    exec("def add(key, value): extra[key] = value\ndef add2(key, value): extra[key] = value", vars(lab.home))
+    code = lab.home.add.__code__
+    for function in ("add", "add2"):
+        lab.guard.add(DictRegistry("extra", "home:extra", [Gate(f"home:{function}", announce)]), now=True)
+    assert lab.home.add.__code__ is code
+
+
+def test_attaching_again_leaves_all_that_stands_side_by_side(lab):
+    lab.cell("a", "append(('k', 1))\nappend(('k', 2))\nappend(('k', 3))")
+    lab.find_owner = lambda subject: Caller(lab.owner("other"))
+    lab.guard.attach("home")
+    assert lab.entries() == [("listed", "k", "a")] * 3
+
+
+def test_an_object_that_stands_there_once_is_adopted_once(lab):
+    lab.cell("a", "value = ('k', 1)\nappend(value)\nappend(value)\nappend(('k', 2))")
+    lab.guard.detach()
+    lab.home.line.remove(lab.main.value)
+    lab.guard = lab.new_guard(lab.guard.ledger)
+    lab.guard.attach("home")
+    assert [entry.value for entry in lab.guard.ledger] == [("k", 1), ("k", 2)]
+
+
+def test_what_a_new_guard_goes_on_with_is_held_weakly(lab):
+    lab.cell(
+        "a", "from types import FunctionType\nfoo = type('Foo', (), {'__module__': 'lib'})\nregister_once('x', foo)"
+    )
+    lab.guard.detach()
+    lab.guard = lab.new_guard(lab.guard.ledger)
+    lab.guard.attach("home")
+    assert [type(key) is type for key in lab.home.names] == [False]

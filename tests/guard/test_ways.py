@@ -284,6 +284,13 @@ def test_a_thread_begins_nowhere_and_its_steps_are_those_of_the_users(lab):
     assert not found.complete and [step[:3] for step in found.steps] == [("own", 4, "work"), ("own", 2, "make")]
 
 
+def test_what_a_librarys_function_registers_in_a_thread_has_no_way(lab):
+    lib = library(lab, "lib", "def work():\n    register('x', 1)\n")
+    lab.main.work = lib.work
+    lab.cell("a", "import threading\nt = threading.Thread(target=work)\nt.start()\nt.join()")
+    assert len(lab.entry("silent", "x").steps) == 1 and way(lab) == Way(complete=False)
+
+
 def test_a_thread_whose_own_line_is_not_known_is_in_a_file(lab):
     text = "from home import *\ndef work():\n    register('x', 1)"
     lab.module("helper", text)
@@ -400,3 +407,46 @@ class TestFormerSelf:
         assert not ways.is_of_a_former_self(self.entry(lab, instance))
         gone = type("Foo", (), {"__module__": "no such module"})
         assert not ways.is_of_a_former_self(self.entry(lab, gone))
+
+
+RELOADED = {
+    "a function in a function": (
+        "def setup():\n    def inner():\n        register('x', 1)\n    inner()\n",
+        "setup()",
+        1,
+    ),
+    "a class method": ("class A:\n    @classmethod\n    def setup(cls):\n        register('x', 1)\n", "A.setup()", 0),
+    "a property": ("class A:\n    @property\n    def setup(self):\n        register('x', 1)\n", "A().setup", 0),
+    "a cached function": ("import functools\n@functools.cache\ndef setup():\n    register('x', 1)\n", "setup()", 0),
+}
+
+
+@pytest.mark.parametrize(("body", "call", "at"), RELOADED.values(), ids=RELOADED)
+def test_of_what_was_reloaded_the_text_of_now_is_known(lab, body, call, at):
+    text = "from home import *\n" + body
+    lab.module("helper", text)
+    lab.cell("a", f"import helper\nhelper.{call}")
+    new = text.replace("'x'", "'y'")
+    exec(compile(new, "/user/helper2.py", "exec"), vars(lab.modules["helper"]))
+    linecache.cache["/user/helper2.py"] = (len(new), None, new.splitlines(True), "/user/helper2.py")
+    users = [step for step in way(lab).steps if step.kind == "user"]
+    assert [step.before.text for step in users] == [text] * (at + 1)
+    assert [step.now.text for step in users] == [new] * (at + 1)
+
+
+def test_of_a_module_that_is_gone_the_text_is_what_it_was(lab, monkeypatch):
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    monkeypatch.delitem(ways.sys.modules, "helper")
+    assert way(lab).steps[1].now.text == HELPER
+
+
+def test_an_attribute_that_is_no_code_is_none(lab):
+    class Odd:
+        __code__ = 5
+
+    lab.module("helper", HELPER)
+    lab.cell("a", "import helper\nhelper.setup()")
+    lab.modules["helper"].setup = Odd()
+    [_, step] = way(lab).steps
+    assert step.now.text == HELPER and step.wrapped
