@@ -7,6 +7,7 @@ registration is read off the stack. Nothing that the guard diverts is replaced.
 
 from __future__ import annotations
 
+import functools
 import linecache
 import sys
 import types
@@ -79,6 +80,11 @@ def put(key, value):
 _RUN_CODE = compile("def run_code(code, namespace):\n    exec(code, namespace)\n", "<frozen shell>", "exec")
 _OF_THE_TOOL = {"mutmut.mutation.trampoline"}
 """`make mutants` calls each function of the guard's through one of its own."""
+
+
+@functools.cache
+def _compiled(text: str, file: str) -> types.CodeType:
+    return compile(text, file, "exec")
 
 
 def announce(key: Any, value: Any) -> tuple[Any, Any]:
@@ -181,7 +187,7 @@ class Lab:
         if register:
             self._monkeypatch.setitem(sys.modules, name, module)
             self.modules[name] = module
-        exec(compile(text, f"<frozen {name}>", "exec"), vars(module))
+        exec(_compiled(text, f"<frozen {name}>"), vars(module))
         return module
 
     # -- what the guard asks
