@@ -48,16 +48,22 @@ class Notebook:
             self.kernel.run("load", f"%load_ext {EXTENSION[self.mode]}")
 
     def unload(self) -> None:
+        """Take the extension out of the kernel. Until then each registry shows the tops of its stacks."""
         self.kernel.silently("""
+            differences = []
             for name in ("kreg_ipython", "naive"):
                 if name in get_ipython().extension_manager.loaded:
                     magics = get_ipython().magics_manager.registry.get("KregMagics")
                     if magics is not None:
                         guard = magics.notebook.process.guard
+                        ledger = sys.modules["kreg_ipython.guard.ledger"]
+                        guard.between(ledger.Run(ledger.Owner("cell", None), ""))  # what was written by hand since
+                        differences = guard.differences() if not guard.faults else []
                         guard.clear(list(guard.ledger), for_undo=False)
                     get_ipython().extension_manager.unload_extension(name)
             get_ipython().config.pop("KregMagics", None)
             tf_keras.utils.get_custom_objects().update(library)  # the naive extension loses some
+            assert not differences, differences
         """)
 
     def run(self, cell_id: str | None, source: str, **options: Any) -> Outcome:

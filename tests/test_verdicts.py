@@ -34,6 +34,8 @@ class Row(NamedTuple):
     """The library's function that the last line calls."""
     helper: tuple[str, str | None, int] | None = None
     """A user's function elsewhere: its text then, its text now, the line in it."""
+    function: str = "setup"
+    """The name of that function."""
     definition: str = ""
     complete: bool = True
     wrapped: bool = False
@@ -50,7 +52,7 @@ class Row(NamedTuple):
         if self.helper is not None:
             before, now, line = self.helper
             texts = read(before), None if now is None else read(now)
-            steps.append(Step("user", line, "setup", *texts, self.wrapped))
+            steps.append(Step("user", line, self.function, *texts, self.wrapped))
         return Way(tuple(steps), self.complete, self.definition, self.written, "K", "get_objects")
 
 
@@ -104,6 +106,7 @@ VERDICTS = {
             "class Base:\n    def __init_subclass__(cls):\n        reg(cls)",
             3,
         ),
+        function="Base.__init_subclass__",
     ),
     "an async function": Row(
         "async def make():\n    reg('P')(f)\nawait make()",
@@ -121,6 +124,22 @@ VERDICTS = {
     "a line magic": Row("%time setup()", "%time setup()", (1,), "again"),
     "an indented cell": Row("    reg('P')(f)", "    reg('P')(f)", (1,), "again"),
     "a guard that was taken away": Row(IN_IF, FOO, (2,), "again"),
+    "a decorator of the user's": Row(
+        "@mark\nclass Foo: pass",
+        "@mark\nclass Foo: x = 1",
+        (1,),
+        "again",
+        helper=("def mark(c):\n    reg(c)", "def mark(c):\n    reg(c)", 2),
+        function="mark",
+    ),
+    "a decorator that a user's function makes": Row(
+        "@mark('P')\nclass Foo: pass",
+        "@mark('P')\nclass Foo: pass",
+        (1,),
+        "again",
+        helper=("def mark(p):\n    def deco(c):\n        reg(c)\n    return deco",) * 2 + (3,),
+        function="mark.<locals>.deco",
+    ),
     # gone: a statement of the way is not there any more
     "nothing is left": Row(FOO, "x = 1", (1,), "gone"),
     "an empty text": Row(FOO, "", (1,), "gone"),
@@ -251,6 +270,19 @@ VERDICTS = {
         "setup()", "setup()", (1,), "maybe", helper=(HELPER, HELPER, 2), wrapped=True
     ),
     "a helper elsewhere whose text is not known": Row("setup()", "setup()", (1,), "maybe", helper=(HELPER, None, 2)),
+    "a function under another name": Row("once()", "once()", (1,), "maybe", helper=(HELPER, HELPER, 2)),
+    "a function that an item stands for": Row("memo['k']", "memo['k']", (1,), "maybe", helper=(HELPER, HELPER, 2)),
+    "a function that an attribute stands for": Row("lazy.k", "lazy.k", (1,), "maybe", helper=(HELPER, HELPER, 2)),
+    "a chained comparison": Row("0 < x < reg(1)", "0 < x < reg(1)", (1,), "maybe"),
+    "a function that is imported under another name": Row(
+        "setup()", "from lib import setup as s\ns()", (1,), "maybe", helper=(HELPER, HELPER, 2)
+    ),
+    "a guard on the namespace around one that asks": Row(
+        "if 'Foo' not in globals():\n" + "".join(f"    {line}\n" for line in ASKS.splitlines()),
+        "if 'Foo' not in globals():\n" + "".join(f"    {line}\n" for line in ASKS2.splitlines()),
+        (3,),
+        "maybe",
+    ),
     "a library's function": Row("lib.setup()", "lib.setup()", (1,), "maybe", library="setup"),
     "a library's function in another statement": Row("lib.setup()", "x = lib.setup()", (1,), "maybe", library="setup"),
     "a library's function with other arguments": Row(
@@ -342,6 +374,15 @@ LEFT_OUT = {
     "a loop that skips what is done": LeftOut(SKIPS, SKIPS, (3,), (3,), False),
     "a listed loop that skips what is done": LeftOut(
         SKIPS.replace("names", "'AB'"), SKIPS.replace("names", "'AB'"), (3,), (3,), False
+    ),
+    "a loop over what is left": LeftOut(
+        "for n in names - done:\n    reg(n)", "for n in names - done:\n    reg(n)", (2,), (2,), False
+    ),
+    "a loop over what a function returns": LeftOut(
+        "for n in pending():\n    reg(n)", "for n in pending():\n    reg(n)", (2,), (2,), False
+    ),
+    "a loop over a table's items": LeftOut(
+        "for n, f in table.items():\n    reg(n)(f)", "for n, f in table.items():\n    reg(n)(f)", (2,), (2,), True
     ),
     "a while loop": LeftOut("while todo:\n    reg(todo.pop())", "while todo:\n    reg(todo.pop())", (2,), (2,), False),
     "a guarded class that was edited and registered anew": LeftOut(IN_IF, IN_IF2, (2,), (2,), True),

@@ -192,7 +192,9 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
             return None
         if was.is_definition:
             look.definitions.append((was, stands))
-        here: set[Obstacle] = {"cached"} if step.wrapped else set()
+        here: set[Obstacle] = (
+            {"cached"} if step.wrapped or not _calls(was, way.steps[at + 1 : at + 2], before) else set()
+        )
         here.update(*(each.obstacles | each.function for each in stands))
         if "condition" in here and look.obstacles & {"loop", "listed"}:
             here.add("choice")
@@ -232,6 +234,21 @@ def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
 def _functions(steps: tuple[Step, ...]) -> set[str]:
     """Return the functions on the rest of a way, by their last names."""
     return {name for step in steps if (name := (step.function or "").rpartition(".")[2])}
+
+
+def _calls(was: Statement, following: tuple[Step, ...], before: Source) -> bool:
+    """Return whether a statement calls the function of the next step by its own name: nothing stands in between."""
+    function = following[0].function if following else None
+    if function is None or following[0].kind == "library":
+        return True
+    if function.endswith(("comp>", "genexpr>")):
+        return _was(following[0], before) is was
+    names = [name for name in function.split(".") if name[:1] != "<"]
+    if not names:  # a lambda
+        return False
+    if was.is_definition:  # a class: its body, and what its bases do with it
+        return names[-1:] == [was.last_name] or names[-1][:2] == "__" or not was.calls.isdisjoint(names)
+    return not was.calls.isdisjoint([name for name in names if name not in ("__init__", "__new__", "__call__")])
 
 
 def _calls_of(was: Statement, callee: Step) -> frozenset[str]:

@@ -17,7 +17,7 @@ import json
 import re
 import textwrap
 import tokenize
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import Literal, TypeVar
 
@@ -172,11 +172,9 @@ class Statement:
     @cached_property
     def calls(self) -> frozenset[str]:
         """The functions that it calls itself, as it names them, and by their last name: ``lib.setup``, ``setup``."""
-        names = [
-            ast.unparse(each.func)
-            for each in _expressions(self.node)
-            if isinstance(each, ast.Call) and isinstance(each.func, (ast.Name, ast.Attribute))
-        ]
+        called = [each.func for each in _expressions(self.node) if isinstance(each, ast.Call)]
+        called += self.node.decorator_list if isinstance(self.node, _DEFINITIONS) else []
+        names = [ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute))]
         return frozenset([*names, *(name.rpartition(".")[2] for name in names)])
 
     @property
@@ -216,7 +214,7 @@ class Statement:
         written = [each.value if isinstance(each, ast.Constant) else None for each in keys]
         return frozenset() if None in written else frozenset(written)
 
-    def guards_mention(self, words: Container[str]) -> bool:
+    def guards_mention(self, words: Iterable[str]) -> bool:
         """Return whether a condition that may skip it asks about one of these words, as a string or a name.
 
         Asking whether a variable exists does not count.
@@ -227,7 +225,7 @@ class Statement:
                 part for each in ast.walk(self.definitions[-1]) if isinstance(each, ast.If) for part in _asked(each)
             ]
         found = [_mentioned(part) for part in (*asked, *_asked(self.node))]
-        return any(not said.isdisjoint(words) for said in found if said.isdisjoint(_NAMESPACES))  # type: ignore[arg-type]
+        return bool(found) and all(said.intersection(words) and not said & _NAMESPACES for said in found)
 
 
 class Source:
@@ -373,10 +371,11 @@ class Source:
 
     @cached_property
     def _names(self) -> set[str]:
-        nodes = [each for each in ast.walk(self.tree) if isinstance(each, (ast.Name, ast.Attribute))]
-        return {
-            each.id if isinstance(each, ast.Name) else each.attr for each in nodes if isinstance(each.ctx, ast.Load)
-        }
+        nodes = list(ast.walk(self.tree))
+        imported = {each.name for each in nodes if isinstance(each, ast.alias)}
+        return imported.union(
+            *(_said(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
+        )
 
     @cached_property
     def _by_call(self) -> dict[str, list[Statement]]:
@@ -565,8 +564,9 @@ def _chooses(node: ast.stmt) -> _Around:
     """Return what of a statement's own expressions may keep a call in it from being executed: ``x or call()``."""
     found: set[Obstacle] = set()
     for each in _expressions(node):
-        if isinstance(each, (ast.BoolOp, ast.IfExp)) and any(isinstance(part, ast.Call) for part in ast.walk(each)):
-            found |= {"condition"}
+        chained = isinstance(each, ast.Compare) and len(each.ops) > 1  # 0 < x < call()
+        if isinstance(each, (ast.BoolOp, ast.IfExp)) or chained:
+            found |= {"condition"} if any(isinstance(part, ast.Call) for part in ast.walk(each)) else set()
         elif isinstance(each, ast.comprehension):
             found |= {"condition", "loop", "choice"} if each.ifs else _over(each.iter)
         elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
@@ -600,11 +600,12 @@ def _asked(node: ast.stmt) -> Iterator[ast.AST]:
 
 def _mentioned(node: ast.AST) -> set[str]:
     """Return the strings, names and attributes in a part of a statement."""
-    found: set[str] = set()
-    for each in ast.walk(node):
-        said = getattr(each, "value" if isinstance(each, ast.Constant) else "attr", getattr(each, "id", None))
-        found |= {said} if isinstance(said, str) else set()
-    return found
+    return set().union(*map(_said, ast.walk(node)))
+
+
+def _said(node: ast.AST) -> set[str]:
+    said = getattr(node, "value" if isinstance(node, ast.Constant) else "attr", getattr(node, "id", None))
+    return {said} if isinstance(said, str) else set()
 
 
 def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> _Around:
@@ -617,17 +618,36 @@ def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> _Around:
 
 def _over(iterable: ast.expr) -> _Around:
     """Return whether a loop over this goes through what the source itself lists."""
-    return frozenset({"listed"} if _is_listed(iterable) else {"loop"})
+    if _is_listed(iterable):
+        return frozenset({"listed"})
+    return frozenset({"loop"} if _is_data(iterable) else {"loop", "choice"})
+
+
+def _is_data(node: ast.expr) -> bool:
+    """Return whether an expression is data as it is, and not what is left of it: ``names - done``, ``pending()``."""
+    if isinstance(node, ast.Call):
+        return _lists(node) and all(map(_is_data, _listed_by(node)))
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return all(map(_is_data, node.elts))
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Starred, ast.Constant, ast.Dict))
 
 
 def _is_listed(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
-        called = node.func
-        name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
-        of = [called.value] if isinstance(called, ast.Attribute) else []
-        return name in _LISTERS and not node.keywords and all(map(_is_listed, [*node.args, *of]))
+        return _lists(node) and all(map(_is_listed, _listed_by(node)))
     listed = isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant))
     return listed and not any(isinstance(each, ast.Starred) for each in ast.walk(node))
+
+
+def _lists(call: ast.Call) -> bool:
+    """Return whether a call only lists what it is given: ``enumerate(names)``, ``table.items()``."""
+    function = call.func
+    name = getattr(function, "id" if isinstance(function, ast.Name) else "attr", "")
+    return name in _LISTERS and not call.keywords
+
+
+def _listed_by(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
 
 
 def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[ast.stmt], ...]) -> bool:

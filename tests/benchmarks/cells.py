@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import statistics
 import sys
@@ -11,13 +12,16 @@ from functools import partial
 from pathlib import Path
 
 import keras
-import tensorflow as tf  # noqa: F401
+import tensorflow as tf
 import tf_keras  # noqa: F401
 from alternation import PAIRS, compare
 from IPython.core.interactiveshell import InteractiveShell
-from sources import KINDS, LAYER
+from sources import KINDS, LAYER, MANY
+from tensorflow.python.framework import tensor_conversion_registry
 
 shell = InteractiveShell.instance()
+TIMES = max(PAIRS // 8, 1)
+"""How often the cells are run that register much."""
 shell.user_ns.update(keras=keras, sys=sys)
 
 
@@ -73,6 +77,46 @@ def measure(entries: int, cells: int, kinds: list[str], size: int, pairs: int) -
         print(json.dumps(row), flush=True)
 
 
+def measure_many(count: int) -> None:
+    """Measure what each of many registrations in one cell adds: made, made again, edited and dropped."""
+    for name, text in MANY.items():
+        steps = {
+            "registered": text(count, "a"),
+            "again": text(count, "a"),
+            "edited": text(count, "b"),
+            "dropped": "x = 1",
+        }
+        seconds: dict[str, list[float]] = {step: [] for step in steps}
+        for _ in range(TIMES):
+            for step, source in steps.items():
+                seconds[step].append(-once("off", source) / count)
+            clean()
+            for step, source in steps.items():
+                seconds[step][-1] += once("on", source) / count
+            clean()
+        row = {step: statistics.median(some) for step, some in seconds.items()}
+        print(json.dumps({"kind": "many", "what": name, "count": count, **row}), flush=True)
+
+
+def once(kreg: str, source: str) -> float:
+    """Return the seconds of this thread that a cell takes."""
+    enter(kreg, "0")
+    gc.collect()
+    started = time.thread_time()
+    shell.run_cell(source, store_history=True, cell_id="many")
+    return time.thread_time() - started
+
+
+def clean() -> None:
+    """Take out what is left of the cells that register much."""
+    enter("off", "0")
+    objects = keras.saving.get_custom_objects()
+    for key in [key for key in objects if key.startswith("Many>")]:
+        del objects[key]
+    conversions = tensor_conversion_registry._tensor_conversion_func_registry[100]
+    conversions[:] = [pair for pair in conversions if pair[0] is not shell.user_ns["Many"]]
+
+
 def compare_dict() -> float:
     """Seconds that comparing the custom objects with a copy of them takes an entry, at the end of a cell."""
     enter("off", "0")
@@ -97,6 +141,9 @@ def main() -> None:
         measure(1_000, 0, list(KINDS), 50, PAIRS)
         add_cells(1_000)
         measure(2_000, 1_000, ["empty", "pass", "layer"], 50, PAIRS)
+        shell.user_ns.update(objects=keras.saving.get_custom_objects(), function=len, Many=type("Many", (), {}), tf=tf)
+        for count in (1_000, 10_000):
+            measure_many(count)
         add_entries(98_000, "many")
         measure(100_000, 1_000, ["empty", "pass", "pass, dict held", "layer"], 20, max(PAIRS // 6, 2))
         print(json.dumps({"kind": "comparison", "an entry": compare_dict()}))

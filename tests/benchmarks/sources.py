@@ -1,5 +1,7 @@
 """The cells that are measured."""
 
+from __future__ import annotations
+
 CLASS = """
 @keras.saving.register_keras_serializable("Bench")
 class Layer(keras.layers.Layer):
@@ -29,3 +31,32 @@ sys.modules.pop("bench_module", None)
 import bench_module
 """
 KINDS = {"empty": "", "pass": "pass", "pass, dict held": "pass", "layer": LAYER, "class": CLASS, "import": IMPORT}
+
+
+def _loop(count: int, edit: str) -> str:
+    return f"for i in range({count}): keras.saving.register_keras_serializable('Many', f'{edit}{{i}}')(function)"
+
+
+def _classes(count: int, edit: str) -> str:
+    """One of the classes is renamed."""
+    names = [f"C{i}{edit if i == 7 else ''}" for i in range(count)]
+    body = "    def get_config(self): return {}"
+    return "\n".join(f"@keras.saving.register_keras_serializable('Many')\nclass {name}:\n{body}" for name in names)
+
+
+def _conversions(count: int, edit: str) -> str:
+    function = f"lambda v, dtype=None, name=None, as_ref=False: '{edit}'"
+    return f"for i in range({count}): tf.register_tensor_conversion_function(Many, {function})"
+
+
+def _writes(count: int, edit: str) -> str:
+    return "\n".join(f"objects['Many>{edit}{i}'] = function" for i in range(count))
+
+
+MANY = {
+    "a loop over names": _loop,
+    "class statements, one renamed": _classes,
+    "conversions of one class": _conversions,
+    "direct writes": _writes,
+}
+"""Cells that register much: each makes the text of a cell, of a number of registrations and an edit."""
