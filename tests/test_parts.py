@@ -97,7 +97,7 @@ class Setting:
         owner.source = text
         self.run = Run(owner, text)
         self.run.active, self.run.replays = True, replays
-        if self.guard.ledger.has_entries(owner):  # as the tracker does
+        if self.guard.ledger.has_entries(owner):
             self.guard.begin(self.run)
         error = None
         try:

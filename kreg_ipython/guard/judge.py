@@ -87,7 +87,7 @@ class Judge:
             return ways.way_to(entry, self._registries[entry.registry].accessor)
         except Exception as error:  # a text, or a function of the user's, that nobody can read
             self._notices.tell(messages.undecided(error))
-            return Way(complete=False)
+            return ways.NOBODY_KNOWS
 
 
 def _source(run: Run) -> Source | None:

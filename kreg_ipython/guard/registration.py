@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.guard import messages
+from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
 from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.gates import Gates
@@ -168,7 +168,7 @@ class Registrations:
         assert caller is not None
         subject = registry.subject(value)
         entry = Entry(registry.name, registration.key, value, subject, *caller, act == "adopted", written)
-        former = self._own_former(entry)
+        former = self._own_former(entry) if act == "registered" or not registry.allows_duplicates else None
         if caller.run is not None and caller.run.replays:
             entry.order = replayed_order(former, caller.run) or entry.order
         if not registry.allows_duplicates:
@@ -179,6 +179,7 @@ class Registrations:
             if registry.allows_duplicates or each is former:
                 self._replace(each, entry)
         self._ledger.swept.pop(entry.spot, None)
+        ways.remember(entry.steps)
         registry.weaken_keys(value)
         if caller.run is not None and caller.run.replays:
             self._reconciler.move_into_order(entry)

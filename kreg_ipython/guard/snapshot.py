@@ -201,7 +201,7 @@ class ListContents(Contents):
     def _note(self, key: Hashable, value: Any) -> None:
         known = [at for at, (_, other) in enumerate(self._known) if other is value]
         more = sum(other is value for other in self._live) - len(known)
-        for at in reversed(known[:-more] if more < 0 else ()):
+        for at in reversed(known[more:] if more < 0 else ()):
             del self._known[at]
         self._known += [(key, value)] * more
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
@@ -28,7 +29,7 @@ from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
-from kreg_ipython.registries.registry import MISSING, Registry, same_value
+from kreg_ipython.registries.registry import MISSING, Registry, identity, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """The end of a run. One that failed has left its definitions behind; one that is undone has not, as after an import."""
@@ -198,13 +199,16 @@ class Guard:
                 for each in self.ledger.stack(entry.spot) if not registry.allows_duplicates else [entry]:
                     self.ledger.remove(each)
         registry.weaken_keys()
+        seen: Counter[Any] = Counter()
         for key, value in registry.adapter.entries():
-            registry.attempt(self._adopt, registry, key, value)
+            seen[identity(value)] += 1
+            registry.attempt(self._adopt, registry, key, value, seen[identity(value)])
 
-    def _adopt(self, registry: GuardedRegistry, key: Any, value: Any) -> None:
+    def _adopt(self, registry: GuardedRegistry, key: Any, value: Any, times: int) -> None:
+        """Adopt a value that stands in a registry, for the so many-th time, and nobody saw being registered."""
         spot = registry.name, key
-        known = self.ledger.stack(spot)
-        if any(same_value(entry.value, value) for entry in (known if registry.allows_duplicates else known[-1:])):
+        known = self.ledger.stack(spot) if registry.allows_duplicates else self.ledger.stack(spot)[-1:]
+        if sum(same_value(entry.value, value) for entry in known) >= (times if registry.allows_duplicates else 1):
             return  # the module was imported anew, and what it guards was not
         former = self.remembered.get(spot, [])
         same = [entry for entry in former if same_value(entry.value, value)]

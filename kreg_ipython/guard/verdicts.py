@@ -284,6 +284,12 @@ def _may_skip(writer: Statement) -> bool:
     return bool(writer.path) or bool(writer.obstacles & {"condition", "choice"})
 
 
+def comes_back(way: Way, before: Source, now: Source) -> bool:
+    """Return whether a source says again all that led to an entry, and may skip it."""
+    look = _look(way, before, now) if way.steps and now.parses else None
+    return look is not None and not look.rewritten and bool(look.obstacles - _HARMLESS)
+
+
 def words(way: Way, before: Source) -> frozenset[str]:
     """Return what a text must say to have the first statement of a way, or one that calls the same function."""
     was = _was(way.steps[0], before) if way.steps else None

@@ -6,7 +6,6 @@ is a pure function of what is found.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import linecache
 import sys
@@ -20,7 +19,13 @@ from kreg_ipython.lib.naming import Parameter, definition
 from kreg_ipython.lib.source import Source, Statement, read
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
+NOBODY_KNOWS = Way((Step("user"),), complete=False)
+"""The way to an entry that cannot be told: the entry stays."""
 _MISSING: Any = object()
+_MOST = 2_000
+"""The most functions whose texts are remembered."""
+_texts: dict[int, tuple[CodeType, str]] = {}
+"""The texts by the ``id`` of the code: hashing a code takes long."""
 
 
 def source_of(entry: Entry) -> Source | None:
@@ -63,7 +68,11 @@ def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
             wrapped = bool(step.function) and _meaning(step)[1]
             found.append(Step("own", step.line, step.function, wrapped=wrapped))
             continue
-        statement = source.at(found[-1].line) if source is not None and found and found[-1].kind == "own" else None
+        statement = (
+            source.at(found[-1].line, found[-1].function)
+            if source is not None and found and found[-1].kind == "own"
+            else None
+        )
         if stack.is_library(step.code.co_filename):
             by_magic = step.module.partition(".")[0] == "IPython" and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
@@ -115,10 +124,34 @@ def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:
     return (code if isinstance(code, CodeType) else None), not plain and not inner
 
 
-@functools.lru_cache(maxsize=64)
+def remember(steps: tuple[stack.Step, ...]) -> None:
+    """Read the texts of the user's functions on a way now: their files may be edited before anybody asks."""
+    for step in steps:
+        if step.function and not stack.is_library(step.code.co_filename):
+            _lines(step.code)
+
+
+def forget_texts() -> None:
+    """Forget all texts that were read."""
+    _texts.clear()
+
+
+def _lines(code: CodeType) -> str:
+    """Return the text of a code's file, as it was when it was asked for first."""
+    known = _texts.get(id(code))
+    if known is not None and known[0] is code:
+        return known[1]
+    linecache.checkcache(code.co_filename)
+    text = "".join(linecache.getlines(code.co_filename))
+    _texts[id(code)] = code, text
+    while len(_texts) > _MOST:
+        del _texts[next(iter(_texts))]
+    return text
+
+
 def _text(code: CodeType) -> Source | None:
     """Return the text of a code's file; None if it is not the text that the code was compiled from."""
-    text = "".join(linecache.getlines(code.co_filename))
+    text = _lines(code)
     if not text:
         return None
     source = read(text)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kreg_ipython.guard import ways
 from kreg_ipython.guard.judge import Judge
 from kreg_ipython.guard.ledger import Entry, Run, Spot
-from kreg_ipython.guard.verdicts import Way, verdict, words
+from kreg_ipython.guard.verdicts import Way, comes_back, words
 from kreg_ipython.lib.source import read
 
 _MOST = 100
@@ -38,7 +38,7 @@ class Withheld:
         """Hold those of the swept entries that their statement may skip."""
         for way, some in self._judge.by_way(swept):
             before = ways.source_of(some[0])
-            if way.steps and before is not None and verdict(way, before, before) == "maybe":
+            if before is not None and comes_back(way, before, before):
                 for entry in some:
                     self._held.pop(entry.spot, None)
                     self._held[entry.spot] = _Held(entry, way, words(way, before))
@@ -71,4 +71,5 @@ class Withheld:
         can_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
         if not can_be or not all(word in text for word in held.words):
             return False
-        return verdict(held.way, ways.source_of(held.entry), read(text)) in ("maybe", "changed")
+        before = ways.source_of(held.entry)
+        return before is not None and comes_back(held.way, before, read(text))

@@ -21,7 +21,7 @@ def _quick_collections():
 @pytest.fixture
 def lab(monkeypatch):
     """A process with a framework of dicts and lists, a notebook, and a guard."""
-    ways._text.cache_clear()  # the files of two tests may have one name
+    ways.forget_texts()  # the files of two tests may have one name
     made = Lab(monkeypatch, notes=hasattr(BaseException, "add_note"))
     yield made
     made.guard.detach()

@@ -239,3 +239,12 @@ def test_none_is_a_value(home):
     snapshot, known = Snapshot(held), keyed(home)
     also["a"] = home.table["a"] = None
     assert snapshot.changes() == known.changes() == ([("a", None, MISSING)], [])
+
+
+def test_of_equal_objects_in_a_list_the_last_is_noted_as_gone(home):
+    one, two = ["a", 1], ["b", 2]
+    home.line += [one, two, one]
+    known = listed(home)
+    del home.line[2]
+    known.note("a", one)
+    assert not known.changed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import linecache
+import os
 
 import pytest
 
@@ -174,7 +175,7 @@ def test_a_file_that_has_changed_since_is_not_the_text_of_its_code(lab):
     lab.cell("a", "import helper\nhelper.setup()")
     new = "\n\n\n" + HELPER
     linecache.cache["/user/helper.py"] = (len(new), None, new.splitlines(True), "/user/helper.py")
-    ways._text.cache_clear()
+    ways.forget_texts()
     [_, step] = way(lab).steps
     assert step.before is None and step.now is None
 
@@ -183,7 +184,7 @@ def test_a_file_that_cannot_be_read_has_no_text(lab):
     lab.module("helper", HELPER)
     lab.cell("a", "import helper\nhelper.setup()")
     del linecache.cache["/user/helper.py"]
-    ways._text.cache_clear()
+    ways.forget_texts()
     [_, step] = way(lab).steps
     assert step.before is None and step.now is None
 
@@ -450,3 +451,26 @@ def test_an_attribute_that_is_no_code_is_none(lab):
     lab.modules["helper"].setup = Odd()
     [_, step] = way(lab).steps
     assert step.now.text == HELPER and step.wrapped
+
+
+def test_a_one_line_class_is_made_by_its_statement(lab):
+    lib = library(lab, "lib", "class Base:\n    def __init_subclass__(cls):\n        register('x', cls)\n")
+    lab.main.Base = lib.Base
+    lab.cell("a", "class Foo(Base): pass")
+    assert steps(lab) == [("own", 1, "")]
+
+
+def test_a_file_that_was_edited_is_read_anew(lab, tmp_path):
+    path, text = tmp_path / "helper.py", "from home import *\ndef setup():\n    register('x', 1)\n"
+    lab.module("helper", text)
+
+    def load(text, time):
+        path.write_text(text)
+        os.utime(path, (time, time))
+        exec(compile(text, str(path), "exec"), vars(lab.modules["helper"]))
+
+    load(text, 10)
+    lab.cell("a", "import helper\nhelper.setup()")
+    load("import os\n" + text.replace("'x'", "'y'"), 20)
+    lab.cell("a", "import helper\nhelper.setup()")
+    assert lab.home.table == {"y": 1}
