@@ -595,6 +595,7 @@ class TestUsers:
         lab.main.act = lambda: lab.guard.undo()
         lab.cell("c", "drawer['x'] = 3\nact()")
         assert [entry.value for entry in lab.guard.ledger.stack(first.spot)] == [1, 2, 3] and lab.home.drawer["x"] == 3
+        assert lab.acts("x")[-3:] == ["shadowed x", "registered x", "restored x"], "the write came first"
 
     def test_what_users_took_out_before_their_cell_runs_again_is_their_word(self, lab):
         lab.cell("a", "enqueue('x', 1)\nenqueue('y', 1)\nappend(('k', 1))\nappend(('l', 1))")
@@ -1133,3 +1134,21 @@ def test_what_a_new_guard_goes_on_with_is_held_weakly(lab):
     lab.guard = lab.new_guard(lab.guard.ledger)
     lab.guard.attach("home")
     assert [type(key) is type for key in lab.home.names] == [False]
+
+
+def test_a_failing_run_leaves_no_former_class_beside_the_new_one(lab):
+    text = "class Key: pass\nregister(Key, {})\n"
+    lab.cell("a", text.format(1))
+    lab.cell("a", text.format(2) + "1 / 0", fails=ZeroDivisionError)
+    assert lab.home.table == {lab.main.Key: 2}
+    lab.cell("a", "class Key: pass\n1 / 0\n" + text.format(3), fails=ZeroDivisionError)
+    assert list(lab.home.table.values()) == [2], "nothing has taken its place"
+
+
+def test_what_the_user_took_out_is_written_down_with_the_run_that_finds_it(lab):
+    lab.guard._notices._number = lambda: None
+    lab.cell("a", "enqueue('x', 1)")
+    entries = list(lab.guard.ledger)
+    lab.main.act = lambda: lab.guard.clear(entries)
+    lab.cell("b", "del queue['x']\nact()")
+    assert [(event.act, event.run) for event in lab.guard.journal.events()] == [("registered", 1), ("forgot", 2)]

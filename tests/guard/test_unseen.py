@@ -42,6 +42,13 @@ LEFT_OUT = {
         False,
     ),
     "a function": (WRITTEN, "def go():\n    d[k] = f\n", "def go():\n    d[k] = f\n", {"written"}, False),
+    "two statements that say its key": (
+        WRITTEN,
+        "d['K'] = f\nd['K'] = g\n",
+        "d['K'] = f\nd['K'] = g\n",
+        {"written"},
+        True,
+    ),
     "another key": (WRITTEN, "d['L'] = f\n", "d['L'] = f\n", {"written"}, False),
     "a text that cannot be read": (WRITTEN, TWO, "for (", {"written"}, False),
 }
