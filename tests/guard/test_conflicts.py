@@ -318,3 +318,16 @@ def test_a_cell_under_another_id_is_known_by_its_definition(lab, conflicts):
         return conflicts.may_be_replaced(make(Owner("cell", None), defined()), registration)
 
     assert may_be_replaced(defined()) and not may_be_replaced(min)
+
+
+def test_what_its_file_would_not_register_any_more_gives_way_and_comes_back_if_that_fails(lab):
+    lab.module("old", "from home import *\nregister_once('x', abs)")
+    text = "from home import *\nregister_once('x', min)"
+    lab.module("new", text, fails=KeyError)
+    lab.outdated.add("old")
+    lab.module("new", text + "\n1 / 0", fails=ZeroDivisionError)
+    assert lab.home.loud == {"x": abs}
+    lab.module("new", text)
+    assert lab.home.loud == {"x": min}
+    lab.module("new", "pass")
+    assert lab.home.loud == {}

@@ -478,3 +478,22 @@ class TestReplay:
         assert lab.home.table == {"x": "mine"} and lab.home.line == [("k", 2), ("k", "mine")]
         lab.cell("a", "pass")
         assert lab.home.table == {"x": 2}
+
+    def test_what_a_cell_has_put_over_a_key_that_a_replay_registers_first_stays_over_it(self, lab):
+        lab.module("mod", "from home import *\nregister('x', 1)\nappend(('z', 1))")
+        lab.cell("a", "register('x', 'mine')\nappend(('after', 1))")
+        lab.cell("b", "register('new', 'mine')")
+        text = "from home import *\nregister('x', 2)\nappend(('z', 2))\nappend(('more', 2))\nregister('new', 2)"
+        lab.module("mod", text, replays=True)
+        assert lab.home.table == {"x": "mine", "new": "mine"}
+        assert lab.home.line == [("z", 2), ("more", 2), ("after", 1)]
+        lab.cell("a", "pass")
+        lab.cell("b", "pass")
+        assert lab.home.table == {"x": 2, "new": 2} and lab.home.line == [("z", 2), ("more", 2)]
+
+    def test_what_a_replay_has_added_keeps_its_order_when_the_next_one_fails(self, lab):
+        lab.module("mod", "from home import *\nappend(('z', 1))")
+        more = "from home import *\nappend(('z', 2))\nappend(('one', 2))\nappend(('two', 2))"
+        lab.module("mod", more, replays=True)
+        lab.module("mod", "1 / 0", replays=True, fails=ZeroDivisionError)
+        assert lab.home.line == [("z", 2), ("one", 2), ("two", 2)]
