@@ -215,6 +215,9 @@ class Lab:
     def find_owner(self, subject: Any) -> Caller | None:
         return self.found.get(id(subject))
 
+    def texts_beside(self, owner):
+        return [other.source for other in self.owners.values() if other is not owner and other.source]
+
     def is_outdated(self, entry: Entry) -> bool:
         return entry.owner is not None and entry.owner.id in self.outdated
 

@@ -270,9 +270,13 @@ VERDICTS = {
         "setup()", "setup()", (1,), "maybe", helper=(HELPER, HELPER, 2), wrapped=True
     ),
     "a helper elsewhere whose text is not known": Row("setup()", "setup()", (1,), "maybe", helper=(HELPER, None, 2)),
-    "a function under another name": Row("once()", "once()", (1,), "maybe", helper=(HELPER, HELPER, 2)),
-    "a function that an item stands for": Row("memo['k']", "memo['k']", (1,), "maybe", helper=(HELPER, HELPER, 2)),
-    "a function that an attribute stands for": Row("lazy.k", "lazy.k", (1,), "maybe", helper=(HELPER, HELPER, 2)),
+    "a function under another name": Row("once()", "once()", (1,), "maybe", helper=(HELPER, HELPER, 2), wrapped=True),
+    "a function that an item stands for": Row(
+        "memo['k']", "memo['k']", (1,), "maybe", helper=(HELPER, HELPER, 2), wrapped=True
+    ),
+    "a function that an attribute stands for": Row(
+        "lazy.k", "lazy.k", (1,), "maybe", helper=(HELPER, HELPER, 2), wrapped=True
+    ),
     "a chained comparison": Row("0 < x < reg(1)", "0 < x < reg(1)", (1,), "maybe"),
     "a function that is imported under another name": Row(
         "setup()", "from lib import setup as s\ns()", (1,), "maybe", helper=(HELPER, HELPER, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
@@ -76,6 +76,9 @@ class ExecutionContext(Protocol):
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""
+
+    def texts_beside(self, owner: Owner) -> Iterable[str]:
+        """Return the texts of the other owners of the owner's kind that share its namespace: of other cells."""
 
     def number(self) -> int | None:
         """Return the execution count of the cell that is being executed."""

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kreg_ipython.guard import messages, ways
+from kreg_ipython.guard.context import ExecutionContext
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Entry, Name, Run
 from kreg_ipython.guard.notices import Notices
-from kreg_ipython.guard.verdicts import Place, Verdict, Way, is_left_out, place, verdict
+from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
 
 
@@ -19,11 +20,18 @@ class Judge:
     Args:
         registries: the guarded registries, by name.
         pinned: what the user wants kept.
+        context: knows the texts of other cells.
         notices: tell the user what cannot be decided.
     """
 
-    def __init__(self, registries: Mapping[str, GuardedRegistry], pinned: set[Name], notices: Notices) -> None:
-        self._registries, self._pinned, self._notices = registries, pinned, notices
+    def __init__(
+        self,
+        registries: Mapping[str, GuardedRegistry],
+        pinned: set[Name],
+        context: ExecutionContext,
+        notices: Notices,
+    ) -> None:
+        self._registries, self._pinned, self._context, self._notices = registries, pinned, context, notices
 
     def verdicts(self, entries: Iterable[Entry], run: Run) -> dict[Entry, Verdict]:
         """Return the verdict on each of the owner's entries before a run."""
@@ -52,11 +60,14 @@ class Judge:
         for way, some in self.by_way(formers):
             left_out = is_left_out(way, ways.source_of(some[0]), now, ran.get(some[0].registry, ()))
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
+            is_asked_for = run.removed.get(some[0]) == "gone" and self._is_asked_for(way, some[0], run)
             for entry in some:
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
                 elif may_be_copy:
                     kept[entry] = messages.MAY_BE_A_COPY
+                elif is_asked_for:
+                    kept[entry] = messages.IS_ASKED_FOR
                 elif why and run.removed.get(entry) not in ("gone", "again"):
                     if entry.name in names and ways.is_of_a_former_self(entry):
                         continue  # the run has registered it with the class that the name means now
@@ -72,6 +83,15 @@ class Judge:
             which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]
+
+    def _is_asked_for(self, way: Way, entry: Entry, run: Run) -> bool:
+        """Return whether another cell says what led to an entry, too, and may have skipped it for this one."""
+        before = ways.source_of(entry)
+        if before is None or not comes_back(way, before, before):
+            return False
+        wanted = words(way, before)
+        texts = (text for text in self._context.texts_beside(run.owner) if all(word in text for word in wanted))
+        return any(comes_back(way, before, read(text)) for text in texts)
 
     def _places(self, mine: list[Entry], now: Source | None) -> dict[str, set[Place]]:
         """Return the places that registered something in a run, by registry."""

@@ -103,7 +103,7 @@ class Guard:
         )
         self._active: dict[Run, None] = {}
         self._undoable = Undoable()
-        self._judge = Judge(self.registries, self.pinned, self._notices)
+        self._judge = Judge(self.registries, self.pinned, context, self._notices)
         self._withheld = Withheld(self._judge)
         for adapter in registries:
             self._guard(adapter)

@@ -12,11 +12,11 @@ that is still there may turn out to be left out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Hashable
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from kreg_ipython.lib.source import Obstacle, Source, Statement
+from kreg_ipython.lib.source import Obstacle, Source, Statement, Statements
 
 Verdict = Literal["gone", "again", "changed", "maybe"]
 
@@ -103,7 +103,7 @@ def place(way: Way, source: Source | None) -> Place | None:
     return tuple(found)
 
 
-def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Container[Place]) -> bool:
+def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Collection[Place]) -> bool:
     """Return whether a successful run executed what registered an entry, and left the entry out.
 
     It did if the entry's place registered something else in the run, and nothing on the way can have skipped this one.
@@ -122,7 +122,7 @@ def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Contai
     look = _look(way, before, now)
     if look is None or look.obstacles & _SKIPS:
         return False
-    return any(each in ran for each in itertools.product(*look.places))
+    return bool(ran) and any(each in ran for each in _combined(look.places))
 
 
 def is_outdated(way: Way, before: Source, now: Source) -> bool:
@@ -144,22 +144,22 @@ class _Look:
 
     Attributes:
         obstacles: those on it.
-        statements: what stands on it now.
         rewritten: whether a guarded statement on it has another text.
         definitions: the definitions on it, as they were and as they are.
-        places: what stands for each step now.
+        places: what may stand for each step now, and the function that it stands in.
+        handed_on: whether a function on it is not called any more, but mentioned.
     """
 
     obstacles: set[Obstacle]
-    statements: list[Statement]
     rewritten: bool
-    definitions: list[tuple[Statement, list[Statement]]]
-    places: list[list[tuple[str | None, Hashable]]]
+    definitions: list[tuple[Statement, Statements]]
+    places: list[tuple[str | None, Statements]]
+    handed_on: bool = False
 
     def asks(self, way: Way) -> bool:
         """Return whether a guard on it asks the registry: for the key, or by the function that hands it out."""
         words = {each for each in (way.key, way.accessor) if isinstance(each, str) and each}
-        return any(each.guards_mention(words) for each in self.statements)
+        return any(each.guards_mention(words) for _, stands in self.places for each in stands)
 
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
@@ -169,7 +169,7 @@ class _Look:
 
 def _look(way: Way, before: Source, now: Source) -> _Look | None:
     """Look at each step of a way in the new source; None if one is gone."""
-    look = _Look(set() if way.complete else {"unknown"}, [], False, _definitions(way.definition, before, now), [])
+    look = _Look(set() if way.complete else {"unknown"}, False, _definitions(way.definition, before, now), [])
     steps = list(enumerate(way.steps))
     while steps:
         at, step = steps.pop(0)
@@ -178,33 +178,31 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         if was is None or text is None or former is None:
             look.obstacles.add("library" if step.kind == "library" else "unknown")
             continue
-        stands = text.standing(was) or (text.defined(was.last_name) if was.is_definition else [])
+        stands = Statements(text.standing(was) or (text.defined(was.last_name) if was.is_definition else ()))
         if not stands:
             stands, inlined = _still_calling(way.steps[at:], before, text)
             del steps[:inlined]
         if not stands:
-            stands = _rewritten(was, former, text)
+            stands = Statements(_rewritten(was, former, text))
             look.rewritten = bool(stands)
         if not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
             look.obstacles.add("unknown")  # handed on, to a thread for one
+            look.handed_on = True
             return look
         if not stands:
             return None
         if was.is_definition:
             look.definitions.append((was, stands))
-        here: set[Obstacle] = (
-            {"cached"} if step.wrapped or not _calls(was, way.steps[at + 1 : at + 2], before) else set()
-        )
-        here.update(*(each.obstacles | each.function for each in stands))
+        here: set[Obstacle] = {"cached"} if step.wrapped else set()
+        here |= stands.obstacles
         if "condition" in here and look.obstacles & {"loop", "listed"}:
             here.add("choice")
         look.obstacles |= here
-        look.statements += stands
-        look.places.append([(step.function, each.says) for each in stands])
+        look.places.append((step.function, stands))
     return look
 
 
-def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[list[Statement], int]:
+def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:
     """Return the statements that call what a missing statement called.
 
     Returns:
@@ -212,10 +210,20 @@ def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tupl
     """
     for inlined, (step, following) in enumerate(itertools.pairwise(steps)):
         was = _was(step, before)
-        found = now.calling(_calls_of(was, following)) if was is not None else []
+        found = now.calling(_calls_of(was, following)) if was is not None else Statements()
         if found or following.kind != "own":
             return found, inlined
-    return [], 0
+    return Statements(), 0
+
+
+def _combined(places: list[tuple[str | None, Statements]], first: tuple[Any, ...] = ()) -> Iterator[Place]:
+    """Yield each place that these statements may make, one for each step; lazily, since there may be very many."""
+    if not places:
+        yield first
+        return
+    function, stands = places[0]
+    for statement in stands:
+        yield from _combined(places[1:], (*first, (function, statement.says)))
 
 
 def _was(step: Step, owners: Source) -> Statement | None:
@@ -236,32 +244,17 @@ def _functions(steps: tuple[Step, ...]) -> set[str]:
     return {name for step in steps if (name := (step.function or "").rpartition(".")[2])}
 
 
-def _calls(was: Statement, following: tuple[Step, ...], before: Source) -> bool:
-    """Return whether a statement calls the function of the next step by its own name: nothing stands in between."""
-    function = following[0].function if following else None
-    if function is None or following[0].kind == "library":
-        return True
-    if function.endswith(("comp>", "genexpr>")):
-        return _was(following[0], before) is was
-    names = [name for name in function.split(".") if name[:1] != "<"]
-    if not names:  # a lambda
-        return False
-    if was.is_definition:  # a class: its body, and what its bases do with it
-        return names[-1:] == [was.last_name] or names[-1][:2] == "__" or not was.calls.isdisjoint(names)
-    return not was.calls.isdisjoint([name for name in names if name not in ("__init__", "__new__", "__call__")])
-
-
 def _calls_of(was: Statement, callee: Step) -> frozenset[str]:
     """Return the names by which a statement calls a function: all that it calls, if none is the function's own."""
     name = (callee.function or "").rpartition(".")[2]
     return frozenset({name}) if name in was.calls else was.calls
 
 
-def _definitions(name: str, before: Source, now: Source) -> list[tuple[Statement, list[Statement]]]:
+def _definitions(name: str, before: Source, now: Source) -> list[tuple[Statement, Statements]]:
     """Return the definition of what was registered, as it was and as it is, if both texts have it."""
     lines = [text.line_of_definition(name) if name else None for text in (before, now)]
     former, new = before.at(lines[0]), now.at(lines[1])
-    return [(former, [new])] if former is not None and new is not None else []
+    return [(former, Statements([new]))] if former is not None and new is not None else []
 
 
 def _is_gone_unseen(way: Way, before: Source, now: Source) -> bool:
@@ -287,7 +280,8 @@ def _may_skip(writer: Statement) -> bool:
 def comes_back(way: Way, before: Source, now: Source) -> bool:
     """Return whether a source says again all that led to an entry, and may skip it."""
     look = _look(way, before, now) if way.steps and now.parses else None
-    return look is not None and not look.rewritten and bool(look.obstacles - _HARMLESS)
+    stands = look is not None and not look.rewritten and not look.handed_on
+    return stands and look is not None and bool(look.obstacles - _HARMLESS)
 
 
 def words(way: Way, before: Source) -> frozenset[str]:

@@ -6,9 +6,11 @@ is a pure function of what is found.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
 import sys
+from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -63,25 +65,70 @@ def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
     """Return the steps of a way, without those that add nothing to it: what executes a magic, what makes a class."""
     own = entry.steps[0].code.co_filename if entry.complete else _own_file(entry)
     found: list[Step] = []
+    caller: stack.Step | None = None
     for step in entry.steps:
-        if step.code.co_filename == own:
-            wrapped = bool(step.function) and _meaning(step)[1]
-            found.append(Step("own", step.line, step.function, wrapped=wrapped))
-            continue
-        statement = (
-            source.at(found[-1].line, found[-1].function)
-            if source is not None and found and found[-1].kind == "own"
-            else None
-        )
+        last = found[-1] if found and found[-1].kind != "library" else None
+        text = None if last is None else source if last.kind == "own" else last.before
+        statement = text.at(last.line, last.function) if text is not None and last is not None else None
         if stack.is_library(step.code.co_filename):
             by_magic = step.module.partition(".")[0] == "IPython" and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
             starts = not found and not entry.complete  # a thread
             if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
                 found.append(Step("library", function=step.function))
+            continue
+        wrapped = statement is not None and caller is not None and not _calls(statement, caller, step)
+        if step.code.co_filename == own:
+            wrapped = wrapped or (bool(step.function) and _meaning(step)[1])
+            found.append(Step("own", step.line, step.function, wrapped=wrapped))
         elif not (statement is not None and statement.is_magic and not step.function):
-            found.append(_in_a_file(step, own))
+            found.append(_in_a_file(step, own, wrapped))
+        caller = step
     return tuple(found)
+
+
+def _calls(statement: Statement, caller: stack.Step, step: stack.Step) -> bool:
+    """Return whether a statement calls a function itself: by its own name, or by one that means the function.
+
+    If not, something may stand in between that remembers: a cache, a dict that makes what is missing.
+    """
+    names = [name for name in step.function.split(".") if name[:1] != "<"]
+    if step.function.endswith(("comp>", "genexpr>")):
+        return step.line == caller.line or statement.first <= step.line <= statement.last
+    if statement.is_definition:  # a class: its body, and what its bases do with it
+        made = names[-1:] == [statement.last_name] or (names and names[-1][:2] == "__")
+        return bool(made) or not statement.calls.isdisjoint(names)
+    if not statement.calls.isdisjoint(names):
+        return True
+    return any(_leads_to(name, caller, step.code) for name in statement.calls)
+
+
+def _leads_to(name: str, caller: stack.Step, code: CodeType) -> bool:
+    """Return whether what a name means in the caller's module leads to a code, without anything of C in between.
+
+    Of what is no name of the module nothing is known: it is taken to be the function.
+    """
+    first, *rest = name.split(".")
+    meant: Any = getattr(sys.modules.get(caller.module), "__dict__", {}).get(first, _MISSING)
+    if meant is _MISSING:
+        return bool(caller.function)
+    for part in rest:
+        meant = inspect.getattr_static(meant, part, _MISSING)
+        meant = getattr(meant, "__func__", meant)
+    return code in _codes(meant)
+
+
+def _codes(meant: Any) -> Iterator[Any]:
+    """Yield the codes that a call of an object executes first."""
+    if isinstance(meant, functools.partial):
+        yield from _codes(meant.func)
+    elif isinstance(meant, type):
+        for name in ("__new__", "__init__", "__post_init__"):
+            yield from _codes(inspect.getattr_static(meant, name, None))
+    else:
+        if not isinstance(meant, FunctionType):
+            meant = getattr(meant, "__func__", inspect.getattr_static(type(meant), "__call__", None))
+        yield getattr(meant, "__code__", None)
 
 
 def _own_file(entry: Entry) -> str | None:
@@ -92,13 +139,14 @@ def _own_file(entry: Entry) -> str | None:
     return None
 
 
-def _in_a_file(step: stack.Step, own: str | None) -> Step:
+def _in_a_file(step: stack.Step, own: str | None, wrapped: bool) -> Step:
     """Return a step in a function of the user's outside the owner's text, with the texts that it had and has now."""
-    code, wrapped = _meaning(step)
+    code, stands_in = _meaning(step)
     text = _text(step.code)
-    # Of a name that means nothing now, or what the owner has defined itself since, nothing is known.
-    known = code is not None and code.co_filename != own
-    return Step("user", step.line, step.function, text, _text(code) if code is not None and known else text, wrapped)
+    # Of a name that means nothing or something else now, or what the owner has defined since, nothing is known.
+    other = code is not None and code.co_name != step.function.partition(".<locals>")[0].rpartition(".")[2]
+    now = text if code is None or other or code.co_filename == own else _text(code)
+    return Step("user", step.line, step.function, text, now, wrapped or stands_in or other)
 
 
 def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:

@@ -34,7 +34,7 @@ Obstacle = Literal[
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(  # and what asks for help
-    r"^([ \t]*)(?:(?:[\w., ]+=\s*)?[%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$", re.MULTILINE
+    r"^([ \t]*)(?:(?:[\w.,][\w., ]*=\s*)?[%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$", re.MULTILINE
 )
 _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
@@ -228,6 +228,15 @@ class Statement:
         return bool(found) and all(said.intersection(words) and not said & _NAMESPACES for said in found)
 
 
+class Statements(tuple[Statement, ...]):
+    """Statements that may stand for one another."""
+
+    @cached_property
+    def obstacles(self) -> frozenset[Obstacle]:
+        """The obstacles of all of them, and of the functions that they stand in."""
+        return _NOTHING.union(*(each.obstacles | each.function for each in self))
+
+
 class Source:
     """One text, read. A text that cannot be read has no statements, and does not `parses`."""
 
@@ -272,9 +281,12 @@ class Source:
         """Return whether any statement says one of these names without calling it: it may hand the function on."""
         return not self._names.isdisjoint(names)
 
-    def calling(self, names: Iterable[str]) -> list[Statement]:
+    def calling(self, names: Iterable[str]) -> Statements:
         """Return the statements that call one of these functions."""
-        return [each for name in names for each in self._by_call.get(name, ())]
+        wanted = frozenset(names)
+        if wanted not in self._callers:
+            self._callers[wanted] = Statements(each for name in wanted for each in self._by_call.get(name, ()))
+        return self._callers[wanted]
 
     def says_all_of(self, other: Source) -> bool:
         """Return whether every statement of another text stands in this one."""
@@ -376,6 +388,10 @@ class Source:
         return imported.union(
             *(_said(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
         )
+
+    @cached_property
+    def _callers(self) -> dict[frozenset[str], Statements]:
+        return {}
 
     @cached_property
     def _by_call(self) -> dict[str, list[Statement]]:

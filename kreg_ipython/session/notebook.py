@@ -242,6 +242,11 @@ class Notebook:
         name = defined[1] if defined and isinstance(defined[1], str) else ""
         return self._adopted(text, number, source.read(text).line_of_definition(name))
 
+    def texts_beside(self, owner: Owner) -> list[str]:
+        """Return the texts of the other cells, as they ran last."""
+        others = {each for each in self._texts.values() if each is not owner and not each.deleted}
+        return [each.source for each in others if each.source]
+
     def _adopted(self, text: str, number: int | None, line: int | None) -> Caller:
         run = self.process.runs.cell()
         if run is not None and (run.source or "").strip() == text.strip():

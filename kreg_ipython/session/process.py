@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
@@ -62,6 +62,9 @@ class Front(Protocol):
 
     def find_in_main(self, subject: Any) -> Caller | None:
         """Return the cell that registered an object of the main module's, which nobody saw."""
+
+    def texts_beside(self, owner: Owner) -> Iterable[str]:
+        """Return the texts of the other cells, as they ran last."""
 
 
 class Process:
@@ -277,6 +280,10 @@ class Process:
             return self._front.find_in_main(subject) if self._front is not None else None
         found = self.modules.registered_before(subject, module)
         return Caller(*found) if found is not None else None
+
+    def texts_beside(self, owner: Owner) -> Iterable[str]:
+        """Return the texts of the other cells, if the owner is a cell."""
+        return self._front.texts_beside(owner) if self._front is not None and owner.kind == "cell" else ()
 
     def number(self) -> int | None:
         """Return the execution count of the cell that is being executed."""

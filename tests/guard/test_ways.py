@@ -474,3 +474,57 @@ def test_a_file_that_was_edited_is_read_anew(lab, tmp_path):
     load("import os\n" + text.replace("'x'", "'y'"), 20)
     lab.cell("a", "import helper\nhelper.setup()")
     assert lab.home.table == {"y": 1}
+
+
+PLAIN = """
+import functools, types
+def setup(key): register(key, 1)
+also = setup
+partly = functools.partial(setup)
+space = types.SimpleNamespace(setup=setup)
+class Calls:
+    def __call__(self, key): register(key, 1)
+called = Calls()
+class Base:
+    def __init__(self, key): register(key, 1)
+class Derived(Base): pass
+short = lambda key: register(key, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "call", ["also({})", "partly({})", "space.setup({})", "called({})", "Derived({})", "short({})"]
+)
+def test_a_function_by_any_name_is_followed_if_nothing_stands_in_between(lab, call):
+    lab.cell("h", PLAIN)
+    for key in ("one", "two"):
+        lab.cell("a", call.format(repr(key)))
+    assert lab.home.table == {"two": 1}
+
+
+REMEMBERS = """
+import functools, collections
+def setup(): register("one", 1)
+once = functools.cache(setup)
+table = collections.defaultdict(setup)
+class Missing(dict):
+    def __missing__(self, key): self[key] = register("one", 1)
+missing = Missing()
+class Lazy:
+    def __getattr__(self, name):
+        setattr(self, name, register("one", 1))
+lazy = Lazy()
+def itself():
+    global itself
+    register("one", 1)
+    itself = lambda: None
+left = (register(key, 1) for key in ["one"])
+"""
+
+
+@pytest.mark.parametrize("use", ["once()", "table['k']", "missing['k']", "lazy.k", "itself()", "next(left, None)"])
+def test_what_remembers_without_saying_so_is_kept(lab, use):
+    lab.cell("h", REMEMBERS)
+    for _ in range(3):
+        lab.cell("a", use)
+    assert lab.home.table == {"one": 1}

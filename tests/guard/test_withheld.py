@@ -20,3 +20,14 @@ def test_a_guarded_statement_that_comes_back_finds_what_it_registered(lab):
     lab.cell("b", guarded)
     assert lab.home.table == {"x": 1}
     assert [(entry.owner.id, bool(entry.kept)) for entry in lab.guard.ledger] == [("b", True)]
+
+
+def test_what_another_cell_asks_for_too_stays_when_its_cell_drops_it(lab):
+    guarded = "if 'done' not in globals():\n    register('x', 1)\n    done = True"
+    lab.cell("a", guarded)
+    lab.cell("b", guarded)
+    lab.cell("a", "pass")
+    assert lab.home.table == {"x": 1}
+    lab.cell("b", "pass")
+    lab.cell("a", "pass  # again")
+    assert lab.home.table == {}
