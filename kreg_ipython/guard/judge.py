@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kreg_ipython.guard import messages, ways
@@ -38,7 +38,8 @@ class Judge:
         now = _source(run)
         judged: dict[Entry, Verdict] = {}
         for way, some in self.by_way(entries):
-            judged.update(dict.fromkeys(some, verdict(way, ways.source_of(some[0]), now)))
+            found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
+            judged.update(dict.fromkeys(some, found))
         return judged
 
     def kept(self, formers: list[Entry], mine: list[Entry], run: Run) -> dict[Entry, str]:
@@ -58,7 +59,8 @@ class Judge:
         may_be_copy = run.owner.kind == "cell" and run.owner.id is None
         kept: dict[Entry, str] = {}
         for way, some in self.by_way(formers):
-            left_out = is_left_out(way, ways.source_of(some[0]), now, ran.get(some[0].registry, ()))
+            before = ways.source_of(some[0])
+            left_out = self._decide(is_left_out, False, way, before, now, ran.get(some[0].registry, ()))
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
             is_asked_for = run.removed.get(some[0]) == "gone" and self._is_asked_for(way, some[0], run)
             for entry in some:
@@ -97,17 +99,22 @@ class Judge:
         """Return the places that registered something in a run, by registry."""
         ran: dict[str, set[Place]] = {}
         for way, some in self.by_way(mine):
-            where = place(way, now)
+            where = self._decide(place, None, way, now)
             if where is not None:
                 ran.setdefault(some[0].registry, set()).add(where)
         return ran
 
     def _way_to(self, entry: Entry) -> Way:
+        way: Way = self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)
+        return way
+
+    def _decide(self, question: Callable[..., Any], otherwise: Any, *args: Any) -> Any:
+        """Return the answer to a question, or what keeps an entry if the text is one that nobody can read."""
         try:
-            return ways.way_to(entry, self._registries[entry.registry].accessor)
-        except Exception as error:  # a text, or a function of the user's, that nobody can read
+            return question(*args)
+        except Exception as error:  # or a function of the user's has odd attributes
             self._notices.tell(messages.undecided(error))
-            return ways.NOBODY_KNOWS
+            return otherwise
 
 
 def _source(run: Run) -> Source | None:

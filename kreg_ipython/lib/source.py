@@ -488,7 +488,7 @@ def _tree(text: str) -> ast.Module | None:
         try:
             tree, before = ast.parse(python), header(text)
             return ast.increment_lineno(tree, before) if before else tree
-        except (SyntaxError, ValueError, RecursionError):  # a null byte, a text that is nested too deeply
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
             continue
     return None
 
