@@ -196,6 +196,15 @@ class TestError:
         assert str(error) == text + ", or: %config KregMagics.on_conflict = 'note'"
         assert getattr(lab.home, there) == before and top.owner is lab.owners["a"]
 
+    def test_tracebacks_hide_the_refusal(self, lab):
+        lab.cell("a", "register('x', abs)")
+        entry, hidden = lab.cell("b", "register('x', min)", fails=ValueError).__traceback__, []
+        while entry is not None:
+            if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
+                hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
+            entry = entry.tb_next
+        assert len(hidden) > 2 and all(hidden)
+
     def test_the_same_definition_is_accepted(self, lab):
         lab.cell("a", FOO.format(1) + "register('x', foo)")
         lab.cell("b", FOO.format(2) + "register('x', foo)")

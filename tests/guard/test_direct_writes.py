@@ -340,3 +340,9 @@ def test_equal_writes_stand_beside_others(lab):
 def test_a_tuple_of_one_has_a_definition_without_a_name(lab):
     lab.cell("a", "drawer[1] = (abs,)")
     assert lab.entry("drawer", 1).line is None
+
+
+def test_a_registry_that_is_not_looked_at_leaves_the_others(lab):
+    lab.guard.registries["silent"].snapshot = None
+    lab.cell("a", "drawer['x'] = abs")
+    assert lab.entries() == [("drawer", "x", "a")]

@@ -255,3 +255,19 @@ def test_tracebacks_hide_the_gates(home, desk):
     ours = [entry for entry in caught.traceback if "kreg_ipython" in str(entry.path)]
     hidden = [entry.frame.f_locals.get("__tracebackhide__") for entry in ours]
     assert ours and all(hidden)
+
+
+def test_open_gates_let_every_argument_pass(home, desk):
+    desk.add("r", "register")
+    with desk.gates.open():
+        assert home.register("x", value=1, again=True) == "registered"
+    assert home.table == {"x": 1} and desk.passed == []
+
+
+def test_tracebacks_hide_the_decorator(home, desk):
+    desk.around = lambda *args: 1 / 0
+    desk.add("s", "registered", lambda value, key: (key, value), decorator=True)
+    with pytest.raises(ZeroDivisionError) as caught:
+        home.registered("x")(abs)
+    ours = [entry for entry in caught.traceback if "kreg_ipython" in str(entry.path)]
+    assert ours and all(entry.frame.f_locals.get("__tracebackhide__") for entry in ours)

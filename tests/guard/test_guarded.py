@@ -362,3 +362,8 @@ def test_what_we_put_into_a_list_that_users_write_to_is_no_change_of_theirs(list
     assert not listed.registry.snapshot.changed()
     listed.registry.remove("z", value)
     assert not listed.registry.snapshot.resized() and listed.registry.snapshot.changes() == ([], [])
+
+
+def test_of_a_function_that_stands_elsewhere_in_other_versions_the_last_name_is_known(desk):
+    gates = [Gate("home.old:handout_of|home:handout", act="access")]
+    assert GuardedRegistry(DictRegistry("d", "home:table", gates), desk.gates, print).accessor == "handout"

@@ -14,7 +14,7 @@ def test_a_way_that_cannot_be_told_keeps_all(lab, monkeypatch):
     assert lab.home.table == {"x": 1}
 
 
-@pytest.mark.parametrize("question", ["verdict", "is_left_out", "place"])
+@pytest.mark.parametrize("question", ["is_left_out", "place"])
 def test_a_question_that_has_no_answer_loses_nothing(lab, monkeypatch, question):
     text = "for name in names:\n    register(name, 1)"
     lab.main.names = ["x", "y"]

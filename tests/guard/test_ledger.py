@@ -299,3 +299,10 @@ def test_a_new_ledger_goes_on_with_what_became_of_former_objects(ledger, owners)
     after = Ledger(ledger)
     assert [former.key for former in after.former()] == ["k"] and after.swept == {SPOT: gone}
     assert after.all() == [] and Ledger().swept == {}
+
+
+def test_former_objects_of_one_key_are_told_apart(ledger, owners):
+    first, second, third = (Entry("r", "k", 1, Thing(), owners[0]) for _ in range(3))
+    ledger.retire([first])
+    ledger.retire([first, second, third])
+    assert [former.subject() for former in ledger.former()] == [first.subject, second.subject, third.subject]

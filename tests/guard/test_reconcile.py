@@ -386,3 +386,18 @@ def test_what_is_older_or_nobodys_stays_where_it_is_in_the_order(lab, reconciler
     put(lab, new)
     put(lab, mid)
     assert list(lab.home.queue) == ["a", "theirs", "m", "z"] and old in lab.guard.ledger
+
+
+def test_what_stands_there_already_has_not_come_back(lab, reconciler):
+    value = Thing()
+    one, two = put(lab, entry("silent", "x", value=value), entry("silent", "x", B, value=value))
+    assert reconciler.change(remove=[two]) == [] and lab.home.table == {"x": value}
+    assert lab.guard.ledger.stack(one.spot) == [one]
+
+
+def test_all_that_comes_back_has_its_place_in_the_order(lab, reconciler):
+    x, y, z = put(lab, *(entry("ordered", key) for key in "xyz"))
+    over = put(lab, entry("ordered", "x", B), entry("ordered", "y", B))
+    assert list(lab.home.queue) == ["z", "x", "y"]
+    assert reconciler.change(remove=over) == [x, y]
+    assert list(lab.home.queue.items()) == [("x", x.value), ("y", y.value), ("z", z.value)]

@@ -450,6 +450,46 @@ def test_tracebacks_hide_the_registration(lab):
     assert hidden and all(hidden)
 
 
+def test_a_call_that_is_refused_gets_its_own_arguments(notebook):
+    error = notebook.cell("a", "register_once('x', foo)\nregister_once(key='x', value=foo)", fails=KeyError)
+    assert error.args == ("x has already been registered",)
+
+
+def test_what_a_failing_call_leaves_keeps_its_place_in_the_order(lab):
+    lab.guard.registries["raising"].adapter.ordered = True
+    text = "def foo(): pass\nregister_once('x', foo)"
+    lab.cell("a", text)
+    lab.cell("b", "register_once('y', abs)")
+    lab.guard.registries["raising"].adapter.call = lambda *args: 1 / 0
+    lab.cell("c", text, fails=ZeroDivisionError)
+    assert list(lab.home.loud) == ["x", "y"]
+
+
+def test_a_failing_call_puts_back_what_stood_there_and_not_what_we_know(lab):
+    text = "def foo(): return {}\nregister_once('x', foo)"
+    lab.cell("a", text.format(1))
+    lab.main.other = theirs = type(lab.main.foo)(lab.main.foo.__code__, {}, "foo")
+    theirs.__module__, theirs.__qualname__ = "__main__", "foo"
+    lab.faulty = True
+    lab.home.loud["x"] = theirs
+    lab.guard.registries["raising"].adapter.call = lambda *args: 1 / 0
+    lab.cell("b", text.format(2), fails=ZeroDivisionError)
+    assert lab.home.loud == {"x": theirs}
+    del lab.home.loud["x"]
+
+
+def test_a_librarys_object_that_a_cell_registers_is_held_weakly(lab):
+    lab.cell("a", "foo = type('Foo', (), {'__module__': 'lib'})\nregister_once('x', foo)")
+    assert [type(key) is type for key in lab.home.names] == [False]
+
+
+def test_a_cell_without_an_id_is_replaced_by_the_one_that_says_the_same(lab):
+    lab.owner("a", id=None)
+    for number, name in ((1, "a"), (2, "b")):
+        lab.cell(name, f"def foo(): return {number}\nregister('x', foo)")
+    assert lab.entries() == [("silent", "x", "b")]
+
+
 class TestReplay:
     """A run that is executed once more at its own place in the history."""
 

@@ -14,7 +14,7 @@ from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.transaction import Guard
-from kreg_ipython.registries.registry import Gate
+from kreg_ipython.registries.registry import CannotUndo, Gate
 from kreg_ipython.registries.shapes import DictRegistry
 
 GUARDED = "if ready:\n    register('x', {0})\n    register_once('y', foo)\n    append(('k', {0}))"
@@ -1017,6 +1017,11 @@ def test_each_act_is_written_down_with_the_number_of_its_run_also_outside_of_the
     lab.cell("e", "if 'v' not in handout(): register('v', 2)\n1 / 0", fails=ZeroDivisionError)
     lab.cell("a", "pass")
     lab.cell("a", text)
+    lab.cell("i", "enqueue('i', 1)")
+    del lab.home.queue["i"]
+    lab.cell("i", "enqueue('j', 1)")
+    lab.cell("i", "def foo(): pass\nregister_once('u', foo)")
+    lab.cell("j", "unregister('u')")
     lab.cell("g", "append(('k', 1))")
     lab.owners["g"].deleted = True
     lab.cell("h", "append(('k', 2))")
@@ -1152,3 +1157,86 @@ def test_what_the_user_took_out_is_written_down_with_the_run_that_finds_it(lab):
     lab.main.act = lambda: lab.guard.clear(entries)
     lab.cell("b", "del queue['x']\nact()")
     assert [(event.act, event.run) for event in lab.guard.journal.events()] == [("registered", 1), ("forgot", 2)]
+
+
+def test_what_two_statements_register_by_one_function_is_judged_by_statement(lab):
+    text = "def make(n): register(n, 1)\nmake('x')\nif ready: make('y')"
+    lab.main.ready = True
+    lab.cell("a", text)
+    lab.main.ready = False
+    lab.cell("a", "seen = dict(handout())\n" + text)
+    assert lab.main.seen == {"y": 1} and lab.home.table == {"x": 1, "y": 1}
+
+
+def test_an_edit_under_a_guard_that_asks_for_the_container_gets_through(lab):
+    text = "name = 'X'.lower()\nif name not in handout():\n    def foo(): return {}\n    register(name, foo)"
+    for number in (1, 2):
+        lab.cell("a", text.format(number))
+        assert lab.home.table["x"]() == number
+
+
+def test_what_was_certain_to_be_registered_again_and_was_not_is_swept(lab):
+    lab.cell("a", "register('x', 1)")
+    lab.main.register = lambda key, value: None
+    lab.cell("a", "register('x', 1)")
+    assert lab.home.table == {}
+
+
+def test_keys_that_are_classes_follow_their_new_definitions(lab):
+    text = "class A: pass\nclass B: pass\nclass C: pass\nfor key in (A, B)[:n]:\n    if key not in handout(): register(key, {})"
+    lab.main.n = 2
+    for number in (1, 2):
+        lab.cell("a", text.format(number))
+        assert lab.home.table == {lab.main.A: number, lab.main.B: number}
+
+
+def test_a_cell_without_entries_is_partial_after_a_failure(lab):
+    lab.cell("a", "1 / 0", fails=ZeroDivisionError)
+    assert lab.owners["a"].partial
+    lab.cell("a", "pass")
+    assert not lab.owners["a"].partial and lab.guard._active == {}
+
+
+def test_what_nobody_can_undo_is_told(lab):
+    def announce_nothing(key, value):
+        raise CannotUndo(f"{key} cannot be undone")
+
+    exec("def forever(key, value): table[key] = value", vars(lab.home))
+    lab.main.forever = lab.home.forever
+    lab.guard.add(DictRegistry("forever", "home:flags", [Gate("home:forever", announce_nothing)]), now=True)
+    lab.cell("a", "forever('x', 1)")
+    assert lab.said == ["x cannot be undone"] and lab.home.table == {"x": 1}
+
+
+def test_of_equal_keys_that_were_purged_the_others_stay(lab):
+    lab.cell("a", "append(('k', 1))\nappend(('k', 2))")
+    del lab.home.line[0]
+    lab.guard.attach("home")
+    assert [entry.value for entry in lab.guard.ledger] == [("k", 2)]
+
+
+def test_a_swept_gradient_that_undo_brings_back_is_not_served_any_more(lab):
+    lab.cell("a", "gradient('G', abs)")
+    lab.cell("a", "pass")
+    lab.guard.undo()
+    assert lab.guard.ledger.swept == {} and lab.home.graphs == {"G": abs}
+
+
+def test_what_a_framework_does_not_unregister_stays(notebook):
+    lab = notebook
+    exec("def unregister(key): pass", vars(lab.home))
+    lab.guard.add(
+        DictRegistry(
+            "raising",
+            "home:loud",
+            [
+                Gate("home:register_once", announce),
+                Gate("home:unregister", lambda key: (key, None), act="unregister"),
+            ],
+        ),
+        now=True,
+    )
+    lab.main.unregister = lab.home.unregister
+    lab.cell("a", "register_once('x', foo)")
+    lab.cell("b", "unregister('x')")
+    assert lab.entries() == [("raising", "x", "a")] and lab.home.loud == {"x": lab.main.foo}

@@ -338,10 +338,10 @@ def test_what_a_library_wrote_for_a_cell_has_no_way(lab):
 def test_a_statement_that_does_not_ask_for_the_container_has_not_written_to_it(lab):
     lab.main.write = lambda: lab.home.handout().update(xx=5)
     lab.cell("a", "k = 'x'\nd = {}\nd[k * 2] = 5\nwrite()")
-    assert way(lab, "xx").steps == () and way(lab, "xx").written
+    assert way(lab, "xx").steps == () and way(lab, "xx").written and way(lab, "xx").accessor == "handout"
     lab.main.write = lambda: None
     lab.cell("b", "k = 'x'\nd = handout()\nd[k * 3] = 5")
-    assert [step[:3] for step in way(lab, "xxx").steps] == [("own", 3, None)]
+    assert [step[:3] for step in way(lab, "xxx").steps] == [("own", 3, None)] and way(lab, "xxx").accessor == "handout"
 
 
 def test_what_was_there_before_anybody_watched_begins_in_the_body(lab):
