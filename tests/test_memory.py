@@ -47,7 +47,9 @@ def test_a_cell_that_only_guards_what_it_registers_runs_again(nb, use, edit):
 
 @naive
 @pytest.mark.parametrize("memo", MEMOS.values(), ids=MEMOS)
-@pytest.mark.parametrize("call", ["make()", "x = make()", "def go(): return make()\ngo()", "if True: make()"])
+@pytest.mark.parametrize(
+    "call", ["make()", "%time make()", "x = make()", "def go(): return make()\ngo()", "if True: make()"]
+)
 def test_a_factory_of_another_cell_that_remembers_is_called_again(nb, memo, call):
     nb.run("h", memo)
     for text in ("make()" + LOADS, "make()" + LOADS, call + LOADS, "epochs = 3\n" + call + LOADS):

@@ -224,6 +224,10 @@ VERDICTS = {
         ASKS.replace("objects", "globals()"), ASKS2.replace("objects", "globals()"), (2,), "maybe"
     ),
     "a guarded class beside an edited line": Row(IN_IF + "y = 1", IN_IF + "y = 2", (2,), "maybe"),
+    "a call that a magic makes now": Row(
+        "setup()", "%time setup()", (1,), "maybe", helper=(GUARDED_HELPER, GUARDED_HELPER, 3)
+    ),
+    "a default value with a condition": Row("def f(x=y or reg(1)): pass", "def f(x=y or reg(1)): pass", (1,), "maybe"),
     "a guarded call": Row("if x:\n    reg('P')(f)", "if x:\n    reg('P')(f)", (2,), "maybe"),
     "an else": Row("if x:\n    pass\nelse:\n    reg('P')(f)", "if x:\n    pass\nelse:\n    reg('P')(f)", (4,), "maybe"),
     "a try statement": Row(
@@ -448,6 +452,17 @@ LEFT_OUT = {
     "a library's function": LeftOut("lib.setup(name)", "lib.setup(name)", (1,), (1,), False, library="setup"),
     "a thread": LeftOut("def make(n):\n    reg(n)", "def make(n):\n    reg(n)", (2,), (2,), False, complete=False),
     "a statement that is gone": LeftOut("if x:\n    reg(1)\ny", "y", (2,), (1,), False),
+    "one of two statements on a line": LeftOut(
+        "if x: mk(1)", "if x: mk(1); mk(2)", (1,), (1,), False, helper="def setup(n):\n    reg(n)"
+    ),
+    "a loop that became calls, of which one registered": LeftOut(
+        "for n in 'ab':\n    setup(n)",
+        "if 1:\n    setup(1)\n    setup(2)",
+        (2,),
+        (3,),
+        False,
+        helper="def setup(n):\n    if x:\n        reg(n)",
+    ),
     "a text that cannot be read": LeftOut(LOOP, "for (", (2,), None, False),
 }
 

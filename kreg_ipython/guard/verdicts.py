@@ -122,7 +122,10 @@ def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Collec
     look = _look(way, before, now)
     if look is None or look.obstacles & _SKIPS:
         return False
-    return bool(ran) and any(each in ran for each in _combined(look.places))
+    if not ran or any(each.shares_its_line for _, stands in look.places for each in stands):
+        return False
+    places = (each in ran for each in _combined(look.places))
+    return all(places) if look.rephrased else any(places)
 
 
 def is_outdated(way: Way, before: Source, now: Source) -> bool:
@@ -148,6 +151,7 @@ class _Look:
         definitions: the definitions on it, as they were and as they are.
         places: what may stand for each step now, and the function that it stands in.
         handed_on: whether a function on it is not called any more, but mentioned.
+        rephrased: whether other statements than before call a function on it: each of them may be the one.
     """
 
     obstacles: set[Obstacle]
@@ -155,6 +159,7 @@ class _Look:
     definitions: list[tuple[Statement, Statements]]
     places: list[tuple[str | None, Statements]]
     handed_on: bool = False
+    rephrased: bool = False
 
     def asks(self, way: Way) -> bool:
         """Return whether a guard on it asks the registry: for the key, or by the function that hands it out."""
@@ -181,6 +186,7 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         stands = Statements(text.standing(was) or (text.defined(was.last_name) if was.is_definition else ()))
         if not stands:
             stands, inlined = _still_calling(way.steps[at:], before, text)
+            look.rephrased = look.rephrased or bool(stands)
             del steps[:inlined]
         if not stands:
             stands = Statements(_rewritten(was, former, text))

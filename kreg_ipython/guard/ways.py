@@ -94,28 +94,33 @@ def _calls(statement: Statement, caller: stack.Step, step: stack.Step) -> bool:
     """
     names = [name for name in step.function.split(".") if name[:1] != "<"]
     if step.function.endswith(("comp>", "genexpr>")):
-        return step.line == caller.line or statement.first <= step.line <= statement.last
+        same_file = step.code.co_filename == caller.code.co_filename
+        return same_file and statement.first <= step.line <= statement.last
     if statement.is_definition:  # a class: its body, and what its bases do with it
         made = names[-1:] == [statement.last_name] or (names and names[-1][:2] == "__")
         return bool(made) or not statement.calls.isdisjoint(names)
-    if not statement.calls.isdisjoint(names):
+    if names and names[-1] in statement.words and isinstance(_attribute(step), property):
         return True
-    return any(_leads_to(name, caller, step.code) for name in statement.calls)
+    return any(_leads_to(name, names, caller, step.code) for name in statement.called_names)
 
 
-def _leads_to(name: str, caller: stack.Step, code: CodeType) -> bool:
+def _leads_to(name: str, own_names: list[str], caller: stack.Step, code: CodeType) -> bool:
     """Return whether what a name means in the caller's module leads to a code, without anything of C in between.
 
-    Of what is no name of the module nothing is known: it is taken to be the function.
+    What a local variable means is not known: the function's own name is taken to mean the function.
     """
     first, *rest = name.split(".")
     meant: Any = getattr(sys.modules.get(caller.module), "__dict__", {}).get(first, _MISSING)
-    if meant is _MISSING:
-        return bool(caller.function)
-    for part in rest:
+    for part in rest if meant is not _MISSING else ():
         meant = inspect.getattr_static(meant, part, _MISSING)
         meant = getattr(meant, "__func__", meant)
-    return code in _codes(meant)
+    if not callable(meant):
+        return name.rpartition(".")[2] in own_names
+    return any(each is code or _qualname(each) == _qualname(code) for each in _codes(meant))
+
+
+def _qualname(code: Any) -> str:
+    return getattr(code, "co_qualname", getattr(code, "co_name", ""))
 
 
 def _codes(meant: Any) -> Iterator[Any]:
@@ -128,7 +133,8 @@ def _codes(meant: Any) -> Iterator[Any]:
     else:
         if not isinstance(meant, FunctionType):
             meant = getattr(meant, "__func__", inspect.getattr_static(type(meant), "__call__", None))
-        yield getattr(meant, "__code__", None)
+        if isinstance(getattr(meant, "__code__", None), CodeType):
+            yield meant.__code__
 
 
 def _own_file(entry: Entry) -> str | None:
@@ -154,14 +160,12 @@ def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:
 
     Nothing tells of a function in a function: the outer one counts.
     """
-    outer, _, inner = step.function.partition(".<locals>")
-    meant: Any = sys.modules.get(step.module)
-    for part in outer.split("."):
-        meant = getattr(meant, "__dict__", {}).get(part, _MISSING)
-        if isinstance(meant, (classmethod, staticmethod)):
-            meant = meant.__func__
-        elif isinstance(meant, property):
-            meant = meant.fget
+    inner = "<locals>" in step.function
+    meant = _attribute(step)
+    if isinstance(meant, (classmethod, staticmethod)):
+        meant = meant.__func__
+    elif isinstance(meant, property):
+        meant = meant.fget
     if meant is _MISSING or meant is None:
         return None, False
     plain = isinstance(meant, (FunctionType, MethodType, type)) and "__wrapped__" not in vars(meant)
@@ -170,6 +174,14 @@ def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:
     except Exception:  # an attribute of the user's
         code = None
     return (code if isinstance(code, CodeType) else None), not plain and not inner
+
+
+def _attribute(step: stack.Step) -> Any:
+    """Return what the name of a step's function means now, as it stands in its module or class."""
+    meant: Any = sys.modules.get(step.module)
+    for part in step.function.partition(".<locals>")[0].split("."):
+        meant = getattr(meant, "__dict__", {}).get(part, _MISSING)
+    return meant
 
 
 def remember(steps: tuple[stack.Step, ...]) -> None:

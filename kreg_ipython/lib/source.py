@@ -36,6 +36,7 @@ _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(  # and what asks for help
     r"^([ \t]*)(?:(?:[\w.,][\w., ]*=\s*)?[%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$", re.MULTILINE
 )
+_CALLED = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
     r"|writefile)\b"
@@ -79,6 +80,8 @@ class Statement:
     ) -> None:
         self.node, self.path, self.headers, self.definitions = node, path, headers, definitions
         self.parent = parent
+        self.shares_its_line = False
+        """Nothing tells which of several statements on a line is meant."""
         self._by_magic = by_magic
 
     @property
@@ -170,12 +173,18 @@ class Statement:
         return isinstance(self.node, _DEFINITIONS) and bool(self.node.decorator_list)
 
     @cached_property
-    def calls(self) -> frozenset[str]:
-        """The functions that it calls itself, as it names them, and by their last name: ``lib.setup``, ``setup``."""
+    def called_names(self) -> frozenset[str]:
+        """The functions that it calls itself, as it names them: ``lib.setup``; of a magic, all that it may call."""
+        if self.is_magic:
+            return frozenset(_CALLED.findall(ast.literal_eval(self.node.value)))  # type: ignore[attr-defined]
         called = [each.func for each in _expressions(self.node) if isinstance(each, ast.Call)]
         called += self.node.decorator_list if isinstance(self.node, _DEFINITIONS) else []
-        names = [ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute))]
-        return frozenset([*names, *(name.rpartition(".")[2] for name in names)])
+        return frozenset(ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute)))
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """The same, and their last names: ``setup``."""
+        return self.called_names.union(name.rpartition(".")[2] for name in self.called_names)
 
     @property
     def words(self) -> set[str]:
@@ -349,7 +358,10 @@ class Source:
         for each in self.statements:
             for line in range(each.first, each.last + 1):
                 beside = found.get(line)
-                if beside is None or beside.parent is not each.parent or _likelier(each, beside):
+                together = beside is not None and beside.parent is each.parent
+                if beside is not None and together and beside.calls and each.calls:
+                    beside.shares_its_line = each.shares_its_line = True
+                if beside is None or not together or _likelier(each, beside):
                     found[line] = each
         return found
 
@@ -385,6 +397,7 @@ class Source:
     def _names(self) -> set[str]:
         nodes = list(ast.walk(self.tree))
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}
+        imported.update(*(each.calls for each in self.statements if each.is_magic))
         return imported.union(
             *(_said(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
         )
@@ -568,8 +581,8 @@ def _expressions(node: ast.AST) -> Iterator[ast.AST]:
     parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
     if isinstance(node, ast.ClassDef):
         parts = [*node.decorator_list, *node.bases, *node.keywords]
-    elif isinstance(node, _DEFINITIONS):
-        parts = node.decorator_list
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        parts = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
     for child in parts:
         if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
             yield child

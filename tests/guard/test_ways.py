@@ -519,10 +519,30 @@ def itself():
     register("one", 1)
     itself = lambda: None
 left = (register(key, 1) for key in ["one"])
+def apply(function): return function()
+class Once: pass
+once_too = Once()
+once_too.setup = once
+def factory(): return functools.cache(lambda: register("one", 1))
+made = factory()
 """
 
 
-@pytest.mark.parametrize("use", ["once()", "table['k']", "missing['k']", "lazy.k", "itself()", "next(left, None)"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "once()",
+        "table['k']",
+        "missing['k']",
+        "lazy.k",
+        "itself()",
+        "next(left, None)",
+        "list(left)",
+        "apply(once)",
+        "once_too.setup()",
+        "made()",
+    ],
+)
 def test_what_remembers_without_saying_so_is_kept(lab, use):
     lab.cell("h", REMEMBERS)
     for _ in range(3):
