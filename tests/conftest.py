@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import platform
@@ -205,3 +206,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     except AssertionError:
         return True
     pytest.fail(f"passes with the {mode} extension as well: it shows nothing of ours")
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A process with a framework of dicts and lists, a notebook, and a guard. No kernel is started."""
+    from guarding import Lab
+
+    from kreg_ipython.guard import ways
+
+    ways.forget_texts()  # the files of two tests may have one name
+    made = Lab(monkeypatch, notes=hasattr(BaseException, "add_note"))
+    gc.freeze()  # a guard that is detached collects; what the process loaded before would be visited each time
+    yield made
+    made.guard.detach()
+    gc.unfreeze()
+    assert made.runs == []

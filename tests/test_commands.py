@@ -391,7 +391,7 @@ def test_a_framework_registry_is_not_watched_a_second_time(nb):
     )
     assert home == "absl.flags"
     nb.silently("table = keras.utils.get_custom_objects()")
-    assert f"is guarded already, as {nb.custom_registry}." in refusal(nb, "watch __main__:table")
+    assert f"is already guarded, as {nb.custom_registry}." in refusal(nb, "watch __main__:table")
 
 
 @pytest.mark.parametrize(

@@ -194,11 +194,11 @@ def test_what_such_a_guard_skips_all_the_same_is_there_when_it_is_looked_up(nb):
 
 @stock
 @pytest.mark.needs("tensorflow")
-@pytest.mark.parametrize("edit", ["x = 1", "for _ in range(1): pass"])
+@pytest.mark.parametrize("edit", ["x = 1", "for each in range(1): pass"])
 def test_a_librarys_entry_comes_back_however_often_a_run_registered_its_key(nb, edit):
     nb.run("i", "class Mine(tf_keras.optimizers.Adam): pass")
-    nb.run("a", "for _ in range(2): tf_keras.utils.register_keras_serializable(package='Custom', name='Adam')(Mine)")
-    nb.run("a", "for _ in range(3): tf_keras.utils.register_keras_serializable(package='Custom', name='Adam')(Mine)")
+    nb.run("a", "for each in range(2): tf_keras.utils.register_keras_serializable(package='Custom', name='Adam')(Mine)")
+    nb.run("a", "for each in range(3): tf_keras.utils.register_keras_serializable(package='Custom', name='Adam')(Mine)")
     nb.run("a", edit)
     assert nb.value("tf_keras.utils.get_custom_objects()['Custom>Adam'] is library['Custom>Adam']")
 
