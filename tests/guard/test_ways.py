@@ -548,3 +548,84 @@ def test_what_remembers_without_saying_so_is_kept(lab, use):
     for _ in range(3):
         lab.cell("a", use)
     assert lab.home.table == {"one": 1}
+
+
+MAKE = "def make(key='x'):\n    register(key, 1)\n"
+CALLED = {
+    "by its name": (MAKE + "make()", False),
+    "by another name": (MAKE + "alias = make\nalias()", False),
+    "by an attribute": ("class A:\n  def make(self): register('x', 1)\na = A()\na.make()", False),
+    "by another attribute": (MAKE + "class A: pass\nA.setup = staticmethod(make)\nA.setup()", False),
+    "by a class method under another name": (
+        "class A:\n  @classmethod\n  def make(cls): register('x', 1)\nA.setup = vars(A)['make']\nA.setup()",
+        False,
+    ),
+    "by a partial": (MAKE + "import functools\np = functools.partial(make)\np()", False),
+    "by a class": ("class A:\n  def __init__(self): register('x', 1)\nA()", False),
+    "by a class under another name": ("class A:\n  def __new__(cls): register('x', 1)\nB = A\nB()", False),
+    "by a derived class": ("class A:\n  def __init__(self): register('x', 1)\nclass B(A): pass\nB()", False),
+    "by an instance": ("class A:\n  def __call__(self): register('x', 1)\na = A()\na()", False),
+    "by a bound method": ("class A:\n  def make(self): register('x', 1)\nm = A().make\nm()", False),
+    "by a class statement": ("class A:\n    register('x', 1)", False),
+    "by a class's base": (
+        "class A:\n  def __init_subclass__(cls): register('x', cls)\nclass B(A):\n  pass",
+        False,
+    ),
+    "by a decorator": ("def deco(c):\n  register('x', c)\n  return c\n@deco\nclass A:\n  pass", False),
+    "by a decorator with arguments": (
+        "def deco(n):\n  register('x', n)\n  return lambda c: c\n@deco(1)\nclass A:\n  pass",
+        False,
+    ),
+    "by a dict": (MAKE + "calls = {'f': make}\ncalls['f']()", True),
+    "by a dict that makes what is missing": (
+        MAKE + "import collections\nd = collections.defaultdict(make)\nd['k']",
+        True,
+    ),
+    "by a cache": (MAKE + "import functools\ncached = functools.cache(make)\ncached()", True),
+    "by a local variable": (MAKE + "def go(f):\n    f()\ngo(make)", True),
+    "by a descriptor": (
+        "class Get:\n  def __get__(self, a, b): register('x', 1)\nclass A:\n  make = Get()\nA().make",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "wrapped"), CALLED.values(), ids=CALLED)
+def test_something_stands_in_for_a_function_unless_its_statement_calls_it(lab, text, wrapped):
+    lab.cell("a", text)
+    assert way(lab).steps[-1].wrapped is wrapped and not way(lab).steps[0].wrapped
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[register(n, 1) for n in 'x']",
+        "list(\n  register(n, 1)\n  for n in 'x'\n)",
+        "{\n n: register(n, 1) for n in 'x'}",
+    ],
+)
+def test_a_comprehension_is_executed_by_its_statement(lab, text):
+    lab.cell("a", text)
+    assert not any(step.wrapped for step in way(lab).steps)
+
+
+def test_a_comprehension_of_another_statement_is_not(lab):
+    lab.cell("a", "later = (register(n, 1) for n in 'x')\nnext(later)")
+    assert way(lab).steps[-1].wrapped
+
+
+def test_the_texts_of_few_functions_are_held(lab, monkeypatch):
+    monkeypatch.setattr(ways, "_MOST", 2)
+    lab.module(
+        "helper", "from home import *\ndef a(): register('a', 1)\ndef b(): register('b', 1)\ndef c(): register('c', 1)"
+    )
+    lab.cell("a", "import helper\nhelper.a(), helper.b(), helper.c()")
+    held = {code.co_name for code, _ in ways._texts.values()}
+    assert held == {"b", "c"}
+
+
+def test_the_texts_of_libraries_are_not_read(lab):
+    lib = library(lab, "lib", "def setup():\n    register('x', 1)\n")
+    lab.main.setup = lib.setup
+    lab.cell("a", "def make(): setup()\nmake()")
+    assert {code.co_name for code, _ in ways._texts.values()} == {"make"}
