@@ -13,6 +13,9 @@ from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.verdicts import Way
 from kreg_ipython.lib.naming import Parameter
 
+HAS_QUALNAMES = pytest.mark.needs("python>=3.11")
+"""Before, a code knows its own name only."""
+
 
 def way(lab, key="x", registry="silent"):
     """The way to the entry of a key."""
@@ -78,6 +81,7 @@ def test_a_function_behind_a_wrapper_of_the_users_is_wrapped(lab):
     assert found["make"] is True and found[""] is False
 
 
+@HAS_QUALNAMES
 @pytest.mark.parametrize(
     ("make", "call"),
     [
@@ -94,6 +98,7 @@ def test_a_method_is_not_wrapped(lab, make, call):
     assert way(lab).steps[1].function.endswith("make")
 
 
+@HAS_QUALNAMES
 def test_a_cached_property_is_wrapped(lab):
     lab.cell(
         "a",
@@ -422,6 +427,7 @@ RELOADED = {
 }
 
 
+@HAS_QUALNAMES
 @pytest.mark.parametrize(("body", "call", "at"), RELOADED.values(), ids=RELOADED)
 def test_of_what_was_reloaded_the_text_of_now_is_known(lab, body, call, at):
     text = "from home import *\n" + body
