@@ -98,6 +98,21 @@ def test_a_library_that_remembers_works_again(nb, files, library, calls, home):
     assert nb.custom_objects() == {}
 
 
+@naive
+@pytest.mark.parametrize("method", ["add", "insert", "setdefault", "update"])
+def test_a_method_that_is_named_as_a_containers_may_remember(nb, method):
+    nb.run(
+        "h",
+        f"class Registry:\n    done = set()\n    def {method}(self, name):\n        if name not in self.done:\n"
+        "            self.done.add(name)\n            tf_keras.utils.get_custom_objects()[name] = len\nregistry = Registry()",
+    )
+    for x in (1, 1, 2):
+        nb.run("a", f"x = {x}\nregistry.{method}('PKGk')")
+        assert nb.value("'PKGk' in tf_keras.utils.get_custom_objects()"), x
+    nb.run("a", "x = 1")
+    assert not nb.value("'PKGk' in tf_keras.utils.get_custom_objects()")
+
+
 @pytest.mark.needs("tensorflow")
 @pytest.mark.parametrize(
     ("define", "use", "expected"),

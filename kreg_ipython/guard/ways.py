@@ -53,12 +53,23 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
         return Way(complete=False)
     at = source.at(entry.line)
     writers: list[Statement] = []
-    if at is None or not (at.may_write(entry.key) or at.is_decorated):
-        writers = source.writers(entry.key) if entry.written else []
+    if at is None or not (at.is_decorated or (at.may_write(entry.key) and not _is_a_users_method(at, entry))):
+        found = source.writers(entry.key) if entry.written else []
+        writers = [each for each in found if not _is_a_users_method(each, entry)]
         at = writers[0] if len(writers) == 1 and (not accessor or accessor in source.text) else None
     if at is not None:
         return Way((Step("own", at.first, None),), not at.path, defined, entry.written, entry.key, accessor)
     return Way((), entry.adopted, defined, bool(writers), entry.key, accessor)  # or a library writes for the cell
+
+
+def _is_a_users_method(statement: Statement, entry: Entry) -> bool:
+    """Return whether the method in what looks like a write, ``registry.add("k")``, is written in Python.
+
+    Such a method may remember what it has done; those of containers are written in C.
+    """
+    owner = entry.run.owner if entry.run is not None else None
+    module = owner.id if owner is not None and owner.kind == "module" and owner.id else "__main__"
+    return any(_codes(_meant(statement.writing_method, module)))
 
 
 def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
@@ -109,14 +120,20 @@ def _leads_to(name: str, own_names: list[str], caller: stack.Step, code: CodeTyp
 
     What a local variable means is not known: the function's own name is taken to mean the function.
     """
-    first, *rest = name.split(".")
-    meant: Any = getattr(sys.modules.get(caller.module), "__dict__", {}).get(first, _MISSING)
-    for part in rest if meant is not _MISSING else ():
-        meant = inspect.getattr_static(meant, part, _MISSING)
-        meant = getattr(meant, "__func__", meant)
+    meant = _meant(name, caller.module)
     if not callable(meant):
         return name.rpartition(".")[2] in own_names
     return any(each is code or _qualname(each) == _qualname(code) for each in _codes(meant))
+
+
+def _meant(name: str, module: str) -> Any:
+    """Return what a dotted name means in a module now."""
+    first, *rest = name.split(".")
+    meant: Any = getattr(sys.modules.get(module), "__dict__", {}).get(first, _MISSING)
+    for part in rest if meant is not _MISSING else ():
+        meant = inspect.getattr_static(meant, part, _MISSING)
+        meant = getattr(meant, "__func__", meant)
+    return meant
 
 
 def _qualname(code: Any) -> str:

@@ -203,14 +203,22 @@ class Statement:
         return keys is not None and (not keys or key in keys)
 
     @cached_property
+    def writing_method(self) -> str:
+        """The method by which it may write to a container, as it names it: ``objects.update``; empty if by none."""
+        called = (
+            self.node.value.func if isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Call) else None
+        )
+        return ast.unparse(called) if isinstance(called, ast.Attribute) and called.attr in _WRITERS else ""
+
+    @cached_property
     def keys_written(self) -> frozenset[Hashable] | None:
         """The keys at which it writes; none if it computes one; None if it does not write."""
         node = self.node
         call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-        method = call.func.attr if call is not None and isinstance(call.func, ast.Attribute) else ""
+        method = self.writing_method.rpartition(".")[2]
         stores = [each for each in _expressions(node) if isinstance(each, ast.Subscript)]
         keys: list[ast.expr | None] = [each.slice for each in stores if isinstance(each.ctx, ast.Store)]
-        if isinstance(node, ast.AugAssign) or method in _WRITERS - {"setdefault", "update"}:
+        if isinstance(node, ast.AugAssign) or method not in ("", "setdefault", "update"):
             return frozenset()
         if call is not None and method == "setdefault":
             keys += call.args[:1]
