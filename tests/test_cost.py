@@ -15,7 +15,9 @@ from IPython.core.interactiveshell import InteractiveShell
 pytestmark = pytest.mark.needs("tensorflow", "keras>=3")
 
 PROLOGUE = (
-    "import keras, tensorflow as tf\nclass Costly: pass\ndef f(x): return x\nobjects = keras.utils.get_custom_objects()"
+    "import keras, tensorflow as tf\nclass Costly: pass\ndef f(x): return x\nobjects = keras.utils.get_custom_objects()\n"
+    "done = set()\ndef once(name):\n    if name not in done:\n        done.add(name)\n"
+    "        keras.utils.register_keras_serializable('Cost', name)(f)"
 )
 
 
@@ -44,6 +46,11 @@ def guarded(n: int, edit: str) -> str:
     )
 
 
+def calls(n: int, edit: str) -> str:
+    """Each line calls a function of another cell that remembers."""
+    return "\n".join(f"once('{edit}{i}');" for i in range(n))
+
+
 def conversions(n: int, edit: str) -> str:
     return (
         f"for i in range({n}):\n"
@@ -55,22 +62,33 @@ def writes(n: int, edit: str) -> str:
     return "\n".join(f"objects['Cost>{edit}{i}'] = f" for i in range(n))
 
 
-@pytest.fixture(scope="module")
-def run() -> Iterator[Callable[[str, str], str]]:
-    """Runs a cell of a shell in this process; what it shows on stderr."""
-    shell = InteractiveShell.instance()
-    shell.history_manager.enabled = False
+class Cells:
+    """The cells of a shell in this process, with the extension."""
 
-    def run(source: str, cell: str) -> str:
+    def __init__(self) -> None:
+        self.shell = InteractiveShell.instance()
+        self.shell.history_manager.enabled = False
+        self.run(f"{PROLOGUE}\n%reload_ext kreg_ipython", "prologue")
+
+    def run(self, source: str, cell: str) -> str:
+        """Run a cell; return what it shows on stderr."""
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as shown:
-            result = shell.run_cell(source, cell_id=cell)
+            result = self.shell.run_cell(source, cell_id=cell)
         assert result.success, source
         return shown.getvalue()
 
-    run(f"{PROLOGUE}\n%reload_ext kreg_ipython", "prologue")
-    yield run
-    guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
-    guard.clear(list(guard.ledger), for_undo=False)
+    def clear(self) -> None:
+        """Take out all that was registered, and what the cells remember of it."""
+        guard = self.shell.magics_manager.registry["KregMagics"].notebook.process.guard
+        guard.clear(list(guard.ledger), for_undo=False)
+        self.run("done.clear()\nfor name in [*globals()]: name[:5] == 'once_' and globals().pop(name)", "clear")
+
+
+@pytest.fixture(scope="module")
+def cells() -> Iterator[Cells]:
+    made = Cells()
+    yield made
+    made.clear()
 
 
 def steps_of_ours(act: Callable[[], Any]) -> int:
@@ -93,24 +111,24 @@ def steps_of_ours(act: Callable[[], Any]) -> int:
     return count
 
 
-@pytest.mark.parametrize("make", [loop, statements, classes, guarded, conversions, writes])
+@pytest.mark.parametrize("make", [loop, statements, classes, guarded, calls, conversions, writes])
 @pytest.mark.parametrize("step", ["registered", "again", "edited", "dropped"])
-def test_a_run_costs_twice_as_much_that_registers_twice_as_much(run, make, step):
+def test_a_run_costs_twice_as_much_that_registers_twice_as_much(cells, make, step):
     counts = []
     for n in (60, 120):
-        run("for name in [*globals()]: name[:5] == 'once_' and globals().pop(name)", "cost")
+        cells.clear()
         one, other = make(n, f"a{n}_"), make(n, f"b{n}_")
         if step != "registered":
-            run(one, "cost")
+            cells.run(one, "cost")
         last = {"edited": other, "dropped": "x = 1"}.get(step, one)
-        counts.append(steps_of_ours(lambda last=last: run(last, "cost")))
+        counts.append(steps_of_ours(lambda last=last: cells.run(last, "cost")))
     assert counts[0] > 100
     assert counts[1] < 2.3 * counts[0], counts
 
 
-def test_many_collisions_in_one_run_are_three_lines_and_a_number(run):
+def test_many_collisions_in_one_run_are_three_lines_and_a_number(cells):
     text = "for i in range(50): keras.utils.register_keras_serializable('Cost', f'taken{i}')(lambda x: x)"
-    run(text.replace("lambda x: x", "f"), "one")
-    shown = run(text, "two") + run("x = 1", "three")
+    cells.run(text.replace("lambda x: x", "f"), "one")
+    shown = cells.run(text, "two") + cells.run("x = 1", "three")
     lines = [line for line in shown.splitlines() if line.startswith("kreg: ")]
     assert len(lines) == 4 and "47 more notices" in lines[-1]

@@ -341,7 +341,9 @@ def test_the_verdict_before_a_run(row):
 
 def test_of_an_owner_without_a_text_nothing_is_decided():
     assert verdict(Way((Step("own", 1),)), None, read(FOO)) == "maybe"
-    assert not is_left_out(Way((Step("own", 1),)), None, read(FOO), {place(Way((Step("own", 1),)), read(FOO))})
+    assert not is_left_out(
+        Way((Step("own", 1),)), None, read(FOO), frozenset({place(Way((Step("own", 1),)), read(FOO))})
+    )
     assert place(Way((Step("own", 1),)), None) is None
 
 
@@ -470,7 +472,7 @@ LEFT_OUT = {
 @pytest.mark.parametrize("row", LEFT_OUT.values(), ids=LEFT_OUT)
 def test_what_its_place_left_out_after_a_run(row):
     before, now = read(row.before), read(row.now)
-    ran = set() if row.ran is None else {place(row.way(row.ran), now)} - {None}
+    ran = frozenset() if row.ran is None else frozenset({place(row.way(row.ran), now)} - {None})
     assert is_left_out(row.way(row.lines), before, now, ran) is row.left_out
 
 

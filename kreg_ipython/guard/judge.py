@@ -60,7 +60,7 @@ class Judge:
         kept: dict[Entry, str] = {}
         for way, some in self.by_way(formers):
             before = ways.source_of(some[0])
-            left_out = self._decide(is_left_out, False, way, before, now, ran.get(some[0].registry, ()))
+            left_out = self._decide(is_left_out, False, way, before, now, ran.get(some[0].registry, frozenset()))
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
             is_asked_for = run.removed.get(some[0]) == "gone" and self._is_asked_for(way, some[0], run)
             for entry in some:
@@ -95,14 +95,14 @@ class Judge:
         texts = (text for text in self._context.texts_beside(run.owner) if all(word in text for word in wanted))
         return any(comes_back(way, before, read(text)) for text in texts)
 
-    def _places(self, mine: list[Entry], now: Source | None) -> dict[str, set[Place]]:
+    def _places(self, mine: list[Entry], now: Source | None) -> dict[str, frozenset[Place]]:
         """Return the places that registered something in a run, by registry."""
         ran: dict[str, set[Place]] = {}
         for way, some in self.by_way(mine):
             where = self._decide(place, None, way, now)
             if where is not None:
                 ran.setdefault(some[0].registry, set()).add(where)
-        return ran
+        return {registry: frozenset(places) for registry, places in ran.items()}
 
     def _way_to(self, entry: Entry) -> Way:
         way: Way = self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)

@@ -11,8 +11,9 @@ that is still there may turn out to be left out.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +23,8 @@ Verdict = Literal["gone", "again", "changed", "maybe"]
 
 Place = Hashable
 """The statements on the way to an entry."""
+_Places = tuple[tuple[str | None, Statements], ...]
+"""What may stand for each step of a way, and the function that it stands in."""
 
 _GUARDS: frozenset[Obstacle] = frozenset({"condition", "early return"})
 _UNTOLD: frozenset[Obstacle] = frozenset({"library", "unknown", "cached"})
@@ -103,7 +106,7 @@ def place(way: Way, source: Source | None) -> Place | None:
     return tuple(found)
 
 
-def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Collection[Place]) -> bool:
+def is_left_out(way: Way, before: Source | None, now: Source | None, ran: frozenset[Place]) -> bool:
     """Return whether a successful run executed what registered an entry, and left the entry out.
 
     It did if the entry's place registered something else in the run, and nothing on the way can have skipped this one.
@@ -122,10 +125,9 @@ def is_left_out(way: Way, before: Source | None, now: Source | None, ran: Collec
     look = _look(way, before, now)
     if look is None or look.obstacles & _SKIPS:
         return False
-    if not ran or any(each.shares_its_line for _, stands in look.places for each in stands):
+    if not ran or any(stands.share_a_line for _, stands in look.places):
         return False
-    places = (each in ran for each in _combined(look.places))
-    return all(places) if look.rephrased else any(places)
+    return _have_run(tuple(look.places), look.rephrased, ran)
 
 
 def is_outdated(way: Way, before: Source, now: Source) -> bool:
@@ -164,7 +166,7 @@ class _Look:
     def asks(self, way: Way) -> bool:
         """Return whether a guard on it asks the registry: for the key, or by the function that hands it out."""
         words = {each for each in (way.key, way.accessor) if isinstance(each, str) and each}
-        return any(each.guards_mention(words) for _, stands in self.places for each in stands)
+        return any(stands.guards_mention(words) for _, stands in self.places)
 
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
@@ -222,7 +224,14 @@ def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tupl
     return Statements(), 0
 
 
-def _combined(places: list[tuple[str | None, Statements]], first: tuple[Any, ...] = ()) -> Iterator[Place]:
+@functools.lru_cache(maxsize=16)  # many entries have the same places: all that one function registered
+def _have_run(places: _Places, all_of_them: bool, ran: frozenset[Place]) -> bool:
+    """Return whether one of the places that these statements may make, or each of them, has registered something."""
+    found = (each in ran for each in _combined(places))
+    return all(found) if all_of_them else any(found)
+
+
+def _combined(places: _Places, first: tuple[Any, ...] = ()) -> Iterator[Place]:
     """Yield each place that these statements may make, one for each step; lazily, since there may be very many."""
     if not places:
         yield first

@@ -231,18 +231,15 @@ class Statement:
         written = [each.value if isinstance(each, ast.Constant) else None for each in keys]
         return frozenset() if None in written else frozenset(written)
 
-    def guards_mention(self, words: Iterable[str]) -> bool:
-        """Return whether a condition that may skip it asks about one of these words, as a string or a name.
-
-        Asking whether a variable exists does not count.
-        """
+    @cached_property
+    def asked(self) -> tuple[frozenset[str], ...]:
+        """The strings and names that each condition mentions that may skip it; none if one asks for a variable."""
         asked = [part for header in self.headers for part in _asked(header)]
         if "early return" in self.function:
-            asked += [
-                part for each in ast.walk(self.definitions[-1]) if isinstance(each, ast.If) for part in _asked(each)
-            ]
-        found = [_mentioned(part) for part in (*asked, *_asked(self.node))]
-        return bool(found) and all(said.intersection(words) and not said & _NAMESPACES for said in found)
+            conditions = (each for each in ast.walk(self.definitions[-1]) if isinstance(each, ast.If))
+            asked += [part for each in conditions for part in _asked(each)]
+        said = tuple(frozenset(_mentioned(part)) for part in (*asked, *_asked(self.node)))
+        return () if any(each & _NAMESPACES for each in said) else said
 
 
 class Statements(tuple[Statement, ...]):
@@ -252,6 +249,19 @@ class Statements(tuple[Statement, ...]):
     def obstacles(self) -> frozenset[Obstacle]:
         """The obstacles of all of them, and of the functions that they stand in."""
         return _NOTHING.union(*(each.obstacles | each.function for each in self))
+
+    @cached_property
+    def share_a_line(self) -> bool:
+        """True if one of them shares its line with another statement that calls something."""
+        return any(each.shares_its_line for each in self)
+
+    def guards_mention(self, words: Iterable[str]) -> bool:
+        """Return whether each condition that may skip one of them asks about one of these words."""
+        return any(all(said.intersection(words) for said in guards) for guards in self._asked)
+
+    @cached_property
+    def _asked(self) -> set[tuple[frozenset[str], ...]]:
+        return {each.asked for each in self if each.asked}
 
 
 class Source:

@@ -63,7 +63,7 @@ LEFT_OUT = {
 
 @pytest.mark.parametrize(("way", "before", "now", "ran", "left_out"), LEFT_OUT.values(), ids=LEFT_OUT)
 def test_what_was_written_by_one_of_several_statements_is_left_out_if_none_may_skip_it(way, before, now, ran, left_out):
-    ran = {place(way, read(now))} if ran is None else ran
+    ran = frozenset({place(way, read(now))} if ran is None else ran)
     assert is_left_out(way, read(before), read(now), ran) is left_out
 
 
