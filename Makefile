@@ -33,10 +33,10 @@ $(VENV)/installed-mutants: $(VENV)/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	touch $@
 
-# Breaks each line of the guard by itself: a fast test must fail nine times of ten. Ten minutes, and not in CI. What is
-# left: mutmut results, mutmut show NAME.
+# Breaks each line of the guard by itself: a fast test must fail nine times of ten. A quarter of an hour, and not in CI.
+# What is left: mutmut results, mutmut show NAME.
 mutants: $(VENV)/installed-mutants
-	rm -f mutants/mutmut-stats.json # which test executes what: it is not asked anew for code that has changed
+	rm -rf mutants # it asks neither anew which test executes what, nor about mutants that have survived
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/mutmut run --max-children 2
 	$(BIN)/python tests/mutants.py
 
