@@ -75,7 +75,8 @@ class FreshKernel:
     """When the extension was loaded, by that clock."""
 
     def run(self, text: Text, fails_at: int | None = None, replays: bool = False, waits: bool = False) -> bool:
-        """Run an owner; whether it succeeds. A failing run keeps what it did not come to register again. One that
+        """Run an owner; whether it succeeds. A failing run keeps what it did not come to register again: a class that
+        was defined and registered again has replaced its former self. One that
         replays, as `%autoreload` does, registers at its former place in the history. One whose thread waits registers
         nothing, and keeps what it may still register."""
         owner = text.owner
@@ -85,7 +86,9 @@ class FreshKernel:
         done = self.register(items, fails_at, former if replays else {}) and fails_at is None
         gone = {key: held for key, held in former.items() if key not in self.holdings[owner]}
         still = {key for key, held in gone.items() if waits and text.may_register(held)}
-        kept = {key: held for key, held in gone.items() if not done or key in self.pinned | still}
+        anew = {(held.item, held.definition) for held in self.holdings[owner].values()}
+        left = {key for key, held in gone.items() if not done and (held.item, held.definition) not in anew}
+        kept = {key: held for key, held in gone.items() if key in self.pinned | still | left}
         self.holdings[owner].update(kept)
         return done
 

@@ -13,9 +13,11 @@ import itertools
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -419,14 +421,16 @@ last texts in the order of their last runs."""
 
 
 @pytest.fixture(scope="module")
-def shell() -> InteractiveShell:
+def shell() -> Iterator[InteractiveShell]:
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
     shell.run_cell("import history_frameworks\n%load_ext autoreload\n%load_ext kreg_ipython\n%xmode Minimal")
     gc.freeze()  # a collection need not look through the frameworks each time
     guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
     Histories.frameworks = {(registry.name, key) for registry in guard.present() for key, _ in registry.entries()}
-    return shell
+    yield shell
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.mark.needs("tf_keras", "optree")
