@@ -78,7 +78,7 @@ class ExecutionContext(Protocol):
         """Return whether the owner would not register the entry any more if it were executed now."""
 
     def texts_beside(self, owner: Owner) -> Iterable[str]:
-        """Return the texts of the other owners of the owner's kind that share its namespace: of other cells."""
+        """Return the texts of the other cells whose last run succeeded, if the owner is a cell."""
 
     def number(self) -> int | None:
         """Return the execution count of the cell that is being executed."""

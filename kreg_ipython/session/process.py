@@ -64,7 +64,7 @@ class Front(Protocol):
         """Return the cell that registered an object of the main module's, which nobody saw."""
 
     def texts_beside(self, owner: Owner) -> Iterable[str]:
-        """Return the texts of the other cells, as they ran last."""
+        """Return the texts of the other cells whose last run succeeded."""
 
 
 class Process:
