@@ -41,6 +41,11 @@ class Kind:
     says_version: bool = False
     """Whether the statement that registers it says the version."""
 
+    @property
+    def by_definition(self) -> bool:
+        """Whether the statement that registers it is a definition: decorated, or a class whose base registers it."""
+        return self.source.startswith(("@", "class NAME(tf.experimental.ExtensionType)"))
+
 
 FUNCTION = "def NAME(*a, **k): pass\nNAME.version = VERSION\n"
 CODEC = "    def can_encode(self, x): return False\n    can_decode = do_encode = do_decode = can_encode\n"

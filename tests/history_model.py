@@ -45,9 +45,11 @@ class Text:
         return shared.get(item.kind.definition, ("__main__" if self.owner == SCRIPT else file, name))
 
     def may_register(self, held: Held) -> bool:
-        """Whether a thread that waits may still register this: its function has the same statement as before."""
+        """Whether a thread that waits may still register this: its function has the same statement as before. A
+        definition counts if the cell's body had it."""
         said = any(item == held.item for item, _ in self.items)
-        return said and "def work_" in held.text and not held.item.kind.says_version
+        was_there = "def work_" in held.text or held.item.kind.by_definition
+        return said and was_there and not held.item.kind.says_version
 
     def key(self, item: Item, version: int) -> Any:
         """The key: where entries stand side by side with what makes them the same, in the end the very object."""

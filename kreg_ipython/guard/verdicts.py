@@ -153,6 +153,7 @@ class _Look:
         definitions: the definitions on it, as they were and as they are.
         places: what may stand for each step now, and the function that it stands in.
         handed_on: whether a function on it is not called any more, but mentioned.
+        moved: whether a definition on it stands in another one now: in a function, for one.
         rephrased: whether other statements than before call a function on it: each of them may be the one.
     """
 
@@ -161,6 +162,7 @@ class _Look:
     definitions: list[tuple[Statement, Statements]]
     places: list[tuple[str | None, Statements]]
     handed_on: bool = False
+    moved: bool = False
     rephrased: bool = False
 
     def asks(self, way: Way) -> bool:
@@ -185,7 +187,10 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         if was is None or text is None or former is None:
             look.obstacles.add("library" if step.kind == "library" else "unknown")
             continue
-        stands = Statements(text.standing(was) or (text.defined(was.last_name) if was.is_definition else ()))
+        stands = Statements(text.standing(was))
+        if not stands and was.is_definition:
+            stands = Statements(text.defined(was.last_name))
+            look.moved = look.moved or bool(stands)
         if not stands:
             stands, inlined = _still_calling(way.steps[at:], before, text)
             look.rephrased = look.rephrased or bool(stands)
@@ -295,7 +300,7 @@ def _may_skip(writer: Statement) -> bool:
 def comes_back(way: Way, before: Source, now: Source) -> bool:
     """Return whether a source says again all that led to an entry, and may skip it."""
     look = _look(way, before, now) if way.steps and now.parses else None
-    stands = look is not None and not look.rewritten and not look.handed_on
+    stands = look is not None and not (look.rewritten or look.handed_on or look.moved)
     return stands and look is not None and bool(look.obstacles - _HARMLESS)
 
 
