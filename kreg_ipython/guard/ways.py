@@ -21,6 +21,8 @@ from kreg_ipython.lib.naming import Parameter, definition
 from kreg_ipython.lib.source import Source, Statement, read
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
+_MAGIC_MAKERS = {"IPython", "decorator"}
+"""The packages whose frames stand between a magic and what it executes; the second one's in IPython 7."""
 NOBODY_KNOWS = Way((Step("user"),), complete=False)
 """The way to an entry that cannot be told: the entry stays."""
 _MISSING: Any = object()
@@ -82,7 +84,7 @@ def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
         text = None if last is None else source if last.kind == "own" else last.before
         statement = text.at(last.line, last.function) if text is not None and last is not None else None
         if stack.is_library(step.code.co_filename):
-            by_magic = step.module.partition(".")[0] == "IPython" and statement is not None and statement.is_magic
+            by_magic = step.module.partition(".")[0] in _MAGIC_MAKERS and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
             starts = not found and not entry.complete  # a thread
             if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
