@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import linecache
 import sys
+import traceback
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -341,3 +342,10 @@ class Lab:
     def noted(self, error: BaseException) -> list[str]:
         """The notes on an error; where Python has none, the lines that were shown instead."""
         return list(getattr(error, "__notes__", [])) if self.notes else [f"kreg: {line}" for line in self.said]
+
+
+def hides_our_frames(error: BaseException) -> bool:
+    """Return whether an error's traceback has frames of ours, each of which is hidden."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [each for each in frames if each.f_globals["__name__"].startswith("kreg_ipython")]
+    return bool(ours) and all(each.f_locals.get("__tracebackhide__") for each in ours)

@@ -176,10 +176,6 @@ class GuardedRegistry:
         elif self.adapter.direct:
             self.snapshot = contents(self.adapter)
 
-    def known(self, key: Hashable, otherwise: Any) -> Any:
-        """Return what stood at a key at the last look."""
-        return otherwise if self.snapshot is None else self.snapshot.known(key)
-
     def note(self, key: Hashable, value: Any) -> None:
         """Take note of a change of ours at a key, of this value."""
         if self.snapshot is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from guarding import hides_our_frames
 
 from kreg_ipython.guard import lookups, messages
 
@@ -196,9 +197,4 @@ def test_a_look_up_that_finds_what_was_put_back_gets_its_own_arguments(lab):
 
 def test_tracebacks_hide_the_look_up(swept):
     error = swept.cell("b", "find('G')", fails=LookupError)
-    hidden, entry = [], error.__traceback__
-    while entry is not None:
-        if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
-            hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
-        entry = entry.tb_next
-    assert hidden and all(hidden)
+    assert hides_our_frames(error)

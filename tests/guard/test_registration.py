@@ -8,6 +8,7 @@ import threading
 import weakref
 
 import pytest
+from guarding import hides_our_frames
 
 FOO = "def foo(): return {}\nregister_once('x', foo)"
 GUARDED = "if ready:\n    register_once('x', foo)"
@@ -442,12 +443,7 @@ def test_what_takes_the_place_of_a_removed_entry_leaves_one_that_is_kept(noteboo
 def test_tracebacks_hide_the_registration(lab):
     lab.cell("a", "register_once('x', abs)")
     error = lab.cell("b", "register_once('x', min)", fails=KeyError)
-    hidden, entry = [], error.__traceback__
-    while entry is not None:
-        if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
-            hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
-        entry = entry.tb_next
-    assert hidden and all(hidden)
+    assert hides_our_frames(error)
 
 
 def test_a_call_that_is_refused_gets_its_own_arguments(notebook):

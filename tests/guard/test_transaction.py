@@ -7,7 +7,7 @@ import signal
 import weakref
 
 import pytest
-from guarding import Direct, DirectList, Lab, announce
+from guarding import Direct, DirectList, Lab, announce, hides_our_frames
 
 from kreg_ipython.guard import messages, ways, withheld
 from kreg_ipython.guard.context import Caller
@@ -637,12 +637,7 @@ class TestUnregistering:
 
     def test_tracebacks_hide_the_gate(self, lab):
         error = lab.cell("b", "unregister('z')", fails=KeyError)
-        hidden, entry = [], error.__traceback__
-        while entry is not None:
-            if entry.tb_frame.f_globals["__name__"].startswith("kreg_ipython"):
-                hidden.append(entry.tb_frame.f_locals.get("__tracebackhide__"))
-            entry = entry.tb_next
-        assert hidden and all(hidden)
+        assert hides_our_frames(error)
 
     def test_what_it_shadows_goes_with_it(self, lab):
         text = "def foo(): return {}\nregister_once('x', foo)"
