@@ -24,7 +24,7 @@ Verdict = Literal["gone", "again", "changed", "maybe"]
 Place = Hashable
 """The statements on the way to an entry."""
 _Places = tuple[tuple[str | None, Statements], ...]
-"""What may stand for each step of a way, and the function that it stands in."""
+"""For each step of a way the function that it stands in, and the statements that may stand for it."""
 
 _GUARDS: frozenset[Obstacle] = frozenset({"condition", "early return"})
 _UNTOLD: frozenset[Obstacle] = frozenset({"library", "unknown", "cached"})
