@@ -25,6 +25,8 @@ _MAGIC_MAKERS = {"IPython", "decorator"}
 """The packages whose frames stand between a magic and what it executes; the second one's in IPython 7."""
 NOBODY_KNOWS = Way((Step("user"),), complete=False)
 """The way to an entry that cannot be told: the entry stays."""
+_NO_FILES = {"<string>", "<stdin>"}
+"""What any executed text is called. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
 _MISSING: Any = object()
 _MOST = 2_000
 """The most functions whose texts are remembered."""
@@ -221,7 +223,7 @@ def _lines(code: CodeType) -> str:
     if known is not None and known[0] is code:
         return known[1]
     linecache.checkcache(code.co_filename)
-    text = "".join(linecache.getlines(code.co_filename))
+    text = "" if code.co_filename in _NO_FILES else "".join(linecache.getlines(code.co_filename))
     _texts[id(code)] = code, text
     while len(_texts) > _MOST:
         del _texts[next(iter(_texts))]

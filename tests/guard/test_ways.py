@@ -313,6 +313,15 @@ def test_a_text_that_is_executed_by_a_cell_is_a_users_step_without_a_text(lab):
     assert own.kind == "own" and (step.kind, step.function, step.before, step.now) == ("user", "", None, None)
 
 
+def test_what_linecache_knows_of_python_c_is_no_text_of_a_step(lab):
+    linecache.cache["<string>"] = (1, None, ["register('y', 2)\n"], "<string>")  # from Python 3.13 on, of `python -c`
+    try:
+        lab.cell("a", "exec(\"register('x', 1)\")")
+        assert way(lab).steps[1].now is None
+    finally:
+        del linecache.cache["<string>"]
+
+
 def test_nobody_saw_the_way_to_what_was_written(lab):
     lab.cell("a", "drawer['x'] = abs")
     assert way(lab, registry="drawer") == Way((ways.Step("own", 1, None),), True, "abs", True, "x", "")
