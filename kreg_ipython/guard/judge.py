@@ -60,9 +60,11 @@ class Judge:
         kept: dict[Entry, str] = {}
         for way, some in self.by_way(formers):
             before = ways.source_of(some[0])
-            left_out = self._decide(is_left_out, False, way, before, now, ran.get(some[0].registry, frozenset()))
+            found = run.removed.get(some[0], "maybe")
+            where = ran.get(some[0].registry, frozenset())
+            left_out = self._decide(is_left_out, False, way, before, now, where, found)
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
-            is_asked_for = run.removed.get(some[0]) == "gone" and self._is_asked_for(way, some[0], run)
+            is_asked_for = found == "gone" and self._is_asked_for(way, some[0], run)
             for entry in some:
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
@@ -70,7 +72,7 @@ class Judge:
                     kept[entry] = messages.MAY_BE_A_COPY
                 elif is_asked_for:
                     kept[entry] = messages.IS_ASKED_FOR
-                elif why and run.removed.get(entry) not in ("gone", "again"):
+                elif why:
                     if entry.name in names and ways.is_of_a_former_self(entry):
                         continue  # the run has registered it with the class that the name means now
                     kept[entry] = why

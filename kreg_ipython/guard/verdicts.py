@@ -106,17 +106,24 @@ def place(way: Way, source: Source | None) -> Place | None:
     return tuple(found)
 
 
-def is_left_out(way: Way, before: Source | None, now: Source | None, ran: frozenset[Place]) -> bool:
+def is_left_out(
+    way: Way, before: Source | None, now: Source | None, ran: frozenset[Place], found: Verdict = "maybe"
+) -> bool:
     """Return whether a successful run executed what registered an entry, and left the entry out.
 
     It did if the entry's place registered something else in the run, and nothing on the way can have skipped this one.
+    An entry that was certain to be registered again is left out, too, by a list that does not say it any more. If its
+    place has registered nothing at all, a name on the way means something else than before.
 
     Args:
         way: what led to the registration of the entry, in a former run.
         before: the owner's source at that time.
         now: the source of the run.
         ran: the places that registered something in the run.
+        found: the verdict on the entry before the run.
     """
+    if found == "gone":
+        return True
     if before is None or now is None or not now.parses:
         return False
     if not way.steps:
@@ -125,6 +132,8 @@ def is_left_out(way: Way, before: Source | None, now: Source | None, ran: frozen
     look = _look(way, before, now)
     if look is None or look.obstacles & _SKIPS:
         return False
+    if found == "again":
+        return bool(look.obstacles) or _have_run(tuple(look.places), False, ran)
     if not ran or any(stands.share_a_line for _, stands in look.places):
         return False
     return _have_run(tuple(look.places), look.rephrased, ran)

@@ -1170,10 +1170,28 @@ def test_an_edit_under_a_guard_that_asks_for_the_container_gets_through(lab):
         assert lab.home.table["x"]() == number
 
 
-def test_what_was_certain_to_be_registered_again_and_was_not_is_swept(lab):
-    lab.cell("a", "register('x', 1)")
-    lab.main.register = lambda key, value: None
-    lab.cell("a", "register('x', 1)")
+NAMES_AT_FIRST = [
+    "reg = register if first else (lambda *a: None)\nfirst = False\nreg('x', 1)",
+    "import functools\nreg = functools.partial(register, 'x') if first else (lambda *a: None)\nfirst = False\nreg(1)",
+    "def real(): register('x', 1)\nmake = real if first else (lambda: None)\nfirst = False\nmake()",
+    "def real(n): register(n, 1)\nmake = real if first else (lambda n: None)\nfirst = False\nfor n in ['x']: make(n)",
+]
+
+
+@pytest.mark.parametrize("text", NAMES_AT_FIRST)
+def test_a_name_that_means_the_registering_function_only_at_first_loses_nothing(lab, text):
+    lab.main.first = True
+    for edit in ("", "", "\nepochs = 3"):
+        lab.cell("a", text + edit)
+        assert lab.home.table == {"x": 1}
+    assert [entry.kept for entry in lab.guard.ledger] != [""]
+    lab.cell("a", "epochs = 3")
+    assert lab.home.table == {}
+
+
+def test_a_list_that_is_empty_now_is_no_name_that_changed_its_meaning(lab):
+    lab.cell("a", "for name in ['x', 'y']: register(name, 1)")
+    lab.cell("a", "for name in []: register(name, 1)")
     assert lab.home.table == {}
 
 
