@@ -217,7 +217,8 @@ class Lab:
         return self.found.get(id(subject))
 
     def texts_beside(self, owner):
-        return [other.source for other in self.owners.values() if other is not owner and other.source]
+        others = [each for each in self.owners.values() if each is not owner and each.source]
+        return [(str(each.id) if each.kind == "module" else "__main__", each.source) for each in others]
 
     def is_outdated(self, entry: Entry) -> bool:
         return entry.owner is not None and entry.owner.id in self.outdated

@@ -173,6 +173,21 @@ def test_a_guarded_class_that_is_wrapped_into_a_function_is_kept(nb):
     assert nb.custom_objects() == {"Foo": "Foo"}
 
 
+@naive
+def test_what_a_module_asks_for_too_stays_when_its_cell_drops_it(nb, files):
+    files.write(
+        {
+            "PKGsetup.py": "import functools, keras\n@functools.cache\n" + MAKE + BODY,
+            "PKGuse.py": "import PKGsetup\nPKGsetup.make()",
+        }
+    )
+    nb.run("a", "import PKGsetup\nPKGsetup.make()\nFoo = PKGsetup.Foo" + LOADS)
+    nb.run("b", "import PKGuse")
+    for edit in (1, 2):
+        nb.run("a", f"x = {edit}" + LOADS)
+    assert nb.custom_objects() == {"Foo": "Foo"}
+
+
 @pytest.mark.parametrize("back", ["a", "b"])
 def test_a_call_that_was_taken_out_and_comes_back_finds_what_it_registered(nb, back):
     nb.run("h", MEMOS["a cache"])

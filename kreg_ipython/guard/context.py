@@ -77,8 +77,11 @@ class ExecutionContext(Protocol):
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""
 
-    def texts_beside(self, owner: Owner) -> Iterable[str]:
-        """Return the texts of the other cells whose last run succeeded, if the owner is a cell."""
+    def texts_beside(self, owner: Owner) -> Iterable[tuple[str, str]]:
+        """Return the texts of the other cells, whose last run succeeded, and of the user's other modules.
+
+        Before each text stands the module in which it is executed.
+        """
 
     def number(self) -> int | None:
         """Return the execution count of the cell that is being executed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -37,8 +38,11 @@ class Judge:
         """Return the verdict on each of the owner's entries before a run."""
         now = _source(run)
         judged: dict[Entry, Verdict] = {}
+        texts_beside = functools.cache(lambda: list(self._context.texts_beside(run.owner)))
         for way, some in self.by_way(entries):
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
+            if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
+                found = "maybe"
             judged.update(dict.fromkeys(some, found))
         return judged
 
@@ -64,14 +68,11 @@ class Judge:
             where = ran.get(some[0].registry, frozenset())
             left_out = self._decide(is_left_out, False, way, before, now, where, found)
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
-            is_asked_for = found == "gone" and self._is_asked_for(way, some[0], run)
             for entry in some:
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
                 elif may_be_copy:
                     kept[entry] = messages.MAY_BE_A_COPY
-                elif is_asked_for:
-                    kept[entry] = messages.IS_ASKED_FOR
                 elif why:
                     if entry.name in names and ways.is_of_a_former_self(entry):
                         continue  # the run has registered it with the class that the name means now
@@ -88,14 +89,26 @@ class Judge:
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]
 
-    def _is_asked_for(self, way: Way, entry: Entry, run: Run) -> bool:
-        """Return whether another cell says what led to an entry, too, and may have skipped it for this one."""
-        before = ways.source_of(entry)
-        if before is None or not comes_back(way, before, before):
+    def _is_said_elsewhere(
+        self, way: Way, entry: Entry, run: Run, texts_beside: Callable[[], list[tuple[str, str]]]
+    ) -> bool:
+        """Return whether what led to an entry may still be called, and be skipped because of this entry.
+
+        The owner's new text may call it by way of another function; another cell or module may say it, too.
+        """
+        before, now = ways.source_of(entry), _source(run)
+        if before is None or now is None or not comes_back(way, before, before):
             return False
+        home = run.owner.id if run.owner.kind == "module" and run.owner.id else "__main__"
+        if ways.leads_to(entry.steps, now.may_call, home):
+            return True
         wanted = words(way, before)
-        texts = (text for text in self._context.texts_beside(run.owner) if all(word in text for word in wanted))
-        return any(comes_back(way, before, read(text)) for text in texts)
+        return any(
+            comes_back(way, before, read(text))
+            and (module == home or ways.leads_to(entry.steps, read(text).may_call, module))
+            for module, text in texts_beside()
+            if all(word in text for word in wanted)
+        )
 
     def _places(self, mine: list[Entry], now: Source | None) -> dict[str, frozenset[Place]]:
         """Return the places that registered something in a run, by registry."""

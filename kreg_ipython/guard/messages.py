@@ -13,7 +13,6 @@ from kreg_ipython.lib.naming import error_text, key_text, module_of
 PINNED = "you said %kreg keep"
 MAY_BE_A_COPY = "a cell without an id may be a copy of the cell that registered it"
 BROUGHT_BACK = "%kreg undo restored it"
-IS_ASKED_FOR = "another cell says what registered it, too, and may have skipped it"
 IS_BACK = "its statement is back, and may be skipped"
 WHY_RESTORED = {
     "not compiled": "the new source does not compile",

@@ -112,7 +112,7 @@ def is_left_out(
     """Return whether a successful run executed what registered an entry, and left the entry out.
 
     It did if the entry's place registered something else in the run, and nothing on the way can have skipped this one.
-    An entry that was certain to be registered again is left out, too, by a list that does not say it any more. If its
+    An entry that was certain to be registered again is left out, too, by a list or a class that was edited. If its
     place has registered nothing at all, a name on the way means something else than before.
 
     Args:
@@ -131,9 +131,10 @@ def is_left_out(
         return bool(writers) and not any(map(_may_skip, writers))
     look = _look(way, before, now)
     if look is None or look.obstacles & _SKIPS:
-        return False
+        return look is None and found == "again"  # a file has been edited since the verdict
     if found == "again":
-        return bool(look.obstacles) or _have_run(tuple(look.places), False, ran)
+        changed = any(all(each.header != was.header for each in stands) for was, stands in look.definitions)
+        return changed or bool(look.obstacles) or _have_run(tuple(look.places), False, ran)
     if not ran or any(stands.share_a_line for _, stands in look.places):
         return False
     return _have_run(tuple(look.places), look.rephrased, ran)

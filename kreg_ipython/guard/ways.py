@@ -10,7 +10,7 @@ import functools
 import inspect
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -21,7 +21,7 @@ from kreg_ipython.lib.naming import Parameter, definition
 from kreg_ipython.lib.source import Source, Statement, read
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
-_MAGIC_MAKERS = {"IPython", "decorator"}
+_SHELLS = {"IPython", "decorator"}
 """The packages whose frames stand between a magic and what it executes; the second one's in IPython 7."""
 NOBODY_KNOWS = Way((Step("user"),), complete=False)
 """The way to an entry that cannot be told: the entry stays."""
@@ -86,7 +86,7 @@ def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
         text = None if last is None else source if last.kind == "own" else last.before
         statement = text.at(last.line, last.function) if text is not None and last is not None else None
         if stack.is_library(step.code.co_filename):
-            by_magic = step.module.partition(".")[0] in _MAGIC_MAKERS and statement is not None and statement.is_magic
+            by_magic = _root(step.module) in _SHELLS and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
             starts = not found and not entry.complete  # a thread
             if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
@@ -140,22 +140,67 @@ def _meant(name: str, module: str) -> Any:
     return meant
 
 
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
 def _qualname(code: Any) -> str:
     return getattr(code, "co_qualname", getattr(code, "co_name", ""))
 
 
 def _codes(meant: Any) -> Iterator[Any]:
     """Yield the codes that a call of an object executes first."""
+    return (function.__code__ for function in _callees(meant))
+
+
+def _callees(meant: Any) -> Iterator[Any]:
+    """Yield the functions that a call of an object calls first."""
     if isinstance(meant, functools.partial):
-        yield from _codes(meant.func)
+        yield from _callees(meant.func)
     elif isinstance(meant, type):
         for name in ("__new__", "__init__", "__post_init__"):
-            yield from _codes(inspect.getattr_static(meant, name, None))
+            yield from _callees(inspect.getattr_static(meant, name, None))
     else:
         if not isinstance(meant, FunctionType):
             meant = getattr(meant, "__func__", inspect.getattr_static(type(meant), "__call__", None))
         if isinstance(getattr(meant, "__code__", None), CodeType):
-            yield meant.__code__
+            yield meant
+
+
+def leads_to(steps: Iterable[stack.Step], called: Iterable[str], module: str) -> bool:
+    """Return whether a call of one of these names in a module leads to a function on a way.
+
+    The names in the codes of the user's functions tell. IPython's own functions execute whatever they are given.
+    """
+    wanted = {(step.module, step.function) for step in steps if step.function and _root(step.module) not in _SHELLS}
+    todo, seen = [(set(called), module)], set[CodeType]()
+    while todo and len(seen) < _MOST:
+        for function in _called(*todo.pop()):
+            code, where = function.__code__, str(function.__globals__.get("__name__"))
+            if (where, _qualname(code)) in wanted:
+                return True
+            if code not in seen and not stack.is_library(code.co_filename):
+                seen.add(code)
+                todo.append((set(_names(code)), where))
+    return False
+
+
+def _called(names: set[str], module: str) -> Iterator[Any]:
+    """Yield the functions that names in a code mean: ``setup``, and of ``lib.setup`` both names stand by themselves."""
+    meanings = {name: _meant(name, module) for name in names}
+    homes = [each for each in meanings.values() if each is not _MISSING and not isinstance(each, FunctionType)]
+    for name, meant in meanings.items():
+        found = [meant] if meant is not _MISSING else [inspect.getattr_static(each, name, None) for each in homes]
+        for each in found:
+            yield from _callees(inspect.getattr_static(each, "__wrapped__", each))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Yield the names in a code, and in those of the functions that it makes."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _own_file(entry: Entry) -> str | None:

@@ -168,6 +168,12 @@ class Statement:
         return tuple(map(ast.dump, self.node.decorator_list)) if isinstance(self.node, _DEFINITIONS) else ()
 
     @cached_property
+    def header(self) -> tuple[str, ...]:
+        """The text of a definition's decorators, and of a class's bases."""
+        bases = (*self.node.bases, *self.node.keywords) if isinstance(self.node, ast.ClassDef) else ()
+        return (*self.decorators, *map(ast.dump, bases))
+
+    @cached_property
     def is_decorated(self) -> bool:
         """True for a definition with decorators."""
         return isinstance(self.node, _DEFINITIONS) and bool(self.node.decorator_list)
@@ -410,6 +416,12 @@ class Source:
     def called(self) -> Iterable[str]:
         """The functions that its statements call: see `Statement.calls`."""
         return self._by_call.keys()
+
+    @cached_property
+    def may_call(self) -> frozenset[str]:
+        """The functions that its statements, and the code in its strings, call, as they name them."""
+        in_strings = _CALLED.findall("\n".join(self._literals))
+        return frozenset(in_strings).union(*(each.called_names for each in self.statements))
 
     @cached_property
     def _names(self) -> set[str]:

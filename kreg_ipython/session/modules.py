@@ -6,7 +6,7 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -77,6 +77,12 @@ class Modules:
         if now is None:
             return _is_gone(entry.owner)
         return before != now and is_outdated(ways.way_to(entry), source.read(before), source.read(now))
+
+    def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
+        """Yield the names and texts of the user's modules but for one."""
+        for name, module in list(sys.modules.items()):
+            if self._is_users(name) and name != owner.id and _root(name) != _root(__name__):
+                yield name, imports.source_of(module) or ""
 
     # -- a body is executed
 

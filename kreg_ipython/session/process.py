@@ -281,9 +281,11 @@ class Process:
         found = self.modules.registered_before(subject, module)
         return Caller(*found) if found is not None else None
 
-    def texts_beside(self, owner: Owner) -> Iterable[str]:
-        """Return the texts of the other cells, if the owner is a cell."""
-        return self._front.texts_beside(owner) if self._front is not None and owner.kind == "cell" else ()
+    def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
+        """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
+        if self._front is not None:
+            yield from (("__main__", text) for text in self._front.texts_beside(owner))
+        yield from self.modules.texts_beside(owner)
 
     def number(self) -> int | None:
         """Return the execution count of the cell that is being executed."""

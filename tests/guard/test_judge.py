@@ -24,3 +24,58 @@ def test_a_question_that_has_no_answer_loses_nothing(lab, monkeypatch, question)
     lab.cell("a", text)
     assert lab.home.table == {"x": 1, "y": 1}
     assert lab.guard.pending() == []
+
+
+MEMO = "done = []\ndef setup():\n    if done: return\n    done.append(1)\n    register('x', 1)"
+USE = "\nassert table == {'x': 1}"
+
+
+@pytest.mark.parametrize(
+    ("helper", "call"),
+    [
+        ("def start(): setup()", "start()"),
+        ("def start(): setup()", "exec('start()')"),
+        ("def start():\n    def inner(): setup()\n    inner()", "start()"),
+        ("def deep(): return setup()\ndef start(): deep()", "start()"),
+        ("class Start:\n    def __init__(self): setup()", "s = Start()"),
+        ("import functools\nstart = functools.partial(lambda: setup())", "start()"),
+        ("import functools\n@functools.cache\ndef start(): setup()", "start()"),
+        ("", "exec('setup()')"),
+        ("", "eval('setup()')"),
+        ("", "def start(): setup()\nstart()"),
+    ],
+)
+def test_a_call_that_moves_finds_what_its_function_remembers(lab, helper, call):
+    lab.cell("h", MEMO)
+    lab.cell("b", helper)
+    lab.cell("a", "setup()" + USE)
+    for edit in ("", "", "epochs = 3\n"):
+        lab.cell("a", edit + call + USE)
+
+
+def test_a_call_that_moves_into_a_module_finds_what_its_function_remembers(lab):
+    lab.module("lib", "from home import *\n" + MEMO)
+    lab.module("other", "import lib\ndef start(): lib.setup()")
+    lab.main.lib, lab.main.other = lab.modules["lib"], lab.modules["other"]
+    lab.cell("a", "lib.setup()" + USE)
+    for _ in range(2):
+        lab.cell("a", "other.start()" + USE)
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["done.append(2)", "other()", "print('setup is done')", "# setup()", "len('start()')"]
+)
+def test_a_call_that_is_dropped_loses_its_entry_whatever_else_is_called(lab, elsewhere):
+    lab.cell("h", MEMO + "\ndef other(): done.append(3)")
+    lab.cell("a", "setup()" + USE)
+    lab.cell("a", elsewhere)
+    assert lab.home.table == {}
+
+
+def test_what_a_module_says_too_is_there_while_its_former_owner_runs_without_it(lab):
+    lab.module("lib", "from home import *\n" + MEMO)
+    lab.main.lib = lab.modules["lib"]
+    lab.cell("a", "lib.setup()" + USE)
+    lab.module("other", "import lib\nlib.setup()")
+    for _ in range(2):
+        lab.cell("a", USE)
