@@ -1178,3 +1178,21 @@ def test_clearing_a_key_in_the_cell_that_registers_it_works(nb):
         nb.run("a", LAYER.format(1))
         nb.run("a", "%kreg clear PKG>Foo\nafter = 1" + LAYER.format(2))
     assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+@stock
+@pytest.mark.parametrize(
+    "text",
+    [
+        ">>> @keras.utils.register_keras_serializable('PKG', '{}')\n... def f(x):\n...     return x",
+        "keras.utils.get_custom_objects()['PKG>{}'] = %time len",
+        "made = {{}}\nmade['f'] = %time keras.utils.register_keras_serializable('PKG', '{}')(len)",
+    ],
+    ids=["prompts", "a write", "a call"],
+)
+def test_a_rename_in_a_cell_that_only_ipython_can_read_leaves_nothing(nb, text):
+    for name in ("Foo", "Bar"):
+        nb.run("a", text.format(name))
+        assert set(nb.custom_objects()) == {name}
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}

@@ -89,6 +89,20 @@ def test_magics_are_no_statements():
     assert [source.read(text).at(line).is_magic for line in range(1, 7)] == [True, True, True, False, True, False]
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (">>> x = 1\n>>> def f():\n...     return x\n>>>", "x = 1\ndef f():\n    return x"),
+        ("In [1]: x = 1\n\nIn [2]: def f():\n   ...:     return x", "x = 1\n\ndef f():\n    return x"),
+        ("table['k'] = %time f()", "table['k'] = '%time f()'"),
+        ("a.b['c'].d = !ls \\\n  x", "a.b['c'].d = '!ls \\\\\\n  x'"),
+        ("print('x = %s' % y)\n%time f()", "print('x = %s' % y)\n'%time f()'"),
+    ],
+)
+def test_what_only_ipython_executes_is_read_by_its_python(typed, read):
+    assert source.Source(typed).says_all_of(source.Source(read))
+
+
 def test_an_indented_cell_is_read_like_any_other():
     assert source.read("\n    x = 1\n    class Foo: pass").line_of_definition("Foo") == 3
 

@@ -67,16 +67,15 @@ class Judge:
             found = run.removed.get(some[0], "maybe")
             where = ran.get(some[0].registry, frozenset())
             left_out = self._decide(is_left_out, False, way, before, now, where, found)
+            left_out = left_out or (found == "again" and ways.has_lost_a_function(some[0]))
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
             for entry in some:
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
                 elif may_be_copy:
                     kept[entry] = messages.MAY_BE_A_COPY
-                elif why:
-                    if entry.name in names and ways.is_of_a_former_self(entry):
-                        continue  # the run has registered it with the class that the name means now
-                    kept[entry] = why
+                elif why and not (entry.name in names and ways.is_of_a_former_self(entry)):
+                    kept[entry] = why  # or the run has registered it with the class that the name means now
         return kept
 
     def by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:

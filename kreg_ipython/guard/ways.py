@@ -250,6 +250,11 @@ def _attribute(step: stack.Step) -> Any:
     return meant
 
 
+def has_lost_a_function(entry: Entry) -> bool:
+    """Return whether a function on the way to an entry is gone by now, under its name."""
+    return any(_attribute(step) is _MISSING for step in entry.steps if step.function and "<" not in step.function)
+
+
 def remember(steps: tuple[stack.Step, ...]) -> None:
     """Read the texts of the user's functions on a way now: their files may be edited before anybody asks."""
     for step in steps:

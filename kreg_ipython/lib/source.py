@@ -34,8 +34,10 @@ Obstacle = Literal[
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _MAGIC = re.compile(  # and what asks for help
-    r"^([ \t]*)(?:(?:[\w.,][\w., ]*=\s*)?[%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$", re.MULTILINE
+    r"^([ \t]*)(\S.*?=\s*)?([%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$",
+    re.MULTILINE,
 )
+_PROMPT = re.compile(r"^(?:(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: ?| *\.{3,}: ?)", re.MULTILINE)
 _CALLED = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
@@ -137,10 +139,14 @@ class Statement:
 
     @property
     def is_magic(self) -> bool:
-        """True if this is no statement of Python's, but a line that IPython executes: ``%time setup()``."""
-        constant = self.node.value if isinstance(self.node, ast.Expr) else None
+        """True if this is a line that IPython executes: ``%time setup()``, ``made = %time setup()``."""
+        return bool(self._magic)
+
+    @cached_property
+    def _magic(self) -> str:
+        constant = self.node.value if isinstance(self.node, (ast.Expr, ast.Assign, ast.AnnAssign)) else None
         text = constant.value if isinstance(constant, ast.Constant) else None
-        return isinstance(text, str) and _MAGIC.fullmatch(text) is not None
+        return text if isinstance(text, str) and _MAGIC.fullmatch(text) else ""
 
     @property
     def name(self) -> str:
@@ -182,7 +188,7 @@ class Statement:
     def called_names(self) -> frozenset[str]:
         """The functions that it calls itself, as it names them: ``lib.setup``; of a magic, all that it may call."""
         if self.is_magic:
-            return frozenset(_CALLED.findall(ast.literal_eval(self.node.value)))  # type: ignore[attr-defined]
+            return frozenset(_CALLED.findall(self._magic))
         called = [each.func for each in _expressions(self.node) if isinstance(each, ast.Call)]
         called += self.node.decorator_list if isinstance(self.node, _DEFINITIONS) else []
         return frozenset(ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute)))
@@ -522,18 +528,30 @@ def header(text: str) -> int:
 def _tree(text: str) -> ast.Module | None:
     """Return the tree, with the lines of the text, or None.
 
-    The text may be indented as a whole. Magics, which are no statements of Python's, become strings, each on one line.
+    The text may be indented as a whole, and have prompts. Magics, which are no statements of Python's, become strings,
+    each on one line.
     """
     if _OTHER_LANGUAGES.match(text):
         return ast.Module(body=[], type_ignores=[])
     body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
-    for python in (body, _MAGIC.sub(lambda magic: f"{magic[1]}{magic[0].strip()!r}", body)):
+    body = _PROMPT.sub("", body) if _PROMPT.match(body) else body
+    for python in (body, _MAGIC.sub(_as_string, body)):
         try:
             tree, before = ast.parse(python), header(text)
             return ast.increment_lineno(tree, before) if before else tree
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
             continue
     return None
+
+
+def _as_string(magic: re.Match[str]) -> str:
+    """Return a magic as a string, after the variable that its result is assigned to; no magic stays as it is."""
+    indent, target, line = magic.groups("")
+    try:
+        ast.parse(f"{target}0")
+    except SyntaxError:  # `print("x = %s")`
+        return magic[0]
+    return f"{indent}{target}{line.strip()!r}"
 
 
 _Key = TypeVar("_Key", bound=Hashable)
