@@ -17,7 +17,9 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from kreg_ipython.lib.source import Obstacle, Source, Statement, Statements
+from kreg_ipython.lib.obstacles import Obstacle
+from kreg_ipython.lib.source import Source
+from kreg_ipython.lib.statements import Statement, Statements
 
 Verdict = Literal["gone", "again", "changed", "maybe"]
 

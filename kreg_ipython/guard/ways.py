@@ -18,7 +18,8 @@ from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import Parameter, definition
-from kreg_ipython.lib.source import Source, Statement, read
+from kreg_ipython.lib.source import Source, read
+from kreg_ipython.lib.statements import Statement
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
 _SHELLS = {"IPython", "decorator"}

@@ -1,10 +1,10 @@
-"""Read a source: its statements, what may keep each from being executed, and whether it still stands in another text.
+"""Read a source, and find in it the statements of a line, of a name, of another text.
 
 The shapes::
 
     Source     one text: its statements, and a few indexes, each made when it is first asked for
-    Statement  one statement: what it says, where it stands, and the obstacles around it
-    Obstacle   why a call in a statement may not be executed, or not for everything
+    Statement  one statement: what it says, where it stands, and the obstacles around it: see `statements`
+    Obstacle   why a call in a statement may not be executed, or not for everything: see `obstacles`
 
 All of this is pure. `read` keeps the sources that were read last.
 """
@@ -19,261 +19,18 @@ import textwrap
 import tokenize
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-Obstacle = Literal[
-    "condition",  # an `if`, a `try`, a `with` that may end its body early, `x or call()`, …
-    "choice",  # a condition inside a loop: it may be executed for some only
-    "loop",  # a loop over what the source does not list itself
-    "listed",  # a loop over what it lists: it goes through all of it at each run, and is no obstacle by itself
-    "early return",  # a function that may end before it
-    "cached",  # a function that something else may stand in for: it is decorated
-    "library",  # code that is not the user's
-    "unknown",  # nobody saw how it was reached, or its text cannot be read
-]
+from kreg_ipython.lib.obstacles import DEFINITIONS, OWN_NAMES, said_by
+from kreg_ipython.lib.statements import CALLED, MAGIC, Statement, Statements, statements
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
-_MAGIC = re.compile(  # and what asks for help
-    r"^([ \t]*)(\S.*?=\s*)?([%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$",
-    re.MULTILINE,
-)
 _PROMPT = re.compile(r"^(?:(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: ?| *\.{3,}: ?)", re.MULTILINE)
-_CALLED = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
     r"|writefile)\b"
 )
 _RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
-_CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
-_CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
-_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "tuple", "values", "zip"}
-_WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
-_NAMESPACES = {"globals", "locals", "vars", "dir"}
-_TRANSPARENT = {"classmethod", "property", "staticmethod"}
-_DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_OWN_NAMES = (*_DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
-_Around = frozenset[Obstacle]
-_NOTHING: _Around = frozenset()
-
-
-class Statement:
-    """One statement of a source; what takes time is found when it is first asked for.
-
-    Attributes:
-        node: the statement in the source's tree.
-        path: the definitions that it stands in: ``.Outer.method``.
-        headers: the compound statements that it stands in, up to the innermost definition.
-        definitions: the definitions it stands in, the innermost last.
-        parent: the statement that it stands in; None in the body of the source.
-    """
-
-    __slots__ = ("__dict__", "definitions", "headers", "node", "parent", "path")
-
-    def __init__(
-        self,
-        node: ast.stmt,
-        path: str,
-        headers: tuple[ast.stmt, ...],
-        definitions: tuple[ast.stmt, ...],
-        parent: Statement | None,
-        by_magic: bool,
-    ) -> None:
-        self.node, self.path, self.headers, self.definitions = node, path, headers, definitions
-        self.parent = parent
-        self.shares_its_line = False
-        """Nothing tells which of several statements on a line is meant."""
-        self._by_magic = by_magic
-
-    @property
-    def first(self) -> int:
-        """Its first line, decorators included."""
-        decorators = self.node.decorator_list if isinstance(self.node, _DEFINITIONS) else ()
-        return min([self.node.lineno, *(each.lineno for each in decorators)])
-
-    @property
-    def last(self) -> int:
-        """Its last line."""
-        return self.node.end_lineno or self.node.lineno
-
-    @cached_property
-    def says(self) -> Hashable:
-        """The text that makes it the same statement in another source.
-
-        For a definition this is its kind and its path, for any other statement all that it says without the statements
-        in it.
-        """
-        if isinstance(self.node, _DEFINITIONS):
-            return type(self.node).__name__, self.name
-        return self.path, *_says(self.node)
-
-    @cached_property
-    def obstacles(self) -> frozenset[Obstacle]:
-        """The reasons why a call in it may not be executed.
-
-        They lie in its own expressions, and in what it stands in, up to the innermost definition.
-        """
-        around: _Around = frozenset({"condition"} if self._by_magic else ())
-        for header in self.headers:
-            around = _with(around, _inside(header) | _chooses(header))
-        return _with(around, _chooses(self.node))
-
-    @cached_property
-    def function(self) -> frozenset[Obstacle]:
-        """The obstacles of the function that it stands in."""
-        innermost = self.definitions[-1] if self.definitions else None
-        is_function = isinstance(innermost, (ast.FunctionDef, ast.AsyncFunctionDef))
-        return _of_function(innermost) if is_function else _NOTHING  # type: ignore[arg-type]
-
-    @property
-    def is_in_method(self) -> bool:
-        """True if it stands in a function of a class's."""
-        kinds = [isinstance(each, ast.ClassDef) for each in self.definitions]
-        return True in kinds and not kinds[-1]
-
-    @property
-    def is_definition(self) -> bool:
-        """True for a ``class`` or ``def``."""
-        return isinstance(self.node, _DEFINITIONS)
-
-    @property
-    def is_magic(self) -> bool:
-        """True if this is a line that IPython executes: ``%time setup()``, ``made = %time setup()``."""
-        return bool(self._magic)
-
-    @cached_property
-    def _magic(self) -> str:
-        constant = self.node.value if isinstance(self.node, (ast.Expr, ast.Assign, ast.AnnAssign)) else None
-        text = constant.value if isinstance(constant, ast.Constant) else None
-        return text if isinstance(text, str) and _MAGIC.fullmatch(text) else ""
-
-    @property
-    def name(self) -> str:
-        """The path of what a definition defines: ``.Outer.method``."""
-        return f"{self.path}.{self.last_name}"
-
-    @property
-    def last_name(self) -> str:
-        """The name that a definition defines: ``method``."""
-        return str(getattr(self.node, "name", ""))
-
-    @cached_property
-    def body(self) -> str:
-        """All that a definition says, its header and decorators included: for comparison with another version."""
-        return ast.dump(self.node)
-
-    @cached_property
-    def place(self) -> Hashable:
-        """The place that it stands in: the definitions, and what the compound statements around it say."""
-        return self.path, *(tuple(_says(header)) for header in self.headers)
-
-    @cached_property
-    def decorators(self) -> tuple[str, ...]:
-        """The text of a definition's decorators."""
-        return tuple(map(ast.dump, self.node.decorator_list)) if isinstance(self.node, _DEFINITIONS) else ()
-
-    @cached_property
-    def header(self) -> tuple[str, ...]:
-        """The text of a definition's decorators, and of a class's bases."""
-        bases = (*self.node.bases, *self.node.keywords) if isinstance(self.node, ast.ClassDef) else ()
-        return (*self.decorators, *map(ast.dump, bases))
-
-    @cached_property
-    def is_decorated(self) -> bool:
-        """True for a definition with decorators."""
-        return isinstance(self.node, _DEFINITIONS) and bool(self.node.decorator_list)
-
-    @cached_property
-    def called_names(self) -> frozenset[str]:
-        """The functions that it calls itself, as it names them: ``lib.setup``; of a magic, all that it may call."""
-        if self.is_magic:
-            return frozenset(_CALLED.findall(self._magic))
-        called = [each.func for each in _expressions(self.node) if isinstance(each, ast.Call)]
-        called += self.node.decorator_list if isinstance(self.node, _DEFINITIONS) else []
-        return frozenset(ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute)))
-
-    @cached_property
-    def calls(self) -> frozenset[str]:
-        """The same, and their last names: ``setup``."""
-        return self.called_names.union(name.rpartition(".")[2] for name in self.called_names)
-
-    @property
-    def words(self) -> set[str]:
-        """The names in it, and its strings of one line."""
-        said = {word for each in _expressions(self.node) for word in _mentioned(each)}
-        return {word for word in said if word.isprintable()}
-
-    @cached_property
-    def writes(self) -> bool:
-        """True if it may write to a container: at a key, by a method, by ``|=``."""
-        return self.keys_written is not None
-
-    def may_write(self, key: Hashable) -> bool:
-        """Return whether it may write to a container at this key: it says the key, or computes one."""
-        keys = self.keys_written
-        return keys is not None and (not keys or key in keys)
-
-    @cached_property
-    def writing_method(self) -> str:
-        """The method by which it may write to a container, as it names it: ``objects.update``; empty if by none."""
-        called = (
-            self.node.value.func if isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Call) else None
-        )
-        return ast.unparse(called) if isinstance(called, ast.Attribute) and called.attr in _WRITERS else ""
-
-    @cached_property
-    def keys_written(self) -> frozenset[Hashable] | None:
-        """The keys at which it writes; none if it computes one; None if it does not write."""
-        node = self.node
-        call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-        method = self.writing_method.rpartition(".")[2]
-        stores = [each for each in _expressions(node) if isinstance(each, ast.Subscript)]
-        keys: list[ast.expr | None] = [each.slice for each in stores if isinstance(each.ctx, ast.Store)]
-        if isinstance(node, ast.AugAssign) or method not in ("", "setdefault", "update"):
-            return frozenset()
-        if call is not None and method == "setdefault":
-            keys += call.args[:1]
-        elif call is not None and method == "update":
-            given = call.args[0] if call.args else None
-            keys += given.keys if isinstance(given, ast.Dict) else call.args
-            keys += [ast.Constant(each.arg) if each.arg else None for each in call.keywords]
-        elif not keys:
-            return None
-        written = [each.value if isinstance(each, ast.Constant) else None for each in keys]
-        return frozenset() if None in written else frozenset(written)
-
-    @cached_property
-    def asked(self) -> tuple[frozenset[str], ...]:
-        """The strings and names that each condition mentions that may skip it; none if one asks for a variable."""
-        asked = [part for header in self.headers for part in _asked(header)]
-        if "early return" in self.function:
-            conditions = (each for each in ast.walk(self.definitions[-1]) if isinstance(each, ast.If))
-            asked += [part for each in conditions for part in _asked(each)]
-        said = tuple(frozenset(_mentioned(part)) for part in (*asked, *_asked(self.node)))
-        return () if any(each & _NAMESPACES for each in said) else said
-
-
-class Statements(tuple[Statement, ...]):
-    """Statements that may stand for one another."""
-
-    @cached_property
-    def obstacles(self) -> frozenset[Obstacle]:
-        """The obstacles of all of them, and of the functions that they stand in."""
-        return _NOTHING.union(*(each.obstacles | each.function for each in self))
-
-    @cached_property
-    def share_a_line(self) -> bool:
-        """True if one of them shares its line with another statement that calls something."""
-        return any(each.shares_its_line for each in self)
-
-    def guards_mention(self, words: Iterable[str]) -> bool:
-        """Return whether each condition that may skip one of them asks about one of these words."""
-        return any(all(said.intersection(words) for said in guards) for guards in self._asked)
-
-    @cached_property
-    def _asked(self) -> set[tuple[frozenset[str], ...]]:
-        return {each.asked for each in self if each.asked}
 
 
 class Source:
@@ -286,7 +43,7 @@ class Source:
         """False if the text cannot be read here: IPython may understand more."""
         self.tree = tree or ast.Module(body=[], type_ignores=[])
         by_magic = text.lstrip().startswith("%%") and not _RUNS_ITS_BODY.match(text)
-        self.statements = tuple(_statements(self.tree.body, by_magic))
+        self.statements = tuple(statements(self.tree.body, by_magic))
         """All statements, outer ones before those in them."""
 
     def at(self, line: int | None, function: str | None = None) -> Statement | None:
@@ -426,7 +183,7 @@ class Source:
     @cached_property
     def may_call(self) -> frozenset[str]:
         """The functions that its statements, and the code in its strings, call, as they name them."""
-        in_strings = _CALLED.findall("\n".join(self._literals))
+        in_strings = CALLED.findall("\n".join(self._literals))
         return frozenset(in_strings).union(*(each.called_names for each in self.statements))
 
     @cached_property
@@ -435,7 +192,7 @@ class Source:
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}
         imported.update(*(each.calls for each in self.statements if each.is_magic))
         return imported.union(
-            *(_said(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
+            *(said_by(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
         )
 
     @cached_property
@@ -483,7 +240,7 @@ def executed(text: str) -> Iterator[ast.AST]:
 
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         yield node
-        if not isinstance(node, _OWN_NAMES):
+        if not isinstance(node, OWN_NAMES):
             for child in ast.iter_child_nodes(node):
                 yield from walk(child)
 
@@ -496,7 +253,7 @@ def assigned(text: str) -> dict[str, int]:
     for node in executed(text):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found[node.id] = max(node.lineno, found.get(node.id, 0))
-        elif isinstance(node, _DEFINITIONS):
+        elif isinstance(node, DEFINITIONS):
             found[node.name] = max(node.lineno, found.get(node.name, 0))
     return found
 
@@ -535,7 +292,7 @@ def _tree(text: str) -> ast.Module | None:
         return ast.Module(body=[], type_ignores=[])
     body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
     body = _PROMPT.sub("", body) if _PROMPT.match(body) else body
-    for python in (body, _MAGIC.sub(_as_string, body)):
+    for python in (body, MAGIC.sub(_as_string, body)):
         try:
             tree, before = ast.parse(python), header(text)
             return ast.increment_lineno(tree, before) if before else tree
@@ -575,170 +332,3 @@ def _likelier(one: Statement, other: Statement) -> bool:
 def _bucket(statement: Statement) -> tuple[str, str]:
     """Return what two statements have in common, at least, that say the same."""
     return statement.path, type(statement.node).__name__
-
-
-def _statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
-    """Yield each statement, outer ones before those in them."""
-
-    def walk(
-        body: Iterable[ast.stmt],
-        path: str,
-        headers: tuple[ast.stmt, ...],
-        definitions: tuple[ast.stmt, ...],
-        parent: Statement | None,
-    ) -> Iterator[Statement]:
-        for node in body:
-            statement = Statement(node, path, headers, definitions, parent, by_magic)
-            yield statement
-            if isinstance(node, _DEFINITIONS):
-                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node), statement)
-            elif hasattr(node, "body") or hasattr(node, "cases"):
-                yield from walk(_inner(node), path, (*headers, node), definitions, statement)
-
-    yield from walk(body, "", (), (), None)
-
-
-def _inner(node: ast.AST) -> Iterator[ast.stmt]:
-    """Yield the statements in a compound statement, which may be those of its `except` clauses and cases."""
-    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
-        for part in getattr(node, field, ()):
-            yield from (part,) if isinstance(part, ast.stmt) else _inner(part)
-
-
-def _with(around: _Around, new: _Around) -> _Around:
-    """Add obstacles to those around; a condition in a loop is a choice."""
-    everything = around | new
-    choice: _Around = frozenset({"choice"} if "condition" in new and everything & {"loop", "listed"} else ())
-    return everything | choice
-
-
-def _says(node: ast.stmt) -> Iterator[str]:
-    """Yield what a statement says itself, without the statements in it."""
-    yield type(node).__name__
-    for _, value in ast.iter_fields(node):
-        for part in value if isinstance(value, list) else [value]:
-            if not isinstance(part, (ast.stmt, ast.excepthandler, ast.match_case)):
-                yield ast.dump(part) if isinstance(part, ast.AST) else str(part)
-
-
-def _expressions(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is evaluated when a statement is executed, but for the statements in it.
-
-    For a definition these are its decorators and bases. A lambda's expression counts: it may be called there.
-    """
-    parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
-    if isinstance(node, ast.ClassDef):
-        parts = [*node.decorator_list, *node.bases, *node.keywords]
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        parts = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
-    for child in parts:
-        if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
-            yield child
-            yield from _expressions(child)
-
-
-def _chooses(node: ast.stmt) -> _Around:
-    """Return what of a statement's own expressions may keep a call in it from being executed: ``x or call()``."""
-    found: set[Obstacle] = set()
-    for each in _expressions(node):
-        chained = isinstance(each, ast.Compare) and len(each.ops) > 1  # 0 < x < call()
-        if isinstance(each, (ast.BoolOp, ast.IfExp)) or chained:
-            found |= {"condition"} if any(isinstance(part, ast.Call) for part in ast.walk(each)) else set()
-        elif isinstance(each, ast.comprehension):
-            found |= {"condition", "loop", "choice"} if each.ifs else _over(each.iter)
-        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
-            found |= _CALLERS.get(each.func.id, set())
-    return frozenset(found)
-
-
-def _inside(node: ast.stmt) -> _Around:
-    """Return the obstacles that a compound statement is to those in it."""
-    if isinstance(node, ast.While):
-        return frozenset({"loop", "condition", "choice"})
-    if isinstance(node, (ast.For, ast.AsyncFor)):
-        leaves = _may_leave(node, (ast.Continue, ast.Break), _LOOPS)
-        return frozenset({"loop", "condition", "choice"}) if leaves else _over(node.iter)
-    return frozenset({"condition"}) if type(node).__name__ in _CONDITIONS else _NOTHING
-
-
-def _asked(node: ast.stmt) -> Iterator[ast.AST]:
-    """Yield what decides whether the statements in a compound statement, or a call in a simple one, are executed."""
-    if isinstance(node, (ast.If, ast.While)):
-        yield node.test
-    elif isinstance(node, ast.Match):
-        yield node.subject
-    elif isinstance(node, (ast.With, ast.AsyncWith)):
-        yield from node.items
-    elif type(node).__name__ in ("Try", "TryStar"):
-        yield from node.body  # type: ignore[attr-defined]
-    elif not isinstance(node, _DEFINITIONS):
-        yield from (each for each in _expressions(node) if isinstance(each, (ast.BoolOp, ast.IfExp)))
-
-
-def _mentioned(node: ast.AST) -> set[str]:
-    """Return the strings, names and attributes in a part of a statement."""
-    return set().union(*map(_said, ast.walk(node)))
-
-
-def _said(node: ast.AST) -> set[str]:
-    said = getattr(node, "value" if isinstance(node, ast.Constant) else "attr", getattr(node, "id", None))
-    return {said} if isinstance(said, str) else set()
-
-
-def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> _Around:
-    """Return the obstacles of a function to its statements: it may return early, or be decorated."""
-    leaves = any(_may_leave(child, (ast.Return,), ()) for child in node.body if not isinstance(child, ast.Return))
-    found: set[Obstacle] = {"early return"} if leaves or _yields(node) else set()
-    names = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
-    return frozenset(found | ({"cached"} if names - _TRANSPARENT else set()))
-
-
-def _over(iterable: ast.expr) -> _Around:
-    """Return whether a loop over this goes through what the source itself lists."""
-    if _is_listed(iterable):
-        return frozenset({"listed"})
-    return frozenset({"loop"} if _is_data(iterable) else {"loop", "choice"})
-
-
-def _is_data(node: ast.expr) -> bool:
-    """Return whether an expression is data as it is, and not what is left of it: ``names - done``, ``pending()``."""
-    if isinstance(node, ast.Call):
-        return _lists(node) and all(map(_is_data, _listed_by(node)))
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return all(map(_is_data, node.elts))
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Starred, ast.Constant, ast.Dict))
-
-
-def _is_listed(node: ast.expr) -> bool:
-    if isinstance(node, ast.Call):
-        return _lists(node) and all(map(_is_listed, _listed_by(node)))
-    listed = isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant))
-    return listed and not any(isinstance(each, ast.Starred) for each in ast.walk(node))
-
-
-def _lists(call: ast.Call) -> bool:
-    """Return whether a call only lists what it is given: ``enumerate(names)``, ``table.items()``."""
-    function = call.func
-    name = getattr(function, "id" if isinstance(function, ast.Name) else "attr", "")
-    return name in _LISTERS and not call.keywords
-
-
-def _listed_by(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
-
-
-def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[ast.stmt], ...]) -> bool:
-    """Return whether such a statement stands in a node that is no definition.
-
-    Definitions in the node, and statements of the ``inner`` kinds, are not looked into.
-    """
-    if isinstance(node, _OWN_NAMES):
-        return False
-    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]
-    return any(isinstance(child, by) or _may_leave(child, by, inner) for child in children)
-
-
-def _yields(node: ast.AST) -> bool:
-    """Return whether a function is a generator: nothing tells how far it is executed."""
-    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, _OWN_NAMES)]
-    return any(isinstance(child, (ast.Yield, ast.YieldFrom)) or _yields(child) for child in children)

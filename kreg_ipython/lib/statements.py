@@ -1,0 +1,285 @@
+"""Describe a statement: what it says, where it stands, what it calls and writes, what may skip it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Hashable, Iterable, Iterator
+from functools import cached_property
+
+from kreg_ipython.lib.obstacles import (
+    DEFINITIONS,
+    NOTHING,
+    Obstacle,
+    Obstacles,
+    asked_by,
+    chooses,
+    expressions,
+    inside,
+    mentioned,
+    of_function,
+    together,
+)
+
+MAGIC = re.compile(  # and what asks for help
+    r"^([ \t]*)(\S.*?=\s*)?([%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$",
+    re.MULTILINE,
+)
+CALLED = re.compile(r"([A-Za-z_][\w.]*)\s*\(")
+_WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
+_NAMESPACES = {"globals", "locals", "vars", "dir"}
+
+
+class Statement:
+    """One statement of a source; what takes time is found when it is first asked for.
+
+    Attributes:
+        node: the statement in the source's tree.
+        path: the definitions that it stands in: ``.Outer.method``.
+        headers: the compound statements that it stands in, up to the innermost definition.
+        definitions: the definitions it stands in, the innermost last.
+        parent: the statement that it stands in; None in the body of the source.
+    """
+
+    __slots__ = ("__dict__", "definitions", "headers", "node", "parent", "path")
+
+    def __init__(
+        self,
+        node: ast.stmt,
+        path: str,
+        headers: tuple[ast.stmt, ...],
+        definitions: tuple[ast.stmt, ...],
+        parent: Statement | None,
+        by_magic: bool,
+    ) -> None:
+        self.node, self.path, self.headers, self.definitions = node, path, headers, definitions
+        self.parent = parent
+        self.shares_its_line = False
+        """Nothing tells which of several statements on a line is meant."""
+        self._by_magic = by_magic
+
+    @property
+    def first(self) -> int:
+        """Its first line, decorators included."""
+        decorators = self.node.decorator_list if isinstance(self.node, DEFINITIONS) else ()
+        return min([self.node.lineno, *(each.lineno for each in decorators)])
+
+    @property
+    def last(self) -> int:
+        """Its last line."""
+        return self.node.end_lineno or self.node.lineno
+
+    @cached_property
+    def says(self) -> Hashable:
+        """The text that makes it the same statement in another source.
+
+        For a definition this is its kind and its path, for any other statement all that it says without the statements
+        in it.
+        """
+        if isinstance(self.node, DEFINITIONS):
+            return type(self.node).__name__, self.name
+        return self.path, *_says(self.node)
+
+    @cached_property
+    def obstacles(self) -> frozenset[Obstacle]:
+        """The reasons why a call in it may not be executed.
+
+        They lie in its own expressions, and in what it stands in, up to the innermost definition.
+        """
+        around: Obstacles = frozenset({"condition"} if self._by_magic else ())
+        for header in self.headers:
+            around = together(around, inside(header) | chooses(header))
+        return together(around, chooses(self.node))
+
+    @cached_property
+    def function(self) -> frozenset[Obstacle]:
+        """The obstacles of the function that it stands in."""
+        innermost = self.definitions[-1] if self.definitions else None
+        is_function = isinstance(innermost, (ast.FunctionDef, ast.AsyncFunctionDef))
+        return of_function(innermost) if is_function else NOTHING  # type: ignore[arg-type]
+
+    @property
+    def is_in_method(self) -> bool:
+        """True if it stands in a function of a class's."""
+        kinds = [isinstance(each, ast.ClassDef) for each in self.definitions]
+        return True in kinds and not kinds[-1]
+
+    @property
+    def is_definition(self) -> bool:
+        """True for a ``class`` or ``def``."""
+        return isinstance(self.node, DEFINITIONS)
+
+    @property
+    def is_magic(self) -> bool:
+        """True if this is a line that IPython executes: ``%time setup()``, ``made = %time setup()``."""
+        return bool(self._magic)
+
+    @cached_property
+    def _magic(self) -> str:
+        constant = self.node.value if isinstance(self.node, (ast.Expr, ast.Assign, ast.AnnAssign)) else None
+        text = constant.value if isinstance(constant, ast.Constant) else None
+        return text if isinstance(text, str) and MAGIC.fullmatch(text) else ""
+
+    @property
+    def name(self) -> str:
+        """The path of what a definition defines: ``.Outer.method``."""
+        return f"{self.path}.{self.last_name}"
+
+    @property
+    def last_name(self) -> str:
+        """The name that a definition defines: ``method``."""
+        return str(getattr(self.node, "name", ""))
+
+    @cached_property
+    def body(self) -> str:
+        """All that a definition says, its header and decorators included: for comparison with another version."""
+        return ast.dump(self.node)
+
+    @cached_property
+    def place(self) -> Hashable:
+        """The place that it stands in: the definitions, and what the compound statements around it say."""
+        return self.path, *(tuple(_says(header)) for header in self.headers)
+
+    @cached_property
+    def decorators(self) -> tuple[str, ...]:
+        """The text of a definition's decorators."""
+        return tuple(map(ast.dump, self.node.decorator_list)) if isinstance(self.node, DEFINITIONS) else ()
+
+    @cached_property
+    def header(self) -> tuple[str, ...]:
+        """The text of a definition's decorators, and of a class's bases."""
+        bases = (*self.node.bases, *self.node.keywords) if isinstance(self.node, ast.ClassDef) else ()
+        return (*self.decorators, *map(ast.dump, bases))
+
+    @cached_property
+    def is_decorated(self) -> bool:
+        """True for a definition with decorators."""
+        return isinstance(self.node, DEFINITIONS) and bool(self.node.decorator_list)
+
+    @cached_property
+    def called_names(self) -> frozenset[str]:
+        """The functions that it calls itself, as it names them: ``lib.setup``; of a magic, all that it may call."""
+        if self.is_magic:
+            return frozenset(CALLED.findall(self._magic))
+        called = [each.func for each in expressions(self.node) if isinstance(each, ast.Call)]
+        called += self.node.decorator_list if isinstance(self.node, DEFINITIONS) else []
+        return frozenset(ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute)))
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """The same, and their last names: ``setup``."""
+        return self.called_names.union(name.rpartition(".")[2] for name in self.called_names)
+
+    @property
+    def words(self) -> set[str]:
+        """The names in it, and its strings of one line."""
+        said = {word for each in expressions(self.node) for word in mentioned(each)}
+        return {word for word in said if word.isprintable()}
+
+    @cached_property
+    def writes(self) -> bool:
+        """True if it may write to a container: at a key, by a method, by ``|=``."""
+        return self.keys_written is not None
+
+    def may_write(self, key: Hashable) -> bool:
+        """Return whether it may write to a container at this key: it says the key, or computes one."""
+        keys = self.keys_written
+        return keys is not None and (not keys or key in keys)
+
+    @cached_property
+    def writing_method(self) -> str:
+        """The method by which it may write to a container, as it names it: ``objects.update``; empty if by none."""
+        called = (
+            self.node.value.func if isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Call) else None
+        )
+        return ast.unparse(called) if isinstance(called, ast.Attribute) and called.attr in _WRITERS else ""
+
+    @cached_property
+    def keys_written(self) -> frozenset[Hashable] | None:
+        """The keys at which it writes; none if it computes one; None if it does not write."""
+        node = self.node
+        call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        method = self.writing_method.rpartition(".")[2]
+        stores = [each for each in expressions(node) if isinstance(each, ast.Subscript)]
+        keys: list[ast.expr | None] = [each.slice for each in stores if isinstance(each.ctx, ast.Store)]
+        if isinstance(node, ast.AugAssign) or method not in ("", "setdefault", "update"):
+            return frozenset()
+        if call is not None and method == "setdefault":
+            keys += call.args[:1]
+        elif call is not None and method == "update":
+            given = call.args[0] if call.args else None
+            keys += given.keys if isinstance(given, ast.Dict) else call.args
+            keys += [ast.Constant(each.arg) if each.arg else None for each in call.keywords]
+        elif not keys:
+            return None
+        written = [each.value if isinstance(each, ast.Constant) else None for each in keys]
+        return frozenset() if None in written else frozenset(written)
+
+    @cached_property
+    def asked(self) -> tuple[frozenset[str], ...]:
+        """The strings and names that each condition mentions that may skip it; none if one asks for a variable."""
+        asked = [part for header in self.headers for part in asked_by(header)]
+        if "early return" in self.function:
+            conditions = (each for each in ast.walk(self.definitions[-1]) if isinstance(each, ast.If))
+            asked += [part for each in conditions for part in asked_by(each)]
+        said = tuple(frozenset(mentioned(part)) for part in (*asked, *asked_by(self.node)))
+        return () if any(each & _NAMESPACES for each in said) else said
+
+
+class Statements(tuple[Statement, ...]):
+    """Statements that may stand for one another."""
+
+    @cached_property
+    def obstacles(self) -> frozenset[Obstacle]:
+        """The obstacles of all of them, and of the functions that they stand in."""
+        return NOTHING.union(*(each.obstacles | each.function for each in self))
+
+    @cached_property
+    def share_a_line(self) -> bool:
+        """True if one of them shares its line with another statement that calls something."""
+        return any(each.shares_its_line for each in self)
+
+    def guards_mention(self, words: Iterable[str]) -> bool:
+        """Return whether each condition that may skip one of them asks about one of these words."""
+        return any(all(said.intersection(words) for said in guards) for guards in self._asked)
+
+    @cached_property
+    def _asked(self) -> set[tuple[frozenset[str], ...]]:
+        return {each.asked for each in self if each.asked}
+
+
+def statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
+    """Yield each statement, outer ones before those in them."""
+
+    def walk(
+        body: Iterable[ast.stmt],
+        path: str,
+        headers: tuple[ast.stmt, ...],
+        definitions: tuple[ast.stmt, ...],
+        parent: Statement | None,
+    ) -> Iterator[Statement]:
+        for node in body:
+            statement = Statement(node, path, headers, definitions, parent, by_magic)
+            yield statement
+            if isinstance(node, DEFINITIONS):
+                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node), statement)
+            elif hasattr(node, "body") or hasattr(node, "cases"):
+                yield from walk(_inner(node), path, (*headers, node), definitions, statement)
+
+    yield from walk(body, "", (), (), None)
+
+
+def _inner(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements in a compound statement, which may be those of its `except` clauses and cases."""
+    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for part in getattr(node, field, ()):
+            yield from (part,) if isinstance(part, ast.stmt) else _inner(part)
+
+
+def _says(node: ast.stmt) -> Iterator[str]:
+    """Yield what a statement says itself, without the statements in it."""
+    yield type(node).__name__
+    for _, value in ast.iter_fields(node):
+        for part in value if isinstance(value, list) else [value]:
+            if not isinstance(part, (ast.stmt, ast.excepthandler, ast.match_case)):
+                yield ast.dump(part) if isinstance(part, ast.AST) else str(part)
