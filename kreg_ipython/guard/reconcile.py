@@ -32,6 +32,8 @@ class Reconciler:
             The entries that came back from under a removed one.
         """
         removed, inserted = list(remove), list(insert)
+        if not removed and not inserted:
+            return []
         shown: dict[Spot, Entry | None] = {}
         for entry in (*removed, *inserted):
             shown.setdefault(entry.spot, self._ledger.top(entry.spot))

@@ -370,8 +370,12 @@ class Guard:
 
     def _settle(self, run: Run) -> None:
         """Sweep what a successful run left out, and keep what it may have skipped."""
-        mine = self.ledger.registered_in(run)
-        standing = [entry for entry in self.ledger.entries(run.owner) if entry.run is not run]
+        everything = self.ledger.entries(run.owner)
+        mine = [entry for entry in everything if entry.run is run]
+        standing = [entry for entry in everything if entry.run is not run]
+        if not run.removed and not standing:
+            run.settle()
+            return
         kept = self._judge.kept([*run.removed, *standing], mine, run)
         for entry in standing:
             why = kept.get(entry, "")
