@@ -9,7 +9,7 @@ from typing import Any
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.context import ExecutionContext
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Entry, Name, Run
+from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
@@ -33,6 +33,8 @@ class Judge:
         notices: Notices,
     ) -> None:
         self._registries, self._pinned, self._context, self._notices = registries, pinned, context, notices
+        self.said_elsewhere: dict[Entry, None] = {}
+        """The entries that stay only because something else than their owner's own statement may lead to them."""
 
     def verdicts(self, entries: Iterable[Entry], run: Run) -> dict[Entry, Verdict]:
         """Return the verdict on each of the owner's entries before a run."""
@@ -43,8 +45,22 @@ class Judge:
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
             if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
                 found = "maybe"
+                self.said_elsewhere.update(dict.fromkeys(some))
             judged.update(dict.fromkeys(some, found))
         return judged
+
+    def not_said_any_more(self, ledger: Ledger, beside: Owner) -> list[Entry]:
+        """Return the standing entries of other owners that were said elsewhere, and are not any more."""
+        found: list[Entry] = []
+        if not self.said_elsewhere:
+            return found
+        waiting = [entry for entry in self.said_elsewhere if entry in ledger and entry.name not in self._pinned]
+        self.said_elsewhere = dict.fromkeys(waiting)
+        for owner in dict.fromkeys(entry.owner for entry in waiting):
+            if owner not in (None, beside) and owner.source is not None:
+                judged = self.verdicts([each for each in waiting if each.owner is owner], Run(owner, owner.source))
+                found += [entry for entry, each in judged.items() if each == "gone"]
+        return found
 
     def kept(self, formers: list[Entry], mine: list[Entry], run: Run) -> dict[Entry, str]:
         """Return what stays of a successful run's owner, and why.

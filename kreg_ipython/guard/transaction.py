@@ -244,7 +244,7 @@ class Guard:
         # Every cell comes by here: all that an empty one costs is this look at the containers.
         changed = self._writes.changed(thoroughly=True)
         acted = changed or run.accessed or run.unregistered or run.removed or run.replaced or run in self._active
-        if acted or outcome == "undone":
+        if acted or self._judge.said_elsewhere or outcome == "undone":
             with self._lock, defer_interrupts():
                 self._writes.follow(changed, run)
                 if outcome == "success":
@@ -373,7 +373,8 @@ class Guard:
         everything = self.ledger.entries(run.owner)
         mine = [entry for entry in everything if entry.run is run]
         standing = [entry for entry in everything if entry.run is not run]
-        if not run.removed and not standing:
+        unsaid = self._judge.not_said_any_more(self.ledger, run.owner)
+        if not run.removed and not standing and not unsaid:
             run.settle()
             return
         kept = self._judge.kept([*run.removed, *standing], mine, run)
@@ -383,9 +384,9 @@ class Guard:
                 self._notices.log("kept", entry, why, run)
         for entry, why in kept.items():
             entry.kept = why
-        swept = [entry for entry in (*run.removed, *standing) if entry not in kept]
-        gone = [entry for entry in standing if entry not in kept]
-        self._withheld.hold([entry for entry, found in run.removed.items() if found == "gone" and entry not in kept])
+        gone = [*(entry for entry in standing if entry not in kept), *unsaid]
+        swept = [*(entry for entry in run.removed if entry not in kept), *gone]
+        self._withheld.hold([entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid)
         self._take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
         self._restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()

@@ -79,3 +79,34 @@ def test_what_a_module_says_too_is_there_while_its_former_owner_runs_without_it(
     lab.module("other", "import lib\nlib.setup()")
     for _ in range(2):
         lab.cell("a", USE)
+
+
+@pytest.mark.parametrize("order", ["ab", "ba", "abc", "bca", "cab"])
+def test_what_several_cells_say_goes_with_the_last_of_them(lab, order):
+    lab.cell("h", MEMO)
+    for name in sorted(order):
+        lab.cell(name, "setup()")
+    for name in order:
+        assert lab.home.table == {"x": 1}
+        lab.cell(name, "y = 1")
+    assert lab.home.table == {}
+    assert [entry.spot for entry in lab.guard.undo()] == [("silent", "x")]
+
+
+def test_what_several_cells_said_and_the_user_keeps_stays(lab):
+    lab.cell("h", MEMO)
+    for name in "ab":
+        lab.cell(name, "setup()")
+    lab.guard.pinned.add(("silent", "x"))
+    for name in "ab":
+        lab.cell(name, "y = 1")
+    assert lab.home.table == {"x": 1}
+
+
+def test_what_several_cells_said_comes_back_with_any_of_them(lab):
+    lab.cell("h", MEMO)
+    for name in "ab":
+        lab.cell(name, "setup()")
+    for name in "ab":
+        lab.cell(name, "y = 1")
+    lab.cell("c", "setup()" + USE)
