@@ -88,14 +88,18 @@ def trace(
             name, caller = _module(frame), _function(frame.f_back)
             # the kernel's own main module, which runpy executes, too, is not in sys.modules any more
             listed = getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
-            if not body and (caller == _IMPORT or (listed and (caller in _SCRIPT or name != "__main__"))):
-                if caller in _SCRIPT:
-                    return Origin(script=code.co_filename, steps=_steps(frames))
-                return Origin(name, steps=_steps(frames), file=frame.f_globals.get("__file__"))
+            file = frame.f_globals.get("__file__")
+            imported = caller == _IMPORT or (listed and name != "__main__")
+            if not body and listed and caller in _SCRIPT:
+                return Origin(script=code.co_filename, steps=_steps(frames))
+            if not body and imported and file:
+                return Origin(name, steps=_steps(frames), file=file)
+            if not body and caller not in (None, _CELL) and (script := file_of(frame)) is not None:
+                return Origin(script=script, steps=_steps(frames), executor=frame.f_back)
+            if not body and imported:
+                return Origin(name, steps=_steps(frames))
             if caller == _CELL:
                 body, inner = len(frames), inner or len(frames)  # and walk on: run_cell may be called inside a cell
-            elif not body and caller is not None and (script := file_of(frame)) is not None:
-                return Origin(script=script, steps=_steps(frames), executor=frame.f_back)
             elif not inner and code.co_filename != "<string>":
                 inner = len(frames)
         elif body and code.co_name == _NOTEBOOK[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def file_of(body: FrameType) -> str | None:
 
 
 def _candidates(body: FrameType) -> Iterator[str]:
-    """Yield the files that a body may be the text of: its own name, or what the caller's code mentions."""
+    """Yield the files that a body may be the text of: its own name, or what its caller or the text around mentions."""
     name, caller = body.f_code.co_filename, body.f_back
     if name[:1] != "<":
         yield name
@@ -43,7 +44,8 @@ def _candidates(body: FrameType) -> Iterator[str]:
         code = caller.f_code
         names = (*code.co_names, *code.co_varnames, *code.co_freevars)
         values = (caller.f_locals.get(each, caller.f_globals.get(each)) for each in names)
-        said = list(filter(None, map(_path, (*code.co_consts, *values))))
+        around = source.read("".join(linecache.getlines(code.co_filename)))
+        said = list(filter(None, map(_path, (*code.co_consts, *values, *around.literals))))
         folders = ["", *filter(os.path.isdir, said)]
         yield from (os.path.join(folder, each) for each in said for folder in folders)
 
