@@ -125,7 +125,7 @@ def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[],
             del former.__new__
 
     def update_class(old: Any, new: type) -> None:
-        if old in updating or (_bases(old) != _bases(new) and registered(new)):
+        if old is new or old in updating or (_bases(old) != _bases(new) and registered(new)):
             return
         updating.append(old)
         leave(old)
