@@ -995,15 +995,18 @@ def module_faults() -> Iterator[Made]:
     for version, text in (
         ("edited", deco.replace("PACK", "Q")),
         ("default", "def reg(c=None, package='Q'): return register(package)(c)\n"),
+        (
+            "made",
+            "def made(package='Q'):\n    def wrap(c): return register(package)(c)\n    return wrap\nreg = made()\n",
+        ),
     ):
         for how, again in {
             "purge": "sys.modules.pop('d', None)\n",
             "auto": "",
             "reload": "import d; importlib.reload(d)\n",
         }.items():
-            used = again + use
             yield f"7-{version}-{how}", [
-                *([auto] if how == "auto" else []), *files(d=deco.replace("PACK", "P")), *cells(used, used), *files(d=text), *cells(used, used),
+                *([auto] if how == "auto" else []), *files(d=text.replace("Q", "P")), *cells(*[again + use] * 2), *files(d=text), *cells(*[again + use] * 2),
             ], {}  # fmt: skip
     both = [deco.replace("PACK", package) for package in "PQ"]
     yield "7-file-uses-it", [
