@@ -73,7 +73,7 @@ class Guard:
         self.pinned: set[Name] = set() if pinned is None else pinned
         """The entries that are never swept: the user said `%kreg keep`."""
         self.absent: list[str] = []
-        """Registries that the imported version of their framework does not have."""
+        """Registries that their framework, which is imported, does not have: in this version, or so far."""
         self.foreign_faults: dict[str, str] = {}
         """A line for each package whose adapters cannot be had."""
         self.registries: dict[str, GuardedRegistry] = {}
@@ -119,6 +119,12 @@ class Guard:
                 with self._lock:
                     registry.attempt(self._attach, registry)
 
+    def _attach_late(self) -> None:
+        """Guard the registries that have appeared since their module was imported."""
+        for registry in [self.registries[name] for name in self.absent]:
+            if registry.is_there():
+                self.attach(registry.adapter.module)
+
     def add(self, adapter: Registry, *, now: bool) -> None:
         """Guard one more registry, now or with the next `attach`.
 
@@ -140,6 +146,7 @@ class Guard:
                 self._restore(mine, f"{name} is not guarded any more", run)
             self._gates.remove(self.registries[name])
             self._writes.unwatch(name)
+            self.absent = [each for each in self.absent if each != name]
             for entry in [entry for entry in self.ledger.all() if entry.registry == name]:
                 self.ledger.remove(entry)
             act, entries = self._undoable
@@ -185,8 +192,10 @@ class Guard:
 
     def _attach(self, registry: GuardedRegistry) -> None:
         if not registry.is_there():
-            self.absent.append(registry.name)
+            if registry.name not in self.absent:
+                self.absent.append(registry.name)
             return
+        self.absent = [name for name in self.absent if name != registry.name]
         for gate in registry.gates("register"):
             self._gates.add(registry, gate, self._registrations.registering)
         for gate in registry.gates("unregister"):
@@ -244,6 +253,7 @@ class Guard:
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run left out; restore what was removed for any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the containers.
+        self._attach_late()
         changed = self._writes.changed(thoroughly=True)
         acted = changed or run.accessed or run.unregistered or run.removed or run.replaced or run in self._active
         if acted or outcome == "undone":
@@ -291,6 +301,7 @@ class Guard:
         """Begin a cell in this thread: end whatever an interrupt may have left half-way."""
         self._gates.shut()
         self._notices.end_run()
+        self._attach_late()
 
     def between(self, run: Run | None = None) -> None:
         """Give what was written until now to the run around it, before something else begins.
