@@ -118,9 +118,9 @@ class Modules:
         self.again.add(name)
         return lambda error: self.again.discard(name)
 
-    def begin_script(self, owner: Owner) -> End:
-        """Begin the run of a script or notebook that is about to be executed; return what ends it."""
-        return self._begin(owner, "failed")
+    def begin_script(self, path: str) -> End:
+        """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
+        return self._begin(self.owner("script", script_id(path)), "failed")
 
     def begin_declared(self, owner: Owner, text: str | None = None) -> End:
         """Begin the run of a body that names its owner; return what ends it.

@@ -263,22 +263,13 @@ class Process:
         owner = run.owner if run is not None else self.modules.owner("module", "__main__")
         return Caller(owner, run, None, found.steps, False)
 
-    def begin_script(self, path: str) -> End:
-        """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
-        owner = self.modules.owner("script", script_id(path))
-        self._note_executor(owner)
-        return self.modules.begin_script(owner)
-
     def begin_module(self, module: ModuleType) -> End | None:
         """Begin the run of a module's body, if that is the user's; return what ends it."""
         if sys.modules.get(module.__name__) is not module:  # nothing keeps it from being executed each time
-            self._note_executor(self.modules.owner_of(module))
+            executor = self.locate_caller(sys._getframe(), frozenset())
+            if executor is not None:
+                self.guard.executes(executor, self.modules.owner_of(module))
         return self.modules.begin(module)
-
-    def _note_executor(self, owner: Owner) -> None:
-        executor = self.locate_caller(sys._getframe(), frozenset())
-        if executor is not None and executor.run is not None:
-            self.guard.executes(executor, owner)
 
     def _executor(self, frame: FrameType | None) -> Caller | None:
         """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""
