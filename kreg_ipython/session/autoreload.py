@@ -13,7 +13,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import ModuleType
+from types import MemberDescriptorType, ModuleType
 from typing import Any
 
 from kreg_ipython.lib.naming import definition
@@ -129,6 +129,7 @@ def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[],
             return
         updating.append(old)
         leave(old)
+        slots = _slots(old)
         try:
             original(old, new)
             metaclass: Any = type(old)
@@ -136,7 +137,10 @@ def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[],
                 old.__new__ = _maker(old, new)
                 led.add(old)
         except Exception:
-            pass
+            for name in _slots(old):  # the new class's are for its own instances
+                delattr(old, name)
+            for name, slot in slots.items():
+                setattr(old, name, slot)
         finally:
             updating.remove(old)
 
@@ -160,6 +164,11 @@ def _maker(former: type, new: Any) -> Any:
         return object.__new__(cls) if new.__new__ is object.__new__ else new.__new__(cls, *args, **kwargs)
 
     return staticmethod(__new__)
+
+
+def _slots(cls: type) -> dict[str, Any]:
+    own = vars(cls).items()
+    return {name: each for name, each in own if name == "__slots__" or isinstance(each, MemberDescriptorType)}
 
 
 def _bases(cls: type) -> list[tuple[Any, ...] | None]:
