@@ -10,6 +10,7 @@ former class is led to the new one: variables, classes that are built on it, its
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -129,20 +130,22 @@ def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[],
             return
         updating.append(old)
         leave(old)
-        slots = _slots(old)
+        slots, follow = _slots(old), True
         try:
             original(old, new)
-            metaclass: Any = type(old)
-            if definition(old) == definition(new) and metaclass.__call__ is type.__call__:
-                old.__new__ = _maker(old, new)
-                led.add(old)
-        except Exception:
+        except Exception:  # of an instance with other slots, or one that lets nothing be set
+            follow = _follow(old, new)
+        finally:
+            updating.remove(old)
+        if not follow:
             for name in _slots(old):  # the new class's are for its own instances
                 delattr(old, name)
             for name, slot in slots.items():
                 setattr(old, name, slot)
-        finally:
-            updating.remove(old)
+        elif definition(old) == definition(new) and _metaclass(old).__call__ is type.__call__:
+            with suppress(TypeError):
+                old.__new__ = _maker(old, new)
+                led.add(old)
 
     original, give_back = divert(locate(f"{home}:update_class"), update_class)
 
@@ -164,6 +167,19 @@ def _maker(former: type, new: Any) -> Any:
         return object.__new__(cls) if new.__new__ is object.__new__ else new.__new__(cls, *args, **kwargs)
 
     return staticmethod(__new__)
+
+
+def _follow(old: type, new: type) -> bool:
+    """Make the instances of a former class those of the new one; return whether all of them can be."""
+    instances = [each for each in gc.get_referrers(old) if type(each) is old]
+    for each in instances:
+        with suppress(TypeError):
+            object.__setattr__(each, "__class__", new)
+    return all(type(each) is new for each in instances)
+
+
+def _metaclass(cls: type) -> Any:
+    return type(cls)
 
 
 def _slots(cls: type) -> dict[str, Any]:
