@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 ENVIRONMENT = {
@@ -52,9 +53,11 @@ class Outcome:
 class Kernel:
     """One kernel process. `run` executes a cell, `value` evaluates an expression without being a cell."""
 
-    def __init__(self, *, quiet: bool = False, **environment: str) -> None:
+    def __init__(self, *, quiet: bool = False, argv: list[str] | None = None, **environment: str) -> None:
         self._sockets = tempfile.TemporaryDirectory()  # no TCP: kernels that start at once may pick the same port
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self._sockets.name}/kernel")
+        if argv is not None:
+            self.manager._kernel_spec = KernelSpec(argv=argv, language="python")
         own_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
         self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment}, **own_output)
         self.client = self.manager.client()

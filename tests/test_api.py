@@ -278,6 +278,34 @@ def test_an_adapter_that_fails_is_a_line_and_a_row_and_the_cell_runs_on(nb, file
     assert f"not guarded: {nb.package}lib.models: ZeroDivisionError" in nb.run("q", "%kreg").text
 
 
+def test_an_adapter_whose_announce_raises_is_a_line_and_a_row_and_the_statement_works(nb, files):
+    files.write({"PKGlib.py": LIBRARY})
+    nb.run(
+        "s",
+        "import PKGlib"
+        + ADAPTER.replace("lambda name, model: (name, model)", "lambda name, kind: (kind.missing, name)"),
+    )
+    nb.run("a", "PKGlib.register(nothing=1)", fails=True)  # which the library refuses, too
+    assert "kreg: the registry" not in nb.run("q", "%kreg").text
+    outcome = nb.run("a", "PKGlib.register('PKGone', abs)\nPKGlib.register('PKGtwo', abs)")
+    says = f"{nb.package}lib.models is not guarded properly: AttributeError: "
+    assert [line.partition("'")[0] for line in outcome.stderr.splitlines()] == [f"kreg: the registry {says}"]
+    assert f"not guarded: {nb.package}lib.models: AttributeError" in nb.run("q", "%kreg").text
+    assert nb.value("list(PKGlib.MODELS)") == [f"{nb.package}one", f"{nb.package}two"]
+
+
+def test_an_adapter_that_waits_is_a_row_and_guards_what_appears_later(nb, files):
+    files.write({"PKGlib.py": LIBRARY.replace("MODELS = {}", "def fill():\n        globals()['MODELS'] = {}")})
+    nb.run("s", "import PKGlib" + ADAPTER)
+    row = f"not guarded: {nb.package}lib.models: it is not there, and is guarded once it is"
+    assert row in nb.run("q", "%kreg").text
+    nb.run("f", "PKGlib.fill()")
+    nb.run("a", "PKGlib.register('PKGone', abs)")
+    assert row not in nb.run("q", "%kreg").text
+    nb.run("a", "x = 1")
+    assert nb.value("PKGlib.MODELS") == {}
+
+
 def plugin(folder: Path, name: str, code: str) -> Path:
     """A distribution with one module and an entry point of our group, on a path of its own."""
     home = folder / name

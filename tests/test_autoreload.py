@@ -196,7 +196,7 @@ def test_what_was_imported_by_its_name_follows_the_file(nb, files, order, autore
     files.write({"PKG/a.py": HEAD + LONG.replace("+ 1", "+ 2").replace("return x", "return -x")})
     assert nb.run("x", "pass").stderr == ""
     assert nb.value("Thing is PKG.b.Thing is PKG.a.Thing is keras.utils.get_custom_objects()['PKG>Thing']")
-    assert nb.value("other is not Thing and helper is PKG.a.helper")
+    assert nb.value("other is Thing and helper is PKG.a.helper")
     assert nb.value("[isinstance(former, Thing), former.call(3), Thing().call(3)]") == [True, -1, -1]
 
 
@@ -294,3 +294,122 @@ def test_a_definition_moves_from_the_cell_to_a_module_that_is_reloaded_before_it
     files.write({"PKG/a.py": HEAD + THINGS["gradient"]})
     assert nb.run("cell", "import PKG.a").stderr == ""
     assert nb.value("[stored[0] for stored in look('PKG')[1].values()]") == [f"{nb.package}.a"]
+
+
+BASE = """
+class Base(keras.layers.Layer):
+    def __init__(self, units=1, **options):
+        super(Base, self).__init__(**options)
+        self.units = units
+    def call(self, x): return x + 1
+    class Inner:
+        def go(self): return 1
+class Plain:
+    def __init__(self, number):
+        super(Plain, self).__init__()
+        self.number = number
+    def go(self): return 1
+def double(x): return x + 1
+"""
+DERIVED = """
+from PKG.base import Base, Plain
+class Derived(Base):
+    def __init__(self, **options): super(Derived, self).__init__(3, **options)
+class Second(Plain):
+    def __init__(self): super(Second, self).__init__(7)
+"""
+USERS = """
+from PKG.base import Base, Plain, double
+from PKG.base import Base as B
+from PKG.derived import Derived, Second
+Inner, kept = Base.Inner, [Base, Plain, double]
+class InCell(Base): pass
+class Has: kind = Base
+def build(kind=Base): return kind(2)
+instances = [Base(2), InCell(2), Derived()]
+plain, inner, call = Plain(1), Inner(), instances[0].call
+"""
+LAYERS = "[Base(2), B(2), Derived(), InCell(2), Has.kind(2), build(), kept[0](2), *instances]"
+OTHERS = "[Plain(1).go(), plain.go(), Second().go(), kept[1](1).go(), Inner().go(), inner.go(), double(1), kept[2](1), call(1)]"
+SAME = "B is Base is PKG.base.Base is PKG.derived.Base and Inner is Base.Inner and isinstance(plain, Plain)"
+
+
+@pytest.mark.parametrize("registered", [False, True])
+@pytest.mark.parametrize("autoreload", MODES)
+def test_all_that_uses_a_former_class_or_function_goes_on_as_in_stock(nb, files, autoreload, registered):
+    text = HEAD + (
+        BASE.replace("class Base", "@keras.utils.register_keras_serializable('PKG')\nclass Base")
+        if registered
+        else BASE
+    )
+    for loaded in (True, False) if autoreload in IN_PLACE else (True,):
+        number = 1
+        files.write({"PKG/base.py": text, "PKG/derived.py": DERIVED})
+        nb.run("m", f"%autoreload {autoreload}")
+        nb.run("i", "%aimport PKG.base, PKG.derived" if autoreload == "1" else "import PKG.base, PKG.derived")
+        nb.run("u", USERS)
+        for number in (2, 3):
+            files.write({"PKG/base.py": text.replace("+ 1", f"+ {number}").replace("return 1", f"return {number}")})
+            assert nb.run("x", "pass").stderr == ""
+            assert nb.value(f"[layer.call(0) for layer in {LAYERS}]") == [number] * 10
+            assert nb.value(OTHERS) == [number] * 6 + [number + 1] * 3
+            assert nb.value(SAME)
+        nb.run("u", USERS)
+        assert nb.value(f"[layer.call(0) for layer in {LAYERS}]") == [3] * 10
+        if loaded:
+            assert nb.value("all(type(layer) in (Base, Derived, InCell) for layer in LAYERS)".replace("LAYERS", LAYERS))
+            nb.run(
+                "off",
+                "%unload_ext kreg_ipython\nfor name in [n for n in sys.modules if n.startswith('PKG')]: del sys.modules[name]",
+            )
+    nb.run("on", "%load_ext kreg_ipython")
+
+
+TYPES = """
+import tensorflow as tf
+class Pair(tf.experimental.ExtensionType):
+    __name__ = "PKG.Pair"
+    one: tf.Tensor
+    other: tf.Tensor
+    def number(self): return 1
+"""
+
+
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("order", ["kreg last", "kreg first"], indirect=True)
+@pytest.mark.parametrize("autoreload", MODES)
+def test_a_file_with_an_extension_type_is_reloaded_quietly(nb, files, autoreload, order):
+    files.write({"PKG/a.py": TYPES})
+    nb.run("m", f"%autoreload {autoreload}")
+    nb.run("i", "%aimport PKG.a" if autoreload == "1" else "import PKG.a")
+    nb.run("from", "from PKG.a import Pair\npair = Pair(1.0, 2.0)")
+    for number in (2, 3):
+        files.write({"PKG/a.py": TYPES.replace("return 1", f"return {number}")})
+        outcome = nb.run("x", "print(Pair(1.0, 2.0).number(), pair.number())")
+        assert (outcome.stderr, outcome.stdout) == ("", f"{number} {number}\n")
+        assert nb.value("Pair is PKG.a.Pair and isinstance(pair, Pair)")
+        nb.run("f", "@tf.function\ndef f(pair): return pair.one + pair.other\nsum = float(f(Pair(1.0, 2.0)))")
+        assert nb.value("sum") == 3
+
+
+SLOTS = "class Slim:\n    __slots__ = ('a',)\n    def go(self): return 1\n"
+
+
+def test_what_cannot_become_an_instance_of_the_new_class_is_left_alone(nb, files):
+    started(nb, files, a=HEAD + SLOTS)
+    nb.run("s", "from PKG.a import Slim\nslim = Slim()\nslim.a = 5")
+    files.write({"PKG/a.py": HEAD + SLOTS.replace("'a',", "'a', 'b'").replace("return 1", "return 2")})
+    assert nb.run("x", "pass").stderr == ""
+    assert nb.value("[Slim is PKG.a.Slim, Slim().go(), slim.go(), slim.a]") == [True, 2, 2, 5]
+    nb.run("c", "import copy\nagain = copy.copy(slim)")
+    assert nb.value("[type(again) is type(slim), again.a]") == [True, 5]
+
+
+def test_a_class_that_is_reloaded_many_times_leaves_no_former_self(nb, files):
+    started(nb, files, a=HEAD + THINGS["class"])
+    nb.run("g", "import weakref\nformer = []")
+    for number in range(2, 6):
+        nb.run("x", "former.append(weakref.ref(PKG.a.Thing))")
+        files.write({"PKG/a.py": HEAD + THINGS["class"].replace("+ 1", f"+ {number}")})
+    nb.run("x", "gc.collect()")
+    assert nb.value("[each() is not None for each in former]") == [False] * 4

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from conftest import Files
+from kernels import DECORATED, Kernel
 
 stock = pytest.mark.fails("stock")
 
@@ -60,15 +62,163 @@ def test_a_file_with_the_name_of_one_of_pythons_own_modules_is_the_users(nb, fil
     assert numbers(nb) == {"Bar": 1}
 
 
+LOAD = """
+import importlib.util as u
+def load(path, listed):
+    spec = u.spec_from_file_location("PKGplugin", path)
+    module = u.module_from_spec(spec)
+    if listed: sys.modules["PKGplugin"] = module
+    spec.loader.exec_module(module)
+    return module
+"""
+EXECUTED = {
+    "exec": "exec(open(PATH).read())",
+    "exec of a path": "from pathlib import Path\nexec(Path(PATH).read_text())",
+    "exec of what was compiled": "exec(compile(open(PATH).read(), PATH, 'exec'))",
+    "exec in a namespace": "names = {'__name__': 'PKG'}\nexec(open(PATH).read(), names)",
+    "exec of a variable": "text = open(PATH).read()\nexec(text)",
+    "exec in a function": "def execute(path):\n    exec(open(path).read(), globals())\nexecute(PATH)",
+    "run_path": "import runpy\nnames = runpy.run_path(PATH)",
+    "run_module": "import runpy\nnames = runpy.run_module('PKG')",
+    "%run": "%run PKG",
+    "not in sys.modules": f"{LOAD}m = load(PATH, False)",
+}
+
+
 @stock
+@pytest.mark.parametrize("way", EXECUTED)
 @pytest.mark.needs("tensorflow")
-def test_a_script_that_runpy_executes_again_is_not_refused(nb, files):
+def test_a_file_is_the_owner_in_whatever_way_it_is_executed_and_each_time_is_a_run(nb, files, way):
+    path = files.folder / f"{nb.package}.py"
+    cell = f"%cd -q {files.folder}\n" + EXECUTED[way].replace("PATH", repr(str(path)))
     files.write({"PKG.py": TEXT})
-    script = f"import runpy; names = runpy.run_path({str(files.folder / 'PKG.py')!r})"
-    nb.run("a", script)
-    files.write({"PKG.py": TEXT.replace("def grad", "def other").replace("return 1", "return 2")})
-    nb.run("a", script)
-    assert gradients(nb) == {"grad": 2}
+    nb.run("a", cell)
+    nb.run("a", cell)
+    assert {(each["owner"]["kind"], each["owner"]["label"], each["line"]) for each in nb.entries()} == (
+        {("module", f"module {nb.package}plugin ({nb.package}.py)", line) for line in lines()}
+        if way == "not in sys.modules"
+        else {("script", f"script {path.resolve()}", line) for line in lines()}
+    )
+    files.write({"PKG.py": TEXT.replace("= 1", "= 2").replace("Foo", "Bar").replace("return 1", "return 2")})
+    nb.run("a", cell)
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 2}, {"grad": 2})
+    files.write({"PKG.py": "1 / 0\n" + TEXT})
+    nb.run("a", cell, fails=True)
+    assert (numbers(nb), gradients(nb)) == ({"Bar": 2}, {"grad": 2})
+    files.write({"PKG.py": HEAD + GRADIENT})
+    nb.run("a", cell)
+    assert (numbers(nb), gradients(nb)) == ({}, {"grad": 1})
+    nb.run("a", "x = 1")
+    stays = way[:3] in ("run", "%ru")
+    assert (numbers(nb), gradients(nb)) == ({}, {"grad": 1} if stays else {})
+
+
+def lines() -> set[int]:
+    """The lines of `TEXT` at which it registers."""
+    return {2 + DECORATED, 4 + DECORATED}
+
+
+def test_two_files_under_one_name_are_two_owners(nb, files):
+    files.write({"PKG_one.py": "import keras\n" + LAYER, "PKG_two.py": "import keras\n" + LAYER.replace("Foo", "Two")})
+    paths = [str(files.folder / f"{nb.package}_{name}.py") for name in ("one", "two")]
+    cell = f"{LOAD}one, two = [load(path, True) for path in {paths}]\n" + (
+        "same = [type(keras.layers.deserialize(keras.layers.serialize(m()))) is m for m in (one.Foo, two.Two)]"
+    )
+    for _ in range(2):
+        nb.run("a", cell)
+        assert nb.value("same") == [True, True]
+    labels = {f"module {nb.package}plugin ({nb.package}_{name}.py)" for name in ("one", "two")}
+    assert {entry["owner"]["label"] for entry in nb.entries()} == labels
+    files.write({"PKG_two.py": "import keras\n"})
+    nb.run("b", f"two = load({paths[1]!r}, True)")
+    assert numbers(nb) == {"Foo": 1}
+
+
+HELPER = """
+    import keras
+    done = []
+    def once(x): return x
+    once.number = 1
+    def setup():
+        if not done:
+            done.append(1)
+            keras.utils.register_keras_serializable("PKG")(once)
+"""
+
+
+def test_what_another_module_registered_for_an_import_that_fails_stays_as_in_stock(nb, files):
+    files.write(
+        {
+            "PKG_helper.py": HELPER,
+            "PKG_fast.py": "import keras, PKG_helper\nPKG_helper.setup()\n" + LAYER + "raise ImportError",
+            "PKG_slow.py": "import PKG_helper\nPKG_helper.setup()",
+        }
+    )
+    cell = "try:\n    import PKG_fast\nexcept ImportError:\n    import PKG_slow"
+    for _ in range(2):
+        nb.run("a", cell)
+        assert numbers(nb) == {"once": 1}
+    files.write({"PKG_fast.py": "import PKG_helper\nPKG_helper.setup()"})
+    nb.run("a", "import PKG_fast")
+    assert numbers(nb) == {"once": 1}
+
+
+@stock
+@pytest.mark.parametrize("deleted", ["module", "package"])
+def test_a_purged_package_loses_what_its_deleted_files_registered(nb, files, deleted):
+    inner = "PKG/b.py" if deleted == "module" else "PKG/b/__init__.py"
+    texts = {"PKG/__init__.py": "from PKG import a, b", "PKG/a.py": "import keras\n" + LAYER}
+    (files.folder / nb.package / "b").mkdir(parents=True)
+    files.write({**texts, inner: "import keras\n" + LAYER.replace("Foo", "Bar")})
+    nb.run("a", "import PKG")
+    files.write({"PKG/__init__.py": "from PKG import a", inner: None})
+    nb.run("b", "x = 1")
+    assert numbers(nb) == {"Foo": 1, "Bar": 1}
+    nb.run("b", "for name in [n for n in sys.modules if n.startswith('PKG')]: del sys.modules[name]\nimport PKG")
+    assert numbers(nb) == {"Foo": 1}
+
+
+@stock
+@pytest.mark.parametrize("made", [True, False])
+@pytest.mark.parametrize("place", ["cell", "file"])
+def test_a_decorator_of_the_users_whose_package_is_edited(nb, files, made, place):
+    decorator = "def register(cls): return keras.utils.register_keras_serializable(PACKAGE)(cls)\n"
+    if made:
+        decorator = (
+            "def made(package=PACKAGE):\n    def wrap(cls): return keras.utils.register_keras_serializable(package)(cls)\n"
+            "    return wrap\nregister = made()\n"
+        )
+    used = "@register\nclass Foo(keras.layers.Layer): number = 1\n"
+    cell = "import PKG, importlib\nimportlib.reload(PKG)\n" + (
+        "from PKG import register\n" + used if place == "cell" else ""
+    )
+    for package in ("PKG_former", "PKG"):
+        text = f"import keras\nPACKAGE = {package!r}\n" + decorator + (used if place == "file" else "")
+        files.write({"PKG.py": text})
+        nb.run("a", cell)
+    assert nb.value("[k for k in keras.utils.get_custom_objects() if k.startswith('PKG')]") == [f"{nb.package}>Foo"]
+
+
+@stock
+@pytest.mark.needs("spyder-kernels")
+@pytest.mark.parametrize("options", ["", "--current-namespace"])
+def test_a_file_that_spyder_runs_is_an_owner(mode, tmp_path, options):
+    """In a kernel as Spyder starts it."""
+    kernel = Kernel(argv=[sys.executable, "-m", "spyder_kernels.console", "-f", "{connection_file}"])
+    try:
+        kernel.run(None, "import keras" + ("\n%load_ext kreg_ipython" if mode == "kreg" else ""))
+        path = tmp_path / "a file.py"
+        for text in (LAYER, LAYER.replace("Foo", "Bar"), "\n\n" + LAYER.replace("Foo", "Last")):
+            path.write_text("import keras\n" + text)
+            kernel.run(None, f"%runfile '{path}' --wdir {options}")
+        keys = "[key for key in keras.utils.get_custom_objects() if key.startswith('PKG>')]"
+        assert kernel.value(keys) == ["PKG>Last"]
+        assert f"script {path.resolve()}: " in kernel.run(None, "%kreg").text
+        path.write_text("x = 1")
+        kernel.run(None, f"%runfile '{path}' --wdir {options}")
+        assert kernel.value(keys) == []
+    finally:
+        kernel.close()
 
 
 def test_a_notebook_that_loads_kreg_and_is_run_again_leaves_nothing_of_before(stock_nb, tmp_path):

@@ -13,9 +13,12 @@ from kreg_ipython.registries.registry import Announcement, CannotUndo, Gate, loc
 
 
 class Guarded(Protocol):
-    """A registry, of which no more is known here than its name."""
+    """A registry, of which no more is known here than its name, and that it takes note of its adapter's exceptions."""
 
     name: str
+
+    def fail(self, error: Exception, act: Callable[..., Any]) -> None:
+        """Take note of an adapter's exception."""
 
 
 Around = Callable[[Any, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -132,16 +135,28 @@ class Gates:
         """Call a function with ``args``, through the first registry that the arguments ``told`` are for."""
         __tracebackhide__ = True
         options = {} if diverted.decorates else kwargs
+        failed = []
         for registry, gate, around in list(diverted.passing.values()):
-            announced = self._announced(gate, told, kwargs)
+            try:
+                announced = self._announced(gate, told, kwargs)
+            except Exception as error:
+                failed.append((registry, error, gate.announce))
+                continue
             if announced is not None:
-                return around(registry, announced, call, args, options)
-        return call(*args, **options)
+                result = around(registry, announced, call, args, options)
+                break
+        else:
+            result = call(*args, **options)
+        for registry, fault, announce in failed:  # no fault of the call's: the framework has accepted it
+            registry.fail(fault, announce)
+        return result
 
     def _announced(self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Announcement | None:
         """Return what the call is about to register; None if that is for no guarded registry.
 
-        It is None, too, for a call that the framework itself will refuse: with missing arguments, or an unhashable key.
+        Raises:
+            Exception: if the adapter fails, or the framework itself will refuse the call: with missing arguments, or an
+                unhashable key.
         """
         try:
             announced = gate.announce(*args, **kwargs)
@@ -150,6 +165,4 @@ class Gates:
             return announced
         except CannotUndo as error:
             self._tell(str(error))
-            return None
-        except Exception:
             return None

@@ -35,11 +35,12 @@ class OwnerText(NamedTuple):
     kind: Kind | None = None
     id: str | None = None
     number: int | None = None
+    file: str | None = None
 
     @property
     def label(self) -> str | None:
         """See `Owner.label`."""
-        return label(self.kind, self.id, self.number) if self.kind is not None else None
+        return label(self.kind, self.id, self.number, self.file) if self.kind is not None else None
 
 
 class Event(NamedTuple):
@@ -64,7 +65,7 @@ class Journal:
     def note(self, act: Act, registry: str, key: Hashable, owner: Owner | None, run: int | None, reason: str) -> None:
         """Write down what has just been done, in the cell with this execution count."""
         self.count += 1
-        text = OwnerText(owner.kind, owner.id, owner.number) if owner is not None else OwnerText()
+        text = OwnerText(owner.kind, owner.id, owner.number, owner.file) if owner is not None else OwnerText()
         self._events.append(Event(act, registry, key_text(key), text, run, reason))
 
     def events(self) -> list[Event]:

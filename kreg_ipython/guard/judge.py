@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kreg_ipython.guard import messages, ways
-from kreg_ipython.guard.context import ExecutionContext
+from kreg_ipython.guard.context import Caller, ExecutionContext
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run
 from kreg_ipython.guard.notices import Notices
@@ -93,6 +93,12 @@ class Judge:
                 elif why and not (entry.name in names and ways.is_of_a_former_self(entry)):
                     kept[entry] = why  # or the run has registered it with the class that the name means now
         return kept
+
+    def is_dropped(self, caller: Caller, run: Run) -> bool:
+        """Return whether the text of a run does not say any more what a former run of its owner did."""
+        made = Entry("", None, None, None, *caller)
+        way = self._decide(ways.way_to, ways.NOBODY_KNOWS, made)
+        return bool(self._decide(verdict, "maybe", way, ways.source_of(made), _source(run)) == "gone")
 
     def by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
         """Return entries by the way that led to them: what a loop registers has one in common."""

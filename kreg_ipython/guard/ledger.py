@@ -14,6 +14,7 @@ duplicates the entries of one key stand side by side, and none shadows another.
 from __future__ import annotations
 
 import itertools
+import os
 import weakref
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -41,8 +42,8 @@ class Owner:
     """A cell, script or module: it re-executes, and so replaces what it registered before.
 
     ``id`` is the front end's cell id, the script's path or the module's name; None for a cell of a front end that
-    sends none. ``sessions`` are those of the front ends that ran it, a notebook's and a console's: ids may change when
-    one is reopened.
+    sends none. ``file`` is the module's: two files may be loaded under one name. ``sessions`` are those of the front
+    ends that ran it, a notebook's and a console's: ids may change when one is reopened.
     """
 
     kind: Kind
@@ -51,20 +52,24 @@ class Owner:
     source: str | None = None
     number: int | None = None
     partial: bool = False
+    file: str | None = None
     deleted: bool = False
     """The front end says that the cell is gone. It may come back: pasted elsewhere, or undone."""
 
     @property
     def label(self) -> str:
         """``cell [7]``, ``script train.py`` or ``module mylib``, as a reader of the notebook knows it."""
-        return label(self.kind, self.id, self.number)
+        return label(self.kind, self.id, self.number, self.file)
 
 
-def label(kind: Kind, id: str | None, number: int | None) -> str:
-    """Return what an owner is called when its cell has this execution count."""
+def label(kind: Kind, id: str | None, number: int | None, file: str | None = None) -> str:
+    """Return what an owner is called when its cell has this execution count; a module's file if it has another name."""
     if kind == "cell":
         return f"cell [{'?' if number is None else number}]"
-    return f"{kind} {id}"
+    folder, base = os.path.split(file or "")
+    stem = base.partition(".")[0]
+    named = os.path.basename(folder) if stem == "__init__" else stem
+    return f"{kind} {id}" + (f" ({base})" if file and named != (id or "").rpartition(".")[2] else "")
 
 
 class Run:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import ExecutionContext, Registration
+from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
@@ -73,7 +73,7 @@ class Guard:
         self.pinned: set[Name] = set() if pinned is None else pinned
         """The entries that are never swept: the user said `%kreg keep`."""
         self.absent: list[str] = []
-        """Registries that the imported version of their framework does not have."""
+        """Registries that their framework, which is imported, does not have: in this version, or so far."""
         self.foreign_faults: dict[str, str] = {}
         """A line for each package whose adapters cannot be had."""
         self.registries: dict[str, GuardedRegistry] = {}
@@ -102,6 +102,8 @@ class Guard:
             self.ledger, self.registries, self._reconciler, context, self._notices, self._record_write
         )
         self._active: dict[Run, None] = {}
+        self._executed: dict[Owner, dict[Owner, Caller]] = {}
+        """The scripts whose text each owner has executed, and how it came to that."""
         self._undoable = Undoable()
         self._judge = Judge(self.registries, self.pinned, context, self._notices)
         self._withheld = Withheld(self._judge)
@@ -116,6 +118,12 @@ class Guard:
             if registry.adapter.module == module:
                 with self._lock:
                     registry.attempt(self._attach, registry)
+
+    def _attach_late(self) -> None:
+        """Guard the registries that have appeared since their module was imported."""
+        for registry in [self.registries[name] for name in self.absent]:
+            if registry.is_there():
+                self.attach(registry.adapter.module)
 
     def add(self, adapter: Registry, *, now: bool) -> None:
         """Guard one more registry, now or with the next `attach`.
@@ -138,6 +146,7 @@ class Guard:
                 self._restore(mine, f"{name} is not guarded any more", run)
             self._gates.remove(self.registries[name])
             self._writes.unwatch(name)
+            self.absent = [each for each in self.absent if each != name]
             for entry in [entry for entry in self.ledger.all() if entry.registry == name]:
                 self.ledger.remove(entry)
             act, entries = self._undoable
@@ -183,8 +192,10 @@ class Guard:
 
     def _attach(self, registry: GuardedRegistry) -> None:
         if not registry.is_there():
-            self.absent.append(registry.name)
+            if registry.name not in self.absent:
+                self.absent.append(registry.name)
             return
+        self.absent = [name for name in self.absent if name != registry.name]
         for gate in registry.gates("register"):
             self._gates.add(registry, gate, self._registrations.registering)
         for gate in registry.gates("unregister"):
@@ -242,6 +253,7 @@ class Guard:
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run left out; restore what was removed for any other one."""
         # Every cell comes by here: all that an empty one costs is this look at the containers.
+        self._attach_late()
         changed = self._writes.changed(thoroughly=True)
         acted = changed or run.accessed or run.unregistered or run.removed or run.replaced or run in self._active
         if acted or self._judge.said_elsewhere or outcome == "undone":
@@ -261,11 +273,35 @@ class Guard:
                 self._has_ended(run, outcome)
         else:
             self._has_ended(run, outcome)
+        if outcome == "success" and run.owner in self._executed:
+            self._sweep_scripts(run)
+
+    def executes(self, executor: Caller, script: Owner) -> None:
+        """Note that an owner executes the text of a script by ``exec``, or in a way of a tool's."""
+        self._executed.setdefault(executor.owner, {})[script] = executor
+
+    def _sweep_scripts(self, run: Run) -> None:
+        """Sweep what scripts registered that the owner does not execute any more, and what they do not say any more.
+
+        Nothing tells that a script was executed which registers nothing.
+        """
+        executed = self._executed[run.owner]
+        for script, executor in list(executed.items()):
+            if executor.run is run:
+                continue
+            entries = self.ledger.entries(script)
+            is_dropped = self._judge.is_dropped(executor, run)
+            if is_dropped:
+                del executed[script]
+            if not is_dropped or any(script in others for others in self._executed.values()):
+                entries = [entry for entry in entries if self._context.is_outdated(entry)]
+            self._sweep_for_good(entries, f"registered by {script.label}, which {run.owner.label} executed")
 
     def recover(self) -> None:
         """Begin a cell in this thread: end whatever an interrupt may have left half-way."""
         self._gates.shut()
         self._notices.end_run()
+        self._attach_late()
 
     def between(self, run: Run | None = None) -> None:
         """Give what was written until now to the run around it, before something else begins.
@@ -340,10 +376,18 @@ class Guard:
         return False
 
     def _leave_nothing(self, run: Run) -> None:
-        """Take out what the run registered: its definitions have not outlived it."""
-        mine = self.ledger.registered_in(run)
+        """Take out what the run's own code registered: its definitions have not outlived it.
+
+        Other modules' code may remember what it has done.
+        """
+        mine = [entry for entry in self.ledger.registered_in(run) if self._is_by_own_code(entry)]
         self._take_out(mine, "swept", f"registered by {run.owner.label}, which failed and left nothing behind", run)
         self.ledger.retire(mine)
+
+    def _is_by_own_code(self, entry: Entry) -> bool:
+        """Return whether no module of the user's, and no library, stands between an owner's text and a registration."""
+        files = {each.code.co_filename for each in entry.steps if not self._context.is_framework(each.module)}
+        return len(files) <= 1
 
     def _settle_replaced(self, run: Run, outcome: Outcome) -> None:
         """Retire what gave way in the run, and restore that in whose place nothing stands any more.
@@ -443,11 +487,14 @@ class Guard:
                 self._undoable = Undoable()
             return cleared
 
-    def empty(self, owner: Owner) -> None:
+    def empty(self, owner: Owner, until: str = "it was emptied") -> None:
         """Sweep what an owner registered that has no code left, as a run of it would."""
+        self._sweep_for_good(self.ledger.entries(owner), f"registered by {owner.label} until {until}")
+
+    def _sweep_for_good(self, entries: list[Entry], reason: str) -> None:
         with self._lock, defer_interrupts():
-            mine = [entry for entry in self.ledger.entries(owner) if entry.name not in self.pinned]
-            swept = self._remove_for_good(mine, "swept", f"registered by {owner.label} until it was emptied")
+            mine = [entry for entry in entries if entry.name not in self.pinned]
+            swept = self._remove_for_good(mine, "swept", reason)
             if swept:
                 self._undoable = Undoable("swept", tuple(swept))
                 self._withheld.hold(swept)

@@ -114,7 +114,8 @@ def _calls(statement: Statement, caller: stack.Step, step: stack.Step) -> bool:
         return same_file and statement.first <= step.line <= statement.last
     if statement.is_definition:  # a class: its body, and what its bases do with it
         made = names[-1:] == [statement.last_name] or (names and names[-1][:2] == "__")
-        return bool(made) or not statement.calls.isdisjoint(names)
+        if made or not statement.calls.isdisjoint(names):
+            return True
     if names and names[-1] in statement.words and isinstance(_attribute(step), property):
         return True
     return any(_leads_to(name, names, caller, step.code) for name in statement.called_names)

@@ -115,7 +115,7 @@ class Source:
 
         Statements that may write to a container come first.
         """
-        lines = self._literals.get(key, ())
+        lines = self.literals.get(key, ())
         written = (line for line in lines if (found := self.at(line)) is not None and found.writes)
         return next(written, lines[0] if lines else None)
 
@@ -212,7 +212,8 @@ class Source:
         return {each.name: each.first for each in reversed(self.statements) if each.is_definition}
 
     @cached_property
-    def _literals(self) -> dict[str, list[int]]:
+    def literals(self) -> dict[str, list[int]]:
+        """The strings and keywords in the text, and their lines."""
         found: dict[str, list[int]] = {}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

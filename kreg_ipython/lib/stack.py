@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPytho
     ("IPython.utils.py3compat", "execfile"),
     ("runpy", "_run_code"),
 )
+_IMPORT = ("importlib._bootstrap", "_call_with_frames_removed")
 _NOTEBOOK = ("IPython.core.interactiveshell", "safe_execfile_ipy")  # and .ipy and .ipynb files, cell by cell
 _OURS = __name__.partition(".")[0]
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
@@ -42,6 +43,7 @@ class Origin(NamedTuple):
     """The origin of a registration.
 
     ``module`` or ``script`` names the body that is executing, if it is not a cell's; ``in_cell`` tells that it is.
+    ``file`` is the module's. ``executor`` is the frame that executes a script that nothing else has told of.
     ``steps`` lead from the body to the registration; ``inner`` is the first of them in code that the body's magic
     executes: the body of ``%%time``. Without any body, in a thread or a task that has outlived its cell, the steps are
     those that are known.
@@ -52,13 +54,24 @@ class Origin(NamedTuple):
     in_cell: bool = False
     steps: tuple[Step, ...] = ()
     inner: int = 0
+    file: str | None = None
+    executor: FrameType | None = None
 
 
-def trace(frame: FrameType | None, passthrough: Container[str], frameworks: Container[str]) -> Origin | None:
+def trace(
+    frame: FrameType | None,
+    passthrough: Container[str],
+    frameworks: Container[str],
+    file_of: Callable[[FrameType], str | None] = lambda body: None,
+) -> Origin | None:
     """Return the origin of a registration that is happening under ``frame``; None if a framework registers for itself.
 
-    Frames of ``passthrough`` modules carry the user's registration and are skipped. If the first other frame is a
-    framework's, no user asked for this: tracing names gradients, loading a saved model registers.
+    Args:
+        frame: where the registration happens.
+        passthrough: the modules whose frames carry the user's registration, and are skipped. If the first other frame
+            is a framework's, no user asked for this: tracing names gradients, loading a saved model registers.
+        frameworks: the packages that are frameworks.
+        file_of: returns the file whose text a body executes that nothing has imported; None for any other text.
     """
     while frame is not None and ((name := _module(frame)) in passthrough or name.partition(".")[0] == _OURS):
         frame = frame.f_back
@@ -74,10 +87,17 @@ def trace(frame: FrameType | None, passthrough: Container[str], frameworks: Cont
         if code.co_name[:1] == "<" and is_body(code):
             name, caller = _module(frame), _function(frame.f_back)
             # the kernel's own main module, which runpy executes, too, is not in sys.modules any more
-            imported = not body and getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
-            if imported and (caller in _SCRIPT or name != "__main__"):
-                module, script = (None, code.co_filename) if caller in _SCRIPT else (name, None)
-                return Origin(module, script, steps=_steps(frames))
+            listed = getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
+            file = frame.f_globals.get("__file__")
+            imported = caller == _IMPORT or (listed and name != "__main__")
+            if not body and listed and caller in _SCRIPT:
+                return Origin(script=code.co_filename, steps=_steps(frames))
+            if not body and imported and file:
+                return Origin(name, steps=_steps(frames), file=file)
+            if not body and caller not in (None, _CELL) and (script := file_of(frame)) is not None:
+                return Origin(script=script, steps=_steps(frames), executor=frame.f_back)
+            if not body and imported:
+                return Origin(name, steps=_steps(frames))
             if caller == _CELL:
                 body, inner = len(frames), inner or len(frames)  # and walk on: run_cell may be called inside a cell
             elif not inner and code.co_filename != "<string>":

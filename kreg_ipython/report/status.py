@@ -84,7 +84,7 @@ class Status(render.Shown):
         counts: the number of all the user's entries in each state.
         framework: the number of the frameworks' entries in each registry.
         faults: the registries that are not guarded properly, and why.
-        absent: the registries that this version of their framework does not have.
+        absent: the registries that their framework does not have, in this version or so far.
         waiting: what is watched once it exists.
         asked: the options that the user gave.
     """
@@ -109,8 +109,8 @@ class Status(render.Shown):
         ``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
         "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry]}``.
 
-        ``absent`` are the registries that this version of their framework does not have. ``waiting`` are those of
-        ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted.
+        ``absent`` are the registries that their framework does not have, in this version or so far. ``waiting`` are
+        those of ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted.
         """
         return {
             "on": self.on,
@@ -156,6 +156,8 @@ class Status(render.Shown):
     def _foot(self) -> Iterable[str]:
         for registry, text in self.faults.items():
             yield f"not guarded: {registry}: {text}"
+        for registry in self.absent:
+            yield f"not guarded: {registry}: it is not there, and is guarded once it is"
         for path in self.waiting:
             yield f"waiting for {path}, which is watched once it exists"
 

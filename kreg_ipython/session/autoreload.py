@@ -3,15 +3,21 @@
 Since IPython 9 it compares a changed file with its former text and replaces the code of functions. A class's decorator
 is not called then, and a function's decorator is called on a function that is thrown away. AutoGraph reads functions by
 their lines in the file, and finds other lines there.
+
+A file that is executed as a whole has new classes where IPython would have kept the former ones. So all that uses a
+former class is led to the new one: variables, classes that are built on it, its instances, and calls of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import MemberDescriptorType, ModuleType
 from typing import Any
 
-from kreg_ipython.lib.naming import definition, module_of, same_definition
+from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.patch import divert
 from kreg_ipython.registries.registry import locate
 
@@ -40,50 +46,145 @@ def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[]
     return undo
 
 
-def rebind_names(
+def lead_to_new(
     home: str, wanted: Callable[[ModuleType], bool], namespaces: Callable[[], list[dict[str, Any]]]
 ) -> Callable[[], None]:
-    """Bind names that were imported from a ``wanted`` module to what `%autoreload` makes the module define anew.
+    """Lead what uses a former class or function of a ``wanted`` module to the one that `%autoreload` makes it define.
 
-    The names are those in ``namespaces``, bound by ``from layers import Block`` for one.
+    Variables in ``namespaces`` that are the former one become the new one, whatever their name. Classes that are built
+    on a former class get the new one as their base.
 
     Returns:
         The undo.
     """
 
     def superreload(module: ModuleType, *args: Any, **kwargs: Any) -> Any:
-        before = vars(module).copy() if wanted(module) else {}
+        before = dict(_defined(module)) if wanted(module) else {}
         reloaded = original(module, *args, **kwargs)
-        everywhere = namespaces() if before else []
-        for name, former in before.items():
-            now = vars(module).get(name)
-            if now is not former and module_of(former) == module.__name__ and same_definition(former, now):
-                for names in everywhere:
-                    if names.get(name) is former:
-                        names[name] = now
+        now = dict(_defined(module)) if before else {}
+        pairs = {id(former): (former, now[path]) for path, former in before.items() if path in now}
+        new = {which: each for which, (former, each) in pairs.items() if each is not former}
+        for names in namespaces() if new else ():
+            for name, value in list(names.items()):
+                if id(value) in new:
+                    names[name] = new[id(value)]
+        for which, each in new.items():
+            if isinstance(each, type) and isinstance(pairs[which][0], type):
+                _rebase(pairs[which][0], each)
         return reloaded
 
     original, undo = divert(locate(f"{home}:superreload"), superreload)
     return undo
 
 
-def leave_instances(home: str, registered: Callable[[Any], bool]) -> Callable[[], None]:
-    """Make ``%autoreload`` leave a former class and its instances alone if the new class has other bases.
+def _defined(module: ModuleType) -> Iterator[tuple[Any, Any]]:
+    """Yield each variable of a module's that holds a definition of its own, with the definition, and what it holds.
 
-    The new class must be ``registered``. The instances would become those of a class whose ``__init__`` they have never
-    seen: a layer could not be saved.
+    The classes in its classes are among them.
+    """
+
+    def walk(names: dict[str, Any], path: str) -> Iterator[tuple[Any, Any]]:
+        for name, value in list(names.items()):
+            defined = definition(value)
+            if defined is None or defined[0] != module.__name__ or defined[-1] == "instance":
+                continue
+            is_class = isinstance(value, type)
+            if is_class or not path:
+                yield (f"{path}.{name}", defined), value
+            if is_class and defined[1] == f"{path}.{name}"[1:]:
+                yield from walk(dict(vars(value)), f"{path}.{name}")
+
+    yield from walk(vars(module), "")
+
+
+def _rebase(former: type, new: type) -> None:
+    """Let the classes that are built on a former class be built on the new one, where their layouts agree."""
+    each: type
+    for each in former.__subclasses__():
+        with suppress(TypeError):
+            each.__bases__ = tuple(new if base is former else base for base in each.__bases__)
+
+
+def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[], None]:
+    """Make `%autoreload` update each former class once, and lead calls of it to the new class.
+
+    The attributes of a class may lead back to it, as an extension type's ``Spec`` does. What cannot be updated, such as
+    an instance with other slots, is left alone.
+
+    So are a former class and its instances if the new class has other bases and is ``registered``. The instances would
+    become those of a class whose ``__init__`` they have never seen: a layer could not be saved.
 
     Returns:
         The undo.
     """
+    updating: list[type] = []
+    led: weakref.WeakSet[type] = weakref.WeakSet()
 
-    def update_class(old: type, new: type) -> Any:
-        if _bases(old) == _bases(new) or not registered(new):
-            return original(old, new)
-        return None
+    def leave(former: Any) -> None:
+        if former in led:
+            led.remove(former)
+            del former.__new__
 
-    original, undo = divert(locate(f"{home}:update_class"), update_class)
+    def update_class(old: Any, new: type) -> None:
+        if old is new or old in updating or (_bases(old) != _bases(new) and registered(new)):
+            return
+        updating.append(old)
+        leave(old)
+        slots, follow = _slots(old), True
+        try:
+            original(old, new)
+        except Exception:  # of an instance with other slots, or one that lets nothing be set
+            follow = _follow(old, new)
+        finally:
+            updating.remove(old)
+        if not follow:
+            for name in _slots(old):  # the new class's are for its own instances
+                delattr(old, name)
+            for name, slot in slots.items():
+                setattr(old, name, slot)
+        elif definition(old) == definition(new) and _metaclass(old).__call__ is type.__call__:
+            with suppress(TypeError):
+                old.__new__ = _maker(old, new)
+                led.add(old)
+
+    original, give_back = divert(locate(f"{home}:update_class"), update_class)
+
+    def undo() -> None:
+        give_back()
+        for former in list(led):
+            leave(former)
+
     return undo
+
+
+def _maker(former: type, new: Any) -> Any:
+    """Return a ``__new__`` for a former class that something still holds: calling the class makes a new instance."""
+
+    def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if cls is former:
+            return new(*args, **kwargs)
+        return object.__new__(cls) if new.__new__ is object.__new__ else new.__new__(cls, *args, **kwargs)
+
+    return staticmethod(__new__)
+
+
+def _follow(old: type, new: type) -> bool:
+    """Make the instances of a former class those of the new one; return whether all of them can be."""
+    instances = [each for each in gc.get_referrers(old) if type(each) is old]
+    for each in instances:
+        with suppress(TypeError):
+            object.__setattr__(each, "__class__", new)
+    return all(type(each) is new for each in instances)
+
+
+def _metaclass(cls: type) -> Any:
+    return type(cls)
+
+
+def _slots(cls: type) -> dict[str, Any]:
+    own = vars(cls).items()
+    return {name: each for name, each in own if name == "__slots__" or isinstance(each, MemberDescriptorType)}
 
 
 def _bases(cls: type) -> list[tuple[Any, ...] | None]:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from kreg_ipython.guard import ways
+from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.guard.verdicts import is_outdated
@@ -39,7 +40,7 @@ class Modules:
         runs: Runs,
         frameworks: Container[str],
         imported: Mapping[str, Callable[[], None]],
-        owners: dict[tuple[Kind, str], Owner],
+        owners: dict[tuple[Kind, str, str | None], Owner],
     ) -> None:
         self._guard, self._runs, self._frameworks, self._imported = guard, runs, frameworks, imported
         self._owners = owners
@@ -47,13 +48,24 @@ class Modules:
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
 
-    def owner(self, kind: Kind, owner_id: str) -> Owner:
-        """Return the module of this name, or the script at this path."""
-        return self._owners.setdefault((kind, owner_id), Owner(kind, owner_id))
+    def owner(self, kind: Kind, owner_id: str, file: str | None = None) -> Owner:
+        """Return the module of this name and file, or the script at this path."""
+        return self._owners.setdefault((kind, owner_id, file), Owner(kind, owner_id, file=file))
 
-    def run(self, owner: Owner) -> Run:
-        """Return the execution of the owner that is going on, and is registering something."""
-        run = self._runs.of(owner) or Run(owner, functools.partial(_text, owner))  # one that nobody saw begin
+    def owner_of(self, module: ModuleType) -> Owner:
+        """Return a module as an owner."""
+        file = vars(module).get("__file__")
+        return self.owner("module", module.__name__, str(file) if file else None)
+
+    def run(self, owner: Owner, find_executor: Callable[[], Caller | None] = lambda: None) -> Run:
+        """Return the execution of the owner that is going on, and is registering something.
+
+        One that nobody saw begin, by ``exec`` or a loader of its own, begins now.
+        """
+        run = self._runs.of(owner)
+        if run is None:
+            run = Run(owner, functools.partial(_text, owner))
+            self._runs.begin_inside(run, find_executor())
         run.source  # noqa: B018 - is read now: later the file may have been edited
         return run
 
@@ -64,7 +76,7 @@ class Modules:
         """
         if module not in sys.modules or self._is_foreign(module):
             return None
-        owner = self.owner("module", module)
+        owner = self.owner_of(sys.modules[module])
         run = Run(owner, _text(owner))
         qualname = str(definition(subject)[1]) if definition(subject) else ""  # type: ignore[index]
         return owner, run, source.read(run.source).line_of_definition(qualname) if run.source else None
@@ -75,7 +87,7 @@ class Modules:
             return False
         before, now = entry.run.source, _text(entry.owner)
         if now is None:
-            return _is_gone(entry.owner)
+            return is_gone(entry.owner)
         return before != now and is_outdated(ways.way_to(entry), source.read(before), source.read(now))
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
@@ -94,7 +106,7 @@ class Modules:
         else:
             emptied = imports.is_emptied(module)
             replays = emptied and imports.is_reload(module)
-            end = self._begin(self.owner("module", name), "undone" if emptied else "failed", replays)
+            end = self._begin(self.owner_of(module), "undone" if emptied else "failed", replays)
         return end if name not in self._imported else functools.partial(self._end_import, name, end)
 
     def _end_import(self, name: str, end: End | None, error: BaseException | None) -> None:
@@ -113,7 +125,7 @@ class Modules:
         return lambda error: self.again.discard(name)
 
     def begin_script(self, path: str) -> End:
-        """Begin the run of a script or notebook that ``%run`` is about to execute; return what ends it."""
+        """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
         return self._begin(self.owner("script", script_id(path)), "failed")
 
     def begin_declared(self, owner: Owner, text: str | None = None) -> End:
@@ -134,7 +146,21 @@ class Modules:
         """
         run = Run(owner, functools.partial(_text, owner))
         run.replays = replays
-        return self._runs.begin_body(run, unsuccessful)
+        end = self._runs.begin_body(run, unsuccessful)
+
+        def end_and_sweep(error: BaseException | None) -> None:
+            end(error)
+            if error is None and not self._runs.is_in_body():
+                self._sweep_deleted()
+
+        return end_and_sweep
+
+    def _sweep_deleted(self) -> None:
+        """Sweep what modules registered whose files were deleted, and that are not imported any more."""
+        modules = [owner for owner in self._owners.values() if owner.kind == "module"]
+        for owner in filter(self._guard.ledger.has_entries, modules):
+            if getattr(sys.modules.get(owner.id or ""), "__file__", None) != owner.file and is_gone(owner):
+                self._guard.empty(owner, "its file was deleted")
 
     # -- autoreload
 
@@ -143,7 +169,7 @@ class Modules:
 
         It may if it did, or if it uses a framework, perhaps by way of another module of the user's.
         """
-        return self._guard.ledger.has_entries(self.owner("module", module.__name__)) or self._uses(module, set())
+        return self._guard.ledger.has_entries(self.owner_of(module)) or self._uses(module, set())
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)
@@ -185,17 +211,17 @@ def _text(owner: Owner) -> str | None:
         return owner.source
     if owner.kind == "module":
         module = sys.modules.get(owner.id or "")
-        return imports.source_of(module) if module is not None else None
-    return source.of_file(owner.id or "")
+        if module is not None and getattr(module, "__file__", None) == owner.file:
+            return imports.source_of(module)
+    return source.of_file(owner.file or owner.id or "")
 
 
-def _is_gone(owner: Owner) -> bool:
-    """Return whether the owner's file was deleted, or the module purged."""
-    if owner.kind == "script":  # a relative path says nothing: the directory may have changed
-        return os.path.isabs(owner.id or "") and not os.path.exists(owner.id or "")
-    module = sys.modules.get(owner.id or "")
-    file = getattr(module, "__file__", None)
-    return module is None or (file is not None and not os.path.exists(file))
+def is_gone(owner: Owner) -> bool:
+    """Return whether the owner's file was deleted, or the module purged that nobody can read."""
+    file = owner.file if owner.kind == "module" else owner.id
+    if file is None:
+        return owner.id not in sys.modules
+    return os.path.isabs(file) and not os.path.exists(file)  # of a relative one nothing is known: see os.chdir
 
 
 def _is_pythons_own(module: str) -> bool:

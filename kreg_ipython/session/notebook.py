@@ -69,8 +69,8 @@ class Notebook:
     def _divert_autoreload(self, home: str) -> None:
         modules, undo_later = self.process.modules, self.process.undo_later
         with suppress(NotThere):
-            undo_later(autoreload.leave_instances(home, self.process.guard.ledger.has_subject))
-            undo_later(autoreload.rebind_names(home, modules.may_register, modules.namespaces))
+            undo_later(autoreload.update_classes(home, self.process.guard.ledger.has_subject))
+            undo_later(autoreload.lead_to_new(home, modules.may_register, modules.namespaces))
             undo_later(autoreload.reload_fully(home, modules.may_register))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:

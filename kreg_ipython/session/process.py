@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Protocol
 
 from kreg_ipython import registries
@@ -21,7 +21,7 @@ from kreg_ipython.lib.naming import error_text, module_of, named
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
-from kreg_ipython.session import imports
+from kreg_ipython.session import files, imports
 from kreg_ipython.session.modules import Modules, script_id
 from kreg_ipython.session.runs import End, Runs
 
@@ -82,7 +82,7 @@ class Process:
         self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
         """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self._owners: dict[tuple[Kind, str], Owner] = {}
+        self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
         self._undo: list[Callable[[], None]] = []
         self._said = 0
         self._fresh()
@@ -106,7 +106,7 @@ class Process:
                 self.add(adapter)
         self._undo += self._front.hook() if self._front is not None else ()
         self._undo.append(self.runs.follow_threads())
-        self._undo.append(imports.notice(self.at_the_boundary(self.modules.begin)))
+        self._undo.append(imports.notice(self.at_the_boundary(self.begin_module)))
         for module, imported in list(self._imported.items()):
             if module in sys.modules:
                 imported()
@@ -242,7 +242,7 @@ class Process:
 
         It is a body that names its owner, a module, a script, a cell, or what started the thread.
         """
-        found = stack.trace(frame, passthrough, registries.FRAMEWORKS)
+        found = stack.trace(frame, passthrough, registries.FRAMEWORKS, files.file_of)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
         declared = self.runs.declared()
@@ -251,16 +251,29 @@ class Process:
             return Caller(declared.owner, declared, stack.innermost_line(steps), steps)
         if found.module is not None or found.script is not None:
             if found.module is not None:
-                owner = self.modules.owner("module", found.module)
+                owner = self.modules.owner("module", found.module, found.file)
             else:
                 owner = self.modules.owner("script", script_id(found.script or ""))
-            return Caller(owner, self.modules.run(owner), stack.innermost_line(found.steps), found.steps)
+            executed = self.modules.run(owner, functools.partial(self._executor, found.executor))
+            return Caller(owner, executed, stack.innermost_line(found.steps), found.steps)
         caller = self._front.caller_in(found) if self._front is not None else None
         if caller is not None:
             return caller
         run = self.runs.cell() or self.runs.starter()
         owner = run.owner if run is not None else self.modules.owner("module", "__main__")
         return Caller(owner, run, None, found.steps, False)
+
+    def begin_module(self, module: ModuleType) -> End | None:
+        """Begin the run of a module's body, if that is the user's; return what ends it."""
+        if sys.modules.get(module.__name__) is not module:  # nothing keeps it from being executed each time
+            executor = self.locate_caller(sys._getframe(), frozenset())
+            if executor is not None:
+                self.guard.executes(executor, self.modules.owner_of(module))
+        return self.modules.begin(module)
+
+    def _executor(self, frame: FrameType | None) -> Caller | None:
+        """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""
+        return None if frame is None else self.locate_caller(frame, frozenset())
 
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""

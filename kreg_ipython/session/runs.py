@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.lib.patch import divert
@@ -49,6 +50,7 @@ class Runs:
         self._cells: list[_Cell] = []
         self._bodies: dict[Owner, Run] = {}
         self._declared: dict[Run, None] = {}
+        self._inside: dict[Run, list[Run]] = {}
         self._starters: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
 
     # -- what is executing
@@ -60,6 +62,10 @@ class Runs:
     def innermost(self) -> Run | None:
         """Return what is executing in this context: the innermost body, or the cell."""
         return _body.get() or _cell.get()
+
+    def is_in_body(self) -> bool:
+        """Return whether the body of a module or script is executing in this context."""
+        return _body.get() is not None
 
     def declared(self) -> Run | None:
         """Return the body that is executing in this context, if the innermost one says whose it is."""
@@ -111,7 +117,7 @@ class Runs:
         It is forgotten last: one that an interrupt keeps from ending here ends with the next cell of its thread.
         """
         try:
-            self._guard.end(run, outcome)
+            self._end(run, outcome)
         except Exception:
             self._forget_cell(run)
             raise
@@ -152,7 +158,7 @@ class Runs:
             elif self._bodies.get(owner) is run:
                 del self._bodies[owner]
             self._declared.pop(run, None)
-            guard.end(run, "success" if error is None else unsuccessful)
+            self._end(run, "success" if error is None else unsuccessful)
 
         try:
             if not (declared and outer is not None):
@@ -161,6 +167,25 @@ class Runs:
             end(error)
             raise
         return end
+
+    def begin_inside(self, run: Run, executor: Caller | None) -> None:
+        """Begin the run of a body that nobody saw begin. It ends with what is executing around it: the ``executor``."""
+        around = executor.run if executor is not None else self.innermost() or self.starter()
+        if around is not None and around.active:
+            self._inside.setdefault(around, []).append(run)
+            self._bodies[run.owner] = run
+            run.active = True
+            self._guard.begin(run)
+            if executor is not None:
+                self._guard.executes(executor, run.owner)
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        """End a run, and before it those that began inside it."""
+        for inner in reversed(self._inside.pop(run, [])):
+            if self._bodies.get(inner.owner) is inner:
+                del self._bodies[inner.owner]
+            self._end(inner, "success" if outcome == "success" else "failed")
+        self._guard.end(run, outcome)
 
     # -- threads
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -16,16 +17,16 @@ from kreg_ipython.session.runs import End
 def notice(begin: Callable[[str], End | None]) -> Callable[[], None]:
     """Call ``begin`` with the path of a script that is about to be executed, and what it returned when that has ended.
 
-    The shell's methods are diverted that execute a file of Python, a file of cells, and a module as a script. They may
-    show an exception instead of raising it; `sys.last_value` tells.
+    The shell's methods are diverted that execute a file of Python and a file of cells. They may show an exception
+    instead of raising it; `sys.last_value` tells. A module as a script is `runpy`'s.
 
     Returns:
         The undo.
     """
     undo = [
-        _divert(begin, "safe_execfile", "fname", str),
-        _divert(begin, "safe_execfile_ipy", "fname", str),
-        _divert(begin, "safe_run_module", "mod_name", _path_of_module),
+        _divert(begin, "safe_execfile"),
+        _divert(begin, "safe_execfile_ipy"),
+        _divert_runpy(begin),
     ]
 
     def undo_all() -> None:
@@ -35,12 +36,10 @@ def notice(begin: Callable[[str], End | None]) -> Callable[[], None]:
     return undo_all
 
 
-def _divert(
-    begin: Callable[[str], End | None], method: str, parameter: str, path_of: Callable[[Any], str]
-) -> Callable[[], None]:
+def _divert(begin: Callable[[str], End | None], method: str) -> Callable[[], None]:
     def execute(shell: InteractiveShell, *args: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        end = begin(path_of(args[0] if args else options.get(parameter)))
+        end = begin(str(args[0] if args else options.get("fname")))
         shown, error = getattr(sys, "last_value", None), None
         try:
             return original(shell, *args, **options)
@@ -58,12 +57,22 @@ def _divert(
     return undo
 
 
-def _path_of_module(name: Any) -> str:
-    """Return the file that ``python -m name`` executes."""
-    try:
-        spec = importlib.util.find_spec(str(name))
-        if spec is not None and spec.submodule_search_locations is not None:
-            spec = importlib.util.find_spec(f"{name}.__main__")
-    except (ImportError, ValueError):
-        spec = None
-    return (spec.origin if spec else None) or ""
+def _divert_runpy(begin: Callable[[str], End | None]) -> Callable[[], None]:
+    """Divert what ``run_path`` and ``run_module`` execute a file by."""
+
+    def execute(code: CodeType, *args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        end = begin(code.co_filename)
+        try:
+            result = original(code, *args, **options)
+        except BaseException as error:
+            if end is not None:
+                end(error)
+            raise
+        if end is not None:
+            end(None)
+        return result
+
+    function: Any = vars(runpy)["_run_code"]
+    original, undo = divert(function, execute)
+    return undo

@@ -912,7 +912,7 @@ def modules() -> Iterator[Made]:
     yield "autoreload-helper", [
         auto, *files(m="def make(n): return register('P', n)(len)\n"), *cells("import m; m.make('a')", "import m; m.make('a')"),
         *files(m="def make(n): return register('Q', n)(len)\n"), *cells("import m; m.make('a')"),
-    ], {"later": "B7"}  # fmt: skip
+    ], {}  # fmt: skip
     yield "from-import", [auto, *files(m=one), *cells("from m import Foo", ("b", "print('=', roundtrip(Foo())[0])")), *files(m=two), *cells(("b", "print('=', roundtrip(Foo())[0])"))], {"probes": ["roundtrip(Foo())"]}  # fmt: skip
     guard = guarded("registry", KERAS)
     yield "guarded", [*files(m=guard), *cells("import m"), Run("r", "importlib.reload(m); print('=', roundtrip(m.Foo())[0])", once=True)], {"compare": False}  # fmt: skip
@@ -945,7 +945,7 @@ def _plugin(name: str) -> str:
 
 @family("B")
 def module_faults() -> Iterator[Made]:
-    """B1 to B7, which are to be mended after this: left out of the tests for now."""
+    """B1 to B7."""
     one, two = KERAS.define(version=1), KERAS.define(version=2)
     first, second = KERAS.define("First", "first"), KERAS.define("Second", "second")
     load = _plugin("sys.modules['plugin'] = m")
@@ -953,12 +953,12 @@ def module_faults() -> Iterator[Made]:
         yield f"1-two-files-{again}", [
             *files(p1=first, p2=second),
             *cells(*[load + "m1 = load('p1.py'); m2 = load('p2.py')\nprint('=', roundtrip(m1.First())[0], roundtrip(m2.Second())[0])"] * again),
-        ], {"later": "B1"}  # fmt: skip
+        ], {}  # fmt: skip
     helper = "done = []\ndef setup():\n    if not done: done.append(1); register('P', 'once')(len)\n"
     yield "2-import-error", [
         *files(h=helper, fast="import h; h.setup()\nraise ImportError\n", slow="import h; h.setup()\n"),
         *cells(*["try: import fast\nexcept ImportError: import slow\nprint('=', held('P>once'))"] * 2),
-    ], {"later": "B2"}  # fmt: skip
+    ], {}  # fmt: skip
     base = (
         "class Base(keras.layers.Layer):\n    def __init__(self, units, **kw):\n        super(Base, self).__init__(**kw); self.units = units\n"
         "    def call(self, x): return x * VERSION.0\n"
@@ -973,22 +973,161 @@ def module_faults() -> Iterator[Made]:
         yield f"3-super{'-registered' if how else ''}", [
             auto, *files(base=how + base.replace("VERSION", "1"), derived=derived), *cells(notebook, ("z", "pass")),
             *files(base=how + base.replace("VERSION", "2")), *cells(notebook, notebook),
-        ], {"later": "B3"}  # fmt: skip
+        ], {}  # fmt: skip
     spec = KINDS["spec"]
     yield "4-extension-type", [
         auto, *files(m=spec.define()), *cells("from m import Foo", *[("b", "print('=', encoded(Foo), Foo(1.0).number())")] * 2),
         *files(m=spec.define(version=2)), *cells(("b", "print('=', encoded(Foo), Foo(1.0).number())")),
-    ], {"later": "B4"}  # fmt: skip
+    ], {}  # fmt: skip
     unlisted = _plugin("pass")
-    yield "5-unlisted", [*files(p=first), *cells(unlisted + "m = load('p.py')"), *files(p=second), *cells(unlisted + "m = load('p.py')")], {"later": "B5"}  # fmt: skip
-    yield "5-exec", [*files(p=first), *cells("exec(open('p.py').read())"), *files(p=second), *cells("exec(open('p.py').read())")], {"later": "B5"}  # fmt: skip
+    yield "5-unlisted", [*files(p=first), *cells(unlisted + "m = load('p.py')"), *files(p=second), *cells(unlisted + "m = load('p.py')")], {}  # fmt: skip
+    yield "5-exec", [*files(p=first), *cells("exec(open('p.py').read())"), *files(p=second), *cells("exec(open('p.py').read())")], {}  # fmt: skip
     yield "6-deleted-file", [
         Write("p/__init__.py", "from p import a, b\n"), Write("p/a.py", MODULE_IMPORTS + first), Write("p/b.py", MODULE_IMPORTS + second),
         *cells("import p"), Write("p/b.py", None), Write("p/__init__.py", "from p import a\n"),
         *cells("for n in [*sys.modules]:\n    if n.partition('.')[0] == 'p': del sys.modules[n]\nimport p"),
-    ], {"later": "B6"}  # fmt: skip
+    ], {}  # fmt: skip
     deco = "PACKAGE = 'PACK'\ndef reg(c): return register(PACKAGE)(c)\n"
     use = "from d import reg\n@reg\nclass Foo(keras.layers.Layer): pass\n"
-    yield "7-decorator", [auto, *files(d=deco.replace("PACK", "P")), *cells(use), *files(d=deco.replace("PACK", "Q")), *cells(use)], {"later": "B7"}  # fmt: skip
-    yield "7-decorator-reload", [*files(d=deco.replace("PACK", "P")), *cells(use), *files(d=deco.replace("PACK", "Q")), Run("r", "import d; importlib.reload(d)", once=True), *cells(use)], {"later": "B7"}  # fmt: skip
-    yield "8-file-edited", [auto, *files(m=one), *cells("from m import Foo as Other", ("b", "x = Other()"), ("b", "x = Other()")), *files(m=two), *cells(("b", "x = Other()"))], {"later": "B3", "probes": ["roundtrip(Other())"]}  # fmt: skip
+    yield "7-decorator", [auto, *files(d=deco.replace("PACK", "P")), *cells(use), *files(d=deco.replace("PACK", "Q")), *cells(use)], {}  # fmt: skip
+    yield "7-decorator-reload", [*files(d=deco.replace("PACK", "P")), *cells(use), *files(d=deco.replace("PACK", "Q")), Run("r", "import d; importlib.reload(d)", once=True), *cells(use)], {}  # fmt: skip
+    yield "8-file-edited", [auto, *files(m=one), *cells("from m import Foo as Other", ("b", "x = Other()"), ("b", "x = Other()")), *files(m=two), *cells(("b", "x = Other()"))], {"probes": ["roundtrip(Other())"]}  # fmt: skip
+    for version, text in (
+        ("edited", deco.replace("PACK", "Q")),
+        ("default", "def reg(c=None, package='Q'): return register(package)(c)\n"),
+        (
+            "made",
+            "def made(package='Q'):\n    def wrap(c): return register(package)(c)\n    return wrap\nreg = made()\n",
+        ),
+    ):
+        for how, again in {
+            "purge": "sys.modules.pop('d', None)\n",
+            "auto": "",
+            "reload": "import d; importlib.reload(d)\n",
+        }.items():
+            yield f"7-{version}-{how}", [
+                *([auto] if how == "auto" else []), *files(d=text.replace("Q", "P")), *cells(*[again + use] * 2), *files(d=text), *cells(*[again + use] * 2),
+            ], {}  # fmt: skip
+    both = [deco.replace("PACK", package) for package in "PQ"]
+    yield "7-file-uses-it", [
+        auto, *files(d=both[0], m=use), *cells("import m", ("b", "pass")), *files(d=both[1], m=use + "x = 1\n"), *cells(("b", "pass")),
+    ], {}  # fmt: skip
+
+
+EXECUTED = {
+    "exec": "exec(open('p.py').read())",
+    "exec-path": "from pathlib import Path\nexec(Path('p.py').read_text())",
+    "exec-compile": "exec(compile(open('p.py').read(), 'p.py', 'exec'))",
+    "exec-namespace": "ns = {'__name__': 'p'}\nexec(open('p.py').read(), ns)",
+    "exec-open-file": "with open('p.py') as f:\n    exec(f.read())",
+    "exec-variable": "text = open('p.py').read()\nexec(text)",
+    "exec-function": "def load(path):\n    exec(open(path).read(), globals())\nload('p.py')",
+    "exec-folder": "import os\nfolder = os.getcwd()\nexec(open(os.path.join(folder, 'p.py')).read())",
+    "exec-module": "import types\nm = types.ModuleType('mine')\nsys.modules['mine'] = m\nexec(open('p.py').read(), m.__dict__)",
+    "exec-several": "for f in ['p.py', 'q.py']:\n    exec(open(f).read())",
+    "run-path": "import runpy\nruns = runpy.run_path('p.py')",
+    "run-module": "import runpy\nruns = runpy.run_module('p')",
+    "run-module-main": "import runpy\nruns = runpy.run_module('p', run_name='__main__', alter_sys=True)",
+    "run": "%run p.py",
+    "run-m": "%run -m p",
+    "unlisted": _plugin("pass") + "m = load('p.py')",
+    "listed": _plugin("sys.modules['plugin'] = m") + "m = load('p.py')",
+    "load-module": "import importlib.machinery\nm = importlib.machinery.SourceFileLoader('plugin', 'p.py').load_module()",
+}
+"""Ways to execute a file."""
+
+
+@family("executed")
+def executed() -> Iterator[Made]:
+    """A file that is executed again in whatever way is a run of its own."""
+    texts, renamed = [FEW.define(version=version) for version in (1, 2)], FEW.define("Bar", "bar")
+    first, second = KERAS.define("First", "first"), KERAS.define("Second", "second")
+    for name, way in EXECUTED.items():
+
+        def played(*parts: str | list[Step], way: str = way) -> list[Step]:
+            """Return the steps: a text is saved as the file, then the cell runs."""
+            steps = files(q="x = 1\n")
+            for part in parts:
+                steps += [*files(p=part), *cells(way)] if isinstance(part, str) else part
+            return steps
+
+        yield f"edited-{name}", played(texts[0], texts[0], texts[1]), {}
+        yield f"renamed-{name}", played(texts[0], renamed, cells(way)), {}
+        yield f"emptied-{name}", played(texts[0], "x = 1\n"), {}
+        yield f"less-{name}", played(first + second, second), {}
+        yield f"fails-{name}", played(texts[0], "1/0\n" + texts[1], texts[1]), {}
+        yield f"no-ids-{name}", played(first + second, second), {"ids": False}
+        once = f"if 'done' not in globals():\n{indented(way)}\n    done = 1\nprint('=', held('P>first'))"
+        yield f"skipped-{name}", [*files(p=first, q="x = 1\n"), *cells(once, once)], {}
+        callers = [Run("a", way), Run("b", way), Run("a", way), Run("b", "x = 1"), Run("a", way)]
+        yield f"two-cells-{name}", [*files(p=first, q="x = 1\n"), *callers], {"probes": ["held('P>first')"]}
+        if not name.startswith(("listed", "load-module", "run")):  # what is imported or run stays
+            yield f"dropped-{name}", played(texts[0], cells(way, "x = 1")), {}
+        if name not in ("listed", "load-module"):
+            guard = guarded("registry", KERAS)
+            yield f"guarded-{name}", played(guard, guard, guard), {"compare": name != "exec-module"}
+
+
+@family("reloads")
+def reloads() -> Iterator[Made]:
+    """What uses a former class or function when `%autoreload` has reloaded the file, in each of its modes."""
+    base = (
+        "class Base(keras.layers.Layer):\n    def __init__(self, units, **kw):\n"
+        "        super(Base, self).__init__(**kw); self.units = units\n"
+        "    def call(self, x): return x * VERSION.0\n    class Inner:\n        def go(self): return VERSION\n"
+        "class Plain:\n    def __init__(self, a): super(Plain, self).__init__(); self.a = a\n"
+        "    def go(self): return VERSION\ndef func(x): return x * VERSION\n"
+    )
+    derived = (
+        "from base import Base, Plain\nclass Derived(Base):\n    def __init__(self, **kw): super(Derived, self).__init__(3, **kw)\n"
+        "class Second(Plain):\n    def __init__(self): super(Second, self).__init__(7)\n"
+    )
+    setup = (
+        "import base, derived\nfrom base import Base, Plain, func; from derived import Derived, Second\n"
+        "from base import Base as B, Base as C\nInner = Base.Inner\nclass InCell(Base): pass\nclass Has: kind = Base\n"
+        "layers, functions, table = [Base, Plain], [func], {'a': Base}\ndef build(b=Base): return b(2)\n"
+        "i, p, j = Base(2), Plain(1), InCell(3)\ninner, call = Inner(), i.call\n"
+    )
+    made = ("Derived()", "InCell(2)", "B(2)", "layers[0](2)", "build()", "Has.kind(2)", "table['a'](2)", "i", "j")
+    probes = [f"float({each}(np.ones(2))[0])" for each in (*made, "call")] + [
+        "p.go(), Second().go(), layers[1](4).a, Inner().go(), inner.go()",
+        "functions[0](3), func(3)",
+        "isinstance(i, Base), isinstance(j, Base), isinstance(Second(), Plain)",
+        "B is Base is base.Base is derived.Base is C",
+    ]
+    use = ("u", f"print('=', {', '.join(probes)})")
+    spec = KINDS["spec"]
+    encode = ("b", "print('=', encoded(Foo), Foo(1.0).number())")
+    for mode in ("1", "2", "3", "2 --full"):
+        name = mode.replace(" --", "-")
+
+        def auto(*modules: str, mode: str = mode) -> Run:
+            return Run(
+                "auto",
+                f"%autoreload {mode}\n" + "".join(f"%aimport {each}\n" for each in modules if mode == "1"),
+                once=True,
+            )
+
+        for how in ("", "@register('P')\n"):
+            texts = [how + base.replace("VERSION", version) for version in "123"]
+            yield f"base-{name}{'-registered' if how else ''}", [
+                *files(base=texts[0], derived=derived), auto("base", "derived"), *cells(("s", setup), use), *files(base=texts[1]),
+                *cells(use), *files(base=texts[2]), *cells(use, ("s", setup), use), *files(derived=derived + "x = 1\n"), *cells(use),
+            ], {"probes": probes}  # fmt: skip
+        yield f"extension-type-{name}", [
+            *files(m=spec.define()), auto("m"), *cells("from m import Foo", encode, encode), *files(m=spec.define(version=2)), *cells(encode, encode),
+        ], {}  # fmt: skip
+        slots = "class Slim:\n    __slots__ = ({})\nclass Foo(keras.layers.Layer): pass\n"
+        yield f"slots-{name}", [
+            *files(m=slots.format("'a',")), auto("m"), *cells("import m\nfrom m import Slim\ns = Slim()", ("b", "pass")),
+            *files(m=slots.format("'a', 'b'")), *cells(("b", "print('=', type(Slim()).__slots__)")),
+        ], {}  # fmt: skip
+        one, two = KERAS.define(version=1), KERAS.define(version=2)
+        yield f"moved-{name}", [
+            *files(m=one + GRADIENT.define("Grad", "g"), n="x = 1\n"), auto("m", "n"), *cells("import m, n", ("b", "pass")),
+            *files(m="x = 1\n", n=two + GRADIENT.define("Grad", "g", 2)), *cells(("b", "pass")),
+        ], {"probes": ["roundtrip(n.Foo())[0]", "gradient('g')"]}  # fmt: skip
+        yield f"broken-{name}", [
+            *files(m=one), auto("m"), *cells("from m import Foo", ("b", "pass")), *files(m=two + "1/0\n"),
+            *cells(("b", "print('=', roundtrip(Foo())[0])")), *files(m=two), *cells(("b", "print('=', roundtrip(Foo())[0])")),
+        ], {"probes": ["roundtrip(Foo())"]}  # fmt: skip

@@ -1,7 +1,11 @@
-"""Random histories: a few cells of blocks that register in the ways of `families`, edited, run again, failing."""
+"""Random histories: a few cells of blocks that register in the ways of `families`, edited, run again, failing.
+
+In one of four the blocks stand in files, which are edited, broken, mended, reloaded and purged.
+"""
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field, replace
 
@@ -246,8 +250,129 @@ class Maker:
             self.run(to)
 
 
+IMPORTED = {
+    "import": "import {0}\n",
+    "from": "import {0}\nfrom {0} import *\n",
+    "exec": "exec(open('{0}.py').read())\n",
+    "runpy": "import runpy\nrunpy.run_path('{0}.py')\n",
+    "plugin": "import importlib.util\nspec = importlib.util.spec_from_file_location('plug', '{0}.py')\n"
+    "{0} = importlib.util.module_from_spec(spec)\nspec.loader.exec_module({0})\n",
+}
+"""Ways to bring in a file."""
+CACHED = ("import", "from")
+"""The ways that execute a file once."""
+BASE_FILE = (
+    "class Base(keras.layers.Layer):\n    def __init__(self, units=1, **kw):\n        super(Base, self).__init__(**kw)\n"
+    "        self.units = units\n    def call(self, x): return x * {}.0\n"
+)
+DERIVED_FILE = "from base import Base\nclass Derived(Base):\n    def __init__(self, **kw): super(Derived, self).__init__(3, **kw)\n"
+DERIVED_USE = (
+    "from base import Base as B\nfrom derived import Derived\nmade = globals().get('made') or [B, B(2), Derived()]\n"
+    "print('=', *(float(each(np.ones(1))[0]) for each in (B(2), Derived(), made[0](2), *made[1:])))\n"
+)
+
+
+@dataclass
+class Library:
+    """A file of blocks, and how a cell brings it in."""
+
+    name: str
+    way: str
+    blocks: list[Block]
+    broken: bool = False
+
+    def saved(self) -> Write:
+        text = "1/0\n" if self.broken else ""
+        return Write(f"{self.name}.py", MODULE_IMPORTS + text + "".join(block.body() for block in self.blocks))
+
+    def cell(self) -> str:
+        """Return the text of the cell that brings it in and uses it."""
+        text = IMPORTED[self.way].format(self.name)
+        for block in self.blocks if self.way != "runpy" else ():
+            use = KINDS[block.kind].use(block.name, block.key)
+            text += use if self.way in ("from", "exec") else use.replace(block.name, f"{self.name}.{block.name}")
+        return text
+
+
+def of_files(number: int) -> History:
+    """Draw a history of files, under a mode of `%autoreload` or none."""
+    draw = random.Random(f"kreg files {number}")
+    mode = draw.choice(["", "", "1", "2", "2", "3", "2 --full"])
+    kinds = CALM if draw.random() < 0.5 else tuple(kind for kind in KINDS if kind != "flag")
+    count = itertools.count()
+
+    def block() -> Block:
+        return Block("plain", draw.choice(kinds), next(count), version=draw.randint(1, 3))
+
+    ways = [draw.choice(CACHED if mode else [*IMPORTED]) for _ in range(draw.randint(2, 3))]
+    libraries = [Library(f"f{at}", way, [block() for _ in range(draw.randint(1, 2))]) for at, way in enumerate(ways)]
+    derives = bool(mode) and draw.random() < 0.5
+    steps: list[Step] = [each.saved() for each in libraries]
+    if derives:
+        steps += [
+            Write("base.py", MODULE_IMPORTS + BASE_FILE.format(1)),
+            Write("derived.py", MODULE_IMPORTS + DERIVED_FILE),
+        ]
+    names = [each.name for each in libraries] + (["base", "derived"] if derives else [])
+    if mode:
+        aimed = f"%aimport {', '.join(names)}\n" if mode == "1" else ""
+        steps.append(Run("auto", f"%autoreload {mode}\n{aimed}", once=True))
+
+    def run(library: Library) -> None:
+        steps.append(Run(f"c{library.name}", library.cell()))
+
+    def saved(*changed: Library) -> None:
+        """Save files, and let what they say be executed."""
+        steps.extend(each.saved() for each in changed)
+        for each in changed if not mode else ():
+            if each.way in CACHED and any(step.cell == f"c{each.name}" for step in steps if isinstance(step, Run)):
+                again = "importlib.reload(sys.modules['{0}'])" if draw.random() < 0.5 else "del sys.modules['{0}']"
+                steps.append(Run("again", f"import importlib\n{again.format(each.name)}", once=True))
+            run(each)
+
+    for each in libraries:
+        run(each)
+    if derives:
+        steps.append(Run("derived", DERIVED_USE))
+    for _ in range(draw.randint(2, 6)):
+        one, other = draw.sample(libraries, 2)
+        act = draw.choice(["again", "version", "version", "rename", "remove", "add", "move", "break", "base"])
+        at = draw.randrange(len(one.blocks)) if one.blocks else None
+        if act == "base" and derives:
+            steps.append(Write("base.py", MODULE_IMPORTS + BASE_FILE.format(draw.randint(1, 9))))
+            steps.append(Run("derived", DERIVED_USE))
+        elif act == "break":
+            one.broken = True
+            steps.append(one.saved())
+            if mode:
+                steps.append(Run("x", "pass"))
+            elif one.way not in CACHED:
+                run(one)
+            one.broken = False
+            saved(one)
+        elif act == "add":
+            one.blocks.append(block())
+            saved(one)
+        elif act == "move" and at is not None:
+            other.blocks.append(one.blocks.pop(at))
+            saved(one, other)
+        elif at is not None and act in ("version", "rename", "remove"):
+            new = {
+                "version": [replace(one.blocks[at], version=one.blocks[at].version % 3 + 1)],
+                "rename": [replace(one.blocks[at], suffix=one.blocks[at].suffix + "x")],
+                "remove": [],
+            }
+            one.blocks[at : at + 1] = new[act]
+            saved(one)
+        for each in libraries if mode else [one]:
+            run(each)
+    return History(f"seed-{number}", tuple(steps), ordered=False)
+
+
 def history(number: int) -> History:
     """Draw the history of a seed."""
+    if number % 4 == 3:
+        return of_files(number)
     draw = random.Random(f"kreg {number}")
     make = Maker(draw)
     kinds = CALM if draw.random() < 0.65 else tuple(KINDS)

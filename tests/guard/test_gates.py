@@ -35,7 +35,11 @@ class Named:
     """A registry, of which gates know the name."""
 
     def __init__(self, name):
-        self.name = name
+        self.name, self.failed = name, []
+
+    def fail(self, error, act):
+        """Note what the adapter raised."""
+        self.failed.append(type(error))
 
 
 class Desk:
@@ -215,21 +219,31 @@ def raise_(error):
 
 
 @pytest.mark.parametrize(
-    "announce",
+    "announce, failed",
     [
-        lambda key: (key, None),
-        lambda key, value: None,
-        lambda key, value: ([], value),
-        lambda *args: raise_(KeyError()),
+        (lambda key: (key, None), [TypeError]),
+        (lambda key, value: None, []),
+        (lambda key, value: ([], value), [TypeError]),
+        (lambda *args: raise_(KeyError()), [KeyError]),
     ],
     ids=["other arguments", "for no registry", "an unhashable key", "an error"],
 )
-def test_what_the_framework_itself_refuses_goes_straight_through(home, desk, announce):
-    desk.add("r", "register", announce)
-    assert home.register("x", 1) == "registered"
-    assert (desk.passed, desk.told, home.table) == ([], [], {"x": 1})
+def test_a_call_of_which_an_adapter_can_say_nothing_goes_on_and_is_the_adapters_fault_unless_it_is_refused(
+    home, desk, announce, failed
+):
+    registry = desk.add("r", "register", announce)
     with pytest.raises(TypeError):
         home.register()
+    assert registry.failed == []
+    assert home.register("x", 1) == "registered"
+    assert (desk.passed, desk.told, home.table, registry.failed) == ([], [], {"x": 1}, failed)
+
+
+def test_where_one_adapter_fails_another_one_is_told(home, desk):
+    broken = desk.add("broken", "register", lambda *args: raise_(KeyError()))
+    desk.add("r", "register")
+    home.register("x", 1)
+    assert (desk.passed, broken.failed) == ([("r", ("x", 1))], [KeyError])
 
 
 def test_what_nobody_can_undo_is_told_and_goes_on(home, desk):

@@ -795,6 +795,22 @@ class TestRegistries:
         assert lab.guard.absent == ["missing"] and lab.guard.faults == {}
         assert "missing" not in [registry.name for registry in lab.guard.present()]
 
+    def test_a_registry_that_appears_later_is_guarded_from_the_next_cell_on(self, lab):
+        exec("def add(key, value): late[key] = value", vars(lab.home))
+        lab.main.add = lab.home.add
+        lab.guard.add(DictRegistry("late", "home:late", [Gate("home:add", announce)]), now=True)
+        lab.guard.attach("home")
+        assert lab.guard.absent == ["late"]
+        lab.home.late = {}
+        for keys in ("xy", "x"):
+            lab.cell("a", "".join(f"add('{key}', 1)\n" for key in keys))
+            assert (list(lab.home.late), lab.guard.absent) == (list(keys), [])
+        del lab.home.late
+        lab.guard.add(DictRegistry("late", "home:late", [Gate("home:add", announce)]), now=True)
+        lab.guard.remove("late")
+        lab.cell("a", "x = 1")
+        assert lab.guard.absent == []
+
     def test_only_the_registries_of_the_module_are_attached(self, lab):
         lab.guard.detach()
         lab.guard = lab.new_guard()
