@@ -193,7 +193,7 @@ class Lab:
 
     # -- what the guard asks
 
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
         found = stack.trace(frame, passthrough | _OF_THE_TOOL, {"home"})
         if found is None:
             return None

@@ -62,10 +62,11 @@ class Registration:
 class ExecutionContext(Protocol):
     """The guard's questions about the code that is being executed."""
 
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Return who registers under this frame, skipping ``passthrough`` modules.
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
+        """Return who registers an object under this frame, skipping ``passthrough`` modules.
 
-        It is None if a framework registers on its own behalf.
+        It is None if a framework registers on its own behalf. One that is handed the user's object merely calls what
+        the user wants to be called.
         """
 
     def is_framework_again(self, frame: FrameType) -> bool:

@@ -64,15 +64,14 @@ class Judge:
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
             is_asked_for = run.removed.get(some[0]) == "gone" and self._is_asked_for(way, some[0], run)
             for entry in some:
+                again = entry.name in names and ways.is_of_a_former_self(entry)  # with the class of that name now
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
-                elif may_be_copy:
+                elif may_be_copy and not again:
                     kept[entry] = messages.MAY_BE_A_COPY
                 elif is_asked_for:
                     kept[entry] = messages.IS_ASKED_FOR
-                elif why and run.removed.get(entry) not in ("gone", "again"):
-                    if entry.name in names and ways.is_of_a_former_self(entry):
-                        continue  # the run has registered it with the class that the name means now
+                elif why and run.removed.get(entry) not in ("gone", "again") and not again:
                     kept[entry] = why
         return kept
 

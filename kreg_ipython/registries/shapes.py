@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import definition_text, same_definition
 from kreg_ipython.registries.registry import MISSING, Gate, locate
 
@@ -183,3 +184,6 @@ def remove_last(items: list[Any], value: Any) -> None:
         if items[at] is value:
             del items[at]
             return
+
+
+pass_over(Shape.call)

@@ -237,14 +237,17 @@ class Process:
 
     # -- what the guard asks
 
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Return who registers under this frame; None if a framework does.
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
+        """Return who registers under this frame; None if a framework does, for itself.
 
         It is a body that names its owner, a module, a script, a cell, or what started the thread.
         """
-        found = stack.trace(frame, passthrough, registries.FRAMEWORKS)
+        home = module_of(subject)
+        frameworks = registries.FRAMEWORKS if home is None or self.is_framework(home) else frozenset[str]()
+        found = stack.trace(frame, passthrough | registries.CALLERS, frameworks)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
+        found = found._replace(steps=registries.as_written(found.steps))
         declared = self.runs.declared()
         if declared is not None:
             steps = stack.from_file(found.steps, declared.owner.id or "")
