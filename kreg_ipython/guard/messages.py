@@ -70,6 +70,15 @@ def overwritten(top: Entry, there: Owner, owner: Owner, line: int | None) -> str
     return f"{key_text(top.key)!r} is registered by {both}, which shadows the first. Rename one."
 
 
+def said_twice(top: Entry, there: Owner, owner: Owner, line: int | None) -> str:
+    """Return the notice of a definition that two cells say, and that its framework refuses the second time."""
+    both = f"{where(there, top.line)}, and now by {where(owner, line)}"
+    return (
+        f"{key_text(top.key)!r} is registered by {both}, by the same definition. If it is a copy, remove one: "
+        "after a restart the second raises."
+    )
+
+
 def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
     """Return why a run swept an entry: ``registered by cell [3] until run [12], which registers 'P>Bar'``."""
     owner, former = run.owner, entry.run.number if entry.run else None

@@ -220,7 +220,7 @@ class Registrations:
                     self._ledger.retire([other])
         top = self._ledger.top(entry.spot)
         if top is not None and top.owner not in (None, caller.owner):
-            self._conflicts.shadow(top, entry.subject, caller)
+            self._conflicts.shadow(top, registration, entry.subject, caller)
 
     def _former_selves(self, entry: Entry, caller: Caller) -> list[Entry]:
         """Return what a cell that may be the calling one registered with the former class of the name in the key."""

@@ -19,6 +19,7 @@ class Shape:
     allows_duplicates = False
     ordered = False
     direct = False
+    refuses = False
     resolved_by_live_graphs = False
     names: dict[Any, Hashable] | None = None
 
@@ -82,12 +83,13 @@ class DictRegistry(Shape):
         reverse: str | None = None,
         subject: Callable[[Any], Any] | None = None,
         ordered: bool = False,
+        refuses: bool = False,
         resolved_by_live_graphs: bool = False,
         passthrough_modules: Iterable[str] = (),
     ) -> None:
         super().__init__(name, table.partition(":")[0], gates, passthrough_modules, ordered)
         self._table, self._reverse, self._subject = table, reverse, subject
-        self.resolved_by_live_graphs = resolved_by_live_graphs
+        self.refuses, self.resolved_by_live_graphs = refuses, resolved_by_live_graphs
 
     @property
     def table(self) -> dict[Hashable, Any]:

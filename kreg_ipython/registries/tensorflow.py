@@ -37,6 +37,7 @@ def registries() -> Iterator[Registry]:
         _PYTHON + "framework.type_spec_registry:_NAME_TO_TYPE_SPEC",
         [Gate(_PYTHON + "framework.type_spec_registry:register", lambda spec, name: (name, spec), decorator=True)],
         reverse=_PYTHON + "framework.type_spec_registry:_TYPE_SPEC_TO_NAME",
+        refuses=True,
         passthrough_modules=[_PYTHON + "framework.extension_type"],
     )
     yield PredicateRegistry("tensorflow.saved_model_classes", "_class_registry")
@@ -55,6 +56,7 @@ def registries() -> Iterator[Registry]:
         "tensorflow.kl_divergences",
         _PYTHON + "ops.distributions.kullback_leibler:_DIVERGENCES",
         [Gate(_PYTHON + "ops.distributions.kullback_leibler:RegisterKL.__call__", lambda self, fn: (self._key, fn))],
+        refuses=True,
         passthrough_modules=_DECORATORS,
     )
     yield DictRegistry(
@@ -107,6 +109,7 @@ def _framework_registries() -> Iterator[Registry]:
                 Gate(_PYTHON + "framework.registry:Registry.lookup", _lookup_in(home), act="look up"),
             ],
             subject=lambda stored: stored["type"],
+            refuses=True,
             resolved_by_live_graphs=attribute == "_gradient_registry",
             passthrough_modules=_DECORATORS,
         )
@@ -134,6 +137,7 @@ class PredicateRegistry(Shape):
     """`_PredicateRegistry`: two dicts, and a list of names of which the last is asked first."""
 
     ordered = True
+    refuses = True
 
     def __init__(self, name: str, attribute: str) -> None:
         module = _PYTHON + "saved_model.registration.registration"
@@ -384,6 +388,7 @@ class ElementwiseDispatch(DictRegistry):
                 for (decorator, _), announce in zip(self._KINDS.values(), announcements)
             ]
             + [_UNREGISTER],
+            refuses=True,
         )
 
     def remove(self, key: Hashable, value: Any) -> None:
@@ -480,6 +485,7 @@ def _autograph_registries() -> Iterator[Registry]:
             f"{home}._registry",
             [Gate(_PYTHON + "autograph.utils.type_registry:TypeRegistry.register", _override_in(home))],
             ordered=True,  # the first type that fits is taken
+            refuses=True,
         )
 
 
