@@ -72,8 +72,8 @@ class ExecutionContext(Protocol):
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""
 
-    def find_owner(self, subject: Any) -> Caller | None:
-        """Return who registered an object that nobody saw being registered; None if a framework did."""
+    def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
+        """Return who registered an object at a spot, which nobody saw being registered; None if a framework did."""
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""

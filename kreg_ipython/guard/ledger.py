@@ -51,6 +51,8 @@ class Owner:
     source: str | None = None
     number: int | None = None
     partial: bool = False
+    library: bool = False
+    """It is an installed package's module, or Python's own: what it registers is not the user's."""
     deleted: bool = False
     """The front end says that the cell is gone. It may come back: pasted elsewhere, or undone."""
 

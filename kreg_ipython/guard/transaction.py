@@ -220,7 +220,7 @@ class Guard:
                 registry.weaken_keys(entry.value)
             return
         subject = registry.subject(value)
-        caller = self._context.find_owner(subject)
+        caller = self._context.find_owner(subject, spot)
         if caller is not None:
             self._registrations.record(Registration(registry, key, subject, caller), value, "adopted")
 

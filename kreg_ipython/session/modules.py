@@ -14,7 +14,7 @@ from kreg_ipython.guard import ways
 from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.guard.verdicts import is_outdated
-from kreg_ipython.lib import source
+from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.session import imports
 from kreg_ipython.session.runs import End, Runs
@@ -49,7 +49,10 @@ class Modules:
 
     def owner(self, kind: Kind, owner_id: str) -> Owner:
         """Return the module of this name, or the script at this path."""
-        return self._owners.setdefault((kind, owner_id), Owner(kind, owner_id))
+        if (kind, owner_id) not in self._owners:
+            file = getattr(sys.modules.get(owner_id), "__file__", None) if kind == "module" else None
+            self._owners[kind, owner_id] = Owner(kind, owner_id, library=stack.is_library(str(file)))
+        return self._owners[kind, owner_id]
 
     def run(self, owner: Owner) -> Run:
         """Return the execution of the owner that is going on, and is registering something."""
