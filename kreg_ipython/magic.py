@@ -156,6 +156,7 @@ class KregMagics(Magics):
     def remove_from(self, shell: Any) -> None:
         """Remove the magic from every place in its shell: IPython has no function for that."""
         self._give_back()
+        del self._give_back  # a code object that leads to us is in no garbage collection
         shell.magics_manager.magics["line"].pop("kreg", None)
         shell.magics_manager.registry.pop("KregMagics", None)
         shell.configurables[:] = [each for each in shell.configurables if each is not self]

@@ -140,8 +140,9 @@ class Process:
         if self.on:
             return
         if _current is not None and _current is not self and _current._front is None:
-            _current.close()
-            self.go_on(_current.memory(whole=True))
+            former = _current
+            former.close()
+            self.go_on(former.memory(whole=True))
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
