@@ -53,7 +53,8 @@ def test_the_datasets_of_tensorflow_datasets_do_not_flood_the_status(own_kernel)
     own_kernel.run("a", BUILDER.format("MyOtherSet"))
     own_kernel.run("b", "import tensorflow_datasets.text.imdb")
     names = "sorted(name for name in tfds.core.registered._DATASET_REGISTRY if name.startswith('my_'))"
-    assert own_kernel.value(names) == ["my_other_set"]
+    assert own_kernel.value(names) == ["my_other_set", "my_own_set"]  # a library wrote it for the class: it is kept
+    assert {entry["key"] for entry in own_kernel.value(STATUS)["entries"]} == {"my_other_set", "my_own_set"}
     own_kernel.run("c", "%kreg clear --all")
     assert own_kernel.value(
         "[name in tfds.core.registered._DATASET_REGISTRY for name in ('mnist', 'my_other_set')]"
@@ -64,12 +65,13 @@ def test_the_datasets_of_tensorflow_datasets_do_not_flood_the_status(own_kernel)
 def test_spyders_reloader_may_delete_our_modules(own_kernel):
     """It deletes what is in no site-packages before it runs a file: an editable install of ours, too."""
     own_kernel.run(
-        "i", "import keras, sys\nfrom spyder_kernels.customize.umr import UserModuleReloader\n%load_ext kreg_ipython"
+        "i",
+        "import keras, sys\nfrom spyder_kernels.customize.umr import UserModuleReloader\nreloader = UserModuleReloader()\n%load_ext kreg_ipython",
     )
-    reload = "reloader = UserModuleReloader(namelist=[], pathlist=[]); reloader.run()"
     own_kernel.run("a", LAYER.format("One"))
     for name in ("Two", "Three"):
-        own_kernel.run("r", reload)
+        own_kernel.run("r", "gone = reloader.run()")
+        assert own_kernel.value("'kreg_ipython.guard.gates' in gone and 'kreg_ipython.guard.gates' not in sys.modules")
         own_kernel.run("a", LAYER.format(name))
         assert own_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == [f"P>{name}"]
     assert "P>Three" in own_kernel.run("q", "%kreg").text

@@ -18,6 +18,8 @@ FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probabili
 CALLERS = frozenset({"tensorflow.python.autograph.impl.api"})
 """The frameworks' modules that call what the user's own code calls: AutoGraph's, inside a ``tf.function``."""
 
+_GENERATED = "__autograph_generated_file"
+
 GROUP = "kreg_ipython.registries"
 """The entry-point group by which another package brings its adapters: a function that returns them."""
 
@@ -61,6 +63,8 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
 
 def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps at the lines that the user wrote, where a framework executes code that it has made of them."""
+    if not any(_GENERATED in step.code.co_filename for step in steps):
+        return steps
     from kreg_ipython.registries import tensorflow
 
     return tensorflow.as_written(steps)

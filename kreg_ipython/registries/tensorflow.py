@@ -472,8 +472,6 @@ def _op_key(op: Any, dispatcher: Any) -> Hashable:
 
 # -- AutoGraph, pfor, op callbacks
 
-_GENERATED = "__autograph_generated_file"
-
 
 def _autograph_registries() -> Iterator[Registry]:
     builtins = ("abs", "len", "print", "enumerate", "zip", "map", "filter", "any", "all", "sorted", "next")
@@ -498,8 +496,6 @@ def _override_in(home: str) -> Callable[..., Announcement | None]:
 
 def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps with those in code that AutoGraph made at the lines of the user's that it was made from."""
-    if not any(_GENERATED in step.code.co_filename for step in steps):
-        return steps
     mappers = locate(_PYTHON + "util.tf_stack:_source_mapper_stacks")[threading.get_ident()]
     lines = mappers[-1].get_effective_source_map()
     origins = (lines.get((step.code.co_filename, step.line)) for step in steps)
