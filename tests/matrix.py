@@ -41,6 +41,7 @@ STACKS = {
     "jax": Stack("3.12", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
     "tensorflow-2.12": Stack("3.11", ["ipython<8.20", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"]),
     "tensorflow-2.15": Stack("3.11", ["ipython<9", "ipykernel<7", "tensorflow==2.15.*"]),
+    "python-3.14": Stack("3.14", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
     # torch 2.13.0 is a build for CPUs on Python 3.11 only; elsewhere it is one of 3 GB
     "torch": Stack("3.11", ["ipykernel", "keras>=3.10", "torch==2.13.0"], {"KERAS_BACKEND": "torch"}, by_name=True),
     "libraries": Stack(
@@ -49,7 +50,7 @@ STACKS = {
         tests=["tests/test_libraries.py", "tests/test_cells.py", "tests/test_modules.py"],
         by_name=True,
     ),
-    "python-3.14": Stack("3.14", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}, by_name=True),
+    # of TensorFlow there is only a candidate for Python 3.14
     "python-3.14-tensorflow": Stack("3.14", ["ipykernel", "keras>=3.10", "tensorflow>=2.22.0rc0"], by_name=True),
 }
 
