@@ -47,11 +47,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Give back every function, dict, hook and magic. The registries keep what is in them.
 
-    ``%unload_ext kreg_ipython`` calls it.
+    ``%unload_ext kreg_ipython`` calls it, and ``%reload_ext kreg_ipython``. The shell remembers which cell is which.
     """
     magics = _magics(shell)
     if magics is not None:
-        magics.notebook.process.close()
+        magics.notebook.close(whole=magics.is_reloading())
         magics.remove_from(shell)
 
 

@@ -19,7 +19,7 @@ from kreg_ipython.registries import BUILT_UPON, is_opaque
 from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
-from kreg_ipython.report.status import in_registry, is_stale
+from kreg_ipython.report.status import in_registry, is_library, is_stale
 from kreg_ipython.session.notebook import Notebook
 
 
@@ -143,7 +143,8 @@ def _clear(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         chosen = [
             entry
             for entry in entries
-            if args.all or (is_stale(entry) and entry.name not in notebook.process.guard.pinned)
+            if not is_library(entry.owner)
+            and (args.all or (is_stale(entry) and entry.name not in notebook.process.guard.pinned))
         ]
     return _done("clear", "cleared", notebook.process.guard.clear(chosen), "%kreg undo restores what was cleared.")
 
@@ -213,7 +214,8 @@ def _unwatch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 def _on(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     notebook.start()
-    entries = count(len(list(notebook.process.guard.ledger)), "entry", "entries")
+    mine = [entry for entry in notebook.process.guard.ledger if not is_library(entry.owner)]
+    entries = count(len(mine), "entry", "entries")
     return Done("on", f"on: guarding {len(notebook.process.guard.present())} registries, with {entries} of yours")
 
 
@@ -408,7 +410,7 @@ SUBCOMMANDS = {
                 _REGISTRY,
                 _CELL,
                 _flag("--stale", "only entries that a fresh kernel may not have"),
-                _flag("--all", "also list what the frameworks registered"),
+                _flag("--all", "also list what frameworks and installed packages registered"),
                 _JSON,
             ),
         ),

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import copy
 import shlex
+import sys
 from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.core.extensions import ExtensionManager
 from IPython.core.magic import Magics, line_magic, magics_class
 from traitlets import Bool, Enum, TraitError, Unicode, observe
 
 from kreg_ipython.guard.settings import ON_CONFLICT, VERBOSITIES
 from kreg_ipython.lib.naming import clean
+from kreg_ipython.lib.patch import divert
 from kreg_ipython.session.notebook import Notebook
+
+_EXTENSION = __name__.partition(".")[0]
 
 
 def _summary() -> str:
@@ -71,6 +76,8 @@ class KregMagics(Magics):
         self._set()
         self._ready = True
         shell.set_hook("complete_command", self._complete, str_key="%kreg")
+        load: Any = ExtensionManager.load_extension
+        self._original_load, self._give_back = divert(load, self._load_extension)
 
     @observe("verbosity", "on_conflict")
     def _set(self, change: Any = None) -> None:
@@ -133,8 +140,23 @@ class KregMagics(Magics):
         whole = [each if _is_one_word(each) and not quote else _quoted(each, quote) for each in found]
         return [each[max(len(words[-1]) - len(event.symbol), 0) :] for each in whole]
 
+    def _load_extension(self, manager: Any, module: str) -> str | None:
+        """Load an extension as IPython does, which prints that this one is loaded already: Run All loads it again."""
+        told: str | None = self._original_load(manager, module)
+        return None if told == "already loaded" and module == _EXTENSION else told
+
+    @staticmethod
+    def is_reloading() -> bool:
+        """Return whether ``%reload_ext`` is unloading an extension, to load it again at once."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code is not ExtensionManager.reload_extension.__code__:
+            frame = frame.f_back
+        return frame.f_back is not None
+
     def remove_from(self, shell: Any) -> None:
         """Remove the magic from every place in its shell: IPython has no function for that."""
+        self._give_back()
+        del self._give_back  # a code object that leads to us is in no garbage collection
         shell.magics_manager.magics["line"].pop("kreg", None)
         shell.magics_manager.registry.pop("KregMagics", None)
         shell.configurables[:] = [each for each in shell.configurables if each is not self]

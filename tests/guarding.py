@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run
+from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run, Spot
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
@@ -193,7 +193,7 @@ class Lab:
 
     # -- what the guard asks
 
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
         found = stack.trace(frame, passthrough | _OF_THE_TOOL, {"home"})
         if found is None:
             return None
@@ -213,7 +213,7 @@ class Lab:
     def is_framework_again(self, frame: FrameType) -> bool:
         return stack.body_of(frame) in self.again
 
-    def find_owner(self, subject: Any) -> Caller | None:
+    def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
         return self.found.get(id(subject))
 
     def texts_beside(self, owner):

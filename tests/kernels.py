@@ -27,6 +27,20 @@ ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
+PATIENCE = 1_200
+"""Seconds of silence after which a kernel hangs, on however busy a machine: a guard, no assertion."""
+
+CPU = """
+import time
+def cpu(act):
+    before = time.thread_time()
+    act()
+    return time.thread_time() - before
+calibration = min(cpu(lambda: sorted(map(repr, range(100_000)))) for _ in range(5))
+"""
+"""A cell that defines what some code costs in CPU time, and a calibration to divide it by: nothing else is as fast on
+each machine, and on a busy one."""
+
 DECORATED = 0 if sys.version_info >= (3, 11) else 1
 """How many lines below its decorator a definition's registration is seen: Python 3.10 gives the definition's line."""
 
@@ -62,7 +76,7 @@ class Kernel:
         self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment}, **own_output)
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=120)
+        self.client.wait_for_ready(timeout=PATIENCE)
 
     def close(self) -> None:
         self.client.stop_channels()
@@ -86,7 +100,7 @@ class Kernel:
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def collect(self, message_id: str, timeout: float = 120) -> Outcome:
+    def collect(self, message_id: str, timeout: float = PATIENCE) -> Outcome:
         """Wait until the kernel has answered and is idle again."""
         outcome = Outcome()
         deadline = time.monotonic() + timeout
@@ -119,7 +133,7 @@ class Kernel:
     def complete(self, code: str) -> list[tuple[int, str]]:
         """What the kernel offers at the end of this code: where each completion begins, and its text."""
         message_id = self.client.complete(code, len(code))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         reply = self._next(self.client.get_shell_msg, deadline)
         while reply["parent_header"].get("msg_id") != message_id:
             reply = self._next(self.client.get_shell_msg, deadline)
@@ -139,7 +153,7 @@ class Kernel:
     def value(self, expression: str) -> Any:
         """The value of an expression in the kernel, by JSON, from a silent request: no cell, no events."""
         self.send("", {}, silent=True, user_expressions={"value": f"__import__('json').dumps({expression})"})
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         reply = self._next(self.client.get_shell_msg, deadline)
         while "value" not in reply["content"].get("user_expressions", {}):
             reply = self._next(self.client.get_shell_msg, deadline)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kernels import ENVIRONMENT
+from kernels import ENVIRONMENT, PATIENCE
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 
@@ -81,7 +81,7 @@ class Lab:
         from selenium.common.exceptions import JavascriptException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        patient = WebDriverWait(self.driver, 120, 0.05, [JavascriptException])
+        patient = WebDriverWait(self.driver, PATIENCE, 0.05, [JavascriptException])
         return patient.until(lambda driver: self.ask(script, *arguments), script)
 
     def click(self, selector: str, text: str = "", *, times: int = 1) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernels import PATIENCE
 
 PRELUDE = """
 import json, sys, threading, types
@@ -35,7 +36,7 @@ def run(text, name="app.py", owner=kreg_ipython.owner):
 """
 
 
-def python(code: str, *path: Path, timeout: int | None = None, **environment: str) -> Any:
+def python(code: str, *path: Path, **environment: str) -> Any:
     """What a program of its own prints last, as JSON."""
     paths = os.pathsep.join(map(str, path))
     done = subprocess.run(
@@ -43,7 +44,7 @@ def python(code: str, *path: Path, timeout: int | None = None, **environment: st
         env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout.splitlines()[-1])
@@ -230,7 +231,6 @@ def test_an_adapter_that_asks_for_an_owner_while_kreg_starts_is_answered():
         run(BODY.replace("NAME", "One"))
         print(json.dumps(keys()))
         """,
-        timeout=60,
     )
     assert found == ["P>One"]
 
@@ -363,7 +363,7 @@ GUARDED_LIBRARY = """
         MODELS[name] = model
         if module:
             entered.set()
-            importing.wait(20)
+            importing.wait()
             __import__(module)
     """
 
@@ -372,7 +372,7 @@ def test_a_registering_function_that_imports_what_another_thread_imports_does_no
     files.write(
         {
             "PKGlib.py": GUARDED_LIBRARY,
-            "PKGmod.py": "import PKGlib\nPKGlib.importing.set()\nPKGlib.entered.wait(20)\nPKGlib.register('inner', 1)\n",
+            "PKGmod.py": "import PKGlib\nPKGlib.importing.set()\nPKGlib.entered.wait()\nPKGlib.register('inner', 1)\n",
         }
     )
     nb.run("i", "import threading, PKGlib\n" + ADAPTER.replace("name, model:", "name, model, module=None:"))
@@ -382,7 +382,7 @@ def test_a_registering_function_that_imports_what_another_thread_imports_does_no
         threads = [threading.Thread(target=PKGlib.register, args=("outer", 1, "PKGmod"), daemon=True),
                    threading.Thread(target=__import__, args=("PKGmod",), daemon=True)]
         for thread in threads: thread.start()
-        for thread in threads: thread.join(20)
+        for thread in threads: thread.join()
         """,
     )
     assert nb.value("[thread.is_alive() for thread in threads]") == [False, False]

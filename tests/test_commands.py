@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from kernels import CPU
 from test_cells import GRADIENT, LAYER
 
 BAR = LAYER.format(2).replace("Foo", "Bar")
@@ -474,13 +475,14 @@ def test_the_profile_configures_the_extension_before_it_is_loaded(own_kernel):
 # -- much, and hostile
 
 
-def test_ten_thousand_entries_are_shown_within_a_second_and_stay_readable(nb):
+def test_ten_thousand_entries_are_shown_quickly_and_stay_readable(nb):
     nb.run("a", "keras.utils.get_custom_objects().update({f'PKG>{i}': i for i in range(10_000)})")
-    seconds = nb.value(
-        "(lambda time, kreg: (lambda start: (repr(kreg()), kreg()._repr_html_(), (time() - start) / 2))(time())[-1])"
-        "(__import__('time').perf_counter, lambda: get_ipython().run_line_magic('kreg', 'status'))"
+    nb.run("c", CPU)
+    nb.run(
+        "t",
+        "kreg = lambda: get_ipython().run_line_magic('kreg', 'status')\ntook = cpu(lambda: (repr(kreg()), kreg()._repr_html_()))",
     )
-    assert seconds < 1
+    assert nb.value("took / calibration") < 150
     shown = nb.run("q", "%kreg")
     assert len(shown.text.splitlines()) < 40 and "… and 9,980 more: " in shown.text
     html = shown.results[0]["text/html"]

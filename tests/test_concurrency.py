@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kernels import PATIENCE
 from test_tracking import wait_for_idle
 
 ROUNDS = 25
@@ -32,7 +33,7 @@ GRADIENTS = "sorted(k for k in gradients.list() if k[0] in 'ab' and k[1].isdigit
 def test_cells_and_a_thread_that_register_at_once_for_many_rounds(own_kernel):
     client = own_kernel.client
     client.control_channel.send(client.session.msg("create_subshell_request", {}))
-    subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
+    subshell = client.get_control_msg(timeout=PATIENCE)["content"]["subshell_id"]
     own_kernel.run(
         "i",
         "import sys, keras, tensorflow as tf\nfrom tensorflow.python.framework.ops import gradient_registry as gradients",

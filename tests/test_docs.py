@@ -157,6 +157,7 @@ def said() -> Iterator[str]:
     entry = Entry("tensorflow.gradients", "K", None, None, first, Run(first, "", 3), 2)
     yield messages.refused("K", entry, None, second, 2)
     yield messages.overwritten(entry, first, second, 2)
+    yield messages.said_twice(entry, first, second, 2)
     yield f"'K' was {messages.swept(entry, Run(second, '', 12), ['L'])}"
     yield messages.served("K", "tensorflow.gradients")
     owner = journal.OwnerText("cell", "a", 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -327,6 +328,8 @@ def needs(case: Case) -> pytest.MarkDecorator:
     return pytest.mark.needs(*found, *filter(None, [NEEDS.get(case.registry)]))
 
 
+if os.environ.get("KERAS_BACKEND") == "torch":  # Keras flattens by torch's own tree then, and not by optree's
+    CASES = [case for case in CASES if "tree_api" not in case.source]
 PARAMETERS = [pytest.param(case, id=f"{case.registry}-{n}", marks=needs(case)) for n, case in enumerate(CASES)]
 
 
@@ -417,7 +420,9 @@ def test_after_loading_again_what_gives_way_to_a_cell_that_runs_as_it_is_stays_a
     count = "sum(pair[0] is Base for pair in registered._tensor_conversion_func_registry[100])"
     nb.run("a", convert.format("a"))
     nb.run("b", convert.format("b"))
-    nb.run("other", "%reload_ext kreg_ipython")
+    nb.run("other", "%unload_ext kreg_ipython")
+    nb.silently("del get_ipython()._kreg_ipython")  # as if the cells had run before it was loaded first
+    nb.run("other", "%load_ext kreg_ipython")
     assert nb.value(count) == 2
     nb.run("a", convert.format("a"))
     assert nb.value(count) == 1

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import Notebook
-from kernels import DECORATED
+from kernels import DECORATED, PATIENCE
 from test_cells import GRADIENT, LAYER, naive, stock
 
 LOOKUP = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)"
@@ -236,7 +236,7 @@ def test_a_thread_nobody_saw_start_registers_for_the_cell_that_defines_its_code(
     done = threading.Event()
     """,
     )
-    nb.run("b", "_thread.start_new_thread(work, ()); assert done.wait(60)")
+    nb.run("b", "_thread.start_new_thread(work, ()); assert done.wait()")
     assert nb.status()["PKG>threaded"]["owner"]["label"] == nb.value(
         "'cell [%d]' % (get_ipython().execution_count - 2)"
     )
@@ -280,11 +280,11 @@ def test_threads_that_race_for_a_name_register_it_once(nb):
 def test_two_cells_at_once_in_subshells_own_their_own_entries(nb):
     client = nb.kernel.client
     client.control_channel.send(client.session.msg("create_subshell_request", {}))
-    subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
+    subshell = client.get_control_msg(timeout=PATIENCE)["content"]["subshell_id"]
     run = nb.run
     run("z", "import threading; first, second = threading.Event(), threading.Event()")
     source = """
-    {}.set(); assert {}.wait(60)
+    {}.set(); assert {}.wait()
     @keras.utils.register_keras_serializable("PKG")
     def {}(x): return x
     """
@@ -297,10 +297,10 @@ def test_two_cells_at_once_in_subshells_own_their_own_entries(nb):
     run("b", "x = 1")
     assert list(nb.custom_objects()) == ["one"]
     client.control_channel.send(client.session.msg("delete_subshell_request", {"subshell_id": subshell}))
-    client.get_control_msg(timeout=30)
+    client.get_control_msg(timeout=PATIENCE)
 
 
-def wait_for_idle(kernel, requests, timeout=120):
+def wait_for_idle(kernel, requests, timeout=PATIENCE):
     deadline = time.monotonic() + timeout
     while requests:
         message = kernel.client.get_iopub_msg(timeout=max(0.1, deadline - time.monotonic()))

@@ -80,13 +80,19 @@ class Conflicts:
                 + ", or: %config KregMagics.on_conflict = 'note'"
             )
 
-    def shadow(self, top: Entry, subject: Any, caller: Caller) -> None:
-        """Write down that an entry gets another one over it, and tell of it if that is a collision."""
+    def shadow(self, top: Entry, registration: Registration, subject: Any, caller: Caller) -> None:
+        """Write down that an entry gets another one over it, and tell of it if that is a collision.
+
+        It is one, too, if two cells say the same definition, and the framework refuses it the second time.
+        """
         why = f"{messages.where(caller.owner, caller.line)} registers it, too"
         self._notices.log("shadowed", top, why, caller.run)
         collides = self._settings.on_conflict != "replace" and self._collides(top, subject, caller)
         if collides and top.owner is not None:
             text = messages.overwritten(top, top.owner, caller.owner, caller.line)
+            self._notices.tell(text, about=(top.name, top.owner, caller.owner))
+        elif registration.registry.adapter.refuses and top.owner is not None and self._is_said_twice(top, caller):
+            text = messages.said_twice(top, top.owner, caller.owner, caller.line)
             self._notices.tell(text, about=(top.name, top.owner, caller.owner))
 
     def annotate(self, registration: Registration, error: BaseException) -> None:
@@ -109,6 +115,12 @@ class Conflicts:
             top, key = known[-1], known[-1].key
         former = None if registration.before is MISSING else registry.subject(registration.before)
         self._notices.annotate(error, messages.refused(key, top, former, caller.owner, caller.line))
+
+    def _is_said_twice(self, top: Entry, caller: Caller) -> bool:
+        """Return whether another cell still says what this one registers, as far as that cell's last run tells."""
+        there, here = top.owner, caller.owner
+        says = there is not None and there.kind == here.kind == "cell" and not (top.kept or top.restored)
+        return says and self._settings.on_conflict != "replace" and not self.gives_way(top, top.subject, caller)
 
     def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
         """Return whether two owners claim a key for different definitions, and neither is meant to override the other.

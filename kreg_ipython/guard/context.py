@@ -62,17 +62,18 @@ class Registration:
 class ExecutionContext(Protocol):
     """The guard's questions about the code that is being executed."""
 
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Return who registers under this frame, skipping ``passthrough`` modules.
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
+        """Return who registers an object under this frame, skipping ``passthrough`` modules.
 
-        It is None if a framework registers on its own behalf.
+        It is None if a framework registers on its own behalf. One that is handed the user's object merely calls what
+        the user wants to be called.
         """
 
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""
 
-    def find_owner(self, subject: Any) -> Caller | None:
-        """Return who registered an object that nobody saw being registered; None if a framework did."""
+    def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
+        """Return who registered an object at a spot, which nobody saw being registered; None if a framework did."""
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""

@@ -12,6 +12,7 @@ from kreg_ipython.guard.ledger import Entry, Ledger, Run
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.snapshot import Contents, Snapshot
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.source import read
 from kreg_ipython.registries.registry import same_value
@@ -149,3 +150,6 @@ def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
     names = [str(defined[1])] if defined and len(defined) > 1 and defined[-1] != "instance" else []
     names += [key] if isinstance(key, str) else []
     return next((line for name in names if (line := source.line_of_definition(name)) is not None), None)
+
+
+pass_over(DirectWrites._accessing)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kreg_ipython.lib.patch import divert
+from kreg_ipython.lib.importlib_bootstrap import pass_over
+from kreg_ipython.lib.patch import NOT_CONVERTED, divert
 from kreg_ipython.registries.registry import Announcement, CannotUndo, Gate, locate
 
 
@@ -127,6 +128,7 @@ class Gates:
             __tracebackhide__ = True
             return self._around(diverted, decorate, (subject,), (subject, *args), kwargs)
 
+        vars(register)[NOT_CONVERTED] = {}
         return register
 
     def _around(
@@ -166,3 +168,6 @@ class Gates:
         except CannotUndo as error:
             self._tell(str(error))
             return None
+
+
+pass_over(Gates._pass, Gates._around)

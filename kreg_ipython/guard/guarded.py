@@ -10,6 +10,7 @@ from typing import Any
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.snapshot import Contents, Snapshot, contents
 from kreg_ipython.lib import weak
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import error_text, module_of
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, Registry, identity, is_there
 
@@ -126,10 +127,13 @@ class GuardedRegistry:
             self.attempt(self.adapter.remove, key, value)
         self.note(key, value)
 
-    def register(self, subject: Any, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Call the framework's function; hide the object's reverse key from it, which may refuse a second one."""
+    def register(self, subject: Any, original: Callable[..., Any], args: Any, kwargs: Any, again: bool = True) -> Any:
+        """Call the framework's function.
+
+        If the object may be registered ``again``, its reverse key is hidden: the function may refuse a second one.
+        """
         __tracebackhide__ = True
-        names, name = self._names(), MISSING
+        names, name = self._names() if again else None, MISSING
         if names is not None:
             with suppress(TypeError):  # it cannot be hashed
                 name = names.pop(subject, MISSING)
@@ -204,3 +208,6 @@ class GuardedRegistry:
         if self.fault != text:
             self.fault = text
             self._tell(self.name, text)
+
+
+pass_over(GuardedRegistry.register)

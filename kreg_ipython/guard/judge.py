@@ -86,12 +86,13 @@ class Judge:
             left_out = left_out or (found == "again" and ways.has_lost_a_function(some[0]))
             why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
             for entry in some:
+                again = entry.name in names and ways.is_of_a_former_self(entry)  # with the class of that name now
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
-                elif may_be_copy:
+                elif may_be_copy and not again:
                     kept[entry] = messages.MAY_BE_A_COPY
-                elif why and not (entry.name in names and ways.is_of_a_former_self(entry)):
-                    kept[entry] = why  # or the run has registered it with the class that the name means now
+                elif why and not again:
+                    kept[entry] = why
         return kept
 
     def is_dropped(self, caller: Caller, run: Run) -> bool:

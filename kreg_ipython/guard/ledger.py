@@ -53,6 +53,8 @@ class Owner:
     number: int | None = None
     partial: bool = False
     file: str | None = None
+    library: bool = False
+    """It is an installed package's module, or Python's own: what it registers is not the user's."""
     deleted: bool = False
     """The front end says that the cell is gone. It may come back: pasted elsewhere, or undone."""
 
@@ -217,6 +219,8 @@ class Ledger:
         self._owned: dict[Owner, dict[Entry, None]] = {}
         self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
         self._former: dict[tuple[str, str, int], Former] = before._former if before is not None else {}
+        self._by_name: dict[Name, dict[Entry, None]] = {}
+        """The entries whose keys are no texts: a key with a former class in it is equal in name only."""
         self._owners_at: dict[Spot, dict[Owner, int]] = {}
         self.side_by_side: set[str] = set()
         """The registries that allow duplicates: nothing shadows anything there."""
@@ -296,6 +300,8 @@ class Ledger:
             self._owned.setdefault(entry.owner, {})[entry] = None
             owners = self._owners_at.setdefault(entry.spot, {})
             owners[entry.owner] = owners.get(entry.owner, 0) + 1
+            if not isinstance(entry.key, str):
+                self._by_name.setdefault(entry.name, {})[entry] = None
         self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
         insort(self._stacks.setdefault(entry.spot, []), entry, key=order_of)
 
@@ -314,6 +320,8 @@ class Ledger:
                 del owners[entry.owner]
             if not owners:
                 del self._owners_at[entry.spot]
+            if not isinstance(entry.key, str):
+                self._forget(entry.name, self._by_name, entry)
         self._forget(entry.owner, self._owned, entry)
         self._forget((entry.registry, id(entry.subject)), self._by_subject, entry)
 
@@ -334,6 +342,10 @@ class Ledger:
     def same_subject(self, entry: Entry) -> list[Entry]:
         """Return the entries of the same object in the same registry, in the order of registration."""
         return sorted(self._by_subject.get((entry.registry, id(entry.subject)), ()), key=order_of)
+
+    def equally_named(self, entry: Entry) -> list[Entry]:
+        """Return the owners' entries under other keys of the same name: with another class of that name in them."""
+        return [each for each in self._by_name.get(entry.name, ()) if each.key != entry.key]
 
     def has_subject(self, subject: Any) -> bool:
         """Return whether this object is registered by an owner, anywhere."""

@@ -18,6 +18,7 @@ from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import GONE, Journal
 from kreg_ipython.guard.ledger import Entry, Ledger, Spot
 from kreg_ipython.guard.notices import Notices
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import key_text
 from kreg_ipython.registries.registry import Gate, NotThere
 
@@ -98,3 +99,6 @@ class Lookups:
             self._notices.annotate(error, messages.gone(event))
         else:
             self._notices.repeat(error)
+
+
+pass_over(Lookups._looking_up)

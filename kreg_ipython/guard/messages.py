@@ -8,7 +8,7 @@ from typing import Any
 
 from kreg_ipython.guard.journal import Event
 from kreg_ipython.guard.ledger import Entry, Owner, Run
-from kreg_ipython.lib.naming import error_text, key_text, module_of
+from kreg_ipython.lib.naming import definition, error_text, key_text, module_of
 
 PINNED = "you said %kreg keep"
 MAY_BE_A_COPY = "a cell without an id may be a copy of the cell that registered it"
@@ -57,7 +57,9 @@ def refused(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: i
             f"Rename one, or run this again after %kreg clear {shlex.quote(name)}",
         )
     else:
-        there, way_out = module_of(former) or "a framework", "Rename yours."
+        defined = definition(former)
+        own = defined is not None and defined[-1] != "instance"  # of an instance only its class's module is known
+        there, way_out = (module_of(former) if own else None) or "a framework", "Rename yours."
     return f"{name!r} is registered by {there}; this is {where(owner, line)}. {way_out}"
 
 
@@ -65,6 +67,15 @@ def overwritten(top: Entry, there: Owner, owner: Owner, line: int | None) -> str
     """Return the notice of a registration that shadows another owner's: both places."""
     both = f"{where(there, top.line)}, and now by {where(owner, line)}"
     return f"{key_text(top.key)!r} is registered by {both}, which shadows the first. Rename one."
+
+
+def said_twice(top: Entry, there: Owner, owner: Owner, line: int | None) -> str:
+    """Return the notice of a definition that two cells say, and that its framework refuses the second time."""
+    both = f"{where(there, top.line)}, and now by {where(owner, line)}"
+    return (
+        f"{key_text(top.key)!r} is registered by {both}, by the same definition. If it is a copy, remove one: "
+        "after a restart the second raises."
+    )
 
 
 def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:

@@ -17,7 +17,9 @@ from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Entry, Ledger, Spot, replayed_order
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
+from kreg_ipython.lib.naming import same_definition
 from kreg_ipython.registries.registry import MISSING, Announcement, same_value
 
 
@@ -53,7 +55,8 @@ class Registrations:
         """Call the framework's function; let a former self make way, and record what the call left behind."""
         __tracebackhide__ = True
         frame = sys._getframe(1)
-        caller = registry.attempt(self._context.locate_caller, frame, registry.adapter.passthrough_modules)
+        passthrough = registry.adapter.passthrough_modules
+        caller = registry.attempt(self._context.locate_caller, frame, passthrough, announced[1])
         registration = Registration(registry, *announced, caller)
         # A framework's function is called by one thread at a time, and calls inside it are part of the same
         # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
@@ -74,9 +77,7 @@ class Registrations:
             if may_make_way:
                 with self._lock:
                     registry.attempt(self._make_way, registration)
-                result = registry.register(registration.subject, original, args, kwargs)
-            else:
-                result = original(*args, **kwargs)
+            result = registry.register(registration.subject, original, args, kwargs, may_make_way)
             done = True
             return result
         except Exception as error:
@@ -178,6 +179,9 @@ class Registrations:
         for each in dict.fromkeys([*([former] if former is not None else []), *registration.evicted]):
             if registry.allows_duplicates or each is former:
                 self._replace(each, entry)
+        for each in self._former_selves(entry, caller) if not isinstance(entry.key, str) else ():
+            self._reconciler.change(remove=[each])
+            self._replace(each, entry)
         self._ledger.swept.pop(entry.spot, None)
         ways.remember(entry.steps)
         registry.weaken_keys(value)
@@ -216,7 +220,17 @@ class Registrations:
                     self._ledger.retire([other])
         top = self._ledger.top(entry.spot)
         if top is not None and top.owner not in (None, caller.owner):
-            self._conflicts.shadow(top, entry.subject, caller)
+            self._conflicts.shadow(top, registration, entry.subject, caller)
+
+    def _former_selves(self, entry: Entry, caller: Caller) -> list[Entry]:
+        """Return what a cell that may be the calling one registered with the former class of the name in the key."""
+        return [
+            each
+            for each in self._ledger.equally_named(entry)
+            if self._conflicts.gives_way(each, entry.subject, caller)
+            and same_definition(each.subject, entry.subject)
+            and ways.is_of_a_former_self(each)
+        ]
 
     def _replace(self, former: Entry, entry: Entry) -> None:
         """Take a former entry out of the ledger for the one in its place; it comes back if the run is undone."""
@@ -230,3 +244,6 @@ class Registrations:
             run.replaced[former] = entry
         elif former.subject is not entry.subject:
             self._ledger.retire([former])
+
+
+pass_over(Registrations.registering, Registrations._call)

@@ -28,6 +28,7 @@ from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.registry import MISSING, Registry, identity, same_value
 
@@ -230,7 +231,7 @@ class Guard:
                 registry.weaken_keys(entry.value)
             return
         subject = registry.subject(value)
-        caller = self._context.find_owner(subject)
+        caller = self._context.find_owner(subject, spot)
         if caller is not None:
             self._registrations.record(Registration(registry, key, subject, caller), value, "adopted")
 
@@ -569,3 +570,6 @@ class Guard:
                 stack = [entry] if registry.allows_duplicates else self.ledger.stack(entry.spot)
                 self._writes.forget(stack, run)
         run.unregistered = []
+
+
+pass_over(Guard._unregistering)

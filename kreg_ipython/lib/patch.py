@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
+
+from kreg_ipython.lib.importlib_bootstrap import passed_over
+
+NOT_CONVERTED = "autograph_info__"
+"""The attribute of a function that AutoGraph calls as it is, inside a ``tf.function``."""
 
 
 def _gateway(*args: Any, **kwargs: Any) -> Any:
     __tracebackhide__ = True
     around = "the around function"
     return around(*args, **kwargs)  # type: ignore[operator]
+
+
+class _Around(functools.partial[Any]):
+    """What a diverted function calls. Pickled by value, with the function, it is the original behaviour alone."""
+
+    original: Callable[..., Any]
+
+    def __reduce__(self) -> Any:
+        return functools.partial, (self.original,)
 
 
 def divert(
@@ -41,17 +56,19 @@ def divert(
     original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
     original.__kwdefaults__ = function.__kwdefaults__
     original.__qualname__, original.__module__ = function.__qualname__, function.__module__
-    diverted = _code_with({"the around function": around, "the original": original}, through.__code__, code)
-    signed = "__signature__" not in vars(function)
-    if signed:
-        function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    leads = _Around(around)
+    leads.original = original
+    diverted = passed_over(_code_with({"the around function": leads, "the original": original}, through.__code__, code))
+    ours = {"__signature__": inspect.signature(function), NOT_CONVERTED: {}}
+    ours = {name: value for name, value in ours.items() if name not in vars(function)}
+    vars(function).update(ours)
     function.__code__ = diverted
 
     def undo() -> None:
         if function.__code__ is diverted:
             function.__code__ = code
-            if signed:
-                vars(function).pop("__signature__", None)
+            for name in ours:
+                vars(function).pop(name, None)
 
     return original, undo
 

@@ -183,7 +183,7 @@ class Source:
     @cached_property
     def may_call(self) -> frozenset[str]:
         """The functions that its statements, and the code in its strings, call, as they name them."""
-        in_strings = CALLED.findall("\n".join(self._literals))
+        in_strings = CALLED.findall("\n".join(self.literals))
         return frozenset(in_strings).union(*(each.called_names for each in self.statements))
 
     @cached_property

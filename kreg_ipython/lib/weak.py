@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import weakref
 from types import MethodType
 from typing import Any
@@ -21,6 +22,10 @@ class WeakKey(weakref.ref[Any]):
         return isinstance(other, MethodType) and self() == other  # a bound method is made anew at each access
 
     __hash__ = weakref.ref.__hash__
+
+    def __reduce__(self) -> Any:
+        """Pickle the object in its place, as the framework's own key would be."""
+        return operator.getitem, ((self(),), 0)
 
 
 def weaken(names: dict[Any, Any], obj: Any) -> None:

@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import entry_points
 
 from kreg_ipython.lib.naming import error_text
+from kreg_ipython.lib.stack import Step
 from kreg_ipython.registries.registry import Registry, checked
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """The packages that register on their own behalf. Their entries have no owner, see docs/how-it-works.md."""
+
+CALLERS = frozenset({"tensorflow.python.autograph.impl.api"})
+"""The frameworks' modules that call what the user's own code calls: AutoGraph's, inside a ``tf.function``."""
+
+_GENERATED = "__autograph_generated_file"
 
 GROUP = "kreg_ipython.registries"
 """The entry-point group by which another package brings its adapters: a function that returns them."""
@@ -53,6 +59,15 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
         except Exception as error:
             faults[plugin.value] = error_text(error)
     return [*{**found, **added}.values()]
+
+
+def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps at the lines that the user wrote, where a framework executes code that it has made of them."""
+    if not any(_GENERATED in step.code.co_filename for step in steps):
+        return steps
+    from kreg_ipython.registries import tensorflow
+
+    return tensorflow.as_written(steps)
 
 
 def is_opaque(kind: type) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from types import FrameType
 from typing import Any
 
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.registries.registry import MISSING, Announcement, Gate, Registry, locate
 from kreg_ipython.registries.shapes import DictRegistry
 
@@ -63,9 +64,7 @@ class Flags(DictRegistry):
         """Call absl's function, with kreg's modules disclaimed, so that an error names the user's module."""
         __tracebackhide__ = True
         disclaimed = locate("absl.flags._helpers:disclaim_module_ids")
-        ours = {
-            id(module) for name, module in sys.modules.copy().items() if name.partition(".")[0] == _OURS
-        } - disclaimed
+        ours = _our_module_ids() - disclaimed
         disclaimed |= ours
         try:
             return register(*args, **kwargs)
@@ -91,6 +90,16 @@ class Flags(DictRegistry):
             flags.register_key_flag_for_module(module, value)
 
 
+def _our_module_ids() -> set[int]:
+    """Return the ids by which absl knows the modules of ours that call it: they may be gone from `sys.modules`."""
+    found = set()
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (name := str(frame.f_globals.get("__name__"))).partition(".")[0] == _OURS:
+        found.add(id(sys.modules.get(name)))
+        frame = frame.f_back
+    return found
+
+
 def _calling_module() -> str:
     """Return the module whose code defines a flag, as absl names it. The main module has the program's name."""
     disclaimed = locate("absl.flags._helpers:disclaim_module_ids")  # TensorFlow's flags are, for one
@@ -102,3 +111,6 @@ def _calling_module() -> str:
             return sys.argv[0] if name == "__main__" else name
         frame = frame.f_back
     return sys.argv[0]
+
+
+pass_over(Flags.call)

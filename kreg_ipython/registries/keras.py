@@ -29,6 +29,7 @@ def registries() -> Iterator[Registry]:
                 *_lookups(module.partition(".")[0]),
             ],
             reverse=f"{module}:GLOBAL_CUSTOM_NAMES|{module}:_GLOBAL_CUSTOM_NAMES",
+            refuses=name.startswith(("keras2.", "tensorflow.")),
         )
 
 

@@ -80,6 +80,7 @@ class Registry(Protocol):
         allows_duplicates: whether equal keys stand side by side instead of replacing each other.
         ordered: whether the order of its entries means something.
         direct: whether users write to the container themselves without any function that returns it.
+        refuses: whether registering a definition again raises.
         resolved_by_live_graphs: whether graphs look up its keys by name, however long ago they were traced.
     """
 
@@ -90,6 +91,7 @@ class Registry(Protocol):
     allows_duplicates: bool
     ordered: bool
     direct: bool
+    refuses: bool
     resolved_by_live_graphs: bool
 
     @property

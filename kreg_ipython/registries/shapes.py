@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import definition_text, same_definition
 from kreg_ipython.registries.registry import MISSING, Gate, locate
 
@@ -18,6 +19,7 @@ class Shape:
     allows_duplicates = False
     ordered = False
     direct = False
+    refuses = False
     resolved_by_live_graphs = False
     names: dict[Any, Hashable] | None = None
 
@@ -81,12 +83,13 @@ class DictRegistry(Shape):
         reverse: str | None = None,
         subject: Callable[[Any], Any] | None = None,
         ordered: bool = False,
+        refuses: bool = False,
         resolved_by_live_graphs: bool = False,
         passthrough_modules: Iterable[str] = (),
     ) -> None:
         super().__init__(name, table.partition(":")[0], gates, passthrough_modules, ordered)
         self._table, self._reverse, self._subject = table, reverse, subject
-        self.resolved_by_live_graphs = resolved_by_live_graphs
+        self.refuses, self.resolved_by_live_graphs = refuses, resolved_by_live_graphs
 
     @property
     def table(self) -> dict[Hashable, Any]:
@@ -183,3 +186,6 @@ def remove_last(items: list[Any], value: Any) -> None:
         if items[at] is value:
             del items[at]
             return
+
+
+pass_over(Shape.call)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
+import threading
+import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from types import CodeType
 from typing import Any
 
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import Parameter, definition_text
+from kreg_ipython.lib.stack import Step
 from kreg_ipython.registries.registry import (
     MISSING,
     Announcement,
@@ -30,6 +37,7 @@ def registries() -> Iterator[Registry]:
         _PYTHON + "framework.type_spec_registry:_NAME_TO_TYPE_SPEC",
         [Gate(_PYTHON + "framework.type_spec_registry:register", lambda spec, name: (name, spec), decorator=True)],
         reverse=_PYTHON + "framework.type_spec_registry:_TYPE_SPEC_TO_NAME",
+        refuses=True,
         passthrough_modules=[_PYTHON + "framework.extension_type"],
     )
     yield PredicateRegistry("tensorflow.saved_model_classes", "_class_registry")
@@ -48,6 +56,7 @@ def registries() -> Iterator[Registry]:
         "tensorflow.kl_divergences",
         _PYTHON + "ops.distributions.kullback_leibler:_DIVERGENCES",
         [Gate(_PYTHON + "ops.distributions.kullback_leibler:RegisterKL.__call__", lambda self, fn: (self._key, fn))],
+        refuses=True,
         passthrough_modules=_DECORATORS,
     )
     yield DictRegistry(
@@ -100,6 +109,7 @@ def _framework_registries() -> Iterator[Registry]:
                 Gate(_PYTHON + "framework.registry:Registry.lookup", _lookup_in(home), act="look up"),
             ],
             subject=lambda stored: stored["type"],
+            refuses=True,
             resolved_by_live_graphs=attribute == "_gradient_registry",
             passthrough_modules=_DECORATORS,
         )
@@ -127,6 +137,7 @@ class PredicateRegistry(Shape):
     """`_PredicateRegistry`: two dicts, and a list of names of which the last is asked first."""
 
     ordered = True
+    refuses = True
 
     def __init__(self, name: str, attribute: str) -> None:
         module = _PYTHON + "saved_model.registration.registration"
@@ -337,7 +348,17 @@ def _dispatch_key(api: Any, signatures: Iterable[dict[Any, Any]], target: Any) -
 
 def _undispatch(api: Any, target: Any) -> None:
     getattr(api, locate(f"{_DISPATCH}:TYPE_BASED_DISPATCH_ATTR")).Unregister(target)
-    del locate(f"{_DISPATCH}:_TYPE_BASED_DISPATCH_SIGNATURES")[api][target]
+    signatures = locate(f"{_DISPATCH}:_TYPE_BASED_DISPATCH_SIGNATURES")[api].pop(target)
+    _forget_checkers(kind for signature in signatures for kind in signature.values())
+
+
+def _forget_checkers(kinds: Iterable[Any]) -> None:
+    """Forget the checkers of these types, which would keep former classes alive: TensorFlow makes them anew."""
+    checkers = locate(f"{_DISPATCH}:_is_instance_checker_cache")
+    for kind in kinds:
+        parts = typing.get_args(kind)
+        _forget_checkers(parts)
+        checkers.pop(tuple(sorted((part for part in parts if isinstance(part, type)), key=id)) if parts else kind, None)
 
 
 class ElementwiseDispatch(DictRegistry):
@@ -367,6 +388,7 @@ class ElementwiseDispatch(DictRegistry):
                 for (decorator, _), announce in zip(self._KINDS.values(), announcements)
             ]
             + [_UNREGISTER],
+            refuses=True,
         )
 
     def remove(self, key: Hashable, value: Any) -> None:
@@ -461,6 +483,7 @@ def _autograph_registries() -> Iterator[Registry]:
             f"{home}._registry",
             [Gate(_PYTHON + "autograph.utils.type_registry:TypeRegistry.register", _override_in(home))],
             ordered=True,  # the first type that fits is taken
+            refuses=True,
         )
 
 
@@ -469,6 +492,25 @@ def _override_in(home: str) -> Callable[..., Announcement | None]:
         return (obj, value) if self is locate(home) else None
 
     return announce
+
+
+def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps with those in code that AutoGraph made at the lines of the user's that it was made from."""
+    mappers = locate(_PYTHON + "util.tf_stack:_source_mapper_stacks")[threading.get_ident()]
+    lines = mappers[-1].get_effective_source_map()
+    origins = (lines.get((step.code.co_filename, step.line)) for step in steps)
+    return tuple(step if origin is None else _at(step, *origin) for step, origin in zip(steps, origins))
+
+
+def _at(step: Step, file: str, line: int, function: str | None) -> Step:
+    """Return a step in the function of this name, or in one that is called so if the function is no global one."""
+    name = function or "<lambda>"
+    meant = getattr(sys.modules.get(step.module), name, None)
+    code = getattr(inspect.unwrap(meant) if callable(meant) else None, "__code__", None)
+    if not isinstance(code, CodeType) or code.co_filename != file:
+        names: dict[str, Any] = {each: name for each in ("co_name", "co_qualname") if hasattr(step.code, each)}
+        code = step.code.replace(co_filename=file, **names)
+    return Step(code, line, step.module)
 
 
 def _converter(stored: Any) -> Any:
@@ -538,3 +580,6 @@ class Gauges(Untracked):
         except already_exists:
             *first, name = args[:5]
             return self.call(subject, register, (*first, f"{name}/again", *args[5:]), kwargs)
+
+
+pass_over(Gauges.call)

@@ -16,4 +16,5 @@ def registries() -> Iterator[Registry]:
         "tensorflow_probability.kl_divergences",
         f"{_MODULE}:_DIVERGENCES",
         [Gate(f"{_MODULE}:RegisterKL.__call__", lambda self, fn: (self._key, fn))],
+        refuses=True,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Container, Hashable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from kreg_ipython.guard.journal import OwnerText
@@ -83,6 +84,7 @@ class Status(render.Shown):
         groups: the entries that were asked for, by owner.
         counts: the number of all the user's entries in each state.
         framework: the number of the frameworks' entries in each registry.
+        library: the number of the entries of other installed packages in each registry.
         faults: the registries that are not guarded properly, and why.
         absent: the registries that their framework does not have, in this version or so far.
         waiting: what is watched once it exists.
@@ -93,6 +95,7 @@ class Status(render.Shown):
     groups: tuple[Group, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     framework: dict[str, int] = field(default_factory=dict)
+    library: dict[str, int] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
@@ -107,7 +110,8 @@ class Status(render.Shown):
         """Return the state in JSON's types.
 
         ``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
-        "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry]}``.
+        "framework": {registry: count}, "library": {registry: count}, "faults": {registry: text}, "absent": [registry],
+        "waiting": [registry]}``.
 
         ``absent`` are the registries that their framework does not have, in this version or so far. ``waiting`` are
         those of ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted.
@@ -117,6 +121,7 @@ class Status(render.Shown):
             "entries": [asdict(row) for row in self.rows],
             "counts": dict(self.counts),
             "framework": dict(self.framework),
+            "library": dict(self.library),
             "faults": dict(self.faults),
             "absent": list(self.absent),
             "waiting": list(self.waiting),
@@ -149,7 +154,8 @@ class Status(render.Shown):
         yours = f"{sum(self.counts.values()):,} of yours" + (f" ({_counts_text(self.counts)})" if self.counts else "")
         homes = render.count(len(self.framework), "registry", "registries")
         frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {homes}"
-        yield f"kreg: {yours}, {frameworks}"
+        libraries = f"{sum(self.library.values()):,} of installed packages', " if self.library else ""
+        yield f"kreg: {yours}, {libraries}{frameworks}"
         if self.asked:
             yield f"{render.count(len(self.rows), 'entry', 'entries')} for {self.asked}"
 
@@ -191,7 +197,9 @@ def status(
     """
     if not on:
         return Status(False, waiting=tuple(waiting))
-    groups = _of_owners(guard)
+    known = _of_owners(guard)
+    groups = [(owner, rows) for owner, rows in known if not is_library(owner)]
+    installed = [(owner, rows) for owner, rows in known if is_library(owner)]
     framework, theirs = _of_frameworks(guard, everything)
     counts = _counts(row for _, rows in groups for row in rows)
 
@@ -202,12 +210,15 @@ def status(
         Group(_title(owner), tuple(filter(wanted, rows))) for owner, rows in groups if owners is None or owner in owners
     ]
     if everything and owners is None:
+        for owner, rows in installed:
+            theirs[f"{_title(owner)}, an installed package's"] = [replace(row, state="framework") for row in rows]
         shown = [Group(title, tuple(filter(wanted, rows))) for title, rows in theirs.items()] + shown
     return Status(
         on,
         tuple(group for group in shown if group.rows),
         counts,
         framework,
+        dict(Counter(row.registry for _, rows in installed for row in rows)),
         guard.faults,
         tuple(guard.absent),
         tuple(waiting),
@@ -218,6 +229,11 @@ def status(
 def in_registry(name: str, asked: str) -> bool:
     """Return whether a registry is the one that was asked for, or belongs to the framework that was."""
     return name == asked or name.startswith(f"{asked}.")
+
+
+def is_library(owner: Owner | None) -> bool:
+    """Return whether an owner is an installed package's module, and so not the user's."""
+    return owner is not None and owner.library
 
 
 def is_stale(entry: Entry) -> bool:

@@ -15,7 +15,7 @@ from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.guard.verdicts import is_outdated
-from kreg_ipython.lib import source
+from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.session import imports
 from kreg_ipython.session.runs import End, Runs
@@ -50,7 +50,10 @@ class Modules:
 
     def owner(self, kind: Kind, owner_id: str, file: str | None = None) -> Owner:
         """Return the module of this name and file, or the script at this path."""
-        return self._owners.setdefault((kind, owner_id, file), Owner(kind, owner_id, file=file))
+        if (kind, owner_id, file) not in self._owners:
+            library = kind == "module" and stack.is_library(str(file))
+            self._owners[kind, owner_id, file] = Owner(kind, owner_id, file=file, library=library)
+        return self._owners[kind, owner_id, file]
 
     def owner_of(self, module: ModuleType) -> Owner:
         """Return a module as an owner."""

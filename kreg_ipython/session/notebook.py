@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -19,16 +20,29 @@ from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries.registry import NotThere
-from kreg_ipython.session import autoreload, scripts
+from kreg_ipython.session import autoreload, process, scripts
 from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
+
+_MEMORY = "_kreg_ipython"
+"""The attribute of a shell by which a notebook leaves its memory to the next one."""
+
+
+@dataclass
+class Memory:
+    """What an unloaded notebook leaves with its shell: its process's memory, the cells by id and by text."""
+
+    process: process.Memory
+    cells: dict[str, Owner]
+    texts: dict[str, Owner]
+    deleted: set[str]
 
 
 class Notebook:
     """The cells of a process.
 
     Args:
-        shell: the shell that executes them.
+        shell: the shell that executes them. If a former notebook has left its memory with it, this one goes on.
 
     Attributes:
         process: what guards the process.
@@ -48,6 +62,16 @@ class Notebook:
             home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES
         }
         self.process = Process(self)
+        memory: Memory | None = vars(shell).pop(_MEMORY, None)
+        if memory is not None:
+            self._cells, self._texts, self._deleted = memory.cells, memory.texts, memory.deleted
+            self.process.go_on(memory.process)
+
+    def close(self, *, whole: bool) -> None:
+        """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
+        self.process.close()
+        memory = Memory(self.process.memory(whole=whole), self._cells, self._texts, self._deleted)
+        vars(self.shell)[_MEMORY] = memory
 
     def start(self) -> None:
         """Guard the registries, also for the rest of the cell that loads us."""

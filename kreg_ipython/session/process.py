@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType, ModuleType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kreg_ipython import registries
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
-from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run
+from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.naming import error_text, module_of, named
+from kreg_ipython.lib.naming import error_text, key_text, module_of, named
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
@@ -31,16 +33,25 @@ _starting = threading.RLock()
 
 def current() -> Process | None:
     """Return what guards this process, if anything does; it may be off."""
-    return _current
+    return _current or _of_the_shell()
+
+
+def _of_the_shell() -> Process | None:
+    """Return what a former copy of this module guards: Spyder deletes the user's modules to import them anew."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    magics = shell.magics_manager.registry.get("KregMagics") if shell is not None else None
+    found: Process | None = magics.notebook.process if magics is not None else None
+    return found
 
 
 def started() -> Process:
     """Return what guards this process, or begin to. What the user has switched off stays off."""
     with _starting:
-        if _current is None:
-            Process().start()
-        assert _current is not None
-        return _current
+        found = current()
+        if found is None:
+            found = Process()
+            found.start()
+        return found
 
 
 class Front(Protocol):
@@ -67,6 +78,34 @@ class Front(Protocol):
         """Return the texts of the other cells whose last run succeeded."""
 
 
+class Known(NamedTuple):
+    """An entry, as it is known after unloading: it keeps nothing alive that was registered."""
+
+    subject: weakref.ref[Any]
+    caller: Caller
+
+
+@dataclass
+class Memory:
+    """The knowledge of a process that has been closed, for the next one to go on with.
+
+    Attributes:
+        journal: the log.
+        pinned: what the user wants kept.
+        watched: the containers of ``%kreg watch``.
+        owners: the modules and scripts.
+        known: the entries by name.
+        ledger: the entries themselves; None if they are to be forgotten.
+    """
+
+    journal: Journal
+    pinned: set[Name]
+    watched: dict[str, Registry | None]
+    owners: dict[tuple[Kind, str, str | None], Owner]
+    known: dict[Name, list[Known]]
+    ledger: Ledger | None
+
+
 class Process:
     """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
 
@@ -85,6 +124,9 @@ class Process:
         self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
         self._undo: list[Callable[[], None]] = []
         self._said = 0
+        self._last: Ledger | None = None
+        """The ledger when the process stopped last."""
+        self._known: dict[Name, list[Known]] = {}
         self._fresh()
 
     @property
@@ -98,7 +140,9 @@ class Process:
         if self.on:
             return
         if _current is not None and _current is not self and _current._front is None:
-            self._take_over(_current)
+            former = _current
+            former.close()
+            self.go_on(former.memory(whole=True))
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
@@ -111,6 +155,7 @@ class Process:
             if module in sys.modules:
                 imported()
         self.guard.remembered.clear()
+        self._known = {}
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
@@ -120,7 +165,8 @@ class Process:
             self._undo.pop()()
         self.guard.detach()
         self.runs.close()
-        self._fresh(self.guard.ledger)
+        self._last = self.guard.ledger
+        self._fresh(self._last)
 
     def close(self) -> None:
         """`stop` for good: the next one to guard this process is another one."""
@@ -133,13 +179,22 @@ class Process:
         """Undo one more thing when the process stops."""
         self._undo.append(undo)
 
-    def _take_over(self, former: Process) -> None:
-        """Go on where a process without IPython was."""
-        ledger = former.guard.ledger
-        former.close()
-        self.journal, self.pinned, self.watched = former.journal, former.pinned, former.watched
-        self._owners = former._owners
-        self._fresh(ledger)
+    def memory(self, *, whole: bool) -> Memory:
+        """Return what the next process needs to go on after this one: the ``whole`` ledger, or who registered what."""
+        known: dict[Name, list[Known]] = {}
+        for entry in self._last or ():
+            with suppress(TypeError):  # it cannot be referenced weakly
+                caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
+                known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
+        ledger = self._last if whole else None
+        return Memory(self.journal, self.pinned, self.watched, self._owners, known, ledger)
+
+    def go_on(self, memory: Memory) -> None:
+        """Go on where another process was, before anything is guarded."""
+        self.journal, self.pinned, self.watched = memory.journal, memory.pinned, memory.watched
+        self._owners, self._known, self._said = memory.owners, memory.known, memory.journal.count
+        # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
+        self._fresh(memory.ledger if isinstance(memory.ledger, Ledger) else None)
 
     def _fresh(self, former: Ledger | None = None) -> None:
         faults: dict[str, str] = {}
@@ -237,14 +292,17 @@ class Process:
 
     # -- what the guard asks
 
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str]) -> Caller | None:
-        """Return who registers under this frame; None if a framework does.
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
+        """Return who registers under this frame; None if a framework does, for itself.
 
         It is a body that names its owner, a module, a script, a cell, or what started the thread.
         """
-        found = stack.trace(frame, passthrough, registries.FRAMEWORKS, files.file_of)
+        home = module_of(subject)
+        frameworks = registries.FRAMEWORKS if home is None or self.is_framework(home) else frozenset[str]()
+        found = stack.trace(frame, passthrough | registries.CALLERS, frameworks, files.file_of)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
+        found = found._replace(steps=registries.as_written(found.steps))
         declared = self.runs.declared()
         if declared is not None:
             steps = stack.from_file(found.steps, declared.owner.id or "")
@@ -283,11 +341,15 @@ class Process:
         """Return whether the file of a module or script does not say any more what registered this."""
         return self.modules.is_outdated(entry)
 
-    def find_owner(self, subject: Any) -> Caller | None:
+    def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
         """Return the owner of an object that was registered before kreg was watching; None for a framework's object.
 
-        The owner is the object's module, or a cell.
+        The owner is the one that was known before unloading, or the object's module, or a cell.
         """
+        if self._known and spot is not None:
+            for each in self._known.get((spot[0], key_text(spot[1])), ()):
+                if each.subject() is subject:
+                    return each.caller
         module = module_of(subject)
         if module == "__main__":
             return self._front.find_in_main(subject) if self._front is not None else None

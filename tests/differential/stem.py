@@ -30,7 +30,7 @@ from traitlets.config import Config
 
 AT_ONCE = 2
 """How many children run at once."""
-HANGS_AFTER = 120
+HANGS_AFTER = 1_200
 """Seconds after which a child says where it hangs, and ends: a guard, no assertion."""
 IMPORTS = """
 import asyncio, functools, importlib, sys, threading

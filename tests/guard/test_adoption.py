@@ -9,7 +9,7 @@ from kreg_ipython.guard.ledger import Run
 def test_equal_keys_are_adopted_side_by_side(lab):
     lab.owner("a")
     lab.home.pile += [("k", 1), ("k", 2)]
-    lab.find_owner = lambda subject: Caller(lab.owners["a"], Run(lab.owners["a"], "", 1))
+    lab.find_owner = lambda subject, *spot: Caller(lab.owners["a"], Run(lab.owners["a"], "", 1))
     lab.guard.attach("home")
     assert lab.entries() == [("pile", "k", "a")] * 2
 

@@ -276,7 +276,7 @@ def test_a_registry_that_cannot_be_asked_lets_calls_through(lab):
 
 def test_a_context_that_fails_lets_calls_through(lab):
     lab.faulty = True
-    lab.locate_caller = lambda frame, passthrough: 1 / 0
+    lab.locate_caller = lambda frame, passthrough, subject: 1 / 0
     lab.cell("a", "register('x', 1)")
     assert lab.home.table == {"x": 1} and lab.entries() == [] and len(lab.said) == 1
 

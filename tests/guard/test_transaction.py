@@ -922,7 +922,7 @@ class TestRegistries:
         lab.home.drawer.update(x=abs, y=min)
         right = lab.find_owner
         lab.owner("a")
-        lab.find_owner = lambda subject: 1 / 0 if subject is abs else Caller(lab.owners["a"])
+        lab.find_owner = lambda subject, *spot: 1 / 0 if subject is abs else Caller(lab.owners["a"])
         lab.guard.attach("home")
         lab.find_owner = right
         assert lab.entries() == [("drawer", "y", "a")]
@@ -931,7 +931,7 @@ class TestRegistries:
         lab.owner("a")
         lab.home.drawer["x"] = abs
         lab.home.pile += [("k", 1), ("l", 2)]
-        lab.find_owner = lambda subject: Caller(lab.owners["a"])
+        lab.find_owner = lambda subject, *spot: Caller(lab.owners["a"])
         lab.guard.attach("home")
         assert lab.entries() == [("drawer", "x", "a"), ("pile", "k", "a"), ("pile", "l", "a")]
 
@@ -1128,7 +1128,7 @@ def test_a_registry_in_the_place_of_another_one_gives_back_the_functions_of_the_
 
 def test_attaching_again_leaves_all_that_stands_side_by_side(lab):
     lab.cell("a", "append(('k', 1))\nappend(('k', 2))\nappend(('k', 3))")
-    lab.find_owner = lambda subject: Caller(lab.owner("other"))
+    lab.find_owner = lambda subject, *spot: Caller(lab.owner("other"))
     lab.guard.attach("home")
     assert lab.entries() == [("listed", "k", "a")] * 3
 
