@@ -1,0 +1,241 @@
+"""Number the names that a framework gives by itself as in a fresh kernel: ``dense`` stays ``dense`` in a cell's next run.
+
+The framework goes on counting, and its counters are never touched. Its answer is exchanged for a number that is free::
+
+    Numbers  the numbers of one prefix: how far the framework has counted, which are taken, the lowest that may be free
+    Taken    one number that an owner's run took, and a weak reference to the object that has the name
+
+A number is taken until its owner runs again. When the run first asks for a name, those numbers become free whose objects
+nothing holds any more, the variables apart that the owner itself binds anew. A run that fails leaves them taken. What
+nobody saw being taken, or was asked for outside of runs, is taken for good: when in doubt the framework's own number counts.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
+
+from kreg_ipython.guard.context import ExecutionContext
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.settings import Settings
+from kreg_ipython.lib.naming import error_text
+from kreg_ipython.registries.names import Counter
+from kreg_ipython.registries.registry import NotThere
+
+Held = Callable[[Run, list[Any]], set[int] | None]
+"""Returns which objects are held, by their ``id``, by something other than what the run binds anew; None if unknown."""
+
+
+class Numbers:
+    """The numbers of one prefix. All below ``lowest`` are taken, and those in ``taken``, each so many times."""
+
+    __slots__ = ("counted", "lowest", "taken")
+
+    def __init__(self, counted: int) -> None:
+        self.counted = self.lowest = counted
+        self.taken: dict[int, int] = {}
+
+    def count(self, counted: int) -> int:
+        """Note that the framework has counted so far, and return the number it gave. What it gave unseen is taken."""
+        for number in range(self.counted, counted - 1):
+            self.take(number)
+        self.counted = counted
+        return counted - 1
+
+    def take(self, number: int) -> None:
+        """Note that a number is taken, once more."""
+        self.taken[number] = self.taken.get(number, 0) + 1
+
+    def free(self) -> int:
+        """Return the lowest number that is not taken."""
+        while self.lowest in self.taken:
+            self.lowest += 1
+        return self.lowest
+
+    def release(self, number: int) -> None:
+        """Let a number be free, unless it is taken another time."""
+        self.taken[number] -= 1
+        if not self.taken[number]:
+            del self.taken[number]
+            self.lowest = min(self.lowest, number)
+
+
+class Taken:
+    """One number that an owner took. ``object`` is None if a function of the framework's asked, and no object did."""
+
+    __slots__ = ("number", "numbers", "object")
+
+    def __init__(self, numbers: Numbers, number: int, object: weakref.ref[Any] | None) -> None:
+        self.numbers, self.number, self.object = numbers, number, object
+        numbers.take(number)
+
+    def alive(self) -> Any:
+        """Return the object that has the name; None if it is gone, or none is known."""
+        return self.object() if self.object is not None else None
+
+
+class Names:
+    """All names that runs took, by owner. It outlives a guard that is switched off.
+
+    Args:
+        held: says what still holds an object.
+    """
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._lock = threading.RLock()
+        self._counters: dict[str, weakref.WeakKeyDictionary[Any, tuple[Any, dict[Hashable, Numbers]]]] = {}
+        self._owned: dict[Owner, list[Taken]] = {}
+        self._released: dict[Run, list[Taken]] = {}
+        """What became free for each run that is going on."""
+
+    def take(
+        self,
+        counter: str,
+        life: Any,
+        counts: Mapping[Hashable, int],
+        prefix: Hashable,
+        run: Run | None,
+        object: Any = None,
+    ) -> int:
+        """Return the number that an asker gets.
+
+        Args:
+            counter: the module that counts.
+            life: lives as long as the counting.
+            counts: how many names the framework has given for each prefix, this one included.
+            prefix: what is numbered.
+            run: the run that asks; None if nobody knows whose the name is.
+            object: gets the name; None if the framework asks for itself.
+        """
+        with self._lock:
+            numbers, number = self._counted(counter, life, counts, prefix)
+            if run is None:
+                numbers.take(number)
+                return number
+            if run.active:
+                self._release(run)
+                number = numbers.free()
+            self._owned.setdefault(run.owner, []).append(Taken(numbers, number, _weak(object)))
+            return number
+
+    def end(self, run: Run, success: bool) -> None:
+        """End a run: what it did not take again stays free if it succeeded, and is taken as before if not."""
+        if run in self._released:
+            with self._lock:
+                released = self._released.pop(run, [])
+                if not success and released:
+                    again = [Taken(each.numbers, each.number, each.object) for each in released]
+                    self._owned.setdefault(run.owner, []).extend(again)
+
+    def end_all(self) -> None:
+        """End all runs, none of which has succeeded: nobody watches any more."""
+        for run in list(self._released):
+            self.end(run, success=False)
+
+    def in_use(self) -> dict[Owner, int]:
+        """Return how many objects of each owner have a name that was numbered."""
+        with self._lock:
+            alive = {owner: sum(each.alive() is not None for each in taken) for owner, taken in self._owned.items()}
+        return {owner: number for owner, number in alive.items() if number}
+
+    def _counted(
+        self, counter: str, life: Any, counts: Mapping[Hashable, int], prefix: Hashable
+    ) -> tuple[Numbers, int]:
+        """Return the numbers of a prefix, and the framework's own number. After a reset they begin anew."""
+        lives = self._counters.setdefault(counter, weakref.WeakKeyDictionary())
+        known, prefixes = lives.get(life, (None, {}))
+        if known is not counts:
+            prefixes = {}
+            lives[life] = counts, prefixes
+        numbers = prefixes.get(prefix)
+        if numbers is None or counts[prefix] <= numbers.counted:
+            numbers = prefixes[prefix] = Numbers(counts[prefix] - 1)
+        return numbers, numbers.count(counts[prefix])
+
+    def _release(self, run: Run) -> None:
+        """Let the owner's numbers be free that may be, once in a run."""
+        if run in self._released:
+            return
+        mine = self._owned.get(run.owner, [])
+        objects = [one for one in map(Taken.alive, mine) if one is not None]
+        held = self._held(run, objects) if objects else set()
+        kept, released = [], []
+        for each in mine:
+            one = each.alive()
+            if each.object is None:
+                is_held = held is None or bool(held)
+            else:
+                is_held = one is not None and (held is None or id(one) in held)
+            (kept if is_held else released).append(each)
+        for each in released:
+            each.numbers.release(each.number)
+        self._owned[run.owner], self._released[run] = kept, released
+
+
+def _weak(object: Any) -> weakref.ref[Any] | None:
+    try:
+        return None if object is None else weakref.ref(object)
+    except TypeError:  # it is then as one that is not known
+        return None
+
+
+class Naming:
+    """The functions that number names, diverted so that their answers are those of `Names`.
+
+    Args:
+        names: has the numbers.
+        counters: the functions.
+        gates: divert them.
+        context: says who asks.
+        settings: say whether names are to be as in a fresh kernel.
+        fault: is told the name of a counter and what went wrong.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        counters: Iterable[Counter],
+        gates: Gates,
+        context: ExecutionContext,
+        settings: Settings,
+        fault: Callable[[str, str], None],
+    ) -> None:
+        self.names, self._counters, self._gates = names, list(counters), gates
+        self._context, self._settings, self._fault = context, settings, fault
+        self._failed = False
+
+    def attach(self, module: str) -> None:
+        """Divert the functions of a module that has been imported."""
+        for counter in self._counters:
+            if counter.module == module:
+                try:
+                    self._gates.add(counter, counter.gate, self._asked)
+                except NotThere:
+                    continue  # another version of Keras
+                except Exception as error:
+                    self._fail(counter, error)
+
+    def _asked(self, counter: Counter, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        """Answer as the framework does, but for the number."""
+        __tracebackhide__ = True
+        answer = original(*args, **kwargs)
+        if not self._settings.names or self._failed:
+            return answer
+        try:
+            prefix, text = announced
+            run, object = self._context.find_asker(sys._getframe())
+            life, counts = counter.counts()
+            return text(self.names.take(counter.module, life, counts, prefix, run, object))
+        except Exception as error:
+            self._fail(counter, error)
+            return answer
+
+    def _fail(self, counter: Counter, error: Exception) -> None:
+        """Leave the names to the framework from now on, and say so."""
+        self._failed = True
+        self._fault(counter.name, error_text(error))
