@@ -61,7 +61,9 @@ class KregMagics(Magics):
         "and kreg adds a note, the new definition replaces the old one, or an error is raised. What is written into a "
         "dict directly is only noted.",
     ).tag(config=True)
-    names = Bool(True, help="Whether a cell that runs again gets the automatic names of its former run.").tag(config=True)
+    names = Bool(True, help="Whether a cell that runs again gets the names that Keras gave in its former run.").tag(
+        config=True
+    )
     status = Unicode("", help="The options of %kreg and %kreg status without any, such as '--stale'.").tag(config=True)
 
     _ready = False

@@ -1,13 +1,13 @@
-"""Number the names that a framework gives by itself as in a fresh kernel: ``dense`` stays ``dense`` in a cell's next run.
+"""Number automatic names as in a fresh kernel: ``dense`` is ``dense`` again when a cell runs again.
 
 The framework goes on counting, and its counters are never touched. Its answer is exchanged for a number that is free::
 
     Numbers  the numbers of one prefix: how far the framework has counted, which are taken, the lowest that may be free
     Taken    one number that an owner's run took, and a weak reference to the object that has the name
 
-A number is taken until its owner runs again. When the run first asks for a name, those numbers become free whose objects
-nothing holds any more, the variables apart that the owner itself binds anew. A run that fails leaves them taken. What
-nobody saw being taken, or was asked for outside of runs, is taken for good: when in doubt the framework's own number counts.
+A number is taken until its owner runs again. When that run first asks for a name, the numbers become free whose objects
+nothing holds but the variables that the run itself binds anew. If the run fails, they are taken again. What nobody saw
+being taken, or was asked for outside of runs, is taken for good: when in doubt, the framework's own number stands.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Names:
             self.end(run, success=False)
 
     def in_use(self) -> dict[Owner, int]:
-        """Return how many objects of each owner have a name that was numbered."""
+        """Return how many objects of each owner have a name that was numbered; the owner that ran last comes last."""
         with self._lock:
             alive = {owner: sum(each.alive() is not None for each in taken) for owner, taken in self._owned.items()}
         return {owner: number for owner, number in alive.items() if number}
@@ -164,7 +164,8 @@ class Names:
         mine = self._owned.get(run.owner, [])
         objects = [one for one in map(Taken.alive, mine) if one is not None]
         held = self._held(run, objects) if objects else set()
-        kept, released = [], []
+        kept: list[Taken] = []
+        released: list[Taken] = []
         for each in mine:
             one = each.alive()
             if each.object is None:
@@ -174,6 +175,7 @@ class Names:
             (kept if is_held else released).append(each)
         for each in released:
             each.numbers.release(each.number)
+        self._owned.pop(run.owner, None)
         self._owned[run.owner], self._released[run] = kept, released
 
 

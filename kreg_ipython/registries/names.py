@@ -25,7 +25,7 @@ _HOMES = {  # Keras 2 in its several homes; what Keras 3 has at the second one c
 }
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Counter:
     """One function that numbers names, as `Gate` has it, and where it counts.
 
@@ -110,6 +110,13 @@ def asker(frame: FrameType | None) -> tuple[Any, bool]:
     return None, False
 
 
+_TRACKING = frozenset(  # what TensorFlow and Keras 2 keep of an object's attributes, once more
+    {
+        "_obj_reference_counts_dict",
+        "_self_unconditional_checkpoint_dependencies",
+        "_self_unconditional_dependency_names",
+    }
+)
 _ONLY_SEEM = {
     "Callback": {"model", "_model"},  # so a History does, which `fit` returns
     "Model": {"_compile_config", "_compile_loss", "_compile_metrics", "compiled_loss", "compiled_metrics", "optimizer"},
@@ -122,9 +129,8 @@ What `compile` made is replaced by the next `compile`.
 
 def beside_the_point(kind: type) -> frozenset[str]:
     """Return the attributes of objects of a type that do not count when it is asked who holds a named object."""
-    found = set(BUILT_UPON)
+    found = set(BUILT_UPON | _TRACKING)
     for base in kind.__mro__:
         if base.__name__ in _ONLY_SEEM and str(base.__module__).partition(".")[0] in _KERAS:
             found |= _ONLY_SEEM[base.__name__]
     return frozenset(found)
-

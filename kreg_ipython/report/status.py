@@ -31,6 +31,8 @@ STALE: frozenset[str] = frozenset({"superseded", "swept", "kept", "partial"})
 
 _GROUPS = 50
 """The number of owners that the text shows."""
+_NAMED = 5
+"""The number of owners whose automatic names the text counts."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Status(render.Shown):
         absent: the registries that this version of their framework does not have.
         waiting: what is watched once it exists.
         asked: the options that the user gave.
+        names: the number of objects with an automatic name, by owner.
     """
 
     on: bool
@@ -97,6 +100,7 @@ class Status(render.Shown):
     absent: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     asked: str = ""
+    names: dict[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Row]:
@@ -107,10 +111,12 @@ class Status(render.Shown):
         """Return the state in JSON's types.
 
         ``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
-        "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry]}``.
+        "framework": {registry: count}, "faults": {registry: text}, "absent": [registry], "waiting": [registry],
+        "names": {owner: count}}``.
 
         ``absent`` are the registries that this version of their framework does not have. ``waiting`` are those of
-        ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted.
+        ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted. ``names`` counts
+        the living objects that Keras named by itself, by the owner whose next run gets these names again.
         """
         return {
             "on": self.on,
@@ -120,6 +126,7 @@ class Status(render.Shown):
             "faults": dict(self.faults),
             "absent": list(self.absent),
             "waiting": list(self.waiting),
+            "names": dict(self.names),
         }
 
     def text(self) -> Iterable[str]:
@@ -154,6 +161,10 @@ class Status(render.Shown):
             yield f"{render.count(len(self.rows), 'entry', 'entries')} for {self.asked}"
 
     def _foot(self) -> Iterable[str]:
+        if self.names:
+            last = [f"{number:,} of {owner}" for owner, number in [*self.names.items()][-_NAMED:]]
+            earlier = sum([*self.names.values()][:-_NAMED])
+            yield f"names: {', '.join([*last, f'{earlier:,} of others'] if earlier else last)}"
         for registry, text in self.faults.items():
             yield f"not guarded: {registry}: {text}"
         for path in self.waiting:
@@ -193,6 +204,9 @@ def status(
     framework, theirs = _of_frameworks(guard, everything)
     counts = _counts(row for _, rows in groups for row in rows)
 
+    named = guard.names.in_use() if guard.settings.names else {}
+    names = {owner.label: number for owner, number in named.items() if owners is None or owner in owners}
+
     def wanted(row: Row) -> bool:
         return (registry is None or in_registry(row.registry, registry)) and (not stale or row.state in STALE)
 
@@ -210,6 +224,7 @@ def status(
         tuple(guard.absent),
         tuple(waiting),
         asked,
+        names,
     )
 
 
