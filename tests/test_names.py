@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections import Counter
 from typing import Any
 
@@ -73,7 +72,8 @@ def bench() -> Bench:
         ("a2 a1! a2", [[0, 1], [0], [0, 1]]),
         ("a2 a1! b1 a2", [[0, 1], [0], [2], [0, 1]]),
         ("a1! a1! a1", [[0]] * 3),
-        ("a2 a0 b1", [[0, 1], [], [2]]),
+        ("a2 b1 a0 c3 b1", [[0, 1], [2], [], [0, 1, 3], [2]]),
+        ("a2 a0! b1", [[0, 1], [], [2]]),
     ],
 )
 def test_a_cell_takes_the_numbers_of_its_former_run_again(bench, runs, numbers):
@@ -140,12 +140,22 @@ def test_after_a_reset_numbers_begin_anew(bench, reset):
     assert bench.run("b") == [0]
 
 
-def test_prefixes_are_numbered_apart_and_a_run_that_takes_no_name_frees_none(bench):
+def test_prefixes_are_numbered_apart(bench):
     run = bench.begin("a")
     assert [bench.ask(run, None, prefix) for prefix in ("dense", "adam", "dense")] == [0, 0, 1]
-    bench.names.end(run, True)
-    bench.names.end(bench.begin("a"), True)
-    assert bench.run("b") == [2]
+
+
+@pytest.mark.parametrize("act", ["edited", "deleted"])
+def test_what_a_cell_took_that_takes_no_name_any_more_is_free_unless_it_is_held(bench, act):
+    bench.run("a", 3)
+    if act == "edited":
+        bench.run("a", 0)
+    else:
+        bench.owners["a"].deleted = True
+    bench.holds = bench.made["a"][:1] if act == "deleted" else []
+    assert bench.run("b", 3) == ([1, 2, 3] if act == "deleted" else [0, 1, 2])
+    bench.holds = []
+    assert bench.run("c") == ([0] if act == "deleted" else [3])
 
 
 def test_what_is_in_use_is_what_is_alive(bench):
@@ -160,7 +170,7 @@ def test_what_is_in_use_is_what_is_alive(bench):
 
 
 def reads_model():
-    return model  # noqa: F821
+    return model
 
 
 @pytest.mark.parametrize(

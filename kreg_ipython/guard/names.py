@@ -89,7 +89,8 @@ class Names:
         self._held = held
         self._lock = threading.RLock()
         self._counters: dict[str, weakref.WeakKeyDictionary[Any, tuple[Any, dict[Hashable, Numbers]]]] = {}
-        self._owned: dict[Owner, list[Taken]] = {}
+        self._owned: dict[Owner | None, list[Taken]] = {}
+        """What each owner's last run took. None has what owners took that ran again and asked for no name."""
         self._released: dict[Run, list[Taken]] = {}
         """What became free for each run that is going on."""
 
@@ -125,6 +126,9 @@ class Names:
 
     def end(self, run: Run, success: bool) -> None:
         """End a run: what it did not take again stays free if it succeeded, and is taken as before if not."""
+        if success and run not in self._released and run.owner in self._owned:
+            with self._lock:
+                self._owned.setdefault(None, []).extend(self._owned.pop(run.owner))
         if run in self._released:
             with self._lock:
                 released = self._released.pop(run, [])
@@ -141,7 +145,7 @@ class Names:
         """Return how many objects of each owner have a name that was numbered; the owner that ran last comes last."""
         with self._lock:
             alive = {owner: sum(each.alive() is not None for each in taken) for owner, taken in self._owned.items()}
-        return {owner: number for owner, number in alive.items() if number}
+        return {owner: number for owner, number in alive.items() if owner is not None and number}
 
     def _counted(
         self, counter: str, life: Any, counts: Mapping[Hashable, int], prefix: Hashable
@@ -161,22 +165,26 @@ class Names:
         """Let the owner's numbers be free that may be, once in a run."""
         if run in self._released:
             return
-        mine = self._owned.get(run.owner, [])
-        objects = [one for one in map(Taken.alive, mine) if one is not None]
+        former = [owner for owner in self._owned if owner in (None, run.owner) or owner.deleted]
+        objects = [one for owner in former for each in self._owned[owner] if (one := each.alive()) is not None]
         held = self._held(run, objects) if objects else set()
-        kept: list[Taken] = []
-        released: list[Taken] = []
-        for each in mine:
-            one = each.alive()
-            if each.object is None:
-                is_held = held is None or bool(held)
-            else:
-                is_held = one is not None and (held is None or id(one) in held)
-            (kept if is_held else released).append(each)
+        released = self._released[run] = []
+        for owner in former:
+            mine = self._owned.pop(owner)
+            kept = [each for each in mine if _is_held(each, held)]
+            released += [each for each in mine if not _is_held(each, held)]
+            if kept:
+                self._owned[owner] = kept
         for each in released:
             each.numbers.release(each.number)
-        self._owned.pop(run.owner, None)
-        self._owned[run.owner], self._released[run] = kept, released
+
+
+def _is_held(each: Taken, held: set[int] | None) -> bool:
+    """Return whether an object is held that has a name; for a name without an object, whether any is."""
+    if each.object is None:
+        return held is None or bool(held)
+    one = each.alive()
+    return one is not None and (held is None or id(one) in held)
 
 
 def _weak(object: Any) -> weakref.ref[Any] | None:

@@ -62,17 +62,18 @@ def reached(values: Iterable[Any], wanted: Collection[int], opaque: Opaque) -> s
 
     A container of more than `_MANY` objects is data, and is not looked into.
     """
-    todo, seen, found = [value for value in values if gc.is_tracked(value)], set(), set()
+    todo, seen, found = [*filter(gc.is_tracked, values)], set(), set()
     while todo:
         one = todo.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            if len(seen) > _MOST:
-                return None
-            if id(one) in wanted:
-                found.add(id(one))
-            parts = [*filter(gc.is_tracked, _parts(one, opaque))]
-            todo += parts if len(parts) <= _MANY else ()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if len(seen) > _MOST:
+            return None
+        if id(one) in wanted:
+            found.add(id(one))
+        parts = [part for part in filter(gc.is_tracked, _parts(one, opaque)) if id(part) not in seen]
+        todo += parts if len(parts) <= _MANY else ()
     return found
 
 
@@ -97,11 +98,13 @@ def _held(value: Any, wanted: Mapping[int, Any], opaque: Opaque) -> set[int]:
 
 def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
     kind = type(value)
+    if kind in _CONTAINERS:
+        return gc.get_referents(value)
     if issubclass(kind, (ModuleType, type, FrameType, TracebackType)) or not gc.is_tracked(value):
         return ()
     if issubclass(kind, FunctionType):
-        cells = [cell for cell in value.__closure__ or () if gc.get_referents(cell)]
-        return [*gc.get_referents(*cells), *(value.__defaults__ or ()), *vars(value).values()]
+        defaults = value.__defaults__, value.__kwdefaults__
+        return gc.get_referents(*(value.__closure__ or ()), *filter(None, defaults), value.__dict__)
     if not issubclass(kind, _CONTAINERS) and opaque.types(kind):
         return ()
     attributes = attributes_of(value)

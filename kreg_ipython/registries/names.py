@@ -110,16 +110,13 @@ def asker(frame: FrameType | None) -> tuple[Any, bool]:
     return None, False
 
 
-_TRACKING = frozenset(  # what TensorFlow and Keras 2 keep of an object's attributes, once more
-    {
-        "_obj_reference_counts_dict",
-        "_self_unconditional_checkpoint_dependencies",
-        "_self_unconditional_dependency_names",
-    }
-)
 _ONLY_SEEM = {
     "Callback": {"model", "_model"},  # so a History does, which `fit` returns
     "Model": {"_compile_config", "_compile_loss", "_compile_metrics", "compiled_loss", "compiled_metrics", "optimizer"},
+    "Layer": {  # what it keeps of its attributes once more, to save or to track them, and of its methods
+        *("_obj_reference_counts_dict", "_self_unconditional_checkpoint_dependencies"),
+        *("_self_unconditional_dependency_names", "_tracker", "_tracked", "_call_signature", "build", "quantize"),
+    },
 }
 """The attributes by which no object holds what anybody would build upon, by the name of a class of Keras's.
 
@@ -129,7 +126,7 @@ What `compile` made is replaced by the next `compile`.
 
 def beside_the_point(kind: type) -> frozenset[str]:
     """Return the attributes of objects of a type that do not count when it is asked who holds a named object."""
-    found = set(BUILT_UPON | _TRACKING)
+    found = set(BUILT_UPON)
     for base in kind.__mro__:
         if base.__name__ in _ONLY_SEEM and str(base.__module__).partition(".")[0] in _KERAS:
             found |= _ONLY_SEEM[base.__name__]

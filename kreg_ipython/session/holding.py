@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
@@ -33,7 +34,7 @@ def held(
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
-    opaque = Opaque(registries.is_opaque, attributes_of=beside_the_point)
+    opaque = Opaque(functools.cache(registries.is_opaque), attributes_of=functools.cache(beside_the_point))
     return reached(values, {id(one) for one in objects}, opaque)
 
 
