@@ -30,7 +30,8 @@ def held(
     own = vars(sys.modules[run.owner.id or ""]) if of_module and run.owner.id in sys.modules else notebook
     anew = rebound(run.source or "", own, str(run.owner.id) if of_module else "__main__")
     values: list[Any] = []
-    for namespace in (notebook, *(each for each in modules if each.get("__name__") != "__main__")):
+    main = vars(sys.modules["__main__"])  # the notebook's own, with what the shell puts there
+    for namespace in (notebook, *(each for each in modules if each is not main)):
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
