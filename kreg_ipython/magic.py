@@ -66,6 +66,9 @@ class KregMagics(Magics):
         "and kreg adds a note, the new definition replaces the old one, or an error is raised. What is written into a "
         "dict directly is only noted.",
     ).tag(config=True)
+    names = Bool(True, help="Whether a cell that runs again gets the names that Keras gave in its former run.").tag(
+        config=True
+    )
     status = Unicode("", help="The options of %kreg and %kreg status without any, such as '--stale'.").tag(config=True)
 
     _ready = False
@@ -79,10 +82,10 @@ class KregMagics(Magics):
         load: Any = ExtensionManager.load_extension
         self._original_load, self._give_back = divert(load, self._load_extension)
 
-    @observe("verbosity", "on_conflict")
+    @observe("verbosity", "on_conflict", "names")
     def _set(self, change: Any = None) -> None:
         settings = self.notebook.process.settings
-        settings.verbosity, settings.on_conflict = self.verbosity, self.on_conflict
+        settings.verbosity, settings.on_conflict, settings.names = self.verbosity, self.on_conflict, self.names
 
     @observe("enabled")
     def _switch(self, change: Any) -> None:

@@ -69,6 +69,12 @@ class ExecutionContext(Protocol):
         the user wants to be called.
         """
 
+    def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
+        """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
+
+        The run is None if nobody knows, the object if a framework asks for itself.
+        """
+
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""
 

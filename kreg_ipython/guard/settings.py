@@ -19,7 +19,9 @@ class Settings:
         verbosity: whether to say nothing, what a user must know, or every act.
         on_conflict: what becomes of a different definition for a key that another owner has: the framework's own answer
             with a note, the new definition, or an error.
+        names: whether a cell that runs again gets the automatic names of its former run.
     """
 
     verbosity: Verbosity = "notices"
     on_conflict: OnConflict = "note"
+    names: bool = True

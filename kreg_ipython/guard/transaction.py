@@ -22,6 +22,7 @@ from kreg_ipython.guard.journal import Act, Journal
 from kreg_ipython.guard.judge import Judge
 from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
+from kreg_ipython.guard.names import Names, Naming
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations
@@ -30,6 +31,7 @@ from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
+from kreg_ipython.registries.names import Counter as NameCounter
 from kreg_ipython.registries.registry import MISSING, Registry, identity, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
@@ -55,6 +57,8 @@ class Guard:
         settings: what the user has set.
         pinned: what the user wants kept.
         former: what a former guard knew of entries that may still stand.
+        names: the automatic names that runs took.
+        counters: the functions that number them.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Guard:
         settings: Settings | None = None,
         pinned: set[Name] | None = None,
         former: Ledger | None = None,
+        names: Names | None = None,
+        counters: Iterable[NameCounter] = (),
     ) -> None:
         self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()
@@ -86,6 +92,8 @@ class Guard:
         self._notices = Notices(say, notes, self.journal, self.settings, context.number)
         self.tell = self._notices.tell
         self._gates = Gates(self.tell)
+        self.names = names or Names()
+        self._naming = Naming(self.names, counters, self._gates, context, self.settings, self._notices.fault)
         self._reconciler = Reconciler(self.ledger, self.registries)
         self._registrations = Registrations(
             self.ledger,
@@ -115,6 +123,7 @@ class Guard:
 
     def attach(self, module: str) -> None:
         """Guard the registries that live in this module, which has been imported; adopt what users put there."""
+        self._naming.attach(module)
         for registry in self.registries.values():
             if registry.adapter.module == module:
                 with self._lock:
@@ -161,6 +170,7 @@ class Guard:
             self.between(self._context.running())
             for run in list(self._active):
                 self.end(run, "failed")
+            self.names.end_all()
             if self._undoable.entries or self._withheld:
                 self._undoable = Undoable()
                 self._withheld.forget()
@@ -323,6 +333,7 @@ class Guard:
         return self._reconciler.differences()
 
     def _has_ended(self, run: Run, outcome: Outcome) -> None:
+        self.names.end(run, outcome == "success")
         if run.active:  # an interrupt may make it end twice
             run.active = False
             if outcome in ("success", "failed"):

@@ -13,6 +13,8 @@ Relation = Literal["is", "is an instance of", "is built from"]
 _MOST = 100_000
 """The number of objects of one variable that are looked at."""
 
+_MANY = 10_000
+
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 
 
@@ -29,10 +31,12 @@ class Opaque(NamedTuple):
     Attributes:
         types: returns whether objects of a type are left out: a framework's own state leads to everything.
         attributes: the attributes by which an object knows what has been built upon it.
+        attributes_of: returns those of objects of a type instead.
     """
 
     types: Callable[[type], bool]
     attributes: Collection[str] = ()
+    attributes_of: Callable[[type], Collection[str]] | None = None
 
 
 def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) -> dict[int, list[Holder]]:
@@ -50,6 +54,26 @@ def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) ->
         if wanted and not hidden and not issubclass(type(value), ModuleType):
             for target in _held(value, wanted, opaque):
                 found.setdefault(target, []).append(Holder(name, _relation(value, wanted[target])))
+    return found
+
+
+def reached(values: Iterable[Any], wanted: Collection[int], opaque: Opaque) -> set[int] | None:
+    """Return which wanted objects, by their ``id``, these values lead to; None if there is too much to look at.
+
+    A container of more than `_MANY` objects is data, and is not looked into.
+    """
+    todo, seen, found = [*filter(gc.is_tracked, values)], set(), set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if len(seen) > _MOST:
+            return None
+        if id(one) in wanted:
+            found.add(id(one))
+        parts = [part for part in filter(gc.is_tracked, _parts(one, opaque)) if id(part) not in seen]
+        todo += parts if len(parts) <= _MANY else ()
     return found
 
 
@@ -74,15 +98,18 @@ def _held(value: Any, wanted: Mapping[int, Any], opaque: Opaque) -> set[int]:
 
 def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
     kind = type(value)
+    if kind in _CONTAINERS:
+        return gc.get_referents(value)
     if issubclass(kind, (ModuleType, type, FrameType, TracebackType)) or not gc.is_tracked(value):
         return ()
     if issubclass(kind, FunctionType):
-        cells = [cell for cell in value.__closure__ or () if gc.get_referents(cell)]
-        return [*gc.get_referents(*cells), *(value.__defaults__ or ()), *vars(value).values()]
+        defaults = value.__defaults__, value.__kwdefaults__
+        return gc.get_referents(*(value.__closure__ or ()), *filter(None, defaults), value.__dict__)
     if not issubclass(kind, _CONTAINERS) and opaque.types(kind):
         return ()
     attributes = attributes_of(value)
-    left_out = {id(attributes), *(id(attributes[name]) for name in opaque.attributes if name in attributes)}
+    unasked = opaque.attributes if opaque.attributes_of is None else opaque.attributes_of(kind)
+    left_out = {id(attributes), *(id(attributes[name]) for name in unasked if name in attributes)}
     parts = [*gc.get_referents(value), *attributes.values()] if attributes else gc.get_referents(value)
     return (part for part in parts if id(part) not in left_out)
 

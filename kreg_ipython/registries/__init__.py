@@ -73,9 +73,10 @@ def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 def is_opaque(kind: type) -> bool:
     """Return whether objects of a type are a framework's own state, IPython's or kreg's, which leads to everything.
 
-    Keras's objects are not opaque: models are made of them.
+    Keras's objects are not opaque: models are made of them, and of TensorFlow's wrappers of dicts.
     """
-    return str(kind.__module__).partition(".")[0] in _OPAQUE
+    module = str(kind.__module__)
+    return module.partition(".")[0] in _OPAQUE and module != "tensorflow.python.trackable.data_structures"
 
 
 BUILT_UPON = frozenset({"_outbound_nodes", "_outbound_nodes_value"})

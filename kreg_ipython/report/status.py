@@ -32,6 +32,8 @@ STALE: frozenset[str] = frozenset({"superseded", "swept", "kept", "partial"})
 
 _GROUPS = 50
 """The number of owners that the text shows."""
+_NAMED = 5
+"""The number of owners whose automatic names the text counts."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Status(render.Shown):
         absent: the registries that their framework does not have, in this version or so far.
         waiting: what is watched once it exists.
         asked: the options that the user gave.
+        names: the number of objects with an automatic name, by owner.
     """
 
     on: bool
@@ -100,6 +103,7 @@ class Status(render.Shown):
     absent: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     asked: str = ""
+    names: dict[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Row]:
@@ -111,10 +115,12 @@ class Status(render.Shown):
 
         ``{"on", "entries": [{registry, key, object, owner, line, run, state, note}], "counts": {state: count},
         "framework": {registry: count}, "library": {registry: count}, "faults": {registry: text}, "absent": [registry],
-        "waiting": [registry]}``.
+        "waiting": [registry], "names": {owner: count}}``.
 
         ``absent`` are the registries that their framework does not have, in this version or so far. ``waiting`` are
         those of ``%kreg watch`` that do not exist now: their module is not imported yet, or they were deleted.
+        ``names`` counts the living objects that Keras named by itself, by the owner whose next run gets these names
+        again.
         """
         return {
             "on": self.on,
@@ -125,6 +131,7 @@ class Status(render.Shown):
             "faults": dict(self.faults),
             "absent": list(self.absent),
             "waiting": list(self.waiting),
+            "names": dict(self.names),
         }
 
     def text(self) -> Iterable[str]:
@@ -160,6 +167,10 @@ class Status(render.Shown):
             yield f"{render.count(len(self.rows), 'entry', 'entries')} for {self.asked}"
 
     def _foot(self) -> Iterable[str]:
+        if self.names:
+            last = [f"{number:,} of {owner}" for owner, number in [*self.names.items()][-_NAMED:]]
+            earlier = sum([*self.names.values()][:-_NAMED])
+            yield f"names: {', '.join([*last, f'{earlier:,} of others'] if earlier else last)}"
         for registry, text in self.faults.items():
             yield f"not guarded: {registry}: {text}"
         for registry in self.absent:
@@ -203,6 +214,9 @@ def status(
     framework, theirs = _of_frameworks(guard, everything)
     counts = _counts(row for _, rows in groups for row in rows)
 
+    named = guard.names.in_use() if guard.settings.names else {}
+    names = {owner.label: number for owner, number in named.items() if owners is None or owner in owners}
+
     def wanted(row: Row) -> bool:
         return (registry is None or in_registry(row.registry, registry)) and (not stale or row.state in STALE)
 
@@ -223,6 +237,7 @@ def status(
         tuple(guard.absent),
         tuple(waiting),
         asked,
+        names,
     )
 
 

@@ -96,7 +96,7 @@ class Modules:
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
         """Yield the names and texts of the user's modules but for one."""
         for name, module in list(sys.modules.items()):
-            if self._is_users(name) and name != owner.id and _root(name) != _root(__name__):
+            if self._is_users(name) and name != owner.id:
                 yield name, imports.source_of(module) or ""
 
     # -- a body is executed
@@ -194,7 +194,7 @@ class Modules:
     def _is_users(self, name: str) -> bool:
         """Return whether the user wrote the module of this name."""
         module = sys.modules.get(name)
-        if self._is_foreign(name) or not issubclass(type(module), ModuleType):
+        if self._is_foreign(name) or _root(name) == _root(__name__) or not issubclass(type(module), ModuleType):
             return False
         return "-packages" not in str(vars(module).get("__file__"))
 

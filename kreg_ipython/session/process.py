@@ -6,7 +6,7 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType, ModuleType
@@ -16,14 +16,17 @@ from kreg_ipython import registries
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
+from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import error_text, key_text, module_of, named
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched
+from kreg_ipython.registries.names import asker, counters
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import files, imports
+from kreg_ipython.session.holding import held
 from kreg_ipython.session.modules import Modules, script_id
 from kreg_ipython.session.runs import End, Runs
 
@@ -77,6 +80,9 @@ class Front(Protocol):
     def texts_beside(self, owner: Owner) -> Iterable[str]:
         """Return the texts of the other cells whose last run succeeded."""
 
+    def variables(self) -> Mapping[str, Any]:
+        """Return the notebook's variables, without those that the shell puts there."""
+
 
 class Known(NamedTuple):
     """An entry, as it is known after unloading: it keeps nothing alive that was registered."""
@@ -95,6 +101,7 @@ class Memory:
         watched: the containers of ``%kreg watch``.
         owners: the modules and scripts.
         known: the entries by name.
+        names: the automatic names that runs took.
         ledger: the entries themselves; None if they are to be forgotten.
     """
 
@@ -103,6 +110,7 @@ class Memory:
     watched: dict[str, Registry | None]
     owners: dict[tuple[Kind, str, str | None], Owner]
     known: dict[Name, list[Known]]
+    names: Names
     ledger: Ledger | None
 
 
@@ -121,6 +129,7 @@ class Process:
         self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
         """The containers of `%kreg watch`, by path; None until the module is imported."""
+        self.names = Names(self._held)
         self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
         self._undo: list[Callable[[], None]] = []
         self._said = 0
@@ -187,12 +196,14 @@ class Process:
                 caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
                 known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
         ledger = self._last if whole else None
-        return Memory(self.journal, self.pinned, self.watched, self._owners, known, ledger)
+        self.names.held = held_by_all  # and not by this process, which ends
+        return Memory(self.journal, self.pinned, self.watched, self._owners, known, self.names, ledger)
 
     def go_on(self, memory: Memory) -> None:
         """Go on where another process was, before anything is guarded."""
         self.journal, self.pinned, self.watched = memory.journal, memory.pinned, memory.watched
         self._owners, self._known, self._said = memory.owners, memory.known, memory.journal.count
+        self.names, memory.names.held = memory.names, self._held
         # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
         self._fresh(memory.ledger if isinstance(memory.ledger, Ledger) else None)
 
@@ -207,12 +218,16 @@ class Process:
             settings=self.settings,
             pinned=self.pinned,
             former=former,
+            names=self.names,
+            counters=counters(),
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
+        for counter in counters():
+            self._await(counter.module)
         for path in self.watched:
             self._await(_module_of(path))
         self.modules = Modules(self.guard, self.runs, registries.FRAMEWORKS, self._imported, self._owners)
@@ -374,6 +389,20 @@ class Process:
     def is_framework(self, module: str) -> bool:
         """Return whether a module is part of a framework."""
         return _root(module) in registries.FRAMEWORKS
+
+    def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
+        """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
+
+        What users number themselves is nobody's: nothing tells which object gets that name.
+        """
+        asking, by_framework = asker(frame)
+        return self.runs.innermost() if by_framework else None, asking
+
+    def _held(self, run: Run, objects: list[Any]) -> set[int] | None:
+        """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
+        if self._front is None or self.runs.declared() is run or run.source is None:
+            return None  # nothing tells in which namespace the body is executed
+        return held(objects, run, self._front.variables(), self.modules.namespaces())
 
     # -- the boundary
 

@@ -1,0 +1,269 @@
+"""Number automatic names as in a fresh kernel: ``dense`` is ``dense`` again when a cell runs again.
+
+The framework goes on counting, and its counters are never touched. Its answer is exchanged for a number that is free::
+
+    Numbers  the numbers of one prefix: how far the framework has counted, which are taken, the lowest that may be free
+    Taken    one number that an owner's run took, and a weak reference to the object that has the name
+
+A number is taken until its owner runs again. When that run first asks for a name, the numbers become free whose objects
+nothing holds but the variables that the run itself binds anew. If the run fails, they are taken again. What nobody saw
+being taken, or was asked for outside of runs, is taken for good: when in doubt, the framework's own number stands.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from kreg_ipython.guard.context import ExecutionContext
+from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.settings import Settings
+from kreg_ipython.lib.naming import error_text
+from kreg_ipython.registries.names import Counter
+from kreg_ipython.registries.registry import NotThere
+
+Held = Callable[[Run, list[Any]], set[int] | None]
+"""Returns which objects are held, by their ``id``, by something other than what the run binds anew; None if unknown."""
+
+
+def held_by_all(run: Run, objects: list[Any]) -> set[int] | None:
+    """Return None: it is not known what holds the objects."""
+    return None
+
+
+class Numbers:
+    """The numbers of one prefix. All below ``lowest`` are taken, and those in ``taken``, each so many times."""
+
+    __slots__ = ("counted", "lowest", "taken")
+
+    def __init__(self, counted: int) -> None:
+        self.counted = self.lowest = counted
+        self.taken: dict[int, int] = {}
+
+    def count(self, counted: int) -> int:
+        """Note that the framework has counted so far, and return the number it gave. What it gave unseen is taken."""
+        for number in range(self.counted, counted - 1):
+            self.take(number)
+        self.counted = counted
+        return counted - 1
+
+    def take(self, number: int) -> None:
+        """Note that a number is taken, once more."""
+        self.taken[number] = self.taken.get(number, 0) + 1
+
+    def free(self) -> int:
+        """Return the lowest number that is not taken."""
+        while self.lowest in self.taken:
+            self.lowest += 1
+        return self.lowest
+
+    def release(self, number: int) -> None:
+        """Let a number be free, unless it is taken another time."""
+        self.taken[number] -= 1
+        if not self.taken[number]:
+            del self.taken[number]
+            self.lowest = min(self.lowest, number)
+
+
+class Taken:
+    """One number that an owner took. ``object`` is None if a function of the framework's asked, and no object did."""
+
+    __slots__ = ("number", "numbers", "object")
+
+    def __init__(self, numbers: Numbers, number: int, object: weakref.ref[Any] | None) -> None:
+        self.numbers, self.number, self.object = numbers, number, object
+        numbers.take(number)
+
+    def alive(self) -> Any:
+        """Return the object that has the name; None if it is gone, or none is known."""
+        return self.object() if self.object is not None else None
+
+
+class Names:
+    """All names that runs took, by owner. It outlives a guard that is switched off.
+
+    Args:
+        held: says what still holds an object.
+    """
+
+    def __init__(self, held: Held = held_by_all) -> None:
+        self.held = held
+        self._lock = threading.RLock()
+        self._counters: dict[str, weakref.WeakKeyDictionary[Any, tuple[Any, dict[Hashable, Numbers]]]] = {}
+        self._owned: dict[Owner | None, list[Taken]] = {}
+        """What each owner's last run took. None has what owners took that ran again and asked for no name."""
+        self._released: dict[Run, list[Taken]] = {}
+        """What became free for each run that is going on."""
+
+    def take(
+        self,
+        counter: str,
+        life: Any,
+        counts: Mapping[Hashable, int],
+        prefix: Hashable,
+        run: Run | None,
+        object: Any = None,
+    ) -> int:
+        """Return the number that an asker gets.
+
+        Args:
+            counter: the module that counts.
+            life: lives as long as the counting.
+            counts: how many names the framework has given for each prefix, this one included.
+            prefix: what is numbered.
+            run: the run that asks; None if nobody knows whose the name is.
+            object: gets the name; None if the framework asks for itself.
+        """
+        with self._lock:
+            numbers, number = self._counted(counter, life, counts, prefix)
+            if run is None:
+                numbers.take(number)
+                return number
+            if run.active:
+                self._release(run)
+                number = numbers.free()
+            self._owned.setdefault(run.owner, []).append(Taken(numbers, number, _weak(object)))
+            return number
+
+    def end(self, run: Run, success: bool) -> None:
+        """End a run: what it did not take again stays free if it succeeded, and is taken as before if not."""
+        if success and run not in self._released and run.owner in self._owned:
+            with self._lock:
+                self._owned.setdefault(None, []).extend(self._owned.pop(run.owner))
+        if run in self._released:
+            with self._lock:
+                released = self._released.pop(run, [])
+                if not success and released:
+                    again = [Taken(each.numbers, each.number, each.object) for each in released]
+                    self._owned.setdefault(run.owner, []).extend(again)
+
+    def end_all(self) -> None:
+        """End all runs, none of which has succeeded: nobody watches any more."""
+        for run in list(self._released):
+            self.end(run, success=False)
+
+    def in_use(self) -> dict[Owner, int]:
+        """Return how many objects of each owner have a name that was numbered; the owner that ran last comes last."""
+        with self._lock:
+            alive = {owner: sum(each.alive() is not None for each in taken) for owner, taken in self._owned.items()}
+        return {owner: number for owner, number in alive.items() if owner is not None and number}
+
+    def _counted(
+        self, counter: str, life: Any, counts: Mapping[Hashable, int], prefix: Hashable
+    ) -> tuple[Numbers, int]:
+        """Return the numbers of a prefix, and the framework's own number. After a reset they begin anew."""
+        lives = self._counters.setdefault(counter, weakref.WeakKeyDictionary())
+        known, prefixes = lives.get(life, (None, {}))
+        if known is not counts:
+            prefixes = {}
+            lives[life] = counts, prefixes
+        numbers = prefixes.get(prefix)
+        if numbers is None or counts[prefix] <= numbers.counted:
+            numbers = prefixes[prefix] = Numbers(counts[prefix] - 1)
+        return numbers, numbers.count(counts[prefix])
+
+    def _release(self, run: Run) -> None:
+        """Let the owner's numbers be free that may be, once in a run."""
+        if run in self._released:
+            return
+        former = [owner for owner in self._owned if owner in (None, run.owner) or owner.deleted]
+        objects = [one for owner in former for each in self._owned[owner] if (one := each.alive()) is not None]
+        held = self.held(run, objects) if objects else set()
+        released = self._released[run] = []
+        for owner in former:
+            mine = self._owned.pop(owner)
+            kept = [each for each in mine if _is_held(each, held)]
+            released += [each for each in mine if not _is_held(each, held)]
+            if kept:
+                self._owned[owner] = kept
+        for each in released:
+            each.numbers.release(each.number)
+
+
+def _is_held(each: Taken, held: set[int] | None) -> bool:
+    """Return whether an object is held that has a name; for a name without an object, whether any is."""
+    if each.object is None:
+        return held is None or bool(held)
+    one = each.alive()
+    return one is not None and (held is None or id(one) in held)
+
+
+def _weak(object: Any) -> weakref.ref[Any] | None:
+    try:
+        return None if object is None else weakref.ref(object)
+    except TypeError:  # it is then as one that is not known
+        return None
+
+
+@dataclass(eq=False)
+class _Guarded:
+    """A counter, as `Gates` knows a registry."""
+
+    name: str
+    counter: Counter
+    fail: Callable[[Exception, Callable[..., Any]], None]
+
+
+class Naming:
+    """The functions that number names, diverted so that their answers are those of `Names`.
+
+    Args:
+        names: has the numbers.
+        counters: the functions.
+        gates: divert them.
+        context: says who asks.
+        settings: say whether names are to be as in a fresh kernel.
+        fault: is told the name of a counter and what went wrong.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        counters: Iterable[Counter],
+        gates: Gates,
+        context: ExecutionContext,
+        settings: Settings,
+        fault: Callable[[str, str], None],
+    ) -> None:
+        self.names, self._counters, self._gates = names, list(counters), gates
+        self._context, self._settings, self._fault = context, settings, fault
+        self._failed = False
+
+    def attach(self, module: str) -> None:
+        """Divert the functions of a module that has been imported."""
+        for counter in self._counters:
+            if counter.module == module:
+                try:
+                    self._gates.add(
+                        _Guarded(counter.name, counter, partial(self._fail, counter.name)), counter.gate, self._asked
+                    )
+                except NotThere:
+                    continue  # another version of Keras
+                except Exception as error:
+                    self._fail(counter.name, error)
+
+    def _asked(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        """Answer as the framework does, but for the number."""
+        __tracebackhide__ = True
+        answer = original(*args, **kwargs)
+        if not self._settings.names or self._failed:
+            return answer
+        try:
+            prefix, text = announced
+            run, object = self._context.find_asker(sys._getframe())
+            life, counts = guarded.counter.counts()
+            return text(self.names.take(guarded.counter.module, life, counts, prefix, run, object))
+        except Exception as error:
+            guarded.fail(error, self._asked)
+            return answer
+
+    def _fail(self, name: str, error: Exception, act: object = None) -> None:
+        """Leave the names to the framework from now on, and say so."""
+        self._failed = True
+        self._fault(name, error_text(error))

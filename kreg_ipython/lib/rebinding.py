@@ -1,0 +1,174 @@
+"""Find the variables that a text binds anew without asking for their former values: nobody needs what they hold.
+
+What is not certain is left out: an assignment under a condition, a variable that is read first, also by a function that
+the text calls.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType, FunctionType
+from typing import Any
+
+from kreg_ipython.lib import source
+from kreg_ipython.lib.statements import MAGIC
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_ASK_FOR_ALL = {"eval", "exec", "globals", "locals", "vars"}
+_MAY_END_EARLY = ("suppress", "raises")
+
+
+def rebound(text: str, namespace: Mapping[str, Any], module: str) -> set[str]:
+    """Return the variables that a text certainly binds or deletes before it reads them.
+
+    Args:
+        text: what is executed.
+        namespace: where, with the functions that it may call.
+        module: the name of the module whose functions read this namespace.
+    """
+    found = _Reader(namespace, module)
+    bound = found.run(source.read(text).tree.body, frozenset())
+    return set(bound - found.read)
+
+
+class _Reader:
+    """One reading of a text. Sets of names say what is certainly bound by then."""
+
+    def __init__(self, namespace: Mapping[str, Any], module: str) -> None:
+        self._namespace, self._module = namespace, module
+        self._functions: dict[str, set[str]] = {}
+        """The names that the functions and classes of the text read when they are called."""
+        self.read: set[str] = set()
+        """The names that were read before they were bound."""
+
+    def run(self, body: Iterable[ast.stmt], bound: frozenset[str]) -> frozenset[str]:
+        """Execute statements; return what is bound then."""
+        certain = True
+        for node in body:
+            after = self._execute(node, bound)
+            bound = after if certain else bound
+            certain = certain and not _may_leave(node)
+        return bound
+
+    def _execute(self, node: ast.stmt, bound: frozenset[str]) -> frozenset[str]:
+        kind = type(node).__name__
+        for each in _evaluated(node):
+            self._ask(each, bound)
+        if isinstance(node, (ast.Expr, ast.Assign)) and isinstance(
+            node.value, ast.Constant
+        ):  # a magic is a string here
+            text = node.value.value
+            self._read(
+                set(re.findall(r"\w+", text)) if isinstance(text, str) and MAGIC.fullmatch(text) else set(), bound
+            )
+        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            self._functions[node.name] = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            return bound | {node.name}
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return bound | {(each.asname or each.name).partition(".")[0] for each in node.names}
+        if isinstance(node, ast.If):
+            return self.run(node.body, bound) & self.run(node.orelse, bound)
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            inside = self.run(node.body, bound | _stored(node.target))
+            self.run(node.orelse, inside)
+            return bound if self._is_empty(node.iter) else inside
+        if isinstance(node, ast.While):
+            inside = self.run(node.body, bound)
+            return inside if isinstance(node.test, ast.Constant) and node.test.value else bound
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            targets = (each.optional_vars for each in node.items if each.optional_vars is not None)
+            inside = self.run(node.body, bound.union(*map(_stored, targets)))
+            early = any(word in ast.unparse(each) for each in node.items for word in _MAY_END_EARLY)
+            return bound if early else inside
+        if kind in ("Try", "TryStar"):
+            return self._try(node, bound)
+        if isinstance(node, ast.Match):
+            for case in node.cases:
+                self.run(case.body, bound)
+            return bound
+        return bound.union(*map(_stored, _evaluated(node)))
+
+    def _try(self, node: Any, bound: frozenset[str]) -> frozenset[str]:
+        ends = [self.run(node.orelse, self.run(node.body, bound))]
+        ends += [self.run(each.body, bound) for each in node.handlers]
+        inside = frozenset.intersection(*ends)
+        return inside | self.run(node.finalbody, inside)
+
+    def _ask(self, node: ast.expr, bound: frozenset[str]) -> None:
+        """Note what an expression reads, and what the functions read that it names."""
+        self._read(
+            {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}, bound
+        )
+
+    def _read(self, names: set[str], bound: frozenset[str]) -> None:
+        todo, seen = names, set()
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in self._functions:
+                todo |= self._functions[name]
+            elif name not in bound:
+                self.read |= {name}
+                todo |= self._read_by(self._namespace.get(name))
+        if seen & _ASK_FOR_ALL:
+            self.read |= self._namespace.keys() - bound
+
+    def _read_by(self, value: Any) -> set[str]:
+        """Return the names that a function, or the class of an object, reads when it is called."""
+        kind = type(value)
+        definition = value if issubclass(kind, (FunctionType, type)) else kind
+        if getattr(definition, "__module__", None) != self._module:
+            return set()
+        if isinstance(definition, FunctionType):
+            return set(_names(definition.__code__))
+        functions = [each for each in vars(definition).values() if isinstance(each, FunctionType)]
+        return {name for each in functions for name in _names(each.__code__)}
+
+    def _is_empty(self, iterable: ast.expr) -> bool:
+        """Return whether a loop over this is known to do nothing."""
+        value = self._namespace.get(iterable.id) if isinstance(iterable, ast.Name) else iterable
+        if isinstance(value, (ast.List, ast.Tuple, ast.Set)):
+            return not value.elts
+        return isinstance(value, (list, tuple, dict, set)) and not value
+
+
+def _evaluated(node: ast.stmt) -> Iterator[ast.expr]:
+    """Yield the expressions that a statement itself evaluates or binds."""
+    if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        yield from node.decorator_list
+    if isinstance(node, _FUNCTIONS):
+        yield from (*node.args.defaults, *filter(None, node.args.kw_defaults))
+    elif isinstance(node, ast.ClassDef):
+        yield from (*node.bases, *(each.value for each in node.keywords))
+        for inner in node.body:
+            yield from _evaluated(inner)
+    elif isinstance(node, ast.AugAssign):
+        yield ast.Name(id=node.target.id, ctx=ast.Load()) if isinstance(node.target, ast.Name) else node.target
+        yield node.value
+    elif isinstance(node, ast.AnnAssign):
+        yield from (node.value, node.target) if node.value is not None else ()
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        yield from (each.context_expr for each in node.items)
+    else:
+        yield from (each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+
+
+def _stored(node: ast.expr) -> frozenset[str]:
+    names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    return frozenset(each.id for each in names if isinstance(each.ctx, (ast.Store, ast.Del)))
+
+
+def _may_leave(node: ast.stmt) -> bool:
+    """Return whether what follows in a loop's body may be skipped."""
+    return any(isinstance(each, (ast.Break, ast.Continue)) for each in ast.walk(node))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield from _names(const)

@@ -1,0 +1,133 @@
+"""Say where Keras counts the names that it gives by itself: ``dense``, ``dense_1``, and who only seems to hold objects.
+
+A counter knows a number for each prefix, and not the object that gets the name: that one is in the calling frame.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from kreg_ipython.registries import BUILT_UPON, FRAMEWORKS
+from kreg_ipython.registries.registry import Announcement, Gate, locate
+
+_OURS = __name__.partition(".")[0]
+_KERAS = ("keras", "tf_keras")
+_VENDORED = "tensorflow.python.keras.backend"
+_HOMES = {  # Keras 2 in its several homes; what Keras 3 has at the second one counts no names
+    "tf_keras.names": "tf_keras.src.backend",
+    "keras.names": "keras.src.backend",  # 2.13 to 2.15
+    "keras2.names": "keras.backend",  # until 2.12
+    "tensorflow.keras_names": _VENDORED,
+}
+
+
+@dataclass(eq=False)
+class Counter:
+    """One function that numbers names, as `Gate` has it, and where it counts.
+
+    Attributes:
+        name: what it is called in a message.
+        module: the module whose import creates it.
+        gate: the function. Its ``announce`` returns the prefix, and what makes the function's answer of a number; None
+            for a call that does not count here.
+        counts: returns an object that lives as long as the counting goes on, and the dict from prefix to the number of
+            names that were asked for.
+    """
+
+    name: str
+    module: str
+    gate: Gate
+    counts: Callable[[], tuple[Any, Mapping[Hashable, int]]]
+
+
+def counters() -> Iterator[Counter]:
+    """Yield the functions by which Keras 3 and Keras 2, in its several homes, number names."""
+    keras3 = "keras.src.utils.naming"
+    yield Counter("keras.names", keras3, Gate(f"{keras3}:uniquify", _name), _of_thread)
+    yield Counter("keras.names", keras3, Gate(f"{keras3}:get_uid", _number), _of_thread)
+    for name, module in _HOMES.items():
+        yield Counter(name, module, Gate(f"{module}:unique_object_name", _object_name), _of_default_graph(module))
+        yield Counter(name, module, Gate(f"{module}:get_uid", _number), _of_kerass_graph(module))
+
+
+def _name(name: str) -> Announcement:
+    return name, lambda number: f"{name}_{number}" if number else name
+
+
+def _number(prefix: str = "") -> Announcement:
+    return prefix, lambda number: number + 1
+
+
+def _object_name(
+    name: str,
+    name_uid_map: Any = None,
+    avoid_names: Any = None,
+    namespace: str = "",
+    zero_based: bool = False,
+    avoid_observed_names: bool = False,
+) -> Announcement | None:
+    if name_uid_map is not None or avoid_names is not None or avoid_observed_names:
+        return None  # the caller counts for himself, or for Keras 1's layers
+    if zero_based:
+        return (namespace, name), lambda number: f"{name}_{number}" if number else name
+    return (namespace, name), lambda number: f"{name}_{number + 1}"
+
+
+def _of_thread() -> tuple[Any, Mapping[Hashable, int]]:
+    get = locate("keras.src.backend.common.global_state:get_global_attribute")
+    return threading.current_thread(), get("object_name_uids")
+
+
+def _of_default_graph(module: str) -> Callable[[], tuple[Any, Mapping[Hashable, int]]]:
+    return lambda: (
+        locate("tensorflow.python.framework.ops:get_default_graph")(),
+        locate(f"{module}:get_default_graph_uid_map")(),
+    )
+
+
+def _of_kerass_graph(module: str) -> Callable[[], tuple[Any, Mapping[Hashable, int]]]:
+    def counts() -> tuple[Any, Mapping[Hashable, int]]:
+        graph = locate(f"{module}:get_graph")()
+        return graph, locate(f"{module}:PER_GRAPH_OBJECT_NAME_UIDS")[graph]
+
+    return counts
+
+
+def asker(frame: FrameType | None) -> tuple[Any, bool]:
+    """Return the object that asks for a name under this frame, None if no object does; and if a framework asks."""
+    counting = {*_HOMES.values(), "keras.src.utils.naming"}
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module not in counting and module.partition(".")[0] != _OURS:
+            code = frame.f_code
+            has_self = code.co_argcount > 0 and code.co_varnames[0] == "self"
+            return frame.f_locals.get("self") if has_self else None, module.partition(".")[0] in FRAMEWORKS
+        frame = frame.f_back
+    return None, False
+
+
+_ONLY_SEEM = {
+    "Callback": {"model", "_model"},  # so a History does, which `fit` returns
+    "Model": {"_compile_config", "_compile_loss", "_compile_metrics", "compiled_loss", "compiled_metrics", "optimizer"},
+    "Layer": {  # what it keeps of its attributes once more, to save or to track them, and of its methods
+        *("_obj_reference_counts_dict", "_self_unconditional_checkpoint_dependencies"),
+        *("_self_unconditional_dependency_names", "_tracker", "_tracked", "_call_signature", "build", "quantize"),
+    },
+}
+"""The attributes by which no object holds what anybody would build upon, by the name of a class of Keras's.
+
+What `compile` made is replaced by the next `compile`.
+"""
+
+
+def beside_the_point(kind: type) -> frozenset[str]:
+    """Return the attributes of objects of a type that do not count when it is asked who holds a named object."""
+    found = set(BUILT_UPON)
+    for base in kind.__mro__:
+        if base.__name__ in _ONLY_SEEM and str(base.__module__).partition(".")[0] in _KERAS:
+            found |= _ONLY_SEEM[base.__name__]
+    return frozenset(found)

@@ -1,0 +1,52 @@
+"""Tell which named objects are still held by something other than the variables that a run binds anew."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from kreg_ipython import registries
+from kreg_ipython.guard.ledger import Run
+from kreg_ipython.lib.holders import Opaque, reached
+from kreg_ipython.lib.rebinding import rebound
+from kreg_ipython.registries.names import beside_the_point
+
+
+def held(
+    objects: Iterable[Any], run: Run, notebook: Mapping[str, Any], modules: Iterable[Mapping[str, Any]]
+) -> set[int] | None:
+    """Return which objects are held, by their ``id``; None if there is too much to look at.
+
+    Args:
+        objects: what a former run of the same owner gave a name to.
+        run: what is executed.
+        notebook: the notebook's variables.
+        modules: the namespaces of the user's modules.
+    """
+    of_module = run.owner.kind == "module"
+    own = vars(sys.modules[run.owner.id or ""]) if of_module and run.owner.id in sys.modules else notebook
+    anew = rebound(run.source or "", own, str(run.owner.id) if of_module else "__main__")
+    values: list[Any] = []
+    names = {"__main__", "__mp_main__"}  # the notebook's own, with what the shell puts there, or a script's
+    for namespace in (notebook, *(each for each in modules if each.get("__name__") not in names)):
+        for name, value in list(namespace.items()):
+            if namespace is not own or name not in anew:
+                values += (value, *_inside(value, own))
+    opaque = Opaque(functools.cache(registries.is_opaque), attributes_of=functools.cache(beside_the_point))
+    return reached(values, {id(one) for one in objects}, opaque)
+
+
+def _inside(value: Any, own: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what a variable's class holds, or a module that is not in `sys.modules` and not what is executed anew."""
+    kind = type(value)
+    if issubclass(kind, ModuleType):
+        there = sys.modules.get(value.__name__)
+        again = (value.__name__, value.__dict__.get("__file__")) == (own.get("__name__"), own.get("__file__"))
+        if there is value or again:
+            return
+    elif not issubclass(kind, type) or registries.is_opaque(value):
+        return
+    yield from list(vars(value).values())

@@ -1,0 +1,608 @@
+"""Automatic names: a cell that runs again gets those of its former run, and no two objects that stock keeps apart meet."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from typing import Any
+
+import pytest
+from test_cells import stock
+
+from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.names import Names
+from kreg_ipython.lib.holders import Opaque, reached
+from kreg_ipython.lib.rebinding import rebound
+
+KERAS = [
+    pytest.param("keras", marks=pytest.mark.needs("keras>=2.12")),
+    pytest.param("tf_keras", marks=pytest.mark.needs("tensorflow>=2.19", "tf_keras")),
+]
+
+# -- the core: which numbers are taken, without a framework
+
+
+class Thing:
+    """An object that has a name."""
+
+
+class Bench:
+    """A counter of a framework's, its names, and cells by letter."""
+
+    def __init__(self) -> None:
+        self.counts: Any = Counter()
+        self.life: Any = Thing()
+        self.holds: list[Thing] | None = []
+        """The objects that something else holds; None: nobody can tell."""
+        self.names = Names(lambda run, objects: None if self.holds is None else {id(one) for one in self.holds})
+        self.owners: dict[str, Owner] = {}
+        self.made: dict[str, list[Thing | None]] = {}
+
+    def ask(self, run: Run | None, thing: Thing | None, prefix: str = "dense") -> int:
+        self.counts[prefix] += 1
+        return self.names.take("keras", self.life, self.counts, prefix, run, thing)
+
+    def begin(self, cell: str) -> Run:
+        run = Run(self.owners.setdefault(cell, Owner("cell", cell)))
+        run.active = True
+        return run
+
+    def run(self, cell: str, number: int = 1, *, fails: bool = False) -> list[int]:
+        """Run a cell that makes so many things, and return their numbers."""
+        run, things = self.begin(cell), [Thing() for _ in range(number)]
+        numbers = [self.ask(run, thing) for thing in things]
+        self.names.end(run, not fails)
+        run.active = False
+        self.made[cell] = things
+        return numbers
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.mark.parametrize(
+    ("runs", "numbers"),
+    [
+        ("a2 a2 a2", [[0, 1]] * 3),
+        ("a2 b1 a2 b1", [[0, 1], [2]] * 2),
+        ("a2 b1 a3 b1 a3", [[0, 1], [2], [0, 1, 3], [2], [0, 1, 3]]),
+        ("a2 b1 a1 c2 a2", [[0, 1], [2], [0], [1, 3], [0, 4]]),
+        ("a2 a1! a2", [[0, 1], [0], [0, 1]]),
+        ("a2 a1! b1 a2", [[0, 1], [0], [2], [0, 1]]),
+        ("a1! a1! a1", [[0]] * 3),
+        ("a2 b1 a0 c3 b1", [[0, 1], [2], [], [0, 1, 3], [2]]),
+        ("a2 a0! b1", [[0, 1], [], [2]]),
+    ],
+)
+def test_a_cell_takes_the_numbers_of_its_former_run_again(bench, runs, numbers):
+    assert [bench.run(each[0], int(each[1]), fails=each[-1] == "!") for each in runs.split()] == numbers
+    assert bench.counts["dense"] == sum(map(len, numbers))
+
+
+def test_what_something_else_holds_keeps_its_number_until_it_is_let_go(bench):
+    assert bench.run("a", 3) == [0, 1, 2]
+    bench.holds = bench.made["a"][1:2]
+    assert bench.run("a", 3) == [0, 2, 3]
+    bench.holds = []
+    assert bench.run("a", 3) == [0, 1, 2]
+
+
+def test_if_nobody_can_tell_what_is_held_only_the_numbers_of_dead_objects_are_free(bench):
+    bench.run("a", 2)
+    bench.holds = None
+    assert bench.run("a", 2) == [2, 3]
+    bench.made.clear()
+    gc.collect()
+    assert bench.run("a", 2) == [0, 1]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_number_without_an_object_is_free_only_if_nothing_of_its_run_is_held(bench, held):
+    things = [Thing(), None]
+    run = bench.begin("a")
+    assert [bench.ask(run, thing) for thing in things] == [0, 1]
+    bench.names.end(run, True)
+    bench.holds = things[:1] if held else []
+    assert bench.run("a", 2) == ([2, 3] if held else [0, 1])
+
+
+def test_what_nobody_saw_or_asks_for_is_taken_for_good(bench):
+    bench.counts["dense"] = 5  # before anybody watched
+    assert bench.run("a") == [5]
+    bench.counts["dense"] += 2  # while it was off
+    assert bench.ask(None, Thing()) == 8
+    assert bench.run("a", 2) == [5, 9]
+    assert bench.run("b") == [10]
+
+
+def test_a_task_that_outlives_its_cell_counts_on_and_its_number_is_the_cells(bench):
+    run = bench.begin("a")
+    bench.ask(run, Thing())
+    bench.names.end(run, True)
+    run.active = False
+    assert bench.ask(run, Thing()) == 1
+    assert bench.run("a", 2) == [0, 1]
+
+
+@pytest.mark.parametrize("reset", ["counts", "life", "cleared"])
+def test_after_a_reset_numbers_begin_anew(bench, reset):
+    bench.run("a", 3)
+    if reset == "counts":
+        bench.counts = Counter()
+    elif reset == "life":
+        bench.life, bench.counts = Thing(), Counter()
+    else:
+        bench.counts.clear()
+    assert bench.run("b") == [0]
+    assert bench.run("a") == [1]
+    assert bench.run("b") == [0]
+
+
+def test_prefixes_are_numbered_apart(bench):
+    run = bench.begin("a")
+    assert [bench.ask(run, None, prefix) for prefix in ("dense", "adam", "dense")] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("act", ["edited", "deleted"])
+def test_what_a_cell_took_that_takes_no_name_any_more_is_free_unless_it_is_held(bench, act):
+    bench.run("a", 3)
+    if act == "edited":
+        bench.run("a", 0)
+    else:
+        bench.owners["a"].deleted = True
+    bench.holds = bench.made["a"][:1] if act == "deleted" else []
+    assert bench.run("b", 3) == ([1, 2, 3] if act == "deleted" else [0, 1, 2])
+    bench.holds = []
+    assert bench.run("c") == ([0] if act == "deleted" else [3])
+
+
+def test_what_is_in_use_is_what_is_alive(bench):
+    bench.run("b", 3), bench.run("a", 2)
+    assert {owner.id: number for owner, number in bench.names.in_use().items()} == {"b": 3, "a": 2}
+    bench.made.pop("a").clear()
+    gc.collect()
+    assert [owner.id for owner in bench.names.in_use()] == ["b"]
+
+
+# -- which variables a text binds anew
+
+
+def reads_model():
+    return model
+
+
+@pytest.mark.parametrize(
+    ("text", "anew"),
+    [
+        ("m = build()\nm.compile()", "m"),
+        ("a, (b, *c) = d", "a b c"),
+        ("x = Dense(3)(x)", ""),
+        ("m += [1]", ""),
+        ("models[0] = m", ""),
+        ("x: int", ""),
+        ("x: int = 3\ndel y", "x y"),
+        ("f(k := 3)", "k"),
+        ("import a.b, c as d\nfrom e import f as g", "a d g"),
+        ("if flag:\n    m = 1", ""),
+        ("if flag:\n    m = 1\nelse:\n    m = n = 2", "m"),
+        ("for i in range(3):\n    m = build()\n    n = m", "i m n"),
+        ("for i in split():\n    if i: break\n    m = build()", "i"),
+        ("for i in []:\n    m = build()", ""),
+        ("for i in nothing:\n    m = build()", ""),
+        ("for i in xs:\n    old = m\n    m = build()", "i old"),
+        ("while True:\n    m = build()\n    break", "m"),
+        ("while more():\n    m = build()", ""),
+        ("with strategy.scope():\n    m = build()", "m"),
+        ("with suppress(E) as s:\n    m = build()", ""),
+        ("try:\n    m = k = 1\nexcept E:\n    m = 2", "m"),
+        ("try:\n    m = 1\nfinally:\n    n = 2", "m n"),
+        ("match x:\n    case 1:\n        m = 2", ""),
+        ("def show():\n    return m\nm = 1\nshow()", "m show"),
+        ("def show():\n    return m\nk = show()\nm = 1", "k show"),
+        ("class A(B):\n    def f(self):\n        return m\nm = A().f()", "A"),
+        ("model = reads_model()", ""),
+        ("model = 1\nreads_model()", "model"),
+        ("k = globals()\nm = model = 1", "k m"),
+        ("%time show(m)\nm = n = 1", "n"),
+        ("%%time\nm = 1", "m"),
+        ("m = %time build()", "m"),
+        ("m = %time build(m)", ""),
+        ("name = 'm'\nm = build(name)", "m name"),
+    ],
+)
+def test_a_variable_is_bound_anew_if_the_text_certainly_does_and_does_not_read_it_first(text, anew):
+    namespace = {"reads_model": reads_model, "nothing": [], "model": 0}
+    assert sorted(rebound(text, namespace, __name__)) == sorted(anew.split())
+
+
+def test_a_search_for_holders_looks_into_no_data_and_says_if_there_is_too_much(monkeypatch):
+    from kreg_ipython.lib import holders
+
+    wanted = [Thing(), Thing()]
+    values: list[Any] = [{"x": [wanted[0]]}, [[each, wanted[1]] for each in range(20_000)]]
+    found = reached(values, {id(one) for one in wanted}, Opaque(lambda kind: False))
+    assert found == {id(wanted[0])}
+    monkeypatch.setattr(holders, "_MOST", 1)
+    assert reached(values, {id(one) for one in wanted}, Opaque(lambda kind: False)) is None
+
+
+# -- in a kernel
+
+
+class Cells:
+    """The cells of a notebook whose session was just cleared, for one of the Kerases, which sources call K."""
+
+    def __init__(self, nb, framework: str) -> None:
+        self.nb, self.framework = nb, framework
+        nb.silently(
+            f"""
+            import numpy as np
+            for name in [each for each in globals() if each.endswith("_v")]:
+                del globals()[name]
+            K = {framework}
+            (getattr(K.backend, "reset_uids", None) or sys.modules["keras.src.utils.naming"].reset_uids)()
+            def names(model):
+                return [model.name, *(layer.name for layer in model.layers if "input" not in layer.name)]
+            """
+        )
+        self.run("functions", BUILD)
+
+    def run(self, cell: str | None, source: str, **options: Any) -> Any:
+        return self.nb.run(cell, source, **options)
+
+    def names(self, variable: str = "m_v") -> list[str]:
+        """The names of a model and its layers."""
+        return self.nb.value(f"names({variable})")
+
+    def layers(self, variable: str = "m_v") -> list[str]:
+        return self.names(variable)[1:]
+
+
+BUILD = """
+def build(n=1, **options):
+    return K.Sequential([K.layers.Dense(2, **options) for _ in range(n)])
+
+def graph(n=1):
+    inputs = x = K.Input((2,))
+    for _ in range(n):
+        x = K.layers.Dense(2)(x)
+    return K.Model(inputs, x)
+
+def merge(*models):
+    inputs = K.Input((2,))
+    outputs = [inputs]
+    for model in models:
+        for layer in model.layers:
+            if "input" not in layer.name:
+                outputs.append(layer(inputs))
+    return K.Model(inputs, outputs)
+"""
+
+
+@pytest.fixture(params=KERAS)
+def cells(nb, request) -> Cells:
+    return Cells(nb, request.param)
+
+
+MODEL = """
+m_v = K.Sequential([K.Input((2,)), K.layers.Dense(4), K.layers.Dense(1, activation="sigmoid")])
+m_v.compile(K.optimizers.Adam(), "mse", metrics=[K.metrics.AUC(), K.metrics.Precision()], run_eagerly=True)
+"""
+FIT = """
+h_v = m_v.fit(np.ones((8, 2)), np.ones((8, 1)), validation_split=0.5, verbose=0, callbacks=[
+    K.callbacks.EarlyStopping(monitor="val_auc", mode="max", restore_best_weights=True)])
+assert h_v.history["val_auc"]
+h_v
+"""
+
+
+@stock
+def test_a_model_cell_that_runs_three_times_has_the_names_of_a_fresh_kernel(cells):
+    for _ in range(3):
+        cells.run("m", MODEL)
+        cells.run("f", FIT)
+        assert cells.names() == ["sequential", "dense", "dense_1"]
+        assert cells.nb.value("sorted(h_v.history)") == sorted(
+            f"{prefix}{name}" for prefix in ("", "val_") for name in ("auc", "loss", "precision")
+        )
+        assert cells.nb.value("m_v.get_layer('dense') is not None and m_v.optimizer.name.lower()") == "adam"
+
+
+@stock
+def test_a_model_whose_compiling_is_a_cell_of_its_own_keeps_its_metrics_names(cells):
+    build, compile_ = MODEL.strip().splitlines()
+    cells.run("b", build)
+    for _ in range(3):
+        cells.run("c", compile_)
+        cells.run("f", FIT)
+    for _ in range(2):
+        cells.run("b", build), cells.run("c", compile_), cells.run("f", FIT)
+    assert cells.names() == ["sequential", "dense", "dense_1"]
+
+
+@stock
+@pytest.mark.needs("keras>=3")
+def test_a_checkpoint_that_monitors_a_metric_works_each_time(nb, tmp_path):
+    cells = Cells(nb, "keras")
+    path = str(tmp_path / "best.keras")
+    for _ in range(3):
+        cells.run("m", MODEL)
+        cells.run(
+            "f",
+            f"""
+            best = K.callbacks.ModelCheckpoint({path!r}, monitor="val_auc", save_best_only=True)
+            m_v.fit(np.ones((8, 2)), np.ones((8, 1)), validation_split=0.5, verbose=0, callbacks=[best]);
+            """,
+        )
+
+
+@stock
+@pytest.mark.needs("tensorflow>=2.19", "tf_keras")
+def test_weights_that_are_loaded_by_name_are_loaded(nb, tmp_path):
+    cells = Cells(nb, "tf_keras")
+    path = str(tmp_path / "w.h5")
+    cells.run("m", "m_v = K.Sequential([K.Input((2,)), K.layers.Dense(1)])")
+    cells.run("s", f"weights = m_v.get_weights()[0]; m_v.save_weights({path!r})")
+    cells.run("m", "m_v = K.Sequential([K.Input((2,)), K.layers.Dense(1)])")
+    cells.run("l", f"m_v.load_weights({path!r}, by_name=True)")
+    assert cells.nb.value("bool((m_v.get_weights()[0] == weights).all())")
+
+
+@stock
+def test_an_edited_cell_leaves_other_cells_their_numbers(cells):
+    cells.run("a", "a_v = build(2)")
+    cells.run("b", "b_v = build(1)")
+    for n, names, beside in ((3, ["dense", "dense_1", "dense_3"], "dense_2"), (1, ["dense"], "dense_1")):
+        cells.run("a", f"a_v = build({n})")
+        assert cells.layers("a_v") == names
+        cells.run("b", "b_v = build(1)")
+        assert cells.layers("b_v") == [beside], "that of a fresh kernel, if it is free"
+
+
+@stock
+def test_two_cells_that_alternate_and_share_a_variable_keep_their_names(cells):
+    for _ in range(3):
+        cells.run("a", "m_v = build(2)")
+        assert cells.names() == ["sequential", "dense", "dense_1"]
+        cells.run("b", "m_v = build(1)")
+        assert cells.names() == ["sequential_1", "dense_2"]
+
+
+@stock
+def test_a_loop_gets_the_same_names_in_each_run(cells):
+    for _ in range(3):
+        cells.run("a", "for n in (1, 2):\n    m_v = build(n)\n    m_v.compile('adam', 'mse')")
+        assert cells.names() == ["sequential_1", "dense_1", "dense_2"]
+
+
+@stock
+def test_a_failed_run_takes_nothing_for_good(cells):
+    cells.run("a", "m_v = build(2)")
+    for fails in ("1 / 0", "raise KeyboardInterrupt"):
+        cells.run("a", f"build(3)\n{fails}\nm_v = build(2)", fails=True)
+    cells.run("b", "b_v = build(1)")
+    cells.run("a", "m_v = build(2)")
+    assert cells.layers() == ["dense", "dense_1"]
+    assert cells.layers("b_v") == ["dense_3"]
+
+
+def test_a_cell_that_does_not_compile_changes_nothing(cells):
+    cells.run("a", "m_v = build(2)")
+    cells.run("a", "m_v = build(2) +", fails=True)
+    cells.run("b", "b_v = build(1)")
+    assert cells.layers("b_v") == ["dense_2"]
+
+
+@stock
+def test_names_that_a_modules_function_takes_are_the_cells(cells, files):
+    files.write({"PKG_nets.py": f"import {cells.framework} as K\n{BUILD}"})
+    cells.run("i", "from PKG_nets import build as build_there")
+    for _ in range(3):
+        cells.run("a", "m_v = build_there(2)")
+        assert cells.layers() == ["dense", "dense_1"]
+
+
+@stock
+def test_names_of_a_modules_body_and_of_a_script_are_taken_again(cells, files):
+    text = f"import {cells.framework} as K\nm_v = K.Sequential([K.layers.Dense(2)])\n"
+    files.write({"PKG_net.py": text, "PKG_script.py": text})
+    cells.run("i", "import PKG_net, importlib")
+    for _ in range(2):
+        cells.run("r", "importlib.reload(PKG_net)")
+        cells.run("s", f"%run {files.folder}/PKG_script.py")
+        assert cells.layers("PKG_net.m_v") == ["dense"] and cells.layers() == ["dense_1"]
+    cells.run("p", "import sys; del sys.modules['PKG_net']; import PKG_net")
+    assert cells.layers("PKG_net.m_v") == ["dense"]
+
+
+# -- no collision that stock does not have
+
+
+def test_cells_that_collect_models_can_merge_them(cells):
+    cells.run("l", "models_v = []")
+    for _ in range(5):
+        cells.run("a", "models_v.append(build(2))")
+    cells.run("m", "m_v = merge(*models_v)")
+    assert len(set(cells.layers())) == 10
+
+
+HOLDS = [
+    "k_v = m_v",
+    "k_v = {'x': (m_v.layers,)}",
+    "k_v = m_v.layers[-1].output",
+    "k_v = lambda m_v=m_v: m_v",
+    "k_v = (lambda m_v: lambda: m_v)(m_v)",
+    "class k_v: best = m_v",
+    "class Box: pass\nk_v = Box(); k_v.model = m_v",
+    "import functools; k_v = functools.partial(print, m_v)",
+    "import PKG_box; PKG_box.models[:] = [m_v]",
+    "import types; k_v = types.ModuleType('box'); k_v.m = m_v",
+    "k_v = K.Model(m_v.inputs, m_v.layers[-1].output)",
+    "k_v = K.Sequential([m_v])",
+    "k_v = m_v.summary",
+    "k_v = (each for each in [m_v])",
+]
+
+
+def test_what_another_cell_holds_of_a_former_model_keeps_its_name(cells, files):
+    files.write({"PKG_box.py": "models = []"})
+    for keep in HOLDS:
+        cells.run("a", "m_v = graph(2)")
+        free = cells.layers()
+        cells.run("k", keep)
+        cells.run("a", "m_v = graph(2)")
+        assert not {*free} & {*cells.layers()}, keep
+        cells.run("k", "k_v = None\nif 'PKG_box' in sys.modules: PKG_box.models.clear()")
+        cells.run("a", "m_v = graph(2)")
+        assert cells.layers() == free == ["dense", "dense_1"], keep
+
+
+HOLDS_NOT = [
+    "m_v",
+    "k_v = K.callbacks.EarlyStopping(); k_v.set_model(m_v)",
+    "class Watch(K.callbacks.Callback): pass\nk_v = Watch(); k_v.set_model(m_v)",
+    "k_v = m_v.optimizer; k_v.build(m_v.trainable_variables)",
+    "def k_v(): return m_v.layers",
+    "k_v = [each.name for each in m_v.layers], m_v.get_weights()",
+    "k_v = m_v.fit(np.ones((8, 2)), np.ones((8, 2)), verbose=0)\nk_v",
+]
+
+
+@stock
+def test_what_holds_a_model_without_anybody_building_upon_it_is_no_holder(cells):
+    for keep in HOLDS_NOT:
+        cells.run("a", "m_v = graph(2)\nm_v.compile('sgd', 'mse', run_eagerly=True)")
+        assert cells.layers() == ["dense", "dense_1"], keep
+        cells.run("k", keep)
+    cells.run("a", "m_v = graph(2)")
+    assert cells.layers() == ["dense", "dense_1"]
+
+
+@stock
+@pytest.mark.needs("tensorflow")
+def test_a_compiled_function_is_no_holder(cells):
+    for _ in range(3):
+        cells.run("a", "m_v = graph(2)")
+        cells.run("k", "k_v = (lambda m: tf.function(lambda x: m(x)))(m_v); k_v(tf.ones((1, 2)))")
+        assert cells.layers() == ["dense", "dense_1"]
+
+
+def test_a_cell_that_builds_upon_its_own_former_value_counts_on(cells):
+    cells.run("i", "x_v = i_v = K.Input((2,))")
+    for _ in range(3):
+        cells.run("a", "x_v = K.layers.Dense(2)(x_v)")
+    cells.run("m", "m_v = K.Model(i_v, x_v)")
+    assert cells.layers() == ["dense", "dense_1", "dense_2"]
+    cells.run("s", "m_v = build()")
+    cells.run("f", "def grow(): return K.Sequential([*m_v.layers, K.layers.Dense(2)])")
+    for _ in range(3):
+        cells.run("g", "m_v = grow()")
+    assert len(set(cells.layers())) == 4
+
+
+def test_a_branch_that_is_not_taken_leaves_its_model_its_names(cells):
+    for train in (True, False):
+        cells.run("t", f"train = {train}")
+        cells.run("a", "if train:\n    b_v = build(2)\nt_v = build(2)\nm_v = merge(b_v, t_v)")
+    assert len(set(cells.layers())) == 4
+
+
+@pytest.mark.parametrize("share", ["s_v", "K.Sequential([s_v])"])
+def test_shared_and_nested_layers_meet_nothing(cells, share):
+    cells.run("s", "s_v = K.layers.Dense(2)")
+    for _ in range(3):
+        cells.run("a", f"i_v = K.Input((2,))\nm_v = K.Model(i_v, K.layers.Dense(2)({share}(K.layers.Dense(2)(i_v))))")
+        cells.run("b", "b_v = merge(m_v, build(2))")
+        assert len(set(cells.layers("b_v"))) == len(cells.layers("b_v"))
+
+
+def test_clearing_the_session_counts_from_the_start_as_in_stock(cells):
+    cells.run("a", "a_v = build(2)")
+    cells.run("b", "b_v = build(1)")
+    for _ in range(2):
+        cells.run("a", "K.backend.clear_session()\na_v = build(2)")
+        cells.run("b", "b_v = build(1)")
+        assert cells.layers("a_v") == ["dense", "dense_1"] and cells.layers("b_v") == ["dense_2"]
+
+
+@pytest.mark.needs("keras>=3")
+def test_threads_count_for_themselves_as_in_stock(nb):
+    cells = Cells(nb, "keras")
+    for _ in range(2):
+        cells.run("a", "import threading\nt = threading.Thread(target=lambda: globals().update(m_v=build(2)))")
+        cells.run("t", "t = threading.Thread(target=lambda: globals().update(m_v=build(2))); t.start(); t.join()")
+        assert cells.layers() == ["dense", "dense_1"]
+        cells.run("b", "b_v = build(1)")
+        assert cells.layers("b_v") == ["dense"]
+
+
+def test_names_that_users_give_or_number_themselves_are_theirs(cells):
+    cells.run("i", "i_v = []")
+    for _ in range(3):
+        cells.run("a", "m_v = build(1, name='mine')\ni_v.append(K.backend.get_uid('mine'))")
+        assert cells.layers() == ["mine"]
+    assert cells.nb.value("i_v") == [1, 2, 3]
+
+
+# -- what users see and switch
+
+
+def test_status_counts_the_names_of_each_cell(cells):
+    cells.run("a", "a_v = build(2)")
+    cells.run("b", "b_v = build(3)")
+    shown = cells.run("s", "%kreg status").text
+    line = next(line for line in shown.splitlines() if line.startswith("names: "))
+    assert line.count(" of cell [") == 2 and line.index("3 of") < line.index("4 of")
+    counted = cells.nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['names']")
+    assert list(counted.values()) == [3, 4]
+
+
+@pytest.mark.parametrize("end", ["%config KregMagics.names = False", "%kreg off", "%unload_ext kreg_ipython"])
+def test_ended_keras_counts_as_if_it_had_always_counted(cells, end):
+    for _ in range(4):
+        cells.run("a", "m_v = build(2)")
+    cells.run("e", end)
+    cells.run("a", "m_v = build(2)")
+    assert cells.names() == ["sequential_4", "dense_8", "dense_9"]
+    assert "names:" not in (cells.run("s", "%kreg status").text if "unload" not in end else "")
+    if "unload" not in end:
+        cells.run("e", end.replace("False", "True").replace("off", "on"))
+        cells.run("a", "m_v = build(2)")
+        assert cells.names() == ["sequential", "dense", "dense_1"]
+        cells.run("b", "b_v = build(1)")
+        assert cells.layers("b_v") == ["dense_2"]
+
+
+def test_unloading_gives_the_functions_back(nb):
+    functions = """[f.__code__.co_filename for module, name in (
+        ("keras.src.utils.naming", "uniquify"), ("keras.src.utils.naming", "get_uid"),
+        ("tf_keras.src.backend", "unique_object_name"), ("tf_keras.src.backend", "get_uid"),
+        ("keras.src.backend", "unique_object_name"), ("keras.backend", "unique_object_name"),
+    ) for f in [getattr(sys.modules.get(module), name, None)] if f and f.__code__.co_consts.__repr__().count("Naming")]"""
+    assert nb.value(functions) != []
+    nb.run("u", "%unload_ext kreg_ipython")
+    assert nb.value(functions) == []
+
+
+def test_loaded_late_it_takes_no_number_that_was_there(nb):
+    nb.run("u", "%unload_ext kreg_ipython")
+    cells = Cells(nb, "keras")
+    cells.run("a", "a_v = build(2)")
+    cells.run("l", "%load_ext kreg_ipython")
+    for _ in range(2):
+        cells.run("b", "b_v = build(1)")
+        assert cells.layers("b_v") == ["dense_2"]
+    cells.run("a", "a_v = build(2)")
+    assert cells.layers("a_v") == ["dense_3", "dense_4"]
+
+
+def test_a_fault_leaves_the_names_to_keras_and_is_told_once(cells):
+    broken = "sys.modules['kreg_ipython.session.process'].Process.find_asker"
+    cells.nb.silently(f"find_asker = {broken}; {broken} = None")
+    try:
+        shown = cells.run("a", "m_v = build(2)").stderr + cells.run("a", "m_v = build(2)").stderr
+        assert shown.count("kreg: ") == 1 and cells.layers() == ["dense_2", "dense_3"]
+    finally:
+        cells.nb.silently(f"{broken} = find_asker")
