@@ -9,7 +9,6 @@ from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Entry, Ledger, Run
-from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.snapshot import Contents, Snapshot
 from kreg_ipython.lib.importlib_bootstrap import pass_over
@@ -26,7 +25,7 @@ class DirectWrites:
         registries: the guarded registries, by name.
         reconciler: moves entries.
         context: says whose an object is that was written unseen.
-        notices: write each act down.
+        forget: forgets entries that the user took out.
         record: writes down what was written: a registration, and what the registry stores.
     """
 
@@ -36,11 +35,11 @@ class DirectWrites:
         registries: Mapping[str, GuardedRegistry],
         reconciler: Reconciler,
         context: ExecutionContext,
-        notices: Notices,
+        forget: Callable[[list[Entry], Run | None], None],
         record: Callable[[Registration, Any], None],
     ) -> None:
         self._ledger, self._registries, self._reconciler = ledger, registries, reconciler
-        self._context, self._notices, self._record = context, notices, record
+        self._context, self._forget, self._record = context, forget, record
         self._followed: dict[str, GuardedRegistry] = {}
 
     def watch(self, registry: GuardedRegistry, gates: Gates) -> None:
@@ -82,13 +81,6 @@ class DirectWrites:
         for name in run.accessed & self._registries.keys():
             self._registries[name].attempt(self._follow_equal, self._registries[name], run)
 
-    def forget(self, entries: list[Entry], run: Run | None) -> None:
-        """Forget what the user took out, or wrote over: that is their word."""
-        for entry in entries:
-            self._notices.log("forgot", entry, "it was taken out or overwritten by hand", run)
-            self._ledger.remove(entry)
-        self._ledger.retire(entries)
-
     def _accessing(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(registry.snapshot, Snapshot):
             registry.snapshot.accessed = True
@@ -107,7 +99,7 @@ class DirectWrites:
             stack = self._ledger.stack((registry.name, key))
             if registry.allows_duplicates:
                 stack = [entry for entry in stack if same_value(entry.value, value)][:1]
-            self.forget(stack, run)
+            self._forget(stack, run)
         for key, value, before in changes.written:
             registry.attempt(self._wrote, registry, key, value, before, run)
         if anew and run is not None:  # a fresh kernel would fill the module's new container

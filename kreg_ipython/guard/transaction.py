@@ -10,18 +10,20 @@ import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from kreg_ipython.guard import messages, ways
+from kreg_ipython.guard.clearing import Clearing, Undoable
 from kreg_ipython.guard.conflicts import Conflicts
 from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.journal import Act, Journal
+from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.judge import Judge
 from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
+from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.names import Names, Naming
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
@@ -29,20 +31,12 @@ from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
-from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.names import Counter as NameCounter
-from kreg_ipython.registries.registry import MISSING, Registry, identity, same_value
+from kreg_ipython.registries.registry import Registry, identity, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
 """The end of a run. One that failed has left its definitions behind; one that is undone has not, as after an import."""
-
-
-class Undoable(NamedTuple):
-    """The entries that a sweep, or a clearing, took, and that `%kreg undo` brings back."""
-
-    act: Literal["swept", "cleared"] = "swept"
-    entries: tuple[Entry, ...] = ()
 
 
 class Guard:
@@ -107,15 +101,28 @@ class Guard:
         self._lookups = Lookups(
             self.ledger, self._gates, context, self._notices, self.journal, self.pending, self._put_back
         )
+        self._moves = Moves(self.ledger, self.registries, self._reconciler, self._lookups, self._notices)
         self._writes = DirectWrites(
-            self.ledger, self.registries, self._reconciler, context, self._notices, self._record_write
+            self.ledger, self.registries, self._reconciler, context, self._moves.forget, self._record_write
         )
-        self._active: dict[Run, None] = {}
-        self._executed: dict[Owner, dict[Owner, Caller]] = {}
-        """The scripts whose text each owner has executed, and how it came to that."""
-        self._undoable = Undoable()
         self._judge = Judge(self.registries, self.pinned, context, self._notices)
         self._withheld = Withheld(self._judge)
+        self._active: dict[Run, None] = {}
+        self._clearing = Clearing(
+            self.ledger,
+            self.registries,
+            self._moves,
+            self._active,
+            self.pinned,
+            self._withheld,
+            context,
+            self._notices,
+            self._lock,
+            self.between,
+        )
+        self.clear, self.empty, self.undo = self._clearing.clear, self._clearing.empty, self._clearing.undo
+        self._executed: dict[Owner, dict[Owner, Caller]] = {}
+        """The scripts whose text each owner has executed, and how it came to that."""
         for adapter in registries:
             self._guard(adapter)
 
@@ -153,14 +160,13 @@ class Guard:
         with self._lock, defer_interrupts():
             for run in self._active:
                 mine = [entry for entry in run.removed if entry.registry == name]
-                self._restore(mine, f"{name} is not guarded any more", run)
+                self._moves.restore(mine, f"{name} is not guarded any more", run)
             self._gates.remove(self.registries[name])
             self._writes.unwatch(name)
             self.absent = [each for each in self.absent if each != name]
             for entry in [entry for entry in self.ledger.all() if entry.registry == name]:
                 self.ledger.remove(entry)
-            act, entries = self._undoable
-            self._undoable = Undoable(act, tuple(entry for entry in entries if entry.registry != name))
+            self._clearing.forget(name)
             self._withheld.forget(name)
             del self.registries[name]
 
@@ -171,8 +177,8 @@ class Guard:
             for run in list(self._active):
                 self.end(run, "failed")
             self.names.end_all()
-            if self._undoable.entries or self._withheld:
-                self._undoable = Undoable()
+            if self._clearing.undoable.entries or self._withheld:
+                self._clearing.undoable = Undoable()
                 self._withheld.forget()
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
@@ -210,7 +216,7 @@ class Guard:
         for gate in registry.gates("register"):
             self._gates.add(registry, gate, self._registrations.registering)
         for gate in registry.gates("unregister"):
-            self._gates.add(registry, gate, self._unregistering)
+            self._gates.add(registry, gate, self._clearing.unregistering)
         registry.attached, registry.diverts_lookups = True, False
         self._writes.watch(registry, self._gates)
         if any(name == registry.name for name, _ in self.ledger.swept):
@@ -255,11 +261,11 @@ class Guard:
         with self._lock, defer_interrupts():
             self._active[run] = None
             self._bring_back(back, run)
-            entries = self._without_lost(self.ledger.entries(run.owner)[::-1], run)
+            entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
             run.remove(removed)
-            self._take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
+            self._moves.take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
 
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run left out; restore what was removed for any other one."""
@@ -272,7 +278,7 @@ class Guard:
                 self._writes.follow(changed, run)
                 if outcome == "success":
                     self._writes.follow_equal(run)
-                self._follow_unregistered(run)
+                self._clearing.follow_unregistered(run)
                 if outcome == "undone":
                     self._leave_nothing(run)
                 self._settle_replaced(run, outcome)
@@ -306,7 +312,7 @@ class Guard:
                 del executed[script]
             if not is_dropped or any(script in others for others in self._executed.values()):
                 entries = [entry for entry in entries if self._context.is_outdated(entry)]
-            self._sweep_for_good(entries, f"registered by {script.label}, which {run.owner.label} executed")
+            self._clearing.sweep(entries, f"registered by {script.label}, which {run.owner.label} executed")
 
     def recover(self) -> None:
         """Begin a cell in this thread: end whatever an interrupt may have left half-way."""
@@ -344,38 +350,7 @@ class Guard:
         back = [entry for entry in self._withheld.release(coming) if self.ledger.top(entry.spot) is None]
         for entry in back:
             entry.owner, entry.kept = run.owner, messages.IS_BACK
-        self._restore(back, messages.IS_BACK, run)
-
-    def _without_lost(self, entries: list[Entry], run: Run) -> list[Entry]:
-        """Forget the entries that the user took out, or wrote something else over; return the others."""
-        shown: dict[str, list[Entry]] = {}
-        for entry in entries:
-            if not self.ledger.is_shadowed(entry):
-                shown.setdefault(entry.registry, []).append(entry)
-        lost: set[Entry] = set()
-        for name, some in shown.items():
-            missing = self.registries[name].missing([(entry.key, entry.value) for entry in some])
-            lost.update(entry for entry, is_missing in zip(some, missing) if is_missing)
-        self._writes.forget([entry for entry in entries if entry in lost], run)
-        return [entry for entry in entries if entry not in lost]
-
-    def _take_out(self, entries: list[Entry], act: Act, reason: str, run: Run | None = None) -> None:
-        for entry in entries:
-            self._notices.log(act, entry, reason, run)
-        for entry in self._reconciler.change(remove=entries):
-            self._notices.log("restored", entry, "what shadowed it went", run)
-        for entry in entries:
-            self._lookups.miss(self.registries[entry.registry], entry)
-
-    def _restore(self, entries: list[Entry], reason: str, run: Run | None = None, act: Act = "restored") -> None:
-        """Put entries back, each at its place in the order."""
-        in_order = sorted(entries, key=order_of)
-        for entry in in_order:
-            self._notices.log(act, entry, entry.kept if act == "kept" else reason, run)
-            self.ledger.swept.pop(entry.spot, None)
-            if run is not None:
-                run.removed.pop(entry, None)
-        self._reconciler.change(insert=in_order)
+        self._moves.restore(back, messages.IS_BACK, run)
 
     def _put_back(self, spot: Spot) -> bool:
         """Put back what was removed from a spot so that a guard lets an edit through: somebody misses it."""
@@ -383,7 +358,7 @@ class Guard:
             for run in list(self._active):
                 entry = run.removed_at(spot)
                 if entry is not None and run.removed[entry] == "changed":
-                    self._restore([entry], "it was looked up", run)
+                    self._moves.restore([entry], "it was looked up", run)
                     return True
         return False
 
@@ -393,7 +368,9 @@ class Guard:
         Other modules' code may remember what it has done.
         """
         mine = [entry for entry in self.ledger.registered_in(run) if self._is_by_own_code(entry)]
-        self._take_out(mine, "swept", f"registered by {run.owner.label}, which failed and left nothing behind", run)
+        self._moves.take_out(
+            mine, "swept", f"registered by {run.owner.label}, which failed and left nothing behind", run
+        )
         self.ledger.retire(mine)
 
     def _is_by_own_code(self, entry: Entry) -> bool:
@@ -416,7 +393,7 @@ class Guard:
         for entry in left:
             del replaced[entry]
         self.ledger.retire(entry for entry, new in replaced.items() if entry.subject is not new.subject)
-        self._restore(left, "what took its place is gone", run)
+        self._moves.restore(left, "what took its place is gone", run)
 
     def _stands(self, owner: Owner, new: Entry) -> bool:
         """Return whether an entry stands, or another one of the owner's in its place."""
@@ -443,8 +420,8 @@ class Guard:
         gone = [*(entry for entry in standing if entry not in kept), *unsaid]
         swept = [*(entry for entry in run.removed if entry not in kept), *gone]
         self._withheld.hold([entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid)
-        self._take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
-        self._restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
+        self._moves.take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
+        self._moves.restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()
         if swept:
             self._sweep(sorted(swept, key=order_of), run, mine)
@@ -461,7 +438,7 @@ class Guard:
         self.ledger.retire(swept)
         again = {entry.name: entry.spot for entry in mine}  # with a new class in the key, for one
         undoable = (entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot)
-        self._undoable = Undoable("swept", tuple(undoable))
+        self._clearing.undoable = Undoable("swept", tuple(undoable))
 
     def _restore_all(self, run: Run, outcome: Outcome) -> None:
         """Put back what was removed for a run that did not succeed; after a failure its owner is partial."""
@@ -473,114 +450,8 @@ class Guard:
             removed = [entry for entry in removed if entry not in anew]
             for entry in [*removed, *self.ledger.entries(run.owner)]:
                 entry.restored = entry.restored or entry.run is not run
-        self._restore(removed, messages.WHY_RESTORED[outcome], run)
+        self._moves.restore(removed, messages.WHY_RESTORED[outcome], run)
         run.settle()
 
     def _record_write(self, registration: Registration, value: Any) -> None:
         self._registrations.record(registration, value, written=True)
-
-    # -- what users want
-
-    def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
-        """Remove entries for good, also those that are removed at the moment.
-
-        What they shadowed is restored, and a pin goes.
-
-        Returns:
-            The entries that were there. `undo` brings them back if ``for_undo``.
-        """
-        with self._lock, defer_interrupts():
-            self.between(self._context.running())
-            chosen = list(entries)
-            self.pinned -= {entry.name for entry in chosen}
-            cleared = self._remove_for_good(chosen, "cleared", "%kreg clear")
-            self._undoable = Undoable("cleared", tuple(cleared)) if for_undo and cleared else self._undoable
-            if not for_undo:
-                self._undoable = Undoable()
-            return cleared
-
-    def empty(self, owner: Owner, until: str = "it was emptied") -> None:
-        """Sweep what an owner registered that has no code left, as a run of it would."""
-        self._sweep_for_good(self.ledger.entries(owner), f"registered by {owner.label} until {until}")
-
-    def _sweep_for_good(self, entries: list[Entry], reason: str) -> None:
-        with self._lock, defer_interrupts():
-            mine = [entry for entry in entries if entry.name not in self.pinned]
-            swept = self._remove_for_good(mine, "swept", reason)
-            if swept:
-                self._undoable = Undoable("swept", tuple(swept))
-                self._withheld.hold(swept)
-
-    def undo(self) -> list[Entry]:
-        """Take back the last sweep, or clearing. What its owner has registered anew meanwhile stays as it is.
-
-        Returns:
-            What is registered again, or shadowed.
-        """
-        with self._lock, defer_interrupts():
-            self.between(self._context.running())
-            act, taken = self._undoable
-            self._undoable = Undoable()
-            entries = [entry for entry in taken if not self._is_registered_anew(entry)]
-            for entry in entries if act == "swept" else ():
-                entry.kept = messages.BROUGHT_BACK
-            self._restore(entries, "%kreg undo")
-            return entries
-
-    def _is_registered_anew(self, entry: Entry) -> bool:
-        if entry.owner is None or self.registries[entry.registry].allows_duplicates:
-            return False
-        return any(each.owner is entry.owner for each in self.ledger.stack(entry.spot))
-
-    def _remove_for_good(self, entries: list[Entry], act: Act, reason: str) -> list[Entry]:
-        gone: list[Entry] = []
-        for run in self._active:
-            for entry in [entry for entry in entries if entry in run.removed]:
-                del run.removed[entry]
-                gone.append(entry)
-                self._notices.log(act, entry, reason)
-        standing = [entry for entry in entries if entry in self.ledger]
-        running = self._context.running()
-        there = self._without_lost(standing, running) if running is not None else standing
-        self._take_out(there, act, reason)
-        gone += there
-        self.ledger.retire(gone)
-        return gone
-
-    def _unregistering(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let users unregister.
-
-        If only their former object can be meant, which is removed at the moment, it stays gone.
-        """
-        __tracebackhide__ = True
-        key, subject = announced
-
-        def is_meant(entry: Entry) -> bool:
-            return entry.subject is subject or (entry.registry == registry.name and entry.key == key)
-
-        running = self._context.running()
-        with self._lock:
-            gone = [(run, entry) for run in self._active for entry in run.removed if is_meant(entry)]
-            for run, entry in gone:
-                del run.removed[entry]
-                self.ledger.retire([entry])
-            standing = [entry for entry in self.ledger if is_meant(entry) and not self.ledger.is_shadowed(entry)]
-            if running is not None:
-                running.unregistered += standing
-        nobodys = key is not None and registry.current(key) is not MISSING
-        if gone and not standing and not nobodys:
-            return None
-        return original(*args, **kwargs)
-
-    def _follow_unregistered(self, run: Run) -> None:
-        """Forget what the run unregistered, unless it has registered something else over it: then that one hides it."""
-        for entry in run.unregistered:
-            registry = self.registries[entry.registry]
-            shown = entry in self.ledger and not self.ledger.is_shadowed(entry)
-            if shown and registry.holds(entry.key, entry.value) is False:
-                stack = [entry] if registry.allows_duplicates else self.ledger.stack(entry.spot)
-                self._writes.forget(stack, run)
-        run.unregistered = []
-
-
-pass_over(Guard._unregistering)

@@ -569,9 +569,9 @@ class TestUsers:
         lab.cell("a", "register('x', 1)\nregister('y', 1)\nappend(('k', 1))")
         lab.cell("a", "pass")
         lab.cell("setup", "pass")
-        undoable = lab.guard._undoable
+        undoable = lab.guard._clearing.undoable
         lab.cell("a", "register('x', 2)\nappend(('k', 2))")
-        lab.guard._undoable = undoable
+        lab.guard._clearing.undoable = undoable
         assert [entry.key for entry in lab.guard.undo()] == ["y", "k"]
         assert lab.home.table == {"x": 2, "y": 1} and lab.home.line == [("k", 1), ("k", 2)]
 
