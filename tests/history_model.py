@@ -130,15 +130,16 @@ class FreshKernel:
             if text in self.holdings:
                 self.holdings[owner] = self.holdings.pop(text)
 
-    def adopt(self) -> None:
-        """Load the extension, for the first time or again: what stands there is adopted, what it shadows is not known."""
+    def adopt(self, again: bool = False) -> None:
+        """Load the extension: what stands there is adopted, what it shadows is not known. When it is loaded again, cells
+        are who they were."""
         tops = {key: [*self.holders(key)][-1] for holds in self.holdings.values() for key in holds}
         former, self.holdings = self.holdings, defaultdict(dict)
         for owner, holds in former.items():
             for key, held in holds.items():
                 if owner == tops[key] or held.item.kind.shape == "beside":
-                    self.holdings[owner if owner in MODULES else held.text][key] = held
-        self.known, self.pinned, self.loaded = set(), set(), self.clock
+                    self.holdings[owner if again or owner in MODULES else held.text][key] = held
+        self.loaded = self.clock
 
     def has_a_place(self, owner: str) -> bool:
         """Whether the owner's place in the history is known: not if all that it holds was adopted, since each registry

@@ -111,6 +111,7 @@ class Histories(RuleBasedStateMachine):
                 if (registry.name, key) not in self.frameworks:
                     registry.remove(key, value)
         self.execute("%unload_ext kreg_ipython")
+        vars(self.shell).pop("_kreg_ipython", None)
         self.shell.history_manager.input_hist_raw[:] = self.shell.history_manager.input_hist_parsed[:] = [""]
         self.shell.execution_count = 1
         assert live() == {}
@@ -329,20 +330,22 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.can_be_adopted())
     @rule(as_it_is=st.sets(st.sampled_from(CELLS)))
     def unload_and_load(self, as_it_is: set[str]) -> None:
-        """Then some cells are run again as they are: they are known by their texts. One whose function waits in a thread
-        would only seem to guard what it registered."""
+        """Then some cells are run again as they are. One whose function waits in a thread would only seem to guard what it
+        registered."""
         for cell in CELLS:
             self.cancel(cell)
         self.execute("%unload_ext kreg_ipython")
         self.execute("%load_ext kreg_ipython")
-        self.fresh.adopt()
+        self.fresh.adopt(again=True)
         for cell in sorted(as_it_is):
             if self.last.get(cell) is not None and self.how[cell] != "late":
                 self.execute_cell(self.said[cell])
 
-    @rule(word=st.sampled_from(("off", "release")))
+    @rule(word=st.sampled_from(("off", "release", "reload")))
     def say(self, word: str) -> None:
-        if word == "off":
+        if word == "reload":
+            self.execute("%reload_ext kreg_ipython")
+        elif word == "off":
             self.execute("%kreg off")
             self.execute("%kreg on")
         else:

@@ -88,7 +88,7 @@ class Gates:
         diverted = next((each for each in self._diverted if each.function is function), None)
         if diverted is None:
             diverted = _Diverted(function)
-            diverted.original, diverted.undo = divert(function, functools.partial(self._pass, diverted))
+            diverted.original, diverted.undo = divert(function, functools.partial(self._pass, diverted), unseen=True)
             self._diverted.append(diverted)
         diverted.passing[registry.name] = registry, gate, around
         diverted.decorates = gate.decorator

@@ -17,7 +17,7 @@ import itertools
 import os
 import weakref
 from bisect import bisect_left, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal
@@ -169,6 +169,7 @@ class Entry:
     """The last run failed before it registered this again."""
     order: Order = field(default_factory=lambda: (next(_count), 0))
     spot: Spot = field(init=False)
+    _name: Name | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.spot = self.registry, self.key
@@ -176,7 +177,9 @@ class Entry:
     @property
     def name(self) -> Name:
         """The registry and the key, as text."""
-        return self.registry, key_text(self.key)
+        if self._name is None:
+            self._name = self.registry, key_text(self.key)
+        return self._name
 
 
 order_of: Callable[[Entry], Order] = attrgetter("order")
@@ -219,8 +222,8 @@ class Ledger:
         self._owned: dict[Owner, dict[Entry, None]] = {}
         self._by_subject: dict[tuple[str, int], dict[Entry, None]] = {}
         self._former: dict[tuple[str, str, int], Former] = before._former if before is not None else {}
-        self._by_name: dict[Name, dict[Entry, None]] = {}
-        """The entries whose keys are no texts: a key with a former class in it is equal in name only."""
+        self._by_name: dict[Name, dict[Spot, None]] = {}
+        """The spots whose keys are no texts: a key with a former class in it is equal in name only."""
         self._owners_at: dict[Spot, dict[Owner, int]] = {}
         self.side_by_side: set[str] = set()
         """The registries that allow duplicates: nothing shadows anything there."""
@@ -300,8 +303,8 @@ class Ledger:
             self._owned.setdefault(entry.owner, {})[entry] = None
             owners = self._owners_at.setdefault(entry.spot, {})
             owners[entry.owner] = owners.get(entry.owner, 0) + 1
-            if not isinstance(entry.key, str):
-                self._by_name.setdefault(entry.name, {})[entry] = None
+        if entry.spot not in self._stacks and not isinstance(entry.key, str):
+            self._by_name.setdefault(entry.name, {})[entry.spot] = None
         self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
         insort(self._stacks.setdefault(entry.spot, []), entry, key=order_of)
 
@@ -313,6 +316,7 @@ class Ledger:
         del stack[bisect_left(stack, entry.order, key=order_of)]
         if not stack:
             del self._stacks[entry.spot]
+            self._forget(entry.name, self._by_name, entry.spot)
         if entry.owner is not None:
             owners = self._owners_at[entry.spot]
             owners[entry.owner] -= 1
@@ -320,8 +324,6 @@ class Ledger:
                 del owners[entry.owner]
             if not owners:
                 del self._owners_at[entry.spot]
-            if not isinstance(entry.key, str):
-                self._forget(entry.name, self._by_name, entry)
         self._forget(entry.owner, self._owned, entry)
         self._forget((entry.registry, id(entry.subject)), self._by_subject, entry)
 
@@ -333,9 +335,9 @@ class Ledger:
                 self.remove(entry)
 
     @staticmethod
-    def _forget(key: Any, index: dict[Any, dict[Entry, None]], entry: Entry) -> None:
+    def _forget(key: Any, index: MutableMapping[Any, Any], member: Any) -> None:
         some = index.get(key, {})
-        some.pop(entry, None)
+        some.pop(member, None)
         if not some:
             index.pop(key, None)
 
@@ -345,7 +347,8 @@ class Ledger:
 
     def equally_named(self, entry: Entry) -> list[Entry]:
         """Return the owners' entries under other keys of the same name: with another class of that name in them."""
-        return [each for each in self._by_name.get(entry.name, ()) if each.key != entry.key]
+        spots = [spot for spot in self._by_name.get(entry.name, ()) if spot != entry.spot]
+        return [each for spot in spots for each in self._stacks[spot] if each.owner is not None]
 
     def has_subject(self, subject: Any) -> bool:
         """Return whether this object is registered by an owner, anywhere."""

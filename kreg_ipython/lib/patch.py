@@ -30,7 +30,11 @@ class _Around(functools.partial[Any]):
 
 
 def divert(
-    function: FunctionType, around: Callable[..., Any], through: Callable[..., Any] = _gateway
+    function: FunctionType,
+    around: Callable[..., Any],
+    through: Callable[..., Any] = _gateway,
+    *,
+    unseen: bool = False,
 ) -> tuple[FunctionType, Callable[[], None]]:
     """Make every call of ``function`` a call of ``around(*args, **kwargs)``.
 
@@ -42,6 +46,7 @@ def divert(
         around: is called instead.
         through: calls ``around``. Its constants ``"the around function"`` and ``"the original"`` stand for the two
             functions.
+        unseen: whether a ``stacklevel`` passes over the frame.
 
     Returns:
         The original behaviour as a function of its own, and the undo. The undo may be called again, and does nothing if
@@ -58,7 +63,8 @@ def divert(
     original.__qualname__, original.__module__ = function.__qualname__, function.__module__
     leads = _Around(around)
     leads.original = original
-    diverted = passed_over(_code_with({"the around function": leads, "the original": original}, through.__code__, code))
+    diverted = _code_with({"the around function": leads, "the original": original}, through.__code__, code)
+    diverted = passed_over(diverted) if unseen else diverted
     ours = {"__signature__": inspect.signature(function), NOT_CONVERTED: {}}
     ours = {name: value for name, value in ours.items() if name not in vars(function)}
     vars(function).update(ours)

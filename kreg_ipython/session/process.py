@@ -312,12 +312,15 @@ class Process:
 
         It is a body that names its owner, a module, a script, a cell, or what started the thread.
         """
-        home = module_of(subject)
-        frameworks = registries.FRAMEWORKS if home is None or self.is_framework(home) else frozenset[str]()
-        found = stack.trace(frame, passthrough | registries.CALLERS, frameworks, files.file_of)
+        passthrough |= registries.CALLERS
+        found = stack.trace(frame, passthrough, registries.FRAMEWORKS, files.file_of)
+        if found is None and (home := module_of(subject)) is not None and not self.is_framework(home):
+            found = stack.trace(frame, passthrough, (), files.file_of)
         if found is None or _root(found.module or "") in registries.FRAMEWORKS:
             return None
-        found = found._replace(steps=registries.as_written(found.steps))
+        steps = registries.as_written(found.steps)
+        if steps is not found.steps:
+            found = found._replace(steps=steps)
         declared = self.runs.declared()
         if declared is not None:
             steps = stack.from_file(found.steps, declared.owner.id or "")
