@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from kreg_ipython.guard.ledger import Owner
 from kreg_ipython.session.files import file_of
+from kreg_ipython.session.modules import is_gone
 
 TEXT = "def f(x):\n    return x\nlook()\n"
 
@@ -117,3 +119,17 @@ def test_a_body_is_asked_about_once_however_often_it_registers(path, monkeypatch
     for _ in range(3):
         exec(code, {"look": look})
     assert (asked, found) == ([code], [None] * 3)
+
+
+def test_what_is_gone_is_neither_there_nor_in_an_archive_nor_of_an_unknown_folder(path):
+    folder = path.parent
+    files = {
+        path: False,
+        path / "in.py": False,
+        folder / "no.py": True,
+        folder / "no" / "no.py": True,
+        pathlib.Path("no.py"): False,
+    }
+    assert {file: is_gone(Owner("module", "a", file=str(file))) for file in files} == files
+    assert {file: is_gone(Owner("script", str(file))) for file in files} == files
+    assert not is_gone(Owner("module", "sys")) and is_gone(Owner("module", "nowhere"))
