@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
@@ -14,7 +17,9 @@ from kreg_ipython.lib import source, stack
 
 _FLAGS = sys.modules["__future__"].annotations.compiler_flag
 _MOST = 100
-"""The most bodies that are remembered."""
+"""The most bodies that are remembered, and the most files that one may be the text of."""
+_LARGEST = 1_000_000
+"""The largest file that is read, in bytes."""
 _files: dict[int, tuple[CodeType, str | None]] = {}
 """The files by the ``id`` of the code: hashing a code takes long."""
 
@@ -28,7 +33,7 @@ def file_of(body: FrameType) -> str | None:
     code = body.f_code
     known = _files.get(id(code))
     if known is None or known[0] is not code:
-        found = next((path for path in _candidates(body) if _is_text_of(code, path)), None)
+        found = next((path for path in islice(_candidates(body), _MOST) if _is_text_of(code, path)), None)
         known = _files[id(code)] = code, found and os.path.realpath(found)
         while len(_files) > _MOST:
             del _files[next(iter(_files))]
@@ -45,9 +50,10 @@ def _candidates(body: FrameType) -> Iterator[str]:
         names = (*code.co_names, *code.co_varnames, *code.co_freevars)
         values = (caller.f_locals.get(each, caller.f_globals.get(each)) for each in names)
         around = source.read("".join(linecache.getlines(code.co_filename)))
-        said = list(filter(None, map(_path, (*code.co_consts, *values, *around.literals))))
+        mentioned = filter(None, map(_path, (*code.co_consts, *values, *around.literals)))
+        said = list(dict.fromkeys(islice(mentioned, _MOST)))
         folders = ["", *filter(os.path.isdir, said)]
-        yield from (os.path.join(folder, each) for each in said for folder in folders)
+        yield from (os.path.join(folder, each) for folder in folders for each in said)
 
 
 def _path(value: Any) -> str | None:
@@ -59,10 +65,20 @@ def _path(value: Any) -> str | None:
 
 
 def _is_text_of(code: CodeType, path: str) -> bool:
-    if stack.is_library(path) or not os.path.isfile(path):
-        return False
-    text = source.of_file(path)
     try:
-        return text is not None and compile(text, path, "exec", code.co_flags & _FLAGS, True) == code
-    except (SyntaxError, ValueError):
+        found = os.stat(path)
+    except OSError:
         return False
+    if stack.is_library(path) or not os.path.isfile(path) or found.st_size > _LARGEST:
+        return False
+    return _compiled(os.path.abspath(path), found.st_mtime_ns, code.co_flags & _FLAGS) == code
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(path: str, moment: int, flags: int) -> CodeType | None:
+    """Return what a file says, compiled; None if that is no Python. It is read again when it was saved again."""
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the user has seen them
+        code: CodeType = compile(source.of_file(path) or "", path, "exec", flags, True)
+        return code
+    return None

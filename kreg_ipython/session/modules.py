@@ -224,7 +224,11 @@ def is_gone(owner: Owner) -> bool:
     file = owner.file if owner.kind == "module" else owner.id
     if file is None:
         return owner.id not in sys.modules
-    return os.path.isabs(file) and not os.path.exists(file)  # of a relative one nothing is known: see os.chdir
+    if not os.path.isabs(file) or os.path.exists(file):  # of a relative one nothing is known: see os.chdir
+        return False
+    while not os.path.exists(file):
+        file = os.path.dirname(file)
+    return not os.path.isfile(file)  # an archive
 
 
 def _is_pythons_own(module: str) -> bool:

@@ -181,11 +181,13 @@ class Runs:
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         """End a run, and before it those that began inside it."""
-        for inner in reversed(self._inside.pop(run, [])):
-            if self._bodies.get(inner.owner) is inner:
-                del self._bodies[inner.owner]
-            self._end(inner, "success" if outcome == "success" else "failed")
-        self._guard.end(run, outcome)
+        try:
+            for inner in reversed(self._inside.pop(run, [])):
+                if self._bodies.get(inner.owner) is inner:
+                    del self._bodies[inner.owner]
+                self._end(inner, "success" if outcome == "success" else "failed")
+        finally:
+            self._guard.end(run, outcome)
 
     # -- threads
 

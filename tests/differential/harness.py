@@ -241,6 +241,8 @@ def _compare(outcome: Outcome, asked: dict[int, Result]) -> None:
         kreg = outcome.kreg["steps"][number]
         if kreg["fault"]:
             found.append(f"run {number + 1} (cell {run.cell}): a fault of ours shows: {kreg['text']}")
+        if kreg["unloaded"] and not outcome.stock["steps"][number]["unloaded"]:
+            found.append(f"run {number + 1} (cell {run.cell}): a reload fails with us alone: {kreg['text']}")
     for number, result in asked.items():
         _compare_run(outcome, number, result)
     relaxed = _compare_last_runs(outcome)

@@ -199,7 +199,7 @@ def _write(folder: Path, path: str, text: str | None, moment: int) -> None:
 
 def _run_cell(shell: Any, step: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Run a cell as a request of a front end's session; say how it ended, which lines it printed that begin with "= ",
-    and whether a fault of ours showed, or a registry that does not show the top of a stack."""
+    whether a fault of ours showed, or a registry that does not show the top of a stack, and whether a reload failed."""
     source, id_ = step["source"], step["cell"]
     metadata = {} if id_ is None else {"cellId": id_}
     header = {"session": step.get("session", "0")}
@@ -220,6 +220,7 @@ def _run_cell(shell: Any, step: dict[str, Any], folder: Path) -> dict[str, Any]:
         "error": None if error is None else _line(error, folder),
         "said": said,
         "fault": fault,
+        "unloaded": "[autoreload of" in text,
         "text": text[-2000:],
     }
 

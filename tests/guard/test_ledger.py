@@ -47,6 +47,20 @@ def test_an_owner_is_called_what_a_reader_of_the_notebook_knows_it_by(kind, id, 
     assert label(kind, id, number) == Owner(kind, id, number=number).label == text
 
 
+@pytest.mark.parametrize(
+    ("id", "file", "text"),
+    [
+        ("mylib", "/a/mylib.py", "module mylib"),
+        ("pkg.mylib", "/a/pkg/mylib.cpython-313.pyc", "module pkg.mylib"),
+        ("pkg.sub", "/a/pkg/sub/__init__.py", "module pkg.sub"),
+        ("plugin", "/a/one.py", "module plugin (one.py)"),
+        ("pkg.plugin", "/a/plugin/one.py", "module pkg.plugin (one.py)"),
+    ],
+)
+def test_a_module_is_called_by_its_file_too_if_that_has_another_name(id, file, text):
+    assert label("module", id, None, file) == Owner("module", id, file=file).label == text
+
+
 def test_the_text_of_a_module_is_read_once_and_only_if_it_is_asked_for():
     read = []
     run = Run(Owner("module", "mylib"), lambda: read.append(1) or "text")

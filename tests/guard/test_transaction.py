@@ -536,6 +536,32 @@ class TestUsers:
         lab.guard.clear(list(lab.guard.ledger))
         assert [former.subject() for former in lab.guard.ledger.former()] == [lab.main.foo]
 
+    def test_what_other_modules_registered_for_an_undone_run_stays(self, lab):
+        lab.main.help = eval(compile("lambda: register('theirs', 1)", "/user/help.py", "eval"), vars(lab.main))
+        lab.module("m", "home.register('mine', 1)\n__import__('__main__').help()\n1 / 0", fails=ZeroDivisionError)
+        assert lab.home.table == {"theirs": 1}
+        assert lab.acts("mine") == ["registered mine", "swept mine"]
+
+    @pytest.mark.parametrize(
+        ("text", "outdated", "left"),
+        [
+            ("execute()", False, ["at", "x"]),
+            ("execute()", True, ["at"]),
+            ("if True:\n    execute()", False, ["at", "x"]),
+            ("y = 1", False, []),
+        ],
+    )
+    def test_a_script_is_swept_when_its_cell_does_not_execute_it_any_more(self, lab, text, outdated, left):
+        once = compile("lambda: 'at' in table or register('at', 1)", "/user/help.py", "eval")
+        lab.main.execute = eval(once, vars(lab.main))
+        lab.cell("a", "execute()")
+        at, script = lab.entry("silent", "at"), lab.owner("s", "script", "/user/s.py")
+        lab.guard.executes(Caller(at.owner, at.run, 1, at.steps), script)
+        lab.execute(Run(script, "register('x', 1)"), "register('x', 1)", vars(lab.main), "/user/s.py", in_cell=False)
+        lab.outdated = {"/user/s.py"} if outdated else set()
+        lab.cell("a", text)
+        assert sorted(lab.home.table) == left
+
     def test_an_emptied_cell_is_swept_as_by_a_run(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)\nregister('z', 1)")
         lab.cell("b", "register('x', 2)")

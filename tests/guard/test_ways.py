@@ -82,6 +82,13 @@ def test_a_function_behind_a_wrapper_of_the_users_is_wrapped(lab):
 
 
 @HAS_QUALNAMES
+def test_a_decorator_that_a_function_made_is_not_wrapped(lab):
+    made = "def made():\n    def wrap(cls):\n        register('x', cls)\n        return cls\n    return wrap\nreg = made()\n"
+    lab.cell("a", made + "@reg\nclass A: pass")
+    assert [step.wrapped for step in way(lab).steps] == [False, False]
+
+
+@HAS_QUALNAMES
 @pytest.mark.parametrize(
     ("make", "call"),
     [
