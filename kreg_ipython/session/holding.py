@@ -24,14 +24,13 @@ def held(
         objects: what a former run of the same owner gave a name to.
         run: what is executed.
         notebook: the notebook's variables.
-        modules: the namespaces of the user's modules.
+        modules: the namespaces of the user's other modules.
     """
     of_module = run.owner.kind == "module"
     own = vars(sys.modules[run.owner.id or ""]) if of_module and run.owner.id in sys.modules else notebook
     anew = rebound(run.source or "", own, str(run.owner.id) if of_module else "__main__")
     values: list[Any] = []
-    names = {"__main__", "__mp_main__"}  # the notebook's own, with what the shell puts there, or a script's
-    for namespace in (notebook, *(each for each in modules if each.get("__name__") not in names)):
+    for namespace in (notebook, *modules):
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))

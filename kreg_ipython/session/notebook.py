@@ -103,6 +103,12 @@ class Notebook:
 
     # -- what is in the notebook
 
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The notebook's variables, with those that IPython puts there."""
+        found: dict[str, Any] = self.shell.user_ns
+        return found
+
     def variables(self) -> Mapping[str, Any]:
         """Return the notebook's variables, without those that IPython puts there."""
         hidden = self.shell.user_ns_hidden

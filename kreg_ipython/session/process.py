@@ -80,6 +80,10 @@ class Front(Protocol):
     def texts_beside(self, owner: Owner) -> Iterable[str]:
         """Return the texts of the other cells whose last run succeeded."""
 
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The notebook's variables, with those that the shell puts there."""
+
     def variables(self) -> Mapping[str, Any]:
         """Return the notebook's variables, without those that the shell puts there."""
 
@@ -405,7 +409,9 @@ class Process:
         """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
         if self._front is None or self.runs.declared() is run or run.source is None:
             return None  # nothing tells in which namespace the body is executed
-        return held(objects, run, self._front.variables(), self.modules.namespaces())
+        front = self._front
+        modules = (each for each in self.modules.namespaces() if each is not front.namespace)
+        return held(objects, run, front.variables(), modules)
 
     # -- the boundary
 
