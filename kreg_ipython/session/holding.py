@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from kreg_ipython import registries
 from kreg_ipython.guard.ledger import Run
-from kreg_ipython.lib.holders import Opaque, reached
+from kreg_ipython.lib.holders import Opaque, attributes_of, reached
 from kreg_ipython.lib.rebinding import rebound
 from kreg_ipython.registries.names import beside_the_point
 
@@ -55,10 +55,10 @@ def _inside(value: Any, own: Mapping[str, Any]) -> Iterator[Any]:
     """Yield what a variable's class holds, or a module that is not in `sys.modules` and not what is executed anew."""
     kind = type(value)
     if issubclass(kind, ModuleType):
-        there = sys.modules.get(value.__name__)
-        again = (value.__name__, value.__dict__.get("__file__")) == (own.get("__name__"), own.get("__file__"))
-        if there is value or again:
-            return
-    elif not issubclass(kind, type) or registries.is_opaque(value):
+        inside = attributes_of(value)  # a lazy module is not asked: it would be imported
+        again = all(inside.get(name) == own.get(name) for name in ("__name__", "__file__"))
+        if not again and sys.modules.get(str(inside.get("__name__"))) is not value:
+            yield from list(inside.values())
         return
-    yield from list(vars(value).values())
+    if issubclass(kind, type) and not registries.is_opaque(value):
+        yield from list(vars(value).values())
