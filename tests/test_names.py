@@ -373,6 +373,13 @@ def test_two_cells_that_alternate_and_share_a_variable_keep_their_names(cells):
         assert cells.names() == ["sequential_1", "dense_2"]
 
 
+def test_code_that_moves_to_another_cell_takes_its_names_along(cells):
+    cells.run("a", "m_v = build(2)")
+    cells.run("a", "x_v = 1")
+    cells.run("b", "m_v = build(2)")
+    assert cells.names() == ["sequential", "dense", "dense_1"]
+
+
 @stock
 def test_a_loop_gets_the_same_names_in_each_run(cells):
     for _ in range(3):

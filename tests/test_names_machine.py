@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 from IPython.core.interactiveshell import InteractiveShell
 
-EXAMPLES = int(os.environ.get("KREG_HISTORIES", "0")) // 10 or 12
+EXAMPLES = int(os.environ.get("KREG_HISTORIES", "0")) // 10 or 8
 CELLS = ["a", "b", "c"]
 
 FUNCTIONS = """

@@ -16,6 +16,8 @@ _MOST = 100_000
 _MANY = 10_000
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
+_PLAIN = frozenset(map(id, _CONTAINERS))
+"""The containers' ids: a type's metaclass may compare as it likes."""
 
 
 class Holder(NamedTuple):
@@ -98,7 +100,7 @@ def _held(value: Any, wanted: Mapping[int, Any], opaque: Opaque) -> set[int]:
 
 def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
     kind = type(value)
-    if kind in _CONTAINERS:
+    if id(kind) in _PLAIN:
         return gc.get_referents(value)
     if issubclass(kind, (ModuleType, type, FrameType, TracebackType)) or not gc.is_tracked(value):
         return ()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from kreg_ipython import registries
 from kreg_ipython.guard.ledger import Run
-from kreg_ipython.lib.holders import Opaque, reached
+from kreg_ipython.lib.holders import Opaque, attributes_of, reached
 from kreg_ipython.lib.rebinding import rebound
 from kreg_ipython.registries.names import beside_the_point
+
+_Answer = TypeVar("_Answer")
 
 
 def held(
@@ -34,18 +35,30 @@ def held(
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
-    opaque = Opaque(functools.cache(registries.is_opaque), attributes_of=functools.cache(beside_the_point))
+    opaque = Opaque(_once(registries.is_opaque), attributes_of=_once(beside_the_point))
     return reached(values, {id(one) for one in objects}, opaque)
+
+
+def _once(ask: Callable[[type], _Answer]) -> Callable[[type], _Answer]:
+    """Return a function that asks once for each type, whose metaclass may not let itself be hashed."""
+    known: dict[int, _Answer] = {}
+
+    def answer(kind: type) -> _Answer:
+        if id(kind) not in known:
+            known[id(kind)] = ask(kind)
+        return known[id(kind)]
+
+    return answer
 
 
 def _inside(value: Any, own: Mapping[str, Any]) -> Iterator[Any]:
     """Yield what a variable's class holds, or a module that is not in `sys.modules` and not what is executed anew."""
     kind = type(value)
     if issubclass(kind, ModuleType):
-        there = sys.modules.get(value.__name__)
-        again = (value.__name__, value.__dict__.get("__file__")) == (own.get("__name__"), own.get("__file__"))
-        if there is value or again:
-            return
-    elif not issubclass(kind, type) or registries.is_opaque(value):
+        inside = attributes_of(value)  # a lazy module is not asked: it would be imported
+        again = all(inside.get(name) == own.get(name) for name in ("__name__", "__file__"))
+        if not again and sys.modules.get(str(inside.get("__name__"))) is not value:
+            yield from list(inside.values())
         return
-    yield from list(vars(value).values())
+    if issubclass(kind, type) and not registries.is_opaque(value):
+        yield from list(vars(value).values())
