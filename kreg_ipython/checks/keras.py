@@ -65,6 +65,11 @@ class Keras:
         return (self.optimizer,) if legacy is None else (self.optimizer, legacy)
 
     @property
+    def with_variables(self) -> tuple[type[Any], ...]:
+        """The bases of what has variables: layers, which models are, optimizers and metrics."""
+        return (self.module.layers.Layer, *self.optimizers, self.metric)
+
+    @property
     def custom_objects(self) -> str:
         """The name of the registry of its custom objects."""
         return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
@@ -172,6 +177,13 @@ class Keras:
         if self.is_3:
             return {self.key_of(each) for each in optimizer._trainable_variables} if optimizer.built else None
         return set(getattr(optimizer, "_index_dict", ())) or None
+
+    def makes_variables(self, optimizer: Any) -> bool:
+        """Return whether an optimizer is not built yet, and makes variables when it is."""
+        if not isinstance(optimizer, self.optimizer) or self.known_variables(optimizer) is not None:
+            return False
+        plain = self.is_3 and type(optimizer) is self.module.optimizers.SGD  # it has no slots without a momentum
+        return not plain or bool(optimizer.momentum) or bool(optimizer.use_ema)
 
     def variables_alive(self, known: Collection[Hashable], optimizer: Any) -> list[Any]:
         """Return the variables with these keys that are still alive."""

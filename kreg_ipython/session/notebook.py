@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import CodeType
 from typing import Any
@@ -87,6 +87,10 @@ class Notebook:
     def cells(self) -> dict[int, str]:
         """Return the text of each cell as it ran last, by its execution count."""
         return {owner.number: owner.source for owner in self._texts.values() if owner.number and owner.source}
+
+    def typed(self) -> Sequence[str]:
+        """Return the texts of all runs, by their execution counts."""
+        return self._history.typed
 
     def cell_of(self, code: CodeType) -> int | None:
         """Return the execution count of the cell that this code was compiled in."""
