@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -91,6 +92,15 @@ class Notebook:
     def typed(self) -> Sequence[str]:
         """Return the texts of all runs, by their execution counts."""
         return self._history.typed
+
+    def named(self, name: str) -> Any:
+        """Return what a variable is; None if there is none."""
+        return self.shell.user_ns.get(name)
+
+    def text_of_file(self) -> tuple[str, str]:
+        """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
+        path = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server says so
+        return os.path.basename(path), (path.endswith(".ipynb") and source.of_file(path)) or ""
 
     def cell_of(self, code: CodeType) -> int | None:
         """Return the execution count of the cell that this code was compiled in."""
