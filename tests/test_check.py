@@ -105,6 +105,7 @@ before = [each.numpy() for each in net.trainable_variables]
 {}
 assert all((each == now.numpy()).all() for each, now in zip(before, net.trainable_variables))
 """
+UNREGISTERED = LAYER.partition("\n")[2].partition("\n")[2]
 SAVE = "import os, tempfile\npath = os.path.join(tempfile.mkdtemp(), 'm.keras')\nmodel.save(path)\nK.models.load_model(path)"
 ONE = "K.Sequential([K.layers.Input((2,)), {}])"
 
@@ -430,6 +431,20 @@ MISTAKES = {
         SAVE,
         ("difference", "difference"),
     ),
+    "a class that is not registered and whose cell was run again": Mistake(
+        [
+            ("c", UNREGISTERED.format(1)),
+            ("m", "layer = Foo()\nmodel = " + ONE.format("Foo()")),
+            ("c", UNREGISTERED.format(2)),
+        ],
+        "model layer",
+        "former-class",
+        "layer and model are built from the former Foo of run [",
+        1,
+        "assert float(layer(np.ones((1, 2), 'float32'))[0, 0]) == 1.0 and not isinstance(model.layers[-1], Foo)",
+        ("", ""),
+        "re-run cell [",
+    ),
     "a class whose cell was run again": Mistake(
         [("c", LAYER.format(1)), ("m", "model = " + ONE.format("Foo()")), ("c", LAYER.format(2))],
         "model",
@@ -521,6 +536,24 @@ MISTAKES = {
         "'zeros' is also a name in",
         2,
         "assert type(K.layers.Dense(1, kernel_initializer='zeros').kernel_initializer) is Mine",
+        ("", ""),
+    ),
+    "an activation that has the name of Keras's": Mistake(
+        [("h", "def swish(x): return 7 * x\nK.utils.get_custom_objects()['swish'] = swish")],
+        "swish",
+        "hijacked-name",
+        "'swish' is",
+        2,
+        "assert (K.layers.Dense(1, activation='swish').activation is swish) is (K is not keras)",
+        ("", ""),
+    ),
+    "a layer under the name of an activation": Mistake(
+        [("h", "class Foo(K.layers.Layer): pass\nK.utils.get_custom_objects()['relu'] = Foo")],
+        "Foo",
+        "hijacked-name",
+        "'relu' is",
+        2,
+        "assert (K.layers.Dense(1, activation='relu').activation is Foo) is (K is not keras)",
         ("", ""),
     ),
     "the string of an optimizer": Mistake(
@@ -758,14 +791,24 @@ CORRECT = {
     + "\nmodel.compile('sgd', difference, metrics=[difference])",
     "a name in a package": "@K.utils.register_keras_serializable('PKG', 'relu')\ndef relu(x): return 2 * x",
     "a name that this Keras asks nobody about": """
-        if K is keras:
-            K.utils.get_custom_objects()["relu"] = relu2 = lambda x: 7 * x
-            assert float(K.layers.Dense(1, activation="relu").activation(1.0)) == 1.0
-        else:
-            K.utils.get_custom_objects()["Adam"] = relu2 = K.optimizers.SGD
-            assert type(K.optimizers.deserialize(K.optimizers.serialize(K.optimizers.Adam()))) is K.optimizers.Adam
+        K.utils.get_custom_objects()["Adam"] = relu2 = K.optimizers.SGD
+        assert type(K.optimizers.deserialize(K.optimizers.serialize(K.optimizers.Adam()))) is K.optimizers.Adam
         """,
     "a name that nobody has": "K.utils.get_custom_objects()['PKGactivation'] = relu2 = lambda x: x",
+    "classes of one name that are no versions of one": """
+        # only former-class
+        def define(n):
+            class Foo(K.layers.Layer):
+                def call(self, x): return x * n
+            return Foo
+        one, two = define(1), define(2)
+        Foo = two
+        class Bar(K.layers.Layer):
+            class Foo(K.layers.Layer): pass
+            def call(self, x): return x
+        model = K.Sequential([K.layers.Input((2,)), one(), two(), Bar()])
+        layer, inner = one(), Bar.Foo()
+        """,
     "a from_config that gives what get_config leaves out": """
         calls = []
         @K.utils.register_keras_serializable("PKG")

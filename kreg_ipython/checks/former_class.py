@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kreg_ipython.checks.modern_optimizer import methods
 from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.messages import former_use, rebuild
 from kreg_ipython.lib.holders import Holder
-from kreg_ipython.lib.naming import definition_text, enumerated
+from kreg_ipython.lib.naming import definition_text, enumerated, same_definition
 
 
 def former_class(notebook: Notebook) -> Iterator[Found]:
@@ -24,6 +25,29 @@ def former_class(notebook: Notebook) -> Iterator[Found]:
         causes.setdefault(id(one), (one, []))[1].append(holder)
     for one, held in causes.values():
         yield _found(one, held, notebook)
+    for kind, names in _unregistered(notebook).items():
+        number = next((notebook.cells.number_of(method.__code__) for method in methods(kind).values()), None)
+        relation = "are built from" if len(names) > 1 else "is built from"
+        use = former_use(enumerated(names), relation, definition_text(kind), number)
+        place = notebook.cells.assigns(names[0])
+        fixes = [rebuild(notebook.cells.assigns(name).cell, name) for name in names]
+        yield Found(names[0], str(place), f"{use}: what you edited since is not in it", "\n".join(fixes))
+
+
+def _unregistered(notebook: Notebook) -> dict[type, list[str]]:
+    """Return the former classes that were never registered, and the expressions of what is built from them."""
+    known = {id(one.subject()) for one in notebook.guard.ledger.former()}
+    found: dict[type, list[str]] = {}
+    bases = tuple(kind for keras in notebook.families for kind in keras.with_variables)
+    for name, value in notebook.objects.items():
+        keras = next((each for each in notebook.families if issubclass(type(value), each.model)), None)
+        kinds = [type(value), *(map(type, value._flatten_layers()) if keras is not None else ())]
+        for kind in dict.fromkeys(kind for kind in kinds if issubclass(kind, bases)):
+            now = notebook.variables.get(kind.__qualname__)
+            newer = now is not kind and issubclass(type(now), type) and same_definition(now, kind)
+            if newer and id(kind) not in known:
+                found.setdefault(kind, []).append(name)
+    return found
 
 
 def _found(one: Former, held: list[Holder], notebook: Notebook) -> Found:

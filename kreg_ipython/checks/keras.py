@@ -218,6 +218,16 @@ class Keras:
         named = {name.lower() for name in vars(self.module.optimizers) if not name.startswith("_")}
         return f"{self.name}.optimizers" if identifier in named else None
 
+    def ignored(self, identifier: str) -> str | None:
+        """Return the module that has this identifier and does not look among the custom objects; None if none has.
+
+        Measured with ``activations.get`` and its like.
+        """
+        for home in ("activations", "losses", "metrics", "regularizers", "constraints") if self.is_3 else ():
+            if self.meaning(identifier, home) is not None and not identifier.startswith("_"):
+                return f"{self.name}.{home}"
+        return None
+
 
 def is_frameworks(subject: Any) -> bool:
     """Return whether a framework defines an object."""
