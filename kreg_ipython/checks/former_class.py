@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kreg_ipython.checks.keras import is_built_on
 from kreg_ipython.checks.modern_optimizer import methods
 from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.guard.ledger import Former
@@ -42,7 +43,7 @@ def _unregistered(notebook: Notebook) -> dict[type, list[str]]:
     for name, value in notebook.objects.items():
         keras = next((each for each in notebook.families if issubclass(type(value), each.model)), None)
         kinds = [type(value), *(map(type, value._flatten_layers()) if keras is not None else ())]
-        for kind in dict.fromkeys(kind for kind in kinds if issubclass(kind, bases)):
+        for kind in dict.fromkeys(kind for kind in kinds if is_built_on(kind, bases)):
             now = notebook.variables.get(kind.__qualname__)
             newer = now is not kind and issubclass(type(now), type) and same_definition(now, kind)
             if newer and id(kind) not in known:

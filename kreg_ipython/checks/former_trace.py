@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import root
-from kreg_ipython.checks.keras import Keras, is_frameworks
+from kreg_ipython.checks.keras import Keras, is_built_on, is_frameworks
 from kreg_ipython.checks.notebook import Found, Notebook, is_function, tree_of
 from kreg_ipython.lib.holders import attributes_of
 
@@ -144,7 +144,7 @@ def _owned(notebook: Notebook) -> dict[int, Any]:
 
 def _keras_of(value: Any, notebook: Notebook) -> Keras | None:
     kind = type(value)
-    return next((each for each in notebook.families if issubclass(kind, each.with_variables)), None)
+    return next((each for each in notebook.families if is_built_on(kind, each.with_variables)), None)
 
 
 def _variables_of(value: Any) -> list[Any]:

@@ -234,6 +234,11 @@ def is_frameworks(subject: Any) -> bool:
     return (module_of(subject) or "").partition(".")[0] in FRAMEWORKS
 
 
+def is_built_on(kind: type, bases: Iterable[type]) -> bool:
+    """Return whether a class has one of these bases, without asking the class: an abstract base would hash it."""
+    return any(base is wanted for base in kind.__mro__ for wanted in bases)
+
+
 def families() -> list[Keras]:
     """Return every imported Keras."""
     return [*_families()]
