@@ -933,6 +933,34 @@ def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
 
 @pytest.mark.needs("keras>=3")
 @pytest.mark.needs("tensorflow")
+def test_the_skeleton_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argument(nb, K):
+    nb.run(
+        "c",
+        """
+        class Mine(K.optimizers.Adagrad):
+            def __init__(self, momentum=0.9, lr=0.2, initial_accumulator_value=0.3, name="Mine", **kwargs):
+                super().__init__(learning_rate=lr, name=name, **kwargs)
+            def _create_slots(self, variables):
+                for variable in variables: self.add_slot(variable, "momentum")
+            def _resource_apply_dense(self, gradient, variable, apply_state=None): return variable.assign(variable * 0)
+        """,
+    )
+    [found] = findings(nb, "Mine")
+    assert "training takes the steps of Adagrad, without a word" in found["message"]
+    train = "model = make()\nmodel.compile(Mine(), 'mse')\nmodel.fit(x, y, epochs=3, verbose=0)\n"
+    nb.run("f", train + "assert float(abs(model.trainable_variables[0]).numpy().max()) > 0")
+    head = "def __init__(self, momentum=0.9, learning_rate=0.2, initial_accumulator_value=0.3, name='Mine', **kwargs)"
+    assert head in found["fix"]
+    nb.run("c", f"@{K}.utils.register_keras_serializable('PKG')\n" + found["fix"])
+    nb.run("f", train + SAVE.replace("K.models", "loaded = K.models"))
+    config = "{k: loaded.optimizer.get_config()[k] for k in ('momentum', 'initial_accumulator_value')}"
+    assert nb.value(config) == {"momentum": 0.9, "initial_accumulator_value": 0.3}
+    assert nb.value("len(model.optimizer.momentum_slot) == len(model.trainable_variables)")
+    assert findings(nb, "Mine model") == []
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
 def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted_does_not_register_it(nb, K, files):
     kinds = "class Plain(K.layers.Layer):\n    def call(self, x): return x\n"
     kinds += "class Whole(K.Model):\n    def call(self, x): return x\n"
