@@ -49,12 +49,26 @@ class Keras:
     @property
     def optimizer(self) -> type[Any]:
         """The base of today's optimizers."""
-        base: type[Any] = self.module.optimizers.Optimizer
+        home = sys.modules.get("keras.optimizers.optimizer") if self._is_2_12 else self.module.optimizers
+        base: type[Any] = vars(home or self.module.optimizers)["Optimizer"]
         return base
+
+    @property
+    def _is_2_12(self) -> bool:
+        """True for Keras up to 2.12, whose ``keras.optimizers`` has other classes than ``tf.keras.optimizers``."""
+        return f"{self.name}.src" not in sys.modules
+
+    @property
+    def path(self) -> str:
+        """The expression by which its classes are to be had."""
+        return "tf.keras" if self._is_2_12 else self.name
 
     @property
     def legacy_optimizer(self) -> type[Any] | None:
         """The base of optimizers with slots; None in Keras 3."""
+        if self._is_2_12:
+            home = sys.modules.get("keras.optimizers.legacy.optimizer_v2")
+            return getattr(home, "OptimizerV2", None)
         legacy = vars(self.module.optimizers).get("legacy") if not self.is_3 else None
         return getattr(legacy, "Optimizer", None)
 

@@ -33,7 +33,7 @@ def _faults(kind: type, keras: Keras) -> Iterator[str]:
     own, base_arguments = methods(kind), arguments_of_base(kind)
     slots = [name for name in own if name in _SLOTS]
     if issubclass(kind, keras.optimizer):
-        base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.name}.optimizers.Optimizer"
+        base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.path}.optimizers.Optimizer"
         if slots:
             home = base_of(kind)
             step = "fit raises NotImplementedError"

@@ -91,7 +91,7 @@ def skeleton(kind: type, keras: Keras) -> str:
     made = [f"        self.{at} = [{_variable(slot, keras)} for each in {variables}]\n" for slot, at in slots.items()]
     return (_KERAS_3 if keras.is_3 else _KERAS_2).format(
         name=kind.__name__,
-        keras=keras.name,
+        keras=keras.path,
         base=base.__name__ if own_base else "Optimizer",
         rate="" if own_base else _RATE,
         arguments=", ".join(f"{name}={defaults.get(name) or texts.get(name, 'None')}" for name in names),
