@@ -113,7 +113,11 @@ def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         if name not in names:
             raise Refused(f"no variable {name!r}.{_closest(name, names)}")
     looked_at = checks.Notebook(
-        names, notebook.process.guard, Cells(notebook.cells(), notebook.cell_of), args.name, convert=args.convert
+        names,
+        notebook.process.guard,
+        Cells(notebook.cells(), notebook.cell_of, notebook.typed()),
+        args.name,
+        convert=args.convert,
     )
     findings, faults = checks.check(looked_at)
     found = Findings(tuple(findings), looked_at.checked, faults)

@@ -78,8 +78,39 @@ LAYER = """
 class Foo(K.layers.Layer):
     def call(self, x): return x * {}
 """
+CONFIGURED = """
+@K.utils.register_keras_serializable("PKG")
+class Foo(K.layers.Layer):
+    def __init__(self, {0}):
+        super().__init__(**(kw if "kw" in locals() else {{}}))
+        self.units = units
+    def call(self, x): return x
+    def get_config(self): return {{**super().get_config(){1}}}
+    @classmethod
+    def from_config(cls, config):
+        {2}
+        return cls(**config)
+"""
+NET = "net, opt = make(), K.optimizers.SGD(0.5)"
+TRAIN = """
+@tf.function
+def train(x, y):
+    with tf.GradientTape() as tape: loss = tf.reduce_mean((net(x) - y) ** 2)
+    opt.apply_gradients(zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables))
+    return loss
+"""
+TRAIN_ANY = TRAIN.replace("train(x, y)", "train(net, opt, x, y)")
+ADAM = NET.replace("SGD(0.5)", "Adam()")
+STANDS_STILL = """
+before = [each.numpy() for each in net.trainable_variables]
+{}
+assert all((each == now.numpy()).all() for each, now in zip(before, net.trainable_variables))
+"""
+UNREGISTERED = LAYER.partition("\n")[2].partition("\n")[2]
 SAVE = "import os, tempfile\npath = os.path.join(tempfile.mkdtemp(), 'm.keras')\nmodel.save(path)\nK.models.load_model(path)"
 ONE = "K.Sequential([K.layers.Input((2,)), {}])"
+
+SINGLETON = "tf.function only supports singleton"
 
 MISTAKES = {
     "two equal metrics": Mistake(
@@ -140,6 +171,108 @@ MISTAKES = {
         "history = model.fit(x, y, verbose=0).history\n"
         "assert len(model.evaluate(x, y, verbose=0)) == 1 + len(history), history",
         ("", ""),
+    ),
+    "a model and its optimizer made again, and not the function that trains": Mistake(
+        [("n", NET), ("t", TRAIN), ("u", "train(x, y)"), ("n", NET)],
+        "train",
+        "former-trace",
+        "train was traced with the former net of run [",
+        2,
+        STANDS_STILL.format("train(x, y)"),
+        ("", ""),
+        "which defines train",
+    ),
+    "another batch after that": Mistake(
+        [("n", ADAM), ("t", TRAIN), ("u", "train(x, y)"), ("n", ADAM)],
+        "train",
+        "former-trace",
+        "goes on using it: net and opt will not",
+        2,
+        "train(x[:3], y[:3])",
+        (SINGLETON, SINGLETON),
+    ),
+    "an optimizer made again": Mistake(
+        [("n", NET), ("t", TRAIN), ("u", "train(x, y)"), ("o", "opt = K.optimizers.SGD(0.0)")],
+        "train",
+        "former-trace",
+        "train was traced with the former opt of run [",
+        2,
+        "before = net.layers[-1].kernel.numpy()\ntrain(x, y)\nassert (before != net.layers[-1].kernel.numpy()).any()",
+        ("", ""),
+    ),
+    "a model that an output of the notebook still holds": Mistake(
+        [("n", NET + "\nnet"), ("t", TRAIN), ("u", "train(x, y)"), ("n", NET)],
+        "train",
+        "former-trace",
+        "train was traced with the former net of run [",
+        2,
+        STANDS_STILL.format("train(x, y)"),
+        ("", ""),
+    ),
+    "a function that only another one holds": Mistake(
+        [
+            ("n", NET),
+            (
+                "t",
+                f"def maker():\n{textwrap.indent(TRAIN, '    ')}\n    def loop(): train(x, y)\n    return loop\nloop = maker()",
+            ),
+            ("u", "loop()"),
+            ("n", NET),
+        ],
+        "loop net",
+        "former-trace",
+        "train was traced with the former net of run [",
+        3,
+        STANDS_STILL.format("loop()"),
+        ("", ""),
+    ),
+    "a method": Mistake(
+        [
+            (
+                "c",
+                "class Trainer:\n    def __init__(self): self.net = make()\n    @tf.function\n"
+                "    def ask(self, x): return self.net(x)",
+            ),
+            ("t", "trainer = Trainer()\ntrainer.ask(x)"),
+            ("n", "trainer.net = make()"),
+        ],
+        "trainer",
+        "former-trace",
+        "trainer.ask was traced with the former trainer.net",
+        3,
+        "assert np.abs(trainer.ask(x) - trainer.net(x)).max() > 1e-6",
+        ("", ""),
+        "which defines Trainer.ask, and then the cell that makes trainer",
+    ),
+    "a second optimizer for one function": Mistake(
+        [
+            ("n", ADAM),
+            ("t", TRAIN_ANY),
+            ("u", "train(net, opt, x, y)"),
+            ("v", "if False: train(net, opt, x, y)"),
+            ("n", ADAM),
+        ],
+        "train opt",
+        "former-trace",
+        "train was traced with another optimizer, and opt has no variables yet",
+        2,
+        "train(net, opt, x, y)",
+        (SINGLETON, SINGLETON),
+        "opt.build(",
+    ),
+    "a second optimizer in a loop": Mistake(
+        [
+            ("n", "pairs = [(make(), K.optimizers.Adam()) for _ in range(2)]\nopts = [opt for _, opt in pairs]"),
+            ("t", TRAIN_ANY),
+            ("u", "for (net, unused), opt in list(zip(pairs, opts))[:1]: train(net, opt, x, y)"),
+        ],
+        "train opts",
+        "former-trace",
+        "train was traced with another optimizer, and opts[1] has no variables yet",
+        2,
+        "for (net, unused), opt in zip(pairs, opts): train(net, opt, x, y)",
+        (SINGLETON, SINGLETON),
+        "opts[1].build(",
     ),
     "an optimizer in a tf.function": Mistake(
         [("f", STEP.format("optimizer = K.optimizers.Adam(0.1)\n    optimizer.build([w])"))],
@@ -299,6 +432,20 @@ MISTAKES = {
         SAVE,
         ("difference", "difference"),
     ),
+    "a class that is not registered and whose cell was run again": Mistake(
+        [
+            ("c", UNREGISTERED.format(1)),
+            ("m", "layer = Foo()\nmodel = " + ONE.format("Foo()")),
+            ("c", UNREGISTERED.format(2)),
+        ],
+        "model layer",
+        "former-class",
+        "layer and model are built from the former Foo of run [",
+        1,
+        "assert float(layer(np.ones((1, 2), 'float32'))[0, 0]) == 1.0 and not isinstance(model.layers[-1], Foo)",
+        ("", ""),
+        "re-run cell [",
+    ),
     "a class whose cell was run again": Mistake(
         [("c", LAYER.format(1)), ("m", "model = " + ONE.format("Foo()")), ("c", LAYER.format(2))],
         "model",
@@ -309,6 +456,80 @@ MISTAKES = {
         ("", ""),
         "re-run cell [",
     ),
+    "an argument that get_config leaves out": Mistake(
+        [("c", CONFIGURED.format("units, **kw", "", "pass")), ("m", "model = " + ONE.format("Foo(3)"))],
+        "model",
+        "will-not-load",
+        "Foo: get_config leaves out 'units', which __init__ requires",
+        1,
+        SAVE,
+        ("units", "units"),
+        "'units': self.units",
+    ),
+    "an argument that __init__ does not take": Mistake(
+        [("c", CONFIGURED.format("units", ", 'units': self.units", "pass")), ("m", "model = " + ONE.format("Foo(3)"))],
+        "model",
+        "will-not-load",
+        "Foo: __init__ does not take 'name', 'trainable', 'dtype', which get_config returns",
+        1,
+        SAVE,
+        ("name", "name"),
+        "**kwargs",
+    ),
+    "an argument that from_config asks for": Mistake(
+        [
+            (
+                "c",
+                CONFIGURED.format("units, **kw", ", 'units': self.units", "return cls(config.pop('number'), **config)"),
+            ),
+            ("m", "model = " + ONE.format("Foo(3)")),
+        ],
+        "model",
+        "will-not-load",
+        "Foo: from_config raises KeyError: 'number'",
+        1,
+        SAVE,
+        ("number", "number"),
+    ),
+    "an initializer inside a layer": Mistake(
+        [
+            (
+                "c",
+                "@K.utils.register_keras_serializable('PKG')\n"
+                "class Fill(K.initializers.Initializer):\n"
+                "    def __init__(self, number): self.number = number\n"
+                "    def __call__(self, shape, dtype=None, **kw): return tf.fill(shape, self.number)\n"
+                "    def get_config(self): return {}",
+            ),
+            ("m", "model = " + ONE.format("K.layers.Dense(1, kernel_initializer=Fill(2.0))")),
+        ],
+        "model",
+        "will-not-load",
+        "Fill: get_config leaves out 'number', which __init__ requires",
+        1,
+        SAVE,
+        ("number|value", "number|value"),
+    ),
+    "a loss, a metric and an optimizer": Mistake(
+        [
+            (
+                "c",
+                "\n".join(
+                    "@K.utils.register_keras_serializable('PKG')\n"
+                    f"class My{kind}(K.{home}):\n    def __init__(self, number, **kw): super().__init__(**kw)"
+                    for kind, home in [("SGD", "optimizers.SGD"), ("Loss", "losses.Loss")]
+                )
+                + "\n    def call(self, a, b): return (a - b) ** 2",
+            ),
+            ("m", "model = make()\nmodel.compile(MySGD(1), MyLoss(2))\nmodel.fit(x, y, verbose=0)"),
+        ],
+        "model",
+        "will-not-load",
+        ": get_config leaves out 'number', which __init__ requires",
+        1,
+        SAVE,
+        ("number", "number"),
+    ),
     "a built-in name": Mistake(
         [("h", "class Mine(K.initializers.Ones): pass\nK.utils.get_custom_objects()['zeros'] = Mine")],
         "Mine",
@@ -316,6 +537,24 @@ MISTAKES = {
         "'zeros' is also a name in",
         2,
         "assert type(K.layers.Dense(1, kernel_initializer='zeros').kernel_initializer) is Mine",
+        ("", ""),
+    ),
+    "an activation that has the name of Keras's": Mistake(
+        [("h", "def swish(x): return 7 * x\nK.utils.get_custom_objects()['swish'] = swish")],
+        "swish",
+        "hijacked-name",
+        "'swish' is",
+        2,
+        "assert (K.layers.Dense(1, activation='swish').activation is swish) is (K is not keras)",
+        ("", ""),
+    ),
+    "a layer under the name of an activation": Mistake(
+        [("h", "class Foo(K.layers.Layer): pass\nK.utils.get_custom_objects()['relu'] = Foo")],
+        "Foo",
+        "hijacked-name",
+        "'relu' is",
+        2,
+        "assert (K.layers.Dense(1, activation='relu').activation is Foo) is (K is not keras)",
         ("", ""),
     ),
     "the string of an optimizer": Mistake(
@@ -373,6 +612,57 @@ CORRECT = {
         trainer = Trainer()
         trainer.step(tf.constant(1.0))
         trainer.step(tf.constant(1.0))
+        """,
+    "a function that trains what the notebook has": NET + TRAIN + "train(x, y)\ntrain(x[:3], y[:3])",
+    "a model and the function made again": f"""
+        {NET}
+        {textwrap.indent(TRAIN, "        ")}
+        train(x, y)
+        {NET}
+        {textwrap.indent(TRAIN, "        ")}
+        train(x, y)
+        """,
+    "a model that only a closure holds": f"""
+        def maker():
+            {NET}
+        {textwrap.indent(TRAIN, "            ")}
+            return train
+        train = maker()
+        train(x, y)
+        """,
+    "a model that only a default holds": """
+        @tf.function
+        def ask(x, net=make()): return net(x)
+        ask(x)
+        """,
+    "a model that is passed": NET + TRAIN_ANY + "train(net, opt, x, y)\nnet = make()\nopt = K.optimizers.SGD()\n"
+    "opt.build(net.trainable_variables)",
+    "a function for each model": NET
+    + TRAIN_ANY
+    + "train(net, opt, x, y)\nother = tf.function(train.python_function)\nnet, opt = make(), K.optimizers.Adam()\nother(net, opt, x, y)\n",
+    "optimizers that are built": ADAM
+    + TRAIN_ANY
+    + "train(net, opt, x, y)\n"
+    + NET
+    + "\nopt.build(net.trainable_variables)\ntrain(net, opt, x, y)\n",
+    "metrics, random numbers and data": """
+        mean, data = K.metrics.Mean(), tf.data.Dataset.from_tensor_slices(x).batch(2)
+        dropout = K.layers.Dropout(0.5)
+        table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a"], [1]), 0)
+        @tf.function
+        def score():
+            for batch in data: mean.update_state(dropout(batch, training=True) + tf.random.get_global_generator().normal([2]))
+            return mean.result(), table.lookup(tf.constant(["a"]))
+        score()
+        """,
+    "a method that makes what it needs once": """
+        class Once:
+            @tf.function
+            def __call__(self, x):
+                if not hasattr(self, "net"): self.net = make()
+                return self.net(x)
+        once, other = Once(), Once()
+        once(x), other(x)
         """,
     "an optimizer outside": "optimizer = K.optimizers.Adam()\n@tf.function\ndef step(x):\n    return x * optimizer.learning_rate",
     "a loss in a tf.function": STEP.format("K.losses.MeanSquaredError()(x, x)"),
@@ -502,14 +792,63 @@ CORRECT = {
     + "\nmodel.compile('sgd', difference, metrics=[difference])",
     "a name in a package": "@K.utils.register_keras_serializable('PKG', 'relu')\ndef relu(x): return 2 * x",
     "a name that this Keras asks nobody about": """
-        if K is keras:
-            K.utils.get_custom_objects()["relu"] = relu2 = lambda x: 7 * x
-            assert float(K.layers.Dense(1, activation="relu").activation(1.0)) == 1.0
-        else:
-            K.utils.get_custom_objects()["Adam"] = relu2 = K.optimizers.SGD
-            assert type(K.optimizers.deserialize(K.optimizers.serialize(K.optimizers.Adam()))) is K.optimizers.Adam
+        K.utils.get_custom_objects()["Adam"] = relu2 = K.optimizers.SGD
+        assert type(K.optimizers.deserialize(K.optimizers.serialize(K.optimizers.Adam()))) is K.optimizers.Adam
         """,
     "a name that nobody has": "K.utils.get_custom_objects()['PKGactivation'] = relu2 = lambda x: x",
+    "classes of one name that are no versions of one": """
+        # only former-class
+        def define(n):
+            class Foo(K.layers.Layer):
+                def call(self, x): return x * n
+            return Foo
+        one, two = define(1), define(2)
+        Foo = two
+        class Bar(K.layers.Layer):
+            class Foo(K.layers.Layer): pass
+            def call(self, x): return x
+        model = K.Sequential([K.layers.Input((2,)), one(), two(), Bar()])
+        layer, inner = one(), Bar.Foo()
+        """,
+    "a from_config that gives what get_config leaves out": """
+        calls = []
+        @K.utils.register_keras_serializable("PKG")
+        class Foo(K.layers.Layer):
+            def __init__(self, inner, units, **kw):
+                super().__init__(**kw)
+                calls.append(units)
+                self.inner, self.units = inner, units
+            def call(self, x): return self.inner(x)
+            def get_config(self): return {**super().get_config(), "inner": K.layers.serialize(self.inner)}
+            @classmethod
+            def from_config(cls, config):
+                made = cls(K.layers.deserialize(config.pop("inner")), units=7, **config)
+                made.more = 1
+                return made
+        model = K.Sequential([K.layers.Input((2,)), Foo(K.layers.Dense(2), 7)])
+        """,
+    "arguments with defaults and of Keras's own": """
+        @K.utils.register_keras_serializable("PKG")
+        class Foo(K.layers.Dense):
+            def __init__(self, units, scale=2.0, **kw):
+                super().__init__(units, **kw)
+                self.scale = scale
+            def get_config(self): return {**super().get_config(), "scale": self.scale}
+        @K.utils.register_keras_serializable("PKG")
+        class Around(K.layers.Wrapper):
+            def call(self, x): return self.layer(x)
+        @K.utils.register_keras_serializable("PKG")
+        class Net(K.Model):
+            def __init__(self, units, **kw):
+                super().__init__(**kw)
+                self.units, self.dense = units, Foo(units)
+            def call(self, x): return self.dense(x)
+            def get_config(self): return {**super().get_config(), "units": self.units}
+        net = Net(2)
+        net(x)
+        model = K.Sequential([K.layers.Input((2,)), Foo(3), Around(Foo(2)), net, K.layers.Bidirectional(K.layers.LSTM(2)) if 0 else Foo(1)])
+        model.compile(K.optimizers.Adam(K.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)), "mse")
+        """,
     "a model that is not built": "model = K.Sequential([K.layers.Dense(1)])\nmodel.compile('sgd', 'mse', metrics=['mae'])",
 }
 
@@ -595,6 +934,34 @@ def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
 
 @pytest.mark.needs("keras>=3")
 @pytest.mark.needs("tensorflow")
+def test_the_skeleton_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argument(nb, K):
+    nb.run(
+        "c",
+        """
+        class Mine(K.optimizers.Adagrad):
+            def __init__(self, momentum=0.9, lr=0.2, initial_accumulator_value=0.3, name="Mine", **kwargs):
+                super().__init__(learning_rate=lr, name=name, **kwargs)
+            def _create_slots(self, variables):
+                for variable in variables: self.add_slot(variable, "momentum")
+            def _resource_apply_dense(self, gradient, variable, apply_state=None): return variable.assign(variable * 0)
+        """,
+    )
+    [found] = findings(nb, "Mine")
+    assert "training takes the steps of Adagrad, without a word" in found["message"]
+    train = "model = make()\nmodel.compile(Mine(), 'mse')\nmodel.fit(x, y, epochs=3, verbose=0)\n"
+    nb.run("f", train + "assert float(abs(model.trainable_variables[0]).numpy().max()) > 0")
+    head = "def __init__(self, momentum=0.9, learning_rate=0.2, initial_accumulator_value=0.3, name='Mine', **kwargs)"
+    assert head in found["fix"]
+    nb.run("c", f"@{K}.utils.register_keras_serializable('PKG')\n" + found["fix"])
+    nb.run("f", train + SAVE.replace("K.models", "loaded = K.models"))
+    config = "{k: loaded.optimizer.get_config()[k] for k in ('momentum', 'initial_accumulator_value')}"
+    assert nb.value(config) == {"momentum": 0.9, "initial_accumulator_value": 0.3}
+    assert nb.value("len(model.optimizer.momentum_slot) == len(model.trainable_variables)")
+    assert findings(nb, "Mine model") == []
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
 def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted_does_not_register_it(nb, K, files):
     kinds = "class Plain(K.layers.Layer):\n    def call(self, x): return x\n"
     kinds += "class Whole(K.Model):\n    def call(self, x): return x\n"
@@ -612,6 +979,25 @@ def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted
     nb.run("o", "other = 1", deletedCells=["c"])
     [found] = findings(nb, "model")
     assert "is registered by a cell that was deleted" in found["message"]
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_one_cause_is_one_finding_that_names_all_models(nb, K):
+    nb.run("c", LAYER.format(1))
+    nb.run("m", "\n".join(f"{name} = " + ONE.format("Foo()") for name in ("one", "two", "three")) + "\nlayer = Foo()")
+    nb.run("c", LAYER.format(1).replace("Foo", "Bar"))
+    found = findings(nb, "one two three layer")
+    assert [finding["rule"] for finding in found] == ["will-not-load", "former-class"]
+    assert "saved now, one, two and three would not load" in found[0]["message"]
+    assert "layer is an instance of the former Foo" in found[1]["message"]
+    nb.run("c", LAYER.format(2))
+    nb.run("m", "\n".join(f"{name} = " + ONE.format("Foo()") for name in ("one", "two", "three")))
+    nb.run("c", LAYER.format(3))
+    [found] = findings(nb, "one two three")
+    assert "one, two and three are built from the former Foo of run [" in found["message"]
+    shown = nb.run("q", "%kreg check one").text
+    assert "\n    re-run cell [" in shown and "    > " not in shown, "what is prose does not look like code"
 
 
 # -- conversion
@@ -711,22 +1097,26 @@ def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K)
         for model in models:
             model.compile("adam", "mse", metrics=["mae", K.metrics.AUC(name="auc")])
         models[0].fit(x, y, verbose=0)
-        @tf.function
-        def step(x): return models[1](x)
-        step(x)
+        def asking(model):
+            @tf.function
+            def step(x): return model(x)
+            step(x)
+            return step
+        steps = [asking(model) for model in models[1:20]]
+        step = asking(models[0])
         def state():
             variables = sum(isinstance(each, tf.Variable) for each in gc.get_objects())
             built = [model.built for model in models], [model.optimizer is models[0].optimizer for model in models]
             return variables, built, step.experimental_get_tracing_count(), sorted(K.utils.get_custom_objects())
         """,
     )
-    nb.run("w", "kreg = get_ipython().run_line_magic; kreg('kreg', 'check models step')  # imports its code")
+    nb.run("w", "kreg = get_ipython().run_line_magic; kreg('kreg', 'check models step steps')  # imports its code")
     nb.run("b", "gc.collect(); before = state()")
     nb.run("c", CPU)
-    nb.run("t", "took = cpu(lambda: globals().update(found=kreg('kreg', 'check models step')))")
+    nb.run("t", "took = cpu(lambda: globals().update(found=kreg('kreg', 'check models step steps')))")
     assert nb.value("took / calibration") < 50
     assert nb.value("gc.collect() >= 0 and before == state()")
-    assert nb.value("found.to_dict()") == {"findings": [], "checked": 51}
+    assert nb.value("found.to_dict()") == {"findings": [], "checked": 70}
 
 
 ZOO = {"MobileNetV2": 32, "ResNet50": 32, "ConvNeXtTiny": 32}

@@ -108,14 +108,68 @@ def test_what_was_cleared_or_taken_out_is_remembered_as_well(nb, act, says):
         assert "kreg: " in shown
 
 
+def never(nb, family: str, key: str) -> str:
+    """What is shown if this key is looked up, which nobody registered."""
+    config = {"module": None, "class_name": key.rpartition(">")[2], "config": {}, "registered_name": key}
+    shown = lookup_error(nb, f"{family}.saving.deserialize_keras_object({config!r})")
+    assert shown.count("kreg: ") == 1
+    return shown
+
+
 @pytest.mark.needs("keras>=3")
-def test_a_name_that_was_never_registered_gets_no_note(nb):
+@pytest.mark.parametrize("family", ["keras", pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras"))])
+def test_what_was_never_registered_is_told_with_the_line_that_mends_it(nb, family, tmp_path):
+    key, layer = f"{nb.package}>Seven", LAYER.format(1).replace("Foo", "Seven").replace("keras.", f"{family}.")
+    shown = never(nb, family, key)
+    assert f"kreg: '{key}' was never registered in this kernel: run the cell or import the module" in shown
+
+    nb.run("s", f"class Seven({family}.layers.Layer): pass")
+    number = nb.value("get_ipython().execution_count - 1")
+    shown = never(nb, family, key)
+    register = f"@{family}.utils.register_keras_serializable(package='{nb.package}')"
+    assert f"Seven is defined by cell [{number}], but not registered: put {register} before it" in shown
+    mended = f"{family}.saving.deserialize_keras_object(CONFIG, custom_objects={{'{key}': Seven}})"
+    config = {"module": None, "class_name": "Seven", "config": {}, "registered_name": key}
+    nb.run("d", mended.replace("CONFIG", repr(config)))
+
+    for at, other in enumerate((layer.replace('"PKG"', '"PKGother"'), layer.replace("Seven", "seven"))):
+        nb.run("s", "x = 1")
+        nb.run(f"o{at}", other)
+        near = f"{nb.package}other>Seven" if at == 0 else f"{nb.package}>seven"
+        mended = f"custom_objects={{'{key}': {family}.utils.get_custom_objects()['{near}']}}"
+        shown = never(nb, family, key)
+        assert f"'{key}' was never registered in this kernel, but '{near}' is. If that is it: {mended}" in shown
+        nb.run("d", f"{family}.saving.deserialize_keras_object({config!r}, {mended})")
+        nb.run(f"o{at}", "x = 1")
+
+    nb.silently("del Seven, seven")
+    path = tmp_path / "book.ipynb"
+    path.write_text('{"cells": [{"cell_type": "code", "source": "class Seven: pass"}]}')
+    nb.silently(f"os.environ['JPY_SESSION_NAME'] = {str(path)!r}")
+    assert "A cell of book.ipynb defines Eight" not in never(nb, family, key.replace("Seven", "Eight"))
+    shown = never(nb, family, key.replace("T", "U"))
+    nb.silently("del os.environ['JPY_SESSION_NAME']")
+    assert "A cell of book.ipynb defines Seven: run it" in shown
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tf_keras")
+@pytest.mark.parametrize(("one", "other"), [("keras", "tf_keras"), ("tf_keras", "keras")])
+def test_a_class_that_is_registered_with_the_other_keras_is_told(nb, one, other):
+    nb.run("a", LAYER.format(1).replace("keras.", f"{other}."))
+    shown = never(nb, one, f"{nb.package}>Foo")
+    register = f"@{one}.utils.register_keras_serializable(package='{nb.package}')"
+    assert f"'{nb.package}>Foo' is registered with {other}, but {one} looks it up" in shown and register in shown
+
+
+@pytest.mark.needs("keras>=3")
+def test_what_is_found_and_cannot_be_made_gets_no_note(nb):
     nb.run("a", LAYER.format(1))
-    nb.run("a", "x = 1")
-    config = {"module": "nowhere", "class_name": "Never", "config": {}, "registered_name": f"{nb.package}>Never"}
-    shown = lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
-    assert "Could not locate class" in shown or "Could not deserialize" in shown
-    assert "kreg: " not in shown
+    config = {"module": None, "class_name": "Foo", "config": {"no": 1}, "registered_name": f"{nb.package}>Foo"}
+    assert "kreg: " not in lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
+    assert "kreg: " not in lookup_error(
+        nb, "keras.layers.deserialize(keras.layers.serialize(keras.layers.Dense(1)) | {'config': {'no': 1}})"
+    )
 
 
 @pytest.mark.needs("keras>=3")

@@ -118,3 +118,41 @@ def legacy_optimizer_is_edited(nb, path: str) -> None:
         assert nb.value("round(float(again.optimizer.get_config()['momentum']), 3)") == momentum
     nb.run("o", LEGACY_OPTIMIZER.format(momentum=0.2).replace("Momentum", "Inertia"))
     assert nb.custom_objects() == {"Inertia": "Inertia"}
+
+
+STEP = """
+@tf.function
+def train(x, y):
+    with tf.GradientTape() as tape: loss = tf.reduce_mean((net(x) - y) ** 2)
+    opt.apply_gradients(zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables))
+    return loss
+@tf.function
+def ask(net, x): return net(x)
+"""
+OLD = """
+class Old(tf.keras.optimizers.Optimizer):
+    def __init__(self, learning_rate=0.1, name="Old", **kwargs): super().__init__(name, **kwargs)
+    def _create_slots(self, variables): pass
+    def _resource_apply_dense(self, gradient, variable, apply_state=None): return variable
+"""
+
+
+@pytest.mark.needs("tensorflow<2.13")
+def test_the_rules_of_optimizers_and_traces_hold(nb):
+    make = "tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])"
+    nb.run("n", f"net, opt = {make}, tf.keras.optimizers.SGD()")
+    nb.run("s", STEP)
+    nb.run("u", "x = tf.ones((3, 2))\nz = train(x, x[:, :1]), ask(net, x)")
+    check = "get_ipython().run_line_magic('kreg', 'check {}').to_dict()['findings']"
+    assert nb.value(check.format("train ask net opt")) == []
+    nb.run("n", f"net, opt = {make}, tf.keras.optimizers.SGD()")
+    found = nb.value(check.format("train ask net opt"))
+    assert [(each["rule"], each["object"]) for each in found] == [("former-trace", "train")]
+    nb.run("k", "before = net.layers[-1].kernel.numpy()\nz = train(x, x[:, :1])")
+    assert nb.value("bool((before == net.layers[-1].kernel.numpy()).all())")
+    nb.run("o", OLD)
+    [old] = nb.value(check.format("Old"))
+    assert "has _create_slots, which tf.keras.optimizers.Optimizer never calls" in old["message"]
+    nb.run("o", old["fix"])
+    nb.run("f", f"model = {make}\nmodel.compile(Old(), 'mse')\nmodel.fit(x, x[:, :1], verbose=0)")
+    assert nb.value(check.format("Old model")) == []

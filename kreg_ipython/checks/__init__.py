@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from kreg_ipython.checks.conversion import conversion
 from kreg_ipython.checks.duplicate_metric import duplicate_metric
 from kreg_ipython.checks.former_class import former_class
+from kreg_ipython.checks.former_trace import former_trace
 from kreg_ipython.checks.hijacked_name import hijacked_name
 from kreg_ipython.checks.legacy_optimizer import legacy_optimizer
 from kreg_ipython.checks.notebook import Finding, Found, Notebook
@@ -22,6 +23,7 @@ __all__ = ["RULES", "Finding", "Notebook", "check"]
 
 RULES: tuple[Callable[[Notebook], Iterable[Found]], ...] = (
     duplicate_metric,
+    former_trace,
     optimizer_in_function,
     optimizer_of_another_model,
     legacy_optimizer,

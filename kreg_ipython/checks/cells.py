@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType
 from typing import NamedTuple
@@ -30,13 +30,18 @@ class Cells:
         texts: the text of each cell by its execution count.
         number_of: returns the execution count of the cell that a code object was compiled in; None for code of another
             file.
+        typed: the texts of all runs, by their execution counts, the former ones included.
     """
 
     def __init__(
-        self, texts: Mapping[int, str], number_of: Callable[[CodeType], int | None] = lambda code: None
+        self,
+        texts: Mapping[int, str],
+        number_of: Callable[[CodeType], int | None] = lambda code: None,
+        typed: Sequence[str] = (),
     ) -> None:
         self._texts = dict(sorted(texts.items()))
-        self._number_of = number_of
+        self.number_of = number_of
+        self._typed = typed
 
     @cached_property
     def _nodes(self) -> list[tuple[int, ast.AST]]:
@@ -54,6 +59,21 @@ class Cells:
         """Return the place where a variable was assigned last. For ``models[3]`` that is where ``models`` was."""
         return self._assigned.get(root(name), Place(None, None))
 
+    def assigned_before(self, name: str) -> int | None:
+        """Return the run that assigned a variable before the last one that did; None if none is known."""
+        last, wanted = self.assigns(name).cell, root(name)
+        for number in range(min(last or 0, len(self._typed)) - 1, 0, -1):
+            if wanted in self._typed[number] and wanted in source.assigned(self._typed[number]):
+                return number
+        return None
+
+    def calls(self, name: str) -> Iterator[set[str]]:
+        """Yield the names that stand in each cell that calls ``name(…)``."""
+        for text in self._texts.values():
+            nodes = source.executed(text) if root(name) in text else ()
+            if any(isinstance(node, ast.Call) and ast.unparse(node.func) == name for node in nodes):
+                yield {node.id for node in source.executed(text) if isinstance(node, ast.Name)}
+
     def call(self, name: str, method: str) -> Place:
         """Return the place of the last call ``name.method(…)``, or else of the variable's last assignment."""
         wanted = f"{name}.{method}"
@@ -64,7 +84,7 @@ class Cells:
 
     def of_code(self, code: CodeType, line: int = 0) -> str:
         """Return the place of a code object as text, at a line in it that counts from 0."""
-        number = self._number_of(code)
+        number = self.number_of(code)
         if number is None:
             return f"{code.co_filename}, line {code.co_firstlineno + line}"
         return str(Place(number, code.co_firstlineno + line + source.header(self._texts.get(number, ""))))

@@ -52,7 +52,7 @@ def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
     """Return what is wrong with the converted model and what to do; None if its outputs are Keras's."""
     tf: Any = sys.modules.get("tensorflow")
     if tf is None:
-        return "cannot be converted: TensorFlow is not imported", "import tensorflow"
+        return "cannot be converted: TensorFlow is not imported", "run this in a kernel with KERAS_BACKEND=tensorflow"
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return "cannot be converted: its input shape is unknown", "give it a keras.Input, or call it once"

@@ -10,7 +10,11 @@ from kreg_ipython.lib.naming import definition_text, key_text, module_of
 
 
 def hijacked_name(notebook: Notebook) -> Iterator[Found]:
-    """Look for custom objects whose key is a built-in identifier, or shadows a package's own entry."""
+    """Look for custom objects whose key is a built-in identifier, or shadows a package's own entry.
+
+    Where Keras looks among the custom objects first, the string means the user's object everywhere. Where it does not,
+    the user's object is never found.
+    """
     ledger = notebook.guard.ledger
     for entry in ledger:
         family, _, registry = entry.registry.partition(".")
@@ -21,13 +25,22 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
         register = f"@{family.removesuffix('2')}.saving.register_keras_serializable"
         fix = f"{register}(package='mine', name={name!r})"
         below = ledger.under(entry)
-        homes = [keras.hijacked(key) for keras in notebook.families if keras.custom_objects == entry.registry]
-        home = next(filter(None, homes), None)
-        if ">" not in key and home is not None:
+        families = [keras for keras in notebook.families if keras.custom_objects == entry.registry]
+        home = next(filter(None, (keras.hijacked(key) for keras in families)), None)
+        ignoring = next(filter(None, (keras.ignored(key) for keras in families)), None)
+        if ">" not in key and home is None and ignoring is not None:
+            message = (
+                f"{key!r} is Keras's own name in {ignoring}, which does not look among the custom objects for it: the "
+                f"string means Keras's, and {definition_text(entry.subject)} is never used"
+            )
+            yield Found(key, place, message, "give the function or class itself instead of the string, or " + fix)
+        elif ">" not in key and home is not None:
             message = (
                 f"{key!r} is also a name in {home}: where Keras gets this string, in compile or from a saved file, "
                 f"it uses {definition_text(entry.subject)}"
             )
+            if home.endswith(".activations") and isinstance(entry.subject, type):
+                message += ", which is a class where a function is called"
             yield Found(key, place, message, fix)
         elif below is not None and (below.owner is None or below.owner.kind == "module"):
             theirs = module_of(below.subject)

@@ -49,12 +49,26 @@ class Keras:
     @property
     def optimizer(self) -> type[Any]:
         """The base of today's optimizers."""
-        base: type[Any] = self.module.optimizers.Optimizer
+        home = sys.modules.get("keras.optimizers.optimizer") if self._is_2_12 else self.module.optimizers
+        base: type[Any] = vars(home or self.module.optimizers)["Optimizer"]
         return base
+
+    @property
+    def _is_2_12(self) -> bool:
+        """True for Keras up to 2.12, whose ``keras.optimizers`` has other classes than ``tf.keras.optimizers``."""
+        return f"{self.name}.src" not in sys.modules
+
+    @property
+    def path(self) -> str:
+        """The expression by which its classes are to be had."""
+        return "tf.keras" if self._is_2_12 else self.name
 
     @property
     def legacy_optimizer(self) -> type[Any] | None:
         """The base of optimizers with slots; None in Keras 3."""
+        if self._is_2_12:
+            home = sys.modules.get("keras.optimizers.legacy.optimizer_v2")
+            return getattr(home, "OptimizerV2", None)
         legacy = vars(self.module.optimizers).get("legacy") if not self.is_3 else None
         return getattr(legacy, "Optimizer", None)
 
@@ -63,6 +77,11 @@ class Keras:
         """The bases of all optimizers."""
         legacy = self.legacy_optimizer
         return (self.optimizer,) if legacy is None else (self.optimizer, legacy)
+
+    @property
+    def with_variables(self) -> tuple[type[Any], ...]:
+        """The bases of what has variables: layers, which models are, optimizers and metrics."""
+        return (self.module.layers.Layer, *self.optimizers, self.metric)
 
     @property
     def custom_objects(self) -> str:
@@ -173,6 +192,13 @@ class Keras:
             return {self.key_of(each) for each in optimizer._trainable_variables} if optimizer.built else None
         return set(getattr(optimizer, "_index_dict", ())) or None
 
+    def makes_variables(self, optimizer: Any) -> bool:
+        """Return whether an optimizer is not built yet, and makes variables when it is."""
+        if not isinstance(optimizer, self.optimizer) or self.known_variables(optimizer) is not None:
+            return False
+        plain = self.is_3 and type(optimizer) is self.module.optimizers.SGD  # it has no slots without a momentum
+        return not plain or bool(optimizer.momentum) or bool(optimizer.use_ema)
+
     def variables_alive(self, known: Collection[Hashable], optimizer: Any) -> list[Any]:
         """Return the variables with these keys that are still alive."""
         if self.is_3:
@@ -206,10 +232,25 @@ class Keras:
         named = {name.lower() for name in vars(self.module.optimizers) if not name.startswith("_")}
         return f"{self.name}.optimizers" if identifier in named else None
 
+    def ignored(self, identifier: str) -> str | None:
+        """Return the module that has this identifier and does not look among the custom objects; None if none has.
+
+        Measured with ``activations.get`` and its like.
+        """
+        for home in ("activations", "losses", "metrics", "regularizers", "constraints") if self.is_3 else ():
+            if self.meaning(identifier, home) is not None and not identifier.startswith("_"):
+                return f"{self.name}.{home}"
+        return None
+
 
 def is_frameworks(subject: Any) -> bool:
     """Return whether a framework defines an object."""
     return (module_of(subject) or "").partition(".")[0] in FRAMEWORKS
+
+
+def is_built_on(kind: type, bases: Iterable[type]) -> bool:
+    """Return whether a class has one of these bases, without asking the class: an abstract base would hash it."""
+    return any(base is wanted for base in kind.__mro__ for wanted in bases)
 
 
 def families() -> list[Keras]:

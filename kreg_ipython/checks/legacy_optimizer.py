@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.modern_optimizer import arguments, arguments_of_base, methods, skeleton
+from kreg_ipython.checks.modern_optimizer import arguments, arguments_of_base, base_of, methods, skeleton
 from kreg_ipython.checks.notebook import Found, Notebook, tree_of
 
 _SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local")
@@ -33,9 +33,13 @@ def _faults(kind: type, keras: Keras) -> Iterator[str]:
     own, base_arguments = methods(kind), arguments_of_base(kind)
     slots = [name for name in own if name in _SLOTS]
     if issubclass(kind, keras.optimizer):
-        base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.name}.optimizers.Optimizer"
+        base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.path}.optimizers.Optimizer"
         if slots:
-            yield f"has {slots[0]}, which {base} never calls: fit raises NotImplementedError"
+            home = base_of(kind)
+            step = "fit raises NotImplementedError"
+            if home is not keras.optimizer and getattr(keras.module.optimizers, home.__name__, None) is home:
+                step = f"training takes the steps of {home.__name__}, without a word"
+            yield f"has {slots[0]}, which {base} never calls: {step}"
         if any("_set_hyper" in method.__code__.co_names for method in own.values()):
             yield f"calls _set_hyper, which {base} does not have: creating one raises AttributeError"
         if base_arguments[:1] == ["learning_rate"] and _passes_name_first(own.get("__init__")):
@@ -51,8 +55,9 @@ def _faults(kind: type, keras: Keras) -> Iterator[str]:
 def _passes_name_first(made: Any) -> bool:
     """Return whether the first argument of ``super().__init__`` is the name, as in Keras 2."""
     for node in ast.walk(tree_of(made) or ast.Module(body=[], type_ignores=[])):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__") and node.args:
-            first = node.args[0]
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__"):
+            rates = [word.value for word in node.keywords if word.arg == "learning_rate"]
+            first = node.args[0] if node.args else rates[0] if rates else None
             if isinstance(first, ast.Name) and first.id == "name":
                 return True
             if isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -10,40 +10,44 @@ from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.notebook import tree_of
 
 _KERAS_3 = """\
-class {name}({keras}.optimizers.Optimizer):
-    def __init__(self, learning_rate={rate}{arguments}, name={name!r}, **kwargs):
-        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+class {name}({keras}.optimizers.{base}):
+    def __init__(self, {arguments}, **kwargs):
+        super().__init__({passed}, **kwargs)
 {kept}
     def build(self, variables):
         super().build(variables)
 {slots}
     def update_step(self, gradient, variable, learning_rate):
-        at = self._get_variable_index(variable)  # what was a slot is now an item of a list, such as self.m[at]
+        at = self._get_variable_index(variable)  # a slot is an item of a list now: self.{slot}[at]
         self.assign_sub(variable, learning_rate * gradient)  # yours goes here
 
     def get_config(self):
         return {{**super().get_config(){told}}}"""
 
 _KERAS_2 = """\
-class {name}({keras}.optimizers.Optimizer):
-    def __init__(self, learning_rate={rate}{arguments}, name={name!r}, **kwargs):
-        super().__init__(name=name, **kwargs)
-        self._learning_rate = self._build_learning_rate(learning_rate)
-{kept}
+class {name}({keras}.optimizers.{base}):
+    def __init__(self, {arguments}, **kwargs):
+        super().__init__({passed}, **kwargs)
+{rate}{kept}
     def build(self, var_list):
+        again = getattr(self, '_built', False)  # it is called at each step
         super().build(var_list)
-        if getattr(self, '_built', False):  # it is called at each step
+        if again:
             return
         self._built = True
 {slots}
     def update_step(self, gradient, variable):
-        at = self._index_dict[self._var_key(variable)]  # what was a slot is now an item of a list, such as self.m[at]
+        at = self._index_dict[self._var_key(variable)]  # a slot is an item of a list now: self.{slot}[at]
         variable.assign_sub(self.learning_rate * gradient)  # yours goes here
 
     def get_config(self):
         rate = self._serialize_hyperparameter(self._learning_rate)
         return {{**super().get_config(), 'learning_rate': rate{told}}}"""
 
+_RATE = "        self._learning_rate = self._build_learning_rate(learning_rate)\n"
+"""What the plain base of Keras 2 leaves to the optimizer."""
+
+_ALIASES = {"lr": "learning_rate"}
 _NOT_THE_USERS = ("self", "learning_rate", "lr", "name", "kwargs")
 
 
@@ -55,8 +59,12 @@ def methods(kind: type) -> dict[str, Any]:
 
 def arguments_of_base(kind: type) -> list[str]:
     """Return the arguments of the framework's class that the user's class is built on."""
-    base = next(base for base in kind.__mro__ if is_frameworks(base) or base is object)
-    return list(inspect.signature(vars(base).get("__init__", object)).parameters)[1:]
+    return list(inspect.signature(vars(base_of(kind)).get("__init__", object)).parameters)[1:]
+
+
+def base_of(kind: type) -> type:
+    """Return the framework's class that the user's class is built on."""
+    return next(base for base in kind.__mro__ if is_frameworks(base) or base is object)
 
 
 def arguments(kind: type) -> dict[str, Any]:
@@ -69,18 +77,29 @@ def skeleton(kind: type, keras: Keras) -> str:
 
     Its step is plain gradient descent. Users carry over their own.
     """
-    given, defaults, texts = arguments(kind), _signature(kind), _defaults(kind)
-    rate = defaults.get("learning_rate", defaults.get("lr", inspect.Parameter.empty))
+    given, texts, base = arguments(kind), _defaults(kind), base_of(kind)
+    own_base = base not in keras.optimizers and getattr(keras.module.optimizers, base.__name__, None) is base
+    theirs = [name for name in given if own_base and name in arguments_of_base(kind)]
+    names = dict.fromkeys(_ALIASES.get(name, name) for name in [*_signature(kind)][1:])
+    names = dict.fromkeys(["learning_rate"] if "learning_rate" not in names else []) | names | {"name": None}
+    rate = texts.get("learning_rate", texts.get("lr", "0.01"))
+    defaults = {"learning_rate": rate, "name": repr(kind.__name__)}
+    passed = [*(["learning_rate"] if own_base or keras.is_3 else []), *theirs, "name"]
+    kept = [name for name in given if name not in theirs]
+    slots = {slot: f"{slot}_slot" if slot in names else slot for slot in _slots(kind)}
     variables = "variables" if keras.is_3 else "var_list"
-    made = [f"        self.{slot} = [{_variable(slot, keras)} for each in {variables}]\n" for slot in _slots(kind)]
+    made = [f"        self.{at} = [{_variable(slot, keras)} for each in {variables}]\n" for slot, at in slots.items()]
     return (_KERAS_3 if keras.is_3 else _KERAS_2).format(
         name=kind.__name__,
-        keras=keras.name,
-        rate="0.01" if rate is inspect.Parameter.empty else texts.get("learning_rate", texts.get("lr", "0.01")),
-        arguments="".join(f", {name}={texts.get(name, 'None')}" for name in given),
-        kept="".join(f"        self.{name} = {name}\n" for name in given),
+        keras=keras.path,
+        base=base.__name__ if own_base else "Optimizer",
+        rate="" if own_base else _RATE,
+        arguments=", ".join(f"{name}={defaults.get(name) or texts.get(name, 'None')}" for name in names),
+        passed=", ".join(f"{name}={name}" for name in passed),
+        kept="".join(f"        self.{name} = {name}\n" for name in kept),
         slots="".join(made),
-        told="".join(f", {name!r}: self.{name}" for name in given),
+        slot=next(iter(slots.values()), "m"),
+        told="".join(f", {name!r}: self.{name}" for name in kept),
     )
 
 

@@ -16,6 +16,7 @@ from kreg_ipython.checks.keras import Keras, families, is_frameworks
 from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.holders import Holder, Opaque, attributes_of, holders
+from kreg_ipython.lib.naming import key_text
 from kreg_ipython.registries import BUILT_UPON, is_opaque
 
 _MOST = 1_000
@@ -115,6 +116,15 @@ class Notebook:
         uses = [(holder, one) for one in formers for holder in held.get(id(one.subject()), ())]
         return [(holder, one) for holder, one in uses if holder.relation != "is"]
 
+    def is_current(self, one: Former) -> bool:
+        """Return whether a key that a former object had is registered now, by another object."""
+        return any(entry.registry == one.registry and key_text(entry.key) == one.key for entry in self.guard.ledger)
+
+    @property
+    def custom_objects(self) -> set[str]:
+        """The registries of the custom objects of each Keras."""
+        return {keras.custom_objects for keras in self.families}
+
     def imported_before(self, one: Former) -> str | None:
         """Return the variable that still is a module's former object, imported by name before a reload."""
         if one.owner is None or one.owner.kind != "module":
@@ -122,9 +132,16 @@ class Notebook:
         same = (name for name, value in self.variables.items() if value is one.subject())
         return next((name for name in same if not name.startswith("_")), None)
 
-    def reaches(self, target: Any, without: Any) -> bool:
-        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count."""
-        names = {name: value for name, value in self.variables.items() if value is not without}
+    def reaches(self, target: Any, without: Any, names: Mapping[str, Any] | None = None) -> bool:
+        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count.
+
+        Args:
+            target: the object.
+            without: the object that does not count.
+            names: objects by their names; the notebook's variables if None.
+        """
+        names = self.variables if names is None else names
+        names = {name: value for name, value in names.items() if value is not without}
         return bool(holders(names, [target], Opaque(is_opaque)))
 
     def models(self) -> Iterator[tuple[str, Any, Keras]]:

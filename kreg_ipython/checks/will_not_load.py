@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.signature import refused
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.journal import GONE
-from kreg_ipython.guard.ledger import Former
-from kreg_ipython.lib.naming import error_text
+from kreg_ipython.lib.naming import enumerated, error_text
 from kreg_ipython.registries import FRAMEWORKS
 
 
@@ -23,50 +23,74 @@ class _Custom(NamedTuple):
         name: the name of the class or function.
         module: the module of the class; None if the config has none.
         function: whether it is a function.
+        config: what its constructor would get; None for a function.
     """
 
     key: str
     name: str
     module: str | None
     function: bool
+    config: dict[str, Any] | None = None
+
+
+class _Reason(NamedTuple):
+    """What will happen to a model, why, and what to do."""
+
+    happens: str
+    why: str
+    fix: str
 
 
 def will_not_load(notebook: Notebook) -> Iterator[Found]:
-    """Look for custom objects in a model's config that are neither current entries nor importable.
+    """Look for custom objects in a model's config that would not be found, or take other arguments.
 
-    No file is written.
+    No file is written. What makes several models unloadable is one finding, which names them all.
     """
-    formers: dict[str, Former] = {}
-    for holder, one in notebook.uses_of_formers:
-        formers.setdefault(holder.name, one)
+    causes: dict[_Reason, list[str]] = {}
     for name, model, keras in notebook.models():
-        if not keras.tells_configs:
-            continue
-        place = notebook.cells.assigns(name)
-        where = str(place)
-        try:
-            configs = keras.configs(model)
-        except Exception as error:
-            message = f"{name} cannot be saved: {error_text(error)}"
-            yield Found(name, where, message, "give the class a get_config() that returns its arguments")
-            continue
-        reasons = {custom.key: _reason(custom, notebook, keras) for custom in _customs(configs)}
-        for function in keras.functions_of(model):
-            reasons[function.__name__] = _disguised(function, keras) or reasons.get(function.__name__)
-        if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
-            reasons.pop(type(model).__name__, None)
-        for reason in reasons.values():
-            if reason is not None:
-                message, fix = reason
-                yield Found(name, where, f"saved now, {name} would not load as it is: {message}", fix)
-        if name in formers and not any(reasons.values()):
-            one = formers[name]
-            run = f" of run [{one.run.number}]" if one.run is not None and one.run.number is not None else ""
-            message = (
-                f"saved now, {name} would load as something else: it was built with the former {one.key!r}{run}, but "
-                "the file names the current one"
-            )
-            yield Found(name, where, message, messages.rebuild(place.cell, name, notebook.imported_before(one)))
+        if keras.tells_configs:
+            for reason in dict.fromkeys(_reasons(model, notebook, keras)):
+                causes.setdefault(reason, []).append(name)
+    for reason, names in causes.items():
+        message = f"{reason.happens.format(enumerated(names))}: {reason.why}"
+        yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix)
+
+
+def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
+    """Yield why a model could not be saved, or would not load."""
+    try:
+        customs = list(_customs(keras.configs(model)))
+    except Exception as error:
+        fix = "give the class a get_config() that returns its arguments"
+        yield _Reason("{} cannot be saved", error_text(error), fix)
+        return
+    reasons = {custom.key: _reason(custom, notebook, keras) for custom in customs}
+    for custom in customs:
+        if reasons[custom.key] is None and custom.config is not None:
+            reasons[custom.key] = _arguments(custom, keras)
+    for function in keras.functions_of(model):
+        reasons[function.__name__] = _disguised(function, keras) or reasons.get(function.__name__)
+    if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
+        reasons.pop(type(model).__name__, None)
+    yield from (
+        _Reason("saved now, {} would not load as it is", *each) for each in reasons.values() if each is not None
+    )
+
+
+def _arguments(custom: _Custom, keras: Keras) -> tuple[str, str] | None:
+    """Return why the class does not take the config, and what to do; None if it does."""
+    kind = keras.module.utils.get_custom_objects().get(custom.key)
+    problem = refused(kind, custom.config or {}) if isinstance(kind, type) else None
+    if problem is None:
+        return None
+    fix = f"make {custom.name}.from_config take what get_config returns"
+    if "does not take" in problem:
+        fix = f"def __init__(self, ..., **kwargs): super().__init__(**kwargs)  # in {custom.name}"
+    elif "leaves out" in problem:
+        missing = problem.split("'")[1::2]
+        told = ", ".join(f"{each!r}: self.{each}" for each in missing)
+        fix = f"def get_config(self): return {{**super().get_config(), {told}}}  # in {custom.name}"
+    return f"{custom.name}: {problem}", fix
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
@@ -78,7 +102,8 @@ def _customs(config: Any) -> Iterator[_Custom]:
         elif kind == "function" and isinstance(config.get("config"), str):
             yield _Custom(config["config"], config["config"], module, True)
         elif isinstance(kind, str) and registered and not _is_frameworks(module):
-            yield _Custom(str(registered), kind, module, False)
+            given = config.get("config")
+            yield _Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
         for value in config.values():
             yield from _customs(value)
     elif isinstance(config, (list, tuple)):

@@ -84,6 +84,12 @@ class ExecutionContext(Protocol):
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""
 
+    def defined(self, name: str) -> Owner | str | None:
+        """Return who defines a class or function of this name that is not registered; None if nobody does.
+
+        It is an owner, or the notebook's file, in which a cell defines it that has not run.
+        """
+
     def texts_beside(self, owner: Owner) -> Iterable[tuple[str, str]]:
         """Return the texts of the other cells, whose last run succeeded, and of the user's other modules.
 

@@ -7,7 +7,7 @@ was traced earlier.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +31,7 @@ class Lookups:
 
     Args:
         ledger: has what was swept last.
+        registries: the guarded registries by name.
         gates: divert the functions.
         context: says who looks up.
         notices: tell the user.
@@ -42,6 +43,7 @@ class Lookups:
     def __init__(
         self,
         ledger: Ledger,
+        registries: Mapping[str, GuardedRegistry],
         gates: Gates,
         context: ExecutionContext,
         notices: Notices,
@@ -49,7 +51,7 @@ class Lookups:
         pending: Callable[[], list[Entry]],
         put_back: Callable[[Spot], bool],
     ) -> None:
-        self._ledger, self._gates, self._context = ledger, gates, context
+        self._ledger, self._registries, self._gates, self._context = ledger, registries, gates, context
         self._notices, self._journal, self._pending, self._put_back = notices, journal, pending, put_back
 
     def miss(self, registry: GuardedRegistry, entry: Entry) -> None:
@@ -97,8 +99,22 @@ class Lookups:
         event = self._journal.last(registry.name, key)
         if event is not None and event.act in GONE:
             self._notices.annotate(error, messages.gone(event))
+        elif any(gate.lacks and gate.lacks(error, key_text(key)) for gate in registry.gates("look up")):
+            self._notices.annotate(error, self._never(registry, key_text(key)))
         else:
             self._notices.repeat(error)
+
+    def _never(self, registry: GuardedRegistry, key: str) -> str:
+        """Return what is known of a key that was not registered in this process, and how it can be found."""
+        name, family = key.rpartition(">")[2], registry.name.partition(".")[0].removesuffix("2")
+        for other in self._registries.values():
+            alike = other is not registry and other.attached and any(gate.lacks for gate in other.gates("look up"))
+            if alike and any(key_text(each) == key for each, _ in other.entries()):
+                return messages.registered_elsewhere(key, family, other.name.partition(".")[0].removesuffix("2"))
+        near = messages.nearest(key, [key_text(each) for each, _ in registry.entries()])
+        if near is not None:
+            return messages.registered_as(key, near, family)
+        return messages.never_registered(key, family, self._context.defined(name))
 
 
 pass_over(Lookups._looking_up)

@@ -99,7 +99,14 @@ class Guard:
             self._lock,
         )
         self._lookups = Lookups(
-            self.ledger, self._gates, context, self._notices, self.journal, self.pending, self._put_back
+            self.ledger,
+            self.registries,
+            self._gates,
+            context,
+            self._notices,
+            self.journal,
+            self.pending,
+            self._put_back,
         )
         self._moves = Moves(self.ledger, self.registries, self._reconciler, self._lookups, self._notices)
         self._writes = DirectWrites(
@@ -219,7 +226,8 @@ class Guard:
             self._gates.add(registry, gate, self._clearing.unregistering)
         registry.attached, registry.diverts_lookups = True, False
         self._writes.watch(registry, self._gates)
-        if any(name == registry.name for name, _ in self.ledger.swept):
+        explained = any(gate.lacks for gate in registry.gates("look up"))
+        if explained or any(name == registry.name for name, _ in self.ledger.swept):
             self._lookups.divert(registry)
         for entry in self.ledger.of_registry(registry.name):
             shown = not self.ledger.is_shadowed(entry)

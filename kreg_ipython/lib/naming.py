@@ -90,6 +90,14 @@ def named(keys: Iterable[str]) -> str:
     return shown + (f" and {len(keys) - 5:,} more" if len(keys) > 5 else "")
 
 
+def enumerated(names: Iterable[str]) -> str:
+    """Return ``a, b and c``; the first few, if there are many."""
+    names = list(names)
+    if len(names) > 5:
+        return f"{', '.join(names[:5])} and {len(names) - 5:,} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -49,17 +50,27 @@ def _lookups(package: str) -> Iterator[Gate]:
         _in(package, new, "_retrieve_class_or_fn"),
         lambda name, registered_name, *args, **kwargs: (registered_name or name, None),
         act="look up",
+        lacks=_lacks,
     )
     yield Gate(
         _in(package, new, "deserialize_keras_object"),
         lambda config, *args, **kwargs: (_named(config), None),
         act="look up",
+        lacks=_lacks,
     )
     yield Gate(
         _in(package, old, "class_and_config_for_serialized_keras_object"),
         lambda config, *args, **kwargs: (config["class_name"], None),
         act="look up",
+        lacks=_lacks,
     )
+
+
+def _lacks(error: BaseException, key: str) -> bool:
+    """Return whether an error says that this key cannot be found, and not one that it is a part of."""
+    told = "Could not locate (class|function)|Cannot deserialize object of type|Unknown [a-z ]+:"
+    name = re.escape(key.rpartition(">")[2])
+    return re.match(rf"\W*({told})\W*([^\s>]+>)?{name}\b", str(error)) is not None
 
 
 def _named(config: dict[str, Any]) -> Any:

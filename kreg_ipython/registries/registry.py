@@ -61,12 +61,14 @@ class Gate:
         decorator: whether the function returns the decorator that registers.
         act: what the function does: register a key, unregister one, look one up and raise if it is missing, or give
             access to the container, which users then write to.
+        lacks: whether an error of a look-up says that this key is not there; None if only what was swept is told about.
     """
 
     function: str
     announce: Callable[..., Announcement | None] = lambda: (None, None)
     decorator: bool = False
     act: Literal["register", "unregister", "look up", "access"] = "register"
+    lacks: Callable[[BaseException, str], bool] | None = None
 
 
 class Registry(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,8 +48,9 @@ class Findings(render.Shown):
         for finding in self.findings[: render.FOLDED]:
             yield f"{finding.rule}: {clean(finding.object)}, {clean(finding.where, 120)}"
             yield f"    {clean(finding.message, 300)}"
+            mark = "> " if _is_code(finding.fix) else ""
             for line in finding.fix.splitlines():
-                yield f"    > {clean(line, 300)}"
+                yield f"    {mark}{clean(line, 300)}"
         yield from self._foot()
         if len(self.findings) > render.FOLDED:
             yield render.more(len(self.findings) - render.FOLDED, "r = %kreg check; r.to_dict()")
@@ -58,8 +60,10 @@ class Findings(render.Shown):
         for finding in self.findings:
             title = f"{finding.rule}: {clean(finding.object)}, {clean(finding.where, 120)}"
             yield render.paragraph(title, state="kept")
-            yield render.items([finding.message])
-            yield render.code(finding.fix)
+            is_code = _is_code(finding.fix)
+            yield render.items([finding.message, *([] if is_code else finding.fix.splitlines())])
+            if is_code:
+                yield render.code(finding.fix)
         yield from map(render.paragraph, self._foot())
 
     def summary(self) -> str:
@@ -74,3 +78,12 @@ class Findings(render.Shown):
     def _head(self) -> str:
         found = render.count(len(self.findings), "finding") if self.findings else "nothing found"
         return f"kreg: {found} in {render.count(self.checked, 'object')}"
+
+
+def _is_code(fix: str) -> bool:
+    """Return whether a fix can be typed as it is, but for what ``…`` stands for. Others are sentences."""
+    try:
+        compile(fix.replace(", …", "").replace("…", "..."), "<fix>", "exec", flags=ast.PyCF_ONLY_AST)
+    except SyntaxError:
+        return False
+    return True

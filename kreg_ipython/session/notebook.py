@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType
@@ -117,6 +118,19 @@ class Notebook:
     def cells(self) -> dict[int, str]:
         """Return the text of each cell as it ran last, by its execution count."""
         return {owner.number: owner.source for owner in self._texts.values() if owner.number and owner.source}
+
+    def typed(self) -> Sequence[str]:
+        """Return the texts of all runs, by their execution counts."""
+        return self._history.typed
+
+    def named(self, name: str) -> Any:
+        """Return what a variable is; None if there is none."""
+        return self.shell.user_ns.get(name)
+
+    def text_of_file(self) -> tuple[str, str]:
+        """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
+        path = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server says so
+        return os.path.basename(path), (path.endswith(".ipynb") and source.of_file(path)) or ""
 
     def cell_of(self, code: CodeType) -> int | None:
         """Return the execution count of the cell that this code was compiled in."""

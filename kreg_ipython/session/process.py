@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from kreg_ipython import registries
@@ -79,6 +80,12 @@ class Front(Protocol):
 
     def texts_beside(self, owner: Owner) -> Iterable[str]:
         """Return the texts of the other cells whose last run succeeded."""
+
+    def named(self, name: str) -> Any:
+        """Return what a variable of the notebook is; None if there is none."""
+
+    def text_of_file(self) -> tuple[str, str]:
+        """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -377,6 +384,17 @@ class Process:
             return self._front.find_in_main(subject) if self._front is not None else None
         found = self.modules.registered_before(subject, module)
         return Caller(*found) if found is not None else None
+
+    def defined(self, name: str) -> Owner | str | None:
+        """Return the owner of a class or function of this name in the notebook, or the file whose cell defines it."""
+        if self._front is None:
+            return None
+        found = self._front.named(name)
+        if isinstance(found, (type, FunctionType)) and not self.is_framework(module_of(found) or ""):
+            caller = self.find_owner(found)
+            return caller.owner if caller is not None else self.modules.owner("module", module_of(found) or "__main__")
+        file, text = self._front.text_of_file()
+        return file if re.search(rf"^(class|def) {re.escape(name)}\b", text, re.MULTILINE) else None
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
         """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
