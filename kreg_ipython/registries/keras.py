@@ -54,13 +54,13 @@ def _lookups(package: str) -> Iterator[Gate]:
     )
     yield Gate(
         _in(package, new, "deserialize_keras_object"),
-        lambda config, *args, **kwargs: (_named(config), None),
+        _asked_by,
         act="look up",
         lacks=_lacks,
     )
     yield Gate(
         _in(package, old, "class_and_config_for_serialized_keras_object"),
-        lambda config, *args, **kwargs: (config["class_name"], None),
+        _asked_by,
         act="look up",
         lacks=_lacks,
     )
@@ -73,10 +73,12 @@ def _lacks(error: BaseException, key: str) -> bool:
     return re.match(rf"\W*({told})\W*([^\s>]+>)?{name}\b", str(error)) is not None
 
 
-def _named(config: dict[str, Any]) -> Any:
-    """Return the key of the object that a config describes."""
+def _asked_by(config: Any, *args: Any, **kwargs: Any) -> Announcement | None:
+    """Announce the key of the object that a config describes; what Keras takes besides names no object."""
+    if not isinstance(config, dict) or "class_name" not in config:
+        return None
     kind = config["class_name"]
-    return config["config"] if kind == "function" else config.get("registered_name") or kind
+    return (config.get("config") if kind == "function" else config.get("registered_name") or kind), None
 
 
 def _in(package: str, homes: Iterable[str], function: str) -> str:
