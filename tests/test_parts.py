@@ -121,6 +121,10 @@ def test_a_definition_is_what_makes_two_objects_the_same_one_run_twice():
     assert key_text((int, "x", 3)) == "builtins.int, x, 3"
 
 
+def test_an_empty_tuple_has_no_definition():
+    assert definition(()) is None and not same_definition((), [])  # Python 3.13's classes have one
+
+
 def test_an_object_whose_attributes_raise_has_a_definition():
     class Hostile:
         def __getattribute__(self, name):

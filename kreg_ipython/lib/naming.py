@@ -28,7 +28,7 @@ def definition(subject: Any) -> tuple[Any, ...] | None:
     if subject is None:
         return None
     if type(subject) is tuple:
-        return tuple(definition(part) for part in subject)
+        return tuple(definition(part) for part in subject) or None
     module, qualname = _ask(subject, "__module__"), _ask(subject, "__qualname__")
     if isinstance(module, str) and isinstance(qualname, str):
         return module, qualname

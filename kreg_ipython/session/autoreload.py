@@ -20,6 +20,7 @@ from typing import Any
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.patch import divert
 from kreg_ipython.registries.registry import locate
+from kreg_ipython.session.runs import End
 
 HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""
@@ -46,21 +47,33 @@ def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[]
     return undo
 
 
-def lead_to_new(
-    home: str, wanted: Callable[[ModuleType], bool], namespaces: Callable[[], list[dict[str, Any]]]
-) -> Callable[[], None]:
-    """Lead what uses a former class or function of a ``wanted`` module to the one that `%autoreload` makes it define.
-
-    Variables in ``namespaces`` that are the former one become the new one, whatever their name. Classes that are built
-    on a former class get the new one as their base.
+def notice(home: str, begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:
+    """Call ``begin`` when `%autoreload` is about to reload a module as a whole, and what it returned after that.
 
     Returns:
         The undo.
     """
 
     def superreload(module: ModuleType, *args: Any, **kwargs: Any) -> Any:
-        before = dict(_defined(module)) if wanted(module) else {}
+        end = begin(module)
         reloaded = original(module, *args, **kwargs)
+        if end is not None:
+            end(None)
+        return reloaded
+
+    original, undo = divert(locate(f"{home}:superreload"), superreload)
+    return undo
+
+
+def lead_to_new(module: ModuleType, namespaces: Callable[[], list[dict[str, Any]]]) -> End:
+    """Return what leads all that uses a former class or function of a module to the one that it defines by then.
+
+    Variables in ``namespaces`` that are the former one become the new one, whatever their name. Classes that are built
+    on a former class get the new one as their base.
+    """
+    before = dict(_defined(module))
+
+    def lead(error: BaseException | None) -> None:
         now = dict(_defined(module)) if before else {}
         pairs = {id(former): (former, now[path]) for path, former in before.items() if path in now}
         new = {which: each for which, (former, each) in pairs.items() if each is not former}
@@ -71,10 +84,8 @@ def lead_to_new(
         for which, each in new.items():
             if isinstance(each, type) and isinstance(pairs[which][0], type):
                 _rebase(pairs[which][0], each)
-        return reloaded
 
-    original, undo = divert(locate(f"{home}:superreload"), superreload)
-    return undo
+    return lead
 
 
 def _defined(module: ModuleType) -> Iterator[tuple[Any, Any]]:

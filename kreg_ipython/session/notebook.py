@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 import IPython
@@ -24,6 +24,7 @@ from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.session import autoreload, process, scripts
 from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
+from kreg_ipython.session.runs import End
 
 _MEMORY = "_kreg_ipython"
 """The attribute of a shell by which a notebook leaves its memory to the next one."""
@@ -93,9 +94,13 @@ class Notebook:
 
     def _divert_autoreload(self, home: str) -> None:
         modules, undo_later = self.process.modules, self.process.undo_later
+
+        def reloading(module: ModuleType) -> End | None:
+            return autoreload.lead_to_new(module, modules.namespaces) if modules.may_register(module) else None
+
         with suppress(NotThere):
             undo_later(autoreload.update_classes(home, self.process.guard.ledger.has_subject))
-            undo_later(autoreload.lead_to_new(home, modules.may_register, modules.namespaces))
+            undo_later(autoreload.notice(home, self.process.at_the_boundary(reloading)))
             undo_later(autoreload.reload_fully(home, modules.may_register))
 
     def _unregister(self, event: str, callback: Callable[..., None]) -> None:
