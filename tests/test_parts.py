@@ -12,7 +12,7 @@ import pytest
 from kreg_ipython.guard import verdicts
 from kreg_ipython.guard.verdicts import Way
 from kreg_ipython.lib import patch, source, weak
-from kreg_ipython.lib.naming import definition, key_text
+from kreg_ipython.lib.naming import definition, key_text, same_definition
 from kreg_ipython.session import imports
 
 
