@@ -476,21 +476,6 @@ MISTAKES = {
         ("name", "name"),
         "**kwargs",
     ),
-    "an argument that from_config asks for": Mistake(
-        [
-            (
-                "c",
-                CONFIGURED.format("units, **kw", ", 'units': self.units", "return cls(config.pop('number'), **config)"),
-            ),
-            ("m", "model = " + ONE.format("Foo(3)")),
-        ],
-        "model",
-        "will-not-load",
-        "Foo: from_config raises KeyError: 'number'",
-        1,
-        SAVE,
-        ("number", "number"),
-    ),
     "an initializer inside a layer": Mistake(
         [
             (
@@ -826,6 +811,17 @@ CORRECT = {
                 made.more = 1
                 return made
         model = K.Sequential([K.layers.Input((2,)), Foo(K.layers.Dense(2), 7)])
+        """,
+    "a from_config that remembers what it makes": """
+        made = {}
+        @K.utils.register_keras_serializable("PKG")
+        class Foo(K.layers.Layer):
+            def call(self, x): return x
+            @classmethod
+            def from_config(cls, config):
+                if "foo" not in made: made["foo"] = cls(**config)
+                return made["foo"]
+        model = K.Sequential([K.layers.Input((2,)), Foo()])
         """,
     "arguments with defaults and of Keras's own": """
         @K.utils.register_keras_serializable("PKG")

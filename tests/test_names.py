@@ -438,6 +438,66 @@ def test_cells_that_collect_models_can_merge_them(cells):
     assert len(set(cells.layers())) == 10
 
 
+UNSEEN = {
+    "a file that is executed twice": [
+        "import runpy",
+        "t_v = [runpy.run_path('PKG_tower.py')['tower'] for _ in range(2)]; m_v = K.Model(inp, t_v[1](t_v[0](inp)))",
+    ],
+    "two variables of one file": [
+        "import runpy; one_v = runpy.run_path('PKG_tower.py')['tower']",
+        "two_v = runpy.run_path('PKG_tower.py')['tower']",
+        "m_v = K.Model(inp, two_v(one_v(inp)))",
+    ],
+    "copies": [
+        "k_v = []",
+        *["k_v.append(K.models.clone_model(build(2)))"] * 2,
+        "m_v = K.Model(inp, [each(inp) for each in k_v])",
+    ],
+    "off and on within a cell": [
+        "a_v = K.layers.Dense(2)\n%kreg off\n%kreg on\nb_v = K.layers.Dense(2); m_v = K.Sequential([inp, a_v, b_v])",
+    ],
+    "off and on between": [
+        "l_v = []",
+        "l_v.append(build())",
+        "%kreg off\n%kreg on",
+        "m_v = K.Sequential([inp, *l_v, build()])",
+    ],
+    "a function that is wrapped": [
+        "import functools\ndef decorate(f): return functools.wraps(f)(lambda: f())\nm_v = None\n@decorate\ndef grow():\n"
+        "    former = globals()['m_v']\n    x = former.output if former else inp\n    return K.Model(inp, K.layers.Dense(2)(x))",
+        *["m_v = grow()"] * 3,
+    ],
+    "an assignment that may not happen": [
+        "import itertools; c_v = itertools.count()",
+        *["next(c_v) or (k_v := K.layers.Dense(2)); n_v = K.layers.Dense(2); m_v = K.Model(inp, n_v(k_v(inp)))"] * 3,
+    ],
+    "a history that is built upon": [
+        "h_v = None",
+        *[
+            "former = h_v.model.layers if h_v else []\nm_v = K.Sequential([inp, *former, K.layers.Dense(2)])\n"
+            "h_v = K.callbacks.History(); h_v.set_model(m_v)"
+        ]
+        * 3,
+    ],
+    "an array of objects": [
+        "k_v = np.empty(3, object); i_v = 0",
+        *["k_v[i_v] = build(); i_v += 1"] * 3,
+        "m_v = K.Sequential([inp, *k_v])",
+    ],
+}
+
+
+@pytest.mark.parametrize("case", UNSEEN)
+def test_what_nobody_sees_being_held_can_be_combined_with_what_is_new(cells, files, case):
+    files.write({"PKG_tower.py": f"import {cells.framework} as K\ntower = K.layers.Dense(2)"})
+    cells.run("0", f"inp = K.Input((2,))\nimport os; os.chdir({str(files.folder)!r})")
+    same: dict[str, str] = {}
+    for source in UNSEEN[case]:
+        outcome = cells.run(same.setdefault(source, f"c{len(same)}"), source)
+        assert "kreg: " not in outcome.stderr
+    assert len(set(cells.names())) == len(cells.names()) > 1
+
+
 HOLDS = [
     "k_v = m_v",
     "k_v = {'x': (m_v.layers,)}",

@@ -40,7 +40,7 @@ def former_trace(notebook: Notebook) -> Iterator[Found]:
         if owned is not None and _lost(traces, owned):
             gc.collect()  # a model is in a cycle with itself
             if any(each is None or _is_formers(each, traced, notebook) for each in _lost(traces, owned)):
-                yield _former(traced, traces, notebook)
+                yield from _former(traced, traces, notebook)
         yield from _second_optimizer(traced, notebook)
 
 
@@ -175,8 +175,8 @@ def _is_formers(variable: Any, traced: _Traced, notebook: Notebook) -> bool:
 # -- what is said
 
 
-def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Found:
-    """Return the finding on a function that uses former variables: what its names mean now, and where they were."""
+def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Iterator[Found]:
+    """Yield the finding on a function that uses former variables: what its names mean now, and where they were."""
     used = [variable for trace in traces for variable in _variables(trace)]
     cells, keys = notebook.cells, {_key(each) for each in used}
     unused = [
@@ -191,14 +191,16 @@ def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Found:
     if not unused:
         names = ", ".join(sorted(_names(traces, used))[:3])
         message = f"{traced.name} uses variables of a former model that is not in the notebook any more ({names})"
-        return Found(traced.name, where, f"{message}: what you see or train is another one", fix)
+        if names:  # or all of them are alive: something that is not looked into holds the model
+            yield Found(traced.name, where, f"{message}: what you see or train is another one", fix)
+        return
     told = []
     for name in unused:
         new, old = (None, None) if "." in name else (cells.assigns(name).cell, cells.assigned_before(name))
         run = f" of run [{old}]" if old is not None else ""
         told.append(f"the former {name}{run}" + (f" (cell [{new}] has made another one since)" if new else ""))
     message = f"{traced.name} was traced with {' and '.join(told)}, and goes on using it: {' and '.join(unused)}"
-    return Found(traced.name, where, f"{message} will not be trained or asked, without a word", fix)
+    yield Found(traced.name, where, f"{message} will not be trained or asked, without a word", fix)
 
 
 def _names(traces: list[Any], used: list[Any]) -> set[str]:

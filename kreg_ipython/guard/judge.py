@@ -126,7 +126,7 @@ class Judge:
             return True
         wanted = words(way, before)
         return any(
-            comes_back(way, before, read(text))
+            comes_back(way, before, read(text), or_hands_on=module == home)
             and (module == home or ways.leads_to(entry.steps, read(text).may_call, module))
             for module, text in texts_beside()
             if all(word in text for word in wanted)

@@ -25,7 +25,7 @@ from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.lib.naming import error_text
-from kreg_ipython.registries.names import Counter
+from kreg_ipython.registries.names import Counter, Joint, rename
 from kreg_ipython.registries.registry import NotThere
 
 Held = Callable[[Run, list[Any]], set[int] | None]
@@ -100,6 +100,8 @@ class Names:
         """What each owner's last run took. None has what owners took that ran again and asked for no name."""
         self._released: dict[Run, list[Taken]] = {}
         """What became free for each run that is going on."""
+        self.exchanged: dict[str, Callable[[], str]] = {}
+        """The names that were given in place of the framework's own, and what gives another one of its own."""
 
     def take(
         self,
@@ -203,10 +205,10 @@ def _weak(object: Any) -> weakref.ref[Any] | None:
 
 @dataclass(eq=False)
 class _Guarded:
-    """A counter, as `Gates` knows a registry."""
+    """A function of the framework's, as `Gates` knows a registry."""
 
     name: str
-    counter: Counter
+    counter: Any
     fail: Callable[[Exception, Callable[..., Any]], None]
 
 
@@ -215,7 +217,7 @@ class Naming:
 
     Args:
         names: has the numbers.
-        counters: the functions.
+        counters: the functions; and those that want names to be unique in a model.
         gates: divert them.
         context: says who asks.
         settings: say whether names are to be as in a fresh kernel.
@@ -225,7 +227,7 @@ class Naming:
     def __init__(
         self,
         names: Names,
-        counters: Iterable[Counter],
+        counters: Iterable[Counter | Joint],
         gates: Gates,
         context: ExecutionContext,
         settings: Settings,
@@ -240,9 +242,9 @@ class Naming:
         for counter in self._counters:
             if counter.module == module:
                 try:
-                    self._gates.add(
-                        _Guarded(counter.name, counter, partial(self._fail, counter.name)), counter.gate, self._asked
-                    )
+                    guarded = _Guarded(counter.name, counter, partial(self._fail, counter.name))
+                    around = self._asked if isinstance(counter, Counter) else self._joining
+                    self._gates.add(guarded, counter.gate, around)
                 except NotThere:
                     continue  # another version of Keras
                 except Exception as error:
@@ -258,10 +260,29 @@ class Naming:
             prefix, text = announced
             run, object = self._context.find_asker(sys._getframe())
             life, counts = guarded.counter.counts()
-            return text(self.names.take(guarded.counter.module, life, counts, prefix, run, object))
+            name = text(self.names.take(guarded.counter.module, life, counts, prefix, run, object))
+            if name != answer and isinstance(name, str):
+                self.names.exchanged[name] = partial(original, *args, **kwargs)
+            return name
         except Exception as error:
             guarded.fail(error, self._asked)
             return answer
+
+    def _joining(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        """Let no model meet two objects of one name that have different ones without us.
+
+        What holds an object cannot always be seen. The later object gets a name of the framework's own then.
+        """
+        __tracebackhide__ = True
+        if self.names.exchanged and not self._failed:
+            try:
+                first: dict[str, Any] = {}
+                for each in announced[0]():
+                    if first.setdefault(each.name, each) is not each and each.name in self.names.exchanged:
+                        rename(each, self.names.exchanged[each.name]())
+            except Exception as error:
+                guarded.fail(error, self._joining)
+        return original(*args, **kwargs)
 
     def _fail(self, name: str, error: Exception, act: object = None) -> None:
         """Leave the names to the framework from now on, and say so."""

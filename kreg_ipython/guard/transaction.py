@@ -33,6 +33,7 @@ from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.names import Counter as NameCounter
+from kreg_ipython.registries.names import Joint
 from kreg_ipython.registries.registry import Registry, identity, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
@@ -67,7 +68,7 @@ class Guard:
         pinned: set[Name] | None = None,
         former: Ledger | None = None,
         names: Names | None = None,
-        counters: Iterable[NameCounter] = (),
+        counters: Iterable[NameCounter | Joint] = (),
     ) -> None:
         self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()

@@ -309,10 +309,10 @@ def _may_skip(writer: Statement) -> bool:
     return bool(writer.path) or bool(writer.obstacles & {"condition", "choice"})
 
 
-def comes_back(way: Way, before: Source, now: Source) -> bool:
-    """Return whether a source says again all that led to an entry, and may skip it."""
+def comes_back(way: Way, before: Source, now: Source, *, or_hands_on: bool = False) -> bool:
+    """Return whether a source says again all that led to an entry, or hands the function on, and may skip it."""
     look = _look(way, before, now) if way.steps and now.parses else None
-    stands = look is not None and not (look.rewritten or look.handed_on or look.moved)
+    stands = look is not None and not (look.rewritten or look.moved or (look.handed_on and not or_hands_on))
     return stands and look is not None and bool(look.obstacles - _HARMLESS)
 
 

@@ -54,6 +54,63 @@ def counters() -> Iterator[Counter]:
         yield Counter(name, module, Gate(f"{module}:get_uid", _number), _of_kerass_graph(module))
 
 
+@dataclass(eq=False)
+class Joint:
+    """One function that finds two objects of one name in a model, as `Gate` has it. It refuses them, or says so.
+
+    The gate's ``announce`` returns a function that lists the objects, in the order in which they keep their names.
+    """
+
+    name: str
+    module: str
+    gate: Gate
+
+
+def joints() -> Iterator[Joint]:
+    """Yield the functions by which Keras 3 and Keras 2, in its several homes, want names to be unique in a model."""
+    for home in ("keras.src.models", "tf_keras.src.engine", "keras.src.engine", "keras.engine"):
+        module = f"{home}.sequential"
+        yield Joint("keras.names", module, Gate(f"{module}:Sequential._is_layer_name_unique", _added))
+    for module, function in (
+        ("keras.src.ops.function", "map_graph"),
+        ("tf_keras.src.engine.functional", "_map_graph_network"),
+        ("keras.src.engine.functional", "_map_graph_network"),
+        ("keras.engine.functional", "_map_graph_network"),
+    ):
+        yield Joint("keras.names", module, Gate(f"{module}:{function}", _mapped))
+
+
+def _added(model: Any, layer: Any) -> Announcement:
+    return lambda: [*model.layers, layer], None
+
+
+def _mapped(inputs: Any, outputs: Any) -> Announcement:
+    return lambda: _graph(outputs), None
+
+
+def _graph(outputs: Any) -> list[Any]:
+    """Return the layers and operations that lead to these tensors, those near the inputs first."""
+    todo, found, seen = [outputs], dict[int, Any](), set[int]()
+    while todo:
+        each = todo.pop()
+        if isinstance(each, (list, tuple)):
+            todo += each
+        elif isinstance(each, dict):
+            todo += each.values()
+        elif (history := getattr(each, "_keras_history", None)) is not None:
+            operation, node = history[0], history[0]._inbound_nodes[history[1]]
+            found[id(operation)] = found.pop(id(operation), operation)
+            if id(node) not in seen:
+                seen.add(id(node))
+                todo.append(node.keras_inputs if hasattr(node, "keras_inputs") else node.input_tensors)
+    return [*found.values()][::-1]
+
+
+def rename(named: Any, name: str) -> None:
+    """Give a layer, a model or an operation another name."""
+    setattr(named, "_name" if hasattr(named, "_name") else "name", name)
+
+
 def _name(name: str) -> Announcement:
     return name, lambda number: f"{name}_{number}" if number else name
 

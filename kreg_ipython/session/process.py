@@ -24,7 +24,7 @@ from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import error_text, key_text, module_of, named
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched
-from kreg_ipython.registries.names import asker, counters
+from kreg_ipython.registries.names import asker, counters, joints
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import files, imports
 from kreg_ipython.session.holding import held
@@ -230,15 +230,15 @@ class Process:
             pinned=self.pinned,
             former=former,
             names=self.names,
-            counters=counters(),
+            counters=(*counters(), *joints()),
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
-        for counter in counters():
-            self._await(counter.module)
+        for module in {each.module for each in counters()} | {each.module for each in joints()}:
+            self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
         self.modules = Modules(self.guard, self.runs, registries.FRAMEWORKS, self._imported, self._owners)

@@ -110,3 +110,21 @@ def test_what_several_cells_said_comes_back_with_any_of_them(lab):
     for name in "ab":
         lab.cell(name, "y = 1")
     lab.cell("c", "setup()" + USE)
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        "setup()",
+        "list(map(setup, []))",
+        "import functools\nf = functools.partial(setup)",
+        "go = {'go': setup}['go']\ngo()",
+    ],
+)
+def test_what_another_cell_hands_on_stays_when_its_own_cell_drops_it(lab, also):
+    lab.cell("h", MEMO)
+    lab.cell("a", "setup()")
+    lab.cell("b", also)
+    lab.cell("a", "y = 1" + USE)
+    lab.cell("b", "y = 1")
+    assert lab.home.table == {}
