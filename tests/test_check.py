@@ -86,10 +86,6 @@ class Foo(K.layers.Layer):
         self.units = units
     def call(self, x): return x
     def get_config(self): return {{**super().get_config(){1}}}
-    @classmethod
-    def from_config(cls, config):
-        {2}
-        return cls(**config)
 """
 NET = "net, opt = make(), K.optimizers.SGD(0.5)"
 TRAIN = """
@@ -457,7 +453,7 @@ MISTAKES = {
         "re-run cell [",
     ),
     "an argument that get_config leaves out": Mistake(
-        [("c", CONFIGURED.format("units, **kw", "", "pass")), ("m", "model = " + ONE.format("Foo(3)"))],
+        [("c", CONFIGURED.format("units, **kw", "")), ("m", "model = " + ONE.format("Foo(3)"))],
         "model",
         "will-not-load",
         "Foo: get_config leaves out 'units', which __init__ requires",
@@ -467,7 +463,7 @@ MISTAKES = {
         "'units': self.units",
     ),
     "an argument that __init__ does not take": Mistake(
-        [("c", CONFIGURED.format("units", ", 'units': self.units", "pass")), ("m", "model = " + ONE.format("Foo(3)"))],
+        [("c", CONFIGURED.format("units", ", 'units': self.units")), ("m", "model = " + ONE.format("Foo(3)"))],
         "model",
         "will-not-load",
         "Foo: __init__ does not take 'name', 'trainable', 'dtype', which get_config returns",
