@@ -136,7 +136,7 @@ def is_left_out(
         return look is None and found == "again"  # a file has been edited since the verdict
     if found == "again":
         changed = any(all(each.header != was.header for each in stands) for was, stands in look.definitions)
-        return changed or bool(look.obstacles) or _have_run(tuple(look.places), False, ran)
+        return changed or look.moved or bool(look.obstacles) or _have_run(tuple(look.places), False, ran)
     if not ran or any(stands.share_a_line for _, stands in look.places):
         return False
     return _have_run(tuple(look.places), look.rephrased, ran)
