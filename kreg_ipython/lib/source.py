@@ -187,6 +187,15 @@ class Source:
         return frozenset(in_strings).union(*(each.called_names for each in self.statements))
 
     @cached_property
+    def named(self) -> set[str]:
+        """The variables and attributes that it names, called or not."""
+        return {
+            each.id if isinstance(each, ast.Name) else each.attr
+            for each in ast.walk(self.tree)
+            if isinstance(each, (ast.Name, ast.Attribute))
+        }
+
+    @cached_property
     def _names(self) -> set[str]:
         nodes = list(ast.walk(self.tree))
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}

@@ -1231,12 +1231,13 @@ def test_a_name_that_means_the_registering_function_only_at_first_loses_nothing(
     assert lab.home.table == {}
 
 
-def test_what_moves_into_a_thread_is_no_name_that_changed_its_meaning(lab):
-    define = "@(lambda function: register(function.__qualname__, function))\ndef foo(): return {}\n"
+def test_what_moves_into_a_function_is_no_name_that_changed_its_meaning(lab):
+    define = "@named\ndef foo(): return {}\n"
+    lab.shelf.named = lambda function: lab.shelf.put(function.__qualname__, function)
+    lab.main.named = lab.shelf.named
     lab.cell("a", define.format(1))
-    body = "".join(f"    {line}\n" for line in define.format(2).splitlines())
-    lab.cell("a", f"import threading\ndef work():\n{body}t = threading.Thread(target=work)\nt.start()\nt.join()")
-    assert {key: value() for key, value in lab.home.table.items()} == {"work.<locals>.foo": 2}
+    lab.cell("a", "def work():\n" + "".join(f"    {line}\n" for line in define.format(2).splitlines()) + "work()")
+    assert [value() for value in lab.shelf.things.values()] == [2]
 
 
 def test_a_list_that_is_empty_now_is_no_name_that_changed_its_meaning(lab):
