@@ -574,10 +574,11 @@ class Gauges(Untracked):
 
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
-        already_exists: type[Exception] = locate(_PYTHON + "framework.errors_impl:AlreadyExistsError")
         try:
             return register(*args, **kwargs)
-        except already_exists:
+        except Exception as error:
+            if type(error).__name__ != "AlreadyExistsError":  # the class is not there before TensorFlow is imported
+                raise
             *first, name = args[:5]
             return self.call(subject, register, (*first, f"{name}/again", *args[5:]), kwargs)
 
