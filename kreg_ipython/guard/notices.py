@@ -61,19 +61,24 @@ class Notices:
 
     def annotate(self, error: BaseException, text: str) -> None:
         """Put a note on an exception of the framework's own, once."""
-        if text in "".join(getattr(error, "__notes__", ())):
+        notes = getattr(error, "__notes__", [])
+        if text in "".join(notes):
             return
-        if self._notes and hasattr(error, "add_note"):
-            error.add_note(f"kreg: {text}")
-        else:  # Python 3.10, or IPython before 8.15
+        with suppress(Exception):  # as `add_note` does, which Python 3.10 does not have
+            error.__notes__ = [*notes, f"kreg: {text}"]
+        if not self._shows_notes(error):
             with suppress(Exception):
                 self._say(text)
 
     def repeat(self, error: BaseException) -> None:
         """Put our notes on the exception that this one was raised for on this one, too."""
-        for note in getattr(error.__context__, "__notes__", ()):
+        for note in getattr(error.__context__, "__notes__", ()) if self._shows_notes(error) else ():
             if note.startswith("kreg: "):
                 self.annotate(error, note.removeprefix("kreg: "))
+
+    def _shows_notes(self, error: BaseException) -> bool:
+        """Return whether the notes of an exception are shown with it: not by Python 3.10, nor IPython before 8.15."""
+        return self._notes and hasattr(error, "add_note")
 
     def log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
         """Write down what was done to an entry, and why, in this run or the one that is being executed."""
