@@ -13,6 +13,7 @@ from kreg_ipython.guard.ledger import Entry, Former, Order, Owner
 from kreg_ipython.guard.messages import PINNED
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.naming import definition_text, key_text
+from kreg_ipython.registries import FRAMEWORKS
 from kreg_ipython.registries.registry import NotThere, Registry
 from kreg_ipython.report import render
 
@@ -173,8 +174,6 @@ class Status(render.Shown):
             yield f"names: {', '.join([*last, f'{earlier:,} of others'] if earlier else last)}"
         for registry, text in self.faults.items():
             yield f"not guarded: {registry}: {text}"
-        for registry in self.absent:
-            yield f"not guarded: {registry}: it is not there, and is guarded once it is"
         for path in self.waiting:
             yield f"waiting for {path}, which is watched once it exists"
 
@@ -233,12 +232,19 @@ def status(
         counts,
         framework,
         dict(Counter(row.registry for _, rows in installed for row in rows)),
-        guard.faults,
+        {**guard.faults, **_awaited(guard)},
         tuple(guard.absent),
         tuple(waiting),
         asked,
         names,
     )
+
+
+def _awaited(guard: Guard) -> dict[str, str]:
+    """Return a line for each adapter of the user's whose registry is not there. The frameworks' differ by version."""
+    modules = {name: guard.registries[name].adapter.module for name in guard.absent}
+    awaited = [name for name, module in modules.items() if module.partition(".")[0] not in FRAMEWORKS]
+    return dict.fromkeys(awaited, "it is not there, and is guarded once it is")
 
 
 def in_registry(name: str, asked: str) -> bool:
