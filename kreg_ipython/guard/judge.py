@@ -125,9 +125,9 @@ class Judge:
         if ways.leads_to(entry.steps, now.may_call, home):
             return True
         wanted = words(way, before)
-        functions = {step.function.rpartition(".")[2] for step in entry.steps}
+        called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
         return any(
-            comes_back(way, before, read(text), or_hands_on=module == home and bool(functions & read(text).named))
+            comes_back(way, before, read(text), or_hands_on=module == home and called in read(text).named)
             and (module == home or ways.leads_to(entry.steps, read(text).may_call, module))
             for module, text in texts_beside()
             if all(word in text for word in wanted)
