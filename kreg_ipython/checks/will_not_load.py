@@ -34,7 +34,7 @@ class _Custom(NamedTuple):
 
 
 class _Reason(NamedTuple):
-    """What will happen to a model, why, and what to do."""
+    """The fate of a model that is loaded: what happens, why, and what to do."""
 
     happens: str
     why: str

@@ -97,9 +97,9 @@ class Names:
         self._lock = threading.RLock()
         self._counters: dict[str, weakref.WeakKeyDictionary[Any, tuple[Any, dict[Hashable, Numbers]]]] = {}
         self._owned: dict[Owner | None, list[Taken]] = {}
-        """What each owner's last run took. None has what owners took that ran again and asked for no name."""
+        """The numbers of each owner's last run. None has those of owners that ran again and asked for no name."""
         self._released: dict[Run, list[Taken]] = {}
-        """What became free for each run that is going on."""
+        """The numbers that became free for each run that is going on."""
         self.exchanged: dict[str, Callable[[], str]] = {}
         """The names that were given in place of the framework's own, and what gives another one of its own."""
 

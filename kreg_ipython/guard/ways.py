@@ -17,7 +17,7 @@ from typing import Any
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.naming import Parameter, definition
+from kreg_ipython.lib.naming import Parameter, definition, names_in
 from kreg_ipython.lib.source import Source, read
 from kreg_ipython.lib.statements import Statement
 
@@ -27,7 +27,7 @@ _SHELLS = {"IPython", "decorator"}
 NOBODY_KNOWS = Way((Step("user"),), complete=False)
 """The way to an entry that cannot be told: the entry stays."""
 _NO_FILES = {"<string>", "<stdin>"}
-"""What any executed text is called. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
+"""The names of any text that is executed. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
 _MISSING: Any = object()
 _MOST = 2_000
 """The most functions whose texts are remembered."""
@@ -183,7 +183,7 @@ def leads_to(steps: Iterable[stack.Step], called: Iterable[str], module: str) ->
                 return True
             if code not in seen and not stack.is_library(code.co_filename):
                 seen.add(code)
-                todo.append((set(_names(code)), where))
+                todo.append((set(names_in(code)), where))
     return False
 
 
@@ -195,14 +195,6 @@ def _called(names: set[str], module: str) -> Iterator[Any]:
         found = [meant] if meant is not _MISSING else [inspect.getattr_static(each, name, None) for each in homes]
         for each in found:
             yield from _callees(inspect.getattr_static(each, "__wrapped__", each))
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names in a code, and in those of the functions that it makes."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _own_file(entry: Entry) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
+from types import CodeType
 from typing import Any, NamedTuple
 
 
@@ -120,3 +121,11 @@ def _ask(subject: Any, name: str) -> Any:
 def error_text(error: BaseException) -> str:
     """Return an error in one line: its class, and the first line of its text that says something."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """Yield the global names and attributes in a code, and in those of the functions that it makes."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_in(constant)

@@ -21,7 +21,7 @@ def _gateway(*args: Any, **kwargs: Any) -> Any:
 
 
 class _Around(functools.partial[Any]):
-    """What a diverted function calls. Pickled by value, with the function, it is the original behaviour alone."""
+    """The function that a diverted one calls. Pickled by value, with that one, it is the original behaviour alone."""
 
     original: Callable[..., Any]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from kreg_ipython.lib import source
+from kreg_ipython.lib.naming import names_in
 from kreg_ipython.lib.statements import MAGIC
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -124,9 +125,9 @@ class _Reader:
         if getattr(definition, "__module__", None) != self._module:
             return set()
         if isinstance(definition, FunctionType):
-            return set(_names(definition.__code__))
+            return set(names_in(definition.__code__))
         functions = [each for each in vars(definition).values() if isinstance(each, FunctionType)]
-        return {name for each in functions for name in _names(each.__code__)}
+        return {name for each in functions for name in names_in(each.__code__)}
 
     def _is_empty(self, iterable: ast.expr) -> bool:
         """Return whether a loop over this is known to do nothing."""
@@ -165,10 +166,3 @@ def _stored(node: ast.expr) -> frozenset[str]:
 def _may_leave(node: ast.stmt) -> bool:
     """Return whether what follows in a loop's body may be skipped."""
     return any(isinstance(each, (ast.Break, ast.Continue)) for each in ast.walk(node))
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for const in code.co_consts:
-        if isinstance(const, CodeType):
-            yield from _names(const)

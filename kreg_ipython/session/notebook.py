@@ -32,7 +32,7 @@ _MEMORY = "_kreg_ipython"
 
 @dataclass
 class Memory:
-    """What an unloaded notebook leaves with its shell: its process's memory, the cells by id and by text."""
+    """The memory of an unloaded notebook, held by its shell: its process's memory, the cells by id and by text."""
 
     process: process.Memory
     cells: dict[str, Owner]
