@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import gc
+import sys
+import types
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from test_cells import stock
 
+from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.ledger import Owner, Run
-from kreg_ipython.guard.names import Names
+from kreg_ipython.guard.names import Names, Naming
+from kreg_ipython.guard.settings import Settings
 from kreg_ipython.lib.holders import Opaque, reached
 from kreg_ipython.lib.rebinding import rebound
+from kreg_ipython.registries.names import Counter as NameCounter
+from kreg_ipython.registries.registry import Gate
 
 KERAS = [
     pytest.param("keras", marks=pytest.mark.needs("keras>=2.12")),
@@ -164,6 +171,34 @@ def test_what_is_in_use_is_what_is_alive(bench):
     bench.made.pop("a").clear()
     gc.collect()
     assert [owner.id for owner in bench.names.in_use()] == ["b"]
+
+
+@pytest.mark.parametrize("order", [["kerasish.src", "kerasish.api"], ["kerasish.api", "kerasish.src"]])
+def test_a_function_is_diverted_for_the_module_that_defines_it_and_not_for_one_that_shows_it(monkeypatch, order):
+    home, shows = types.ModuleType("kerasish.src"), types.ModuleType("kerasish.api")
+    for module in (home, shows):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec("counts = {'dense': 0}\ndef get_uid(prefix):\n    counts[prefix] += 1\n    return counts[prefix]", vars(home))
+    shows.get_uid = home.get_uid
+
+    def counter(module: types.ModuleType) -> NameCounter:
+        gate = Gate(f"{module.__name__}:get_uid", lambda prefix: (prefix, lambda number: number + 1))
+        return NameCounter(module.__name__, module.__name__, gate, lambda: (module, module.counts))
+
+    said: list[Any] = []
+    runs = [Run(Owner("cell", "a")) for _ in range(2)]
+    context: Any = SimpleNamespace(find_asker=lambda frame: (run, None))
+    gates = Gates(said.append)
+    naming = Naming(Names(), map(counter, (shows, home)), gates, context, Settings(), lambda *fault: said.append(fault))
+    for name in order:
+        naming.attach(name)
+    for run in runs:
+        run.active, run.owner = True, runs[0].owner
+        assert [home.get_uid("dense") for _ in range(2)] == [1, 2]
+        naming.names.end(run, True)
+    gates.close()
+    assert not said and not naming.faults
+    assert home.get_uid("dense") == 5
 
 
 # -- which variables a text binds anew

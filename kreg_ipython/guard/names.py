@@ -26,7 +26,7 @@ from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.lib.naming import error_text
 from kreg_ipython.registries.names import Counter, Joint, rename
-from kreg_ipython.registries.registry import NotThere
+from kreg_ipython.registries.registry import NotThere, locate
 
 Held = Callable[[Run, list[Any]], set[int] | None]
 """Returns which objects are held, by their ``id``, by something other than what the run binds anew; None if unknown."""
@@ -222,6 +222,9 @@ class Naming:
         context: says who asks.
         settings: say whether names are to be as in a fresh kernel.
         fault: is told the name of a counter and what went wrong.
+
+    Attributes:
+        faults: what went wrong, by the name of the counter, whose names are the framework's own from then on.
     """
 
     def __init__(
@@ -235,13 +238,15 @@ class Naming:
     ) -> None:
         self.names, self._counters, self._gates = names, list(counters), gates
         self._context, self._settings, self._fault = context, settings, fault
-        self._failed = False
+        self.faults: dict[str, str] = {}
 
     def attach(self, module: str) -> None:
-        """Divert the functions of a module that has been imported."""
+        """Divert the functions of a module that has been imported, but not those that it has from another module."""
         for counter in self._counters:
             if counter.module == module:
                 try:
+                    if locate(counter.gate.function).__module__ != module:
+                        continue  # ``keras.backend`` of Keras 2.13 shows functions of ``keras.src.backend``
                     guarded = _Guarded(counter.name, counter, partial(self._fail, counter.name))
                     around = self._asked if isinstance(counter, Counter) else self._joining
                     self._gates.add(guarded, counter.gate, around)
@@ -254,7 +259,7 @@ class Naming:
         """Answer as the framework does, but for the number."""
         __tracebackhide__ = True
         answer = original(*args, **kwargs)
-        if not self._settings.names or self._failed:
+        if not self._settings.names or guarded.name in self.faults:
             return answer
         try:
             prefix, text = announced
@@ -274,7 +279,7 @@ class Naming:
         What holds an object cannot always be seen. The later object gets a name of the framework's own then.
         """
         __tracebackhide__ = True
-        if self.names.exchanged and not self._failed:
+        if self.names.exchanged and guarded.name not in self.faults:
             try:
                 first: dict[str, Any] = {}
                 for each in announced[0]():
@@ -285,6 +290,6 @@ class Naming:
         return original(*args, **kwargs)
 
     def _fail(self, name: str, error: Exception, act: object = None) -> None:
-        """Leave the names to the framework from now on, and say so."""
-        self._failed = True
-        self._fault(name, error_text(error))
+        """Leave these names to the framework from now on, and say so."""
+        self.faults[name] = error_text(error)
+        self._fault(name, self.faults[name])

@@ -206,7 +206,7 @@ class Guard:
     def faults(self) -> dict[str, str]:
         """A line for each registry that is not guarded properly."""
         failing = {registry.name: registry.fault for registry in list(self.registries.values()) if registry.fault}
-        return {**self.foreign_faults, **failing}
+        return {**self.foreign_faults, **failing, **self._naming.faults}
 
     def _guard(self, adapter: Registry) -> GuardedRegistry:
         registry = GuardedRegistry(adapter, self._gates, self._notices.fault)

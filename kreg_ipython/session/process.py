@@ -237,7 +237,7 @@ class Process:
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
-        for module in {each.module for each in counters()} | {each.module for each in joints()}:
+        for module in [each.module for each in counters()] + [each.module for each in joints()]:
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
