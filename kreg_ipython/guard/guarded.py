@@ -27,10 +27,15 @@ class GuardedRegistry:
         adapter: says where the registry is and how to change it.
         gates: stand open while we change the registry ourselves.
         tell: is told the registry's name and a fault, when the fault is new.
+
+    Attributes:
+        allows_duplicates: whether equal keys stand side by side.
+        ordered: whether the order of the entries means something.
     """
 
     def __init__(self, adapter: Registry, gates: Gates, tell: Callable[[str, str], None]) -> None:
         self.adapter, self.name, self._gates, self._tell = adapter, adapter.name, gates, tell
+        self.allows_duplicates, self.ordered = adapter.allows_duplicates, adapter.ordered
         self.attached = False
         self.fault = ""
         """A line that says what is not guarded properly."""
@@ -42,16 +47,6 @@ class GuardedRegistry:
         """The name of the function that hands out the container, which a cell then writes to; empty if none does."""
 
     # -- what the adapter says
-
-    @property
-    def allows_duplicates(self) -> bool:
-        """True if equal keys stand side by side."""
-        return self.adapter.allows_duplicates
-
-    @property
-    def ordered(self) -> bool:
-        """True if the order of the entries means something."""
-        return self.adapter.ordered
 
     def gates(self, act: str) -> list[Gate]:
         """Return the functions of the framework's that do this."""

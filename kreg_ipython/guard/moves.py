@@ -70,5 +70,7 @@ class Moves:
         for name, some in shown.items():
             missing = self._registries[name].missing([(entry.key, entry.value) for entry in some])
             lost.update(entry for entry, is_missing in zip(some, missing) if is_missing)
+        if not lost:
+            return entries
         self.forget([entry for entry in entries if entry in lost], run)
         return [entry for entry in entries if entry not in lost]

@@ -269,7 +269,8 @@ class Guard:
             return
         with self._lock, defer_interrupts():
             self._active[run] = None
-            self._bring_back(back, run)
+            if back:
+                self._bring_back(back, run)
             entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
@@ -392,6 +393,8 @@ class Guard:
 
         If the run did not succeed, of several entries that gave way to one only the first did.
         """
+        if not run.replaced:
+            return
         replaced, run.replaced = run.replaced, {}
         once: set[Entry] = set()
         left: list[Entry] = []

@@ -452,7 +452,7 @@ def test_a_call_that_is_refused_gets_its_own_arguments(notebook):
 
 
 def test_what_a_failing_call_leaves_keeps_its_place_in_the_order(lab):
-    lab.guard.registries["raising"].adapter.ordered = True
+    lab.guard.registries["raising"].ordered = True
     text = "def foo(): pass\nregister_once('x', foo)"
     lab.cell("a", text)
     lab.cell("b", "register_once('y', abs)")
