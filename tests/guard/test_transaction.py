@@ -243,7 +243,7 @@ class TestFailure:
 
     def test_what_shadowed_another_entry_keeps_its_place_when_its_cell_does_not_compile(self, lab):
         text = "def same(): pass\ndefine('x', same)"
-        lab.guard.registries["flags"].adapter.ordered = True
+        lab.guard.registries["flags"].ordered = True
         lab.cell("a", text)
         lab.cell("b", "define('y', abs)")
         lab.cell("c", text)
