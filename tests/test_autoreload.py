@@ -111,8 +111,11 @@ def edit_under_autoreload(nb: Notebook, files: Files, autoreload: str, thing: st
     return nb.run("x", "pass").stderr
 
 
-@pytest.mark.parametrize("order", ["kreg last", "kreg first"], indirect=True)
-@pytest.mark.parametrize("autoreload", MODES)
+@pytest.mark.parametrize(
+    "order, autoreload",
+    [*(("kreg last", each) for each in MODES), *(("kreg first", each) for each in MODES[:2])],
+    indirect=["order"],
+)
 @pytest.mark.parametrize("thing, edit", TABLE)
 def test_an_edit_leaves_what_a_fresh_import_of_the_edited_file_has(
     nb, files, autoreload_kernels, autoreload, thing, edit
@@ -129,7 +132,7 @@ def stock_copes(thing: str, edit: str, autoreload: str) -> bool:
 
 @pytest.mark.parametrize("mode", ["stock"], indirect=True)
 @pytest.mark.parametrize(
-    "thing, edit, autoreload", [(*case, mode) for case in TABLE for mode in MODES if not stock_copes(*case, mode)]
+    "thing, edit, autoreload", [(*case, mode) for case in TABLE for mode in MODES[1:3] if not stock_copes(*case, mode)]
 )
 def test_without_the_extension_it_does_not(nb, files, autoreload_kernels, thing, edit, autoreload):
     assert edit_under_autoreload(nb, files, autoreload, thing, edit) == ""
