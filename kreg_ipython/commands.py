@@ -75,6 +75,7 @@ def _status(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         everything=args.all,
         waiting=notebook.process.waiting(),
         asked=" ".join(asked + ["--stale"] * args.stale + ["--all"] * args.all),
+        places=notebook.places(),
     )
 
 

@@ -41,7 +41,6 @@ class Life:
         registry: the registry's name.
         key: the key as text.
         row: what stands at the key now; None if nothing does.
-        source: the line of source that registered it.
         shadows: the entries under it.
         former: former objects that are still alive, and the variables that use them.
         history: the events of the key, the newest last.
@@ -50,7 +49,6 @@ class Life:
     registry: str
     key: str
     row: Row | None
-    source: str | None
     shadows: tuple[Row, ...]
     former: tuple[tuple[Row, tuple[Use, ...]], ...]
     history: tuple[Event, ...]
@@ -59,12 +57,12 @@ class Life:
         """Return one entry of `Lives.to_dict`."""
         nothing = dict.fromkeys(("object", "owner", "line", "run"), None) | {"state": "not registered", "note": ""}
         return {
-            **(asdict(self.row) if self.row is not None else nothing),
+            **(self.row.to_dict() if self.row is not None else nothing),
             "registry": self.registry,
             "key": self.key,
-            "source": self.source,
-            "shadows": [asdict(row) for row in self.shadows],
-            "former": [{**asdict(row), "holders": [asdict(use) for use in uses]} for row, uses in self.former],
+            "source": (self.row.source or None) if self.row is not None else None,
+            "shadows": [row.to_dict() for row in self.shadows],
+            "former": [{**row.to_dict(), "holders": [asdict(use) for use in uses]} for row, uses in self.former],
             "history": [event_dict(event) for event in self.history],
         }
 
@@ -108,8 +106,8 @@ class Lives(render.Shown):
             yield f"kreg: {life.head()}"
             for at, fact in enumerate(life.facts()):
                 yield f"  {clean(fact, 160)}"
-                if at == 0 and life.source is not None:
-                    yield f"      {clean(life.source, 120)}"
+                if at == 0 and life.row is not None and life.row.source:
+                    yield f"      {clean(life.row.source, 120)}"
             if life.history:
                 yield "  history"
                 yield from render.columns([event_cells(event) for event in life.history[-render.FOLDED :]], "    ")
@@ -118,7 +116,7 @@ class Lives(render.Shown):
         for life in self.lives:
             state = "framework" if life.row is None else life.row.state
             yield render.paragraph(life.head(), state=state)
-            yield render.code(life.source) if life.source is not None else ""
+            yield render.code(life.row.source) if life.row is not None and life.row.source else ""
             yield render.items(life.facts())
             if life.history:
                 history = render.table(HEAD, [event_cells(event) for event in life.history])
@@ -180,7 +178,7 @@ class _Biographer:
             below.append(_row(self.guard, entry))
             entry = self.guard.ledger.under(entry)
         row = _row(self.guard, top) if stands(self.guard, top) else None
-        return self._life(top.registry, row, _line_of_source(top), tuple(below))
+        return self._life(top.registry, row, tuple(below))
 
     def of_nobody(self, name: str) -> Iterable[Life]:
         """Yield the lives of a key that no owner has now: a framework's own, or one that is gone."""
@@ -197,7 +195,7 @@ class _Biographer:
         if not rows and (life.former or life.history):
             yield life
 
-    def _life(self, registry: str, row: Row | None, source: str | None = None, below: tuple[Row, ...] = ()) -> Life:
+    def _life(self, registry: str, row: Row | None, below: tuple[Row, ...] = ()) -> Life:
         registered = {(registry, self.key)} if row is not None else set()
         mine = [
             (row_of_former(one, registered), self.uses.get(id(one.subject()), ()))
@@ -206,18 +204,13 @@ class _Biographer:
         ]
         events = self.guard.journal.events()
         history = tuple(event for event in events if (event.registry, event.key) == (registry, self.key))
-        return Life(registry, self.key, row, source, below, tuple(mine), history)
+        return Life(registry, self.key, row, below, tuple(mine), history)
 
 
 def _row(guard: Guard, entry: Entry) -> Row:
     return (
         row_of(guard, entry) if entry.owner is not None else row_of_framework(entry.registry, entry.key, entry.subject)
     )
-
-
-def _line_of_source(entry: Entry) -> str | None:
-    lines = ((entry.run.source if entry.run else None) or "").splitlines()
-    return lines[entry.line - 1].strip() if entry.line is not None and 0 < entry.line <= len(lines) else None
 
 
 def _sentence(act: str, row: Row) -> str:

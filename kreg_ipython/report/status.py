@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Container, Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
+from types import MappingProxyType
 from typing import Any, Literal
 
 from kreg_ipython.guard.journal import OwnerText
@@ -28,7 +30,10 @@ MEANING: dict[State, str] = {
     "partial": "restored because the last run of its owner failed before it registered the entry again",
 }
 
-STALE: frozenset[str] = frozenset({"superseded", "swept", "kept", "partial"})
+GONE: frozenset[str] = frozenset({"superseded", "swept"})
+"""The states of objects that are not registered any more."""
+
+STALE: frozenset[str] = GONE | {"kept", "partial"}
 """The states of entries that a fresh kernel would not have, or may not have."""
 
 _GROUPS = 50
@@ -50,6 +55,7 @@ class Row:
         run: the execution count of the cell that registered it.
         state: the state; `MEANING` explains it.
         note: why the entry is kept.
+        source: the line of source that registered it, as far as it is known.
     """
 
     registry: str
@@ -60,14 +66,28 @@ class Row:
     run: int | None
     state: State | Literal["framework"]
     note: str = ""
+    source: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row in JSON's types. `%kreg show` has the source."""
+        facts = asdict(self)
+        del facts["source"]
+        return facts
 
 
 @dataclass(frozen=True)
 class Group:
-    """The rows of an owner. The title names the owner, and says if it was deleted or failed."""
+    """The rows of an owner.
+
+    Attributes:
+        title: names the owner, and says if it was deleted or failed.
+        rows: its entries and former objects.
+        place: where the owner stands in the notebook; all that is no cell comes after the cells.
+    """
 
     title: str
     rows: tuple[Row, ...]
+    place: float = inf
 
     def summary(self) -> str:
         """Return the title, the number of entries, and the number in each state unless all are current."""
@@ -125,7 +145,7 @@ class Status(render.Shown):
         """
         return {
             "on": self.on,
-            "entries": [asdict(row) for row in self.rows],
+            "entries": [row.to_dict() for row in self.rows],
             "counts": dict(self.counts),
             "framework": dict(self.framework),
             "library": dict(self.library),
@@ -136,24 +156,43 @@ class Status(render.Shown):
         }
 
     def text(self) -> Iterable[str]:
-        yield from self._head()
-        if len(self.groups) > _GROUPS:
-            yield f"… {len(self.groups) - _GROUPS:,} earlier owners: {_EVERYTHING}"
-        for group in self.groups[-_GROUPS:]:
+        yield from render.wrapped(self._head())
+        view = self._view()
+        widths = render.widths_of([_cells(row) for group in view for row in group.rows])
+        for group in view[:_GROUPS]:
             yield group.summary()
-            yield from render.columns([_cells(row) for row in group.rows[: render.FOLDED]])
+            yield from render.entries([_cells(row) for row in group.rows[: render.FOLDED]], widths)
             if len(group.rows) > render.FOLDED:
                 yield "  " + render.more(len(group.rows) - render.FOLDED, _EVERYTHING)
-        yield from self._foot()
+        if len(view) > _GROUPS:
+            yield f"… and {len(view) - _GROUPS:,} more owners: {_EVERYTHING}"
+        yield from render.wrapped(self._foot())
 
     def html(self) -> Iterable[str]:
         yield from map(render.paragraph, self._head())
-        shown = sum(len(group.rows) for group in self.groups)
-        for group in self.groups:
-            body = render.table(_HEAD, [_cells(row) for row in group.rows], state=1, way=_EVERYTHING)
+        view = self._view()
+        shown = sum(len(group.rows) for group in view)
+        widths = render.widths_of([_cells(row) for group in view for row in group.rows])
+        for group in view:
+            body = render.entry_list([_cells(row) for row in group.rows], widths, way=_EVERYTHING)
             shut = len(group.rows) > render.FOLDED or shown > 10 * render.FOLDED
             yield render.fold(group.summary(), body, shut=shut)
         yield from map(render.paragraph, self._foot())
+
+    def _view(self) -> list[Group]:
+        """Return the groups as people read them.
+
+        What needs a look comes first, then the cells as they stand in the notebook, or ran. What is gone from the
+        registries, and what frameworks registered, comes last.
+        """
+        there, gone = [], []
+        for group in self.groups:
+            rows = tuple(sorted((row for row in group.rows if row.state not in GONE), key=_needs_no_look))
+            there += [replace(group, rows=rows)] if rows else []
+            gone += [row for row in group.rows if row.state in GONE]
+        there.sort(key=lambda group: (group.rows[0].state == "framework", _needs_no_look(group.rows[0]), group.place))
+        own = [group for group in there if group.rows[0].state != "framework"]
+        return [*own, *([Group("gone, but still alive", tuple(gone))] if gone else []), *there[len(own) :]]
 
     def _head(self) -> Iterable[str]:
         if not self.on:
@@ -162,23 +201,24 @@ class Status(render.Shown):
         yours = f"{sum(self.counts.values()):,} of yours" + (f" ({_counts_text(self.counts)})" if self.counts else "")
         homes = render.count(len(self.framework), "registry", "registries")
         frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {homes}"
+        if not self.framework:
+            frameworks = f"and none of the frameworks is imported so far ({', '.join(sorted(FRAMEWORKS))})"
         libraries = f"{sum(self.library.values()):,} of installed packages', " if self.library else ""
         yield f"kreg: {yours}, {libraries}{frameworks}"
         if self.asked:
             yield f"{render.count(len(self.rows), 'entry', 'entries')} for {self.asked}"
+        for registry, text in self.faults.items():
+            yield f"not guarded: {registry}: {text}"
 
     def _foot(self) -> Iterable[str]:
         if self.names:
             last = [f"{number:,} of {owner}" for owner, number in [*self.names.items()][-_NAMED:]]
             earlier = sum([*self.names.values()][:-_NAMED])
             yield f"names: {', '.join([*last, f'{earlier:,} of others'] if earlier else last)}"
-        for registry, text in self.faults.items():
-            yield f"not guarded: {registry}: {text}"
         for path in self.waiting:
             yield f"waiting for {path}, which is watched once it exists"
 
 
-_HEAD = ("key", "state", "line", "run", "object", "registry", "note")
 _EVERYTHING = "st = %kreg status; st.to_dict()"
 
 
@@ -192,6 +232,7 @@ def status(
     everything: bool = False,
     waiting: Iterable[str] = (),
     asked: str = "",
+    places: Mapping[str, int] = MappingProxyType({}),
 ) -> Status:
     """Look at all registries.
 
@@ -204,6 +245,7 @@ def status(
         everything: list what the frameworks registered, instead of counting it.
         waiting: what is watched once it exists.
         asked: the options that the user gave.
+        places: where the cells stand in the notebook, by id.
     """
     if not on:
         return Status(False, waiting=tuple(waiting))
@@ -220,12 +262,14 @@ def status(
         return (registry is None or in_registry(row.registry, registry)) and (not stale or row.state in STALE)
 
     shown = [
-        Group(_title(owner), tuple(filter(wanted, rows))) for owner, rows in groups if owners is None or owner in owners
+        Group(_title(owner), tuple(filter(wanted, rows)), places.get((owner.id if owner else None) or "", inf))
+        for owner, rows in groups
+        if owners is None or owner in owners
     ]
     if everything and owners is None:
         for owner, rows in installed:
             theirs[f"{_title(owner)}, an installed package's"] = [replace(row, state="framework") for row in rows]
-        shown = [Group(title, tuple(filter(wanted, rows))) for title, rows in theirs.items()] + shown
+        shown += [Group(title, tuple(filter(wanted, rows))) for title, rows in theirs.items()]
     return Status(
         on,
         tuple(group for group in shown if group.rows),
@@ -319,7 +363,14 @@ def row_of(guard: Guard, entry: Entry) -> Row:
     pinned = "" if entry.name not in guard.pinned else PINNED
     number = entry.run.number if entry.run else None
     subject, owner = definition_text(entry.subject), owner_dict(entry.owner)
-    return Row(entry.registry, key_text(entry.key), subject, owner, entry.line, number, state, entry.kept or pinned)
+    note, source = entry.kept or pinned, line_of_source(entry)
+    return Row(entry.registry, key_text(entry.key), subject, owner, entry.line, number, state, note, source)
+
+
+def line_of_source(one: Entry | Former) -> str:
+    """Return the line of source that registered an object; empty if it is not known."""
+    lines = ((one.run.source if one.run else None) or "").splitlines()
+    return lines[one.line - 1].strip() if one.line is not None and 0 < one.line <= len(lines) else ""
 
 
 def _state(entry: Entry, shadowed: bool) -> State:
@@ -334,7 +385,8 @@ def row_of_former(one: Former, registered: Iterable[tuple[str, str]]) -> Row:
     """Return the row of a former object. ``registered`` has the keys that have a newer one."""
     state: State = "superseded" if (one.registry, one.key) in registered else "swept"
     number = one.run.number if one.run else None
-    return Row(one.registry, one.key, definition_text(one.subject()), owner_dict(one.owner), one.line, number, state)
+    subject, owner = definition_text(one.subject()), owner_dict(one.owner)
+    return Row(one.registry, one.key, subject, owner, one.line, number, state, source=line_of_source(one))
 
 
 def row_of_framework(registry: str, key: Any, subject: Any) -> Row:
@@ -368,7 +420,12 @@ def _counts_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{number:,} {state}" for state, number in counts.items())
 
 
+def _needs_no_look(row: Row) -> bool:
+    return row.state not in STALE
+
+
 def _cells(row: Row) -> tuple[str, ...]:
+    """Return what is shown of a row. The run is said where it is not the owner's last."""
     line = "" if row.line is None else f"line {row.line}"
-    run = "" if row.run is None else f"[{row.run}]"
-    return row.key, row.state, line, run, row.object, row.registry, row.note
+    run = f" of run [{row.run}]" if row.state in STALE and row.run is not None else ""
+    return row.state, row.key, f"{line}{run}".removeprefix(" of "), row.registry, row.source, row.note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,6 +137,14 @@ class Notebook:
         """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
         path = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server says so
         return os.path.basename(path), (path.endswith(".ipynb") and source.of_file(path)) or ""
+
+    def places(self) -> dict[str, int]:
+        """Return where each cell stands in the saved notebook, by id; empty if its file is not known."""
+        try:
+            cells = json.loads(self.text_of_file()[1])["cells"]
+            return {str(cell.get("id")): at for at, cell in enumerate(cells)}
+        except (ValueError, KeyError, TypeError, AttributeError):  # not known, or not a notebook that we can read
+            return {}
 
     def cell_of(self, code: CodeType) -> int | None:
         """Return the execution count of the cell that this code was compiled in."""

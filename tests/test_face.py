@@ -1,0 +1,121 @@
+"""How results look: as text in terminals of several widths, with and without colours, and as HTML."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from typing import Any
+
+import pytest
+
+from kreg_ipython.report import render
+from kreg_ipython.report.status import Group, Row, Status
+
+OWNER = {"kind": "cell", "id": "a", "label": "cell [3]"}
+LINE = '@keras.saving.register_keras_serializable("Demo", name="attention")'
+WHY = "the code that registered it is still there, and may have been skipped"
+
+
+def row(key: str, state: Any = "current", note: str = "", registry: str = "keras.custom_objects") -> Row:
+    return Row(registry, key, f"__main__.{key}", OWNER, 2, 3, state, note, LINE)
+
+
+STATUS = Status(
+    True,
+    (
+        Group("cell [3]", (row("Demo>attention"), row("Demo>former", "superseded"))),
+        Group("cell [4]", (row("Demo>small"), row("Demo>kept", "kept", WHY)), 1),
+        Group("cell [5]", (row("Demo>fifth"),), 0),
+        Group("keras, filled by its framework", (row("Custom>theirs", "framework"),)),
+    ),
+    {"current": 3, "kept": 1, "superseded": 1},
+    {"keras.custom_objects": 12},
+    faults={"mine.models": "ValueError: no"},
+)
+
+
+@pytest.fixture
+def terminal(monkeypatch) -> Any:
+    """A terminal of so many columns, which has colours."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def of(columns: int, **environment: str) -> None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdout", Terminal())
+
+    return of
+
+
+def lines(plain: bool = True) -> list[str]:
+    text = repr(STATUS)
+    return (re.sub(r"\x1b\[\d+m", "", text) if plain else text).splitlines()
+
+
+def titles() -> list[str]:
+    return [line.partition(":")[0] for line in lines() if line[:1] != " "]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+def test_no_line_is_wider_than_the_terminal_and_the_columns_of_all_groups_are_aligned(terminal, columns):
+    terminal(columns)
+    assert max(map(len, lines())) <= columns
+    places = {line.index("line 2") for line in lines() if "line 2" in line}
+    assert len(places) == 1
+    sources = [line for line in lines() if "@keras" in line]
+    assert len(sources) == 6 and ("line 2" in sources[0]) is (columns >= 100)
+
+
+def test_sentences_are_cut_between_words_at_any_width(terminal):
+    terminal(60)
+    said = " ".join(lines()).split()
+    assert " ".join(WHY.split()) in " ".join(said)
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, False), ({"TERM": "dumb"}, False)],
+)
+def test_states_have_colours_in_a_terminal_that_wants_them(terminal, environment, coloured):
+    terminal(100, **environment)
+    assert any("\x1b[33mkept\x1b[0m" in line for line in lines(plain=False)) is coloured
+    assert any("\x1b" in line for line in lines(plain=False)) is coloured
+
+
+def test_what_needs_a_look_comes_first_and_what_is_gone_or_a_frameworks_last(terminal):
+    terminal(100)
+    assert titles() == [
+        "kreg",
+        "not guarded",
+        "cell [4]",
+        "cell [5]",
+        "cell [3]",
+        "gone, but still alive",
+        "keras, filled by its framework",
+    ]
+    [kept] = [at for at, line in enumerate(lines()) if "Demo>kept" in line]
+    assert "Demo>small" in lines()[kept + (2 if "@keras" in lines()[kept] else 3)]
+    assert [entry["key"] for entry in STATUS.to_dict()["entries"]][:2] == ["Demo>attention", "Demo>former"]
+
+
+def test_html_has_a_word_beside_each_colour_and_nothing_of_the_users_is_markup():
+    odd = Status(True, (Group("cell [1]", (Row("r", "<b>k", "o", OWNER, 1, 1, "kept", "<i>n", "f('<u>')"),)),))
+    html = odd._repr_html_()
+    assert "&lt;b&gt;k" in html and "&lt;i&gt;n" in html and not re.search("<[biu]>", html)
+    assert re.search(r"●</span> kept<", html)
+
+
+def test_a_line_of_source_is_coloured_by_the_pages_own_colours():
+    assert "var(--jp-mirror-editor-keyword-color" in render.code("class A: pass")
+    assert re.sub("<[^>]*>", "", render.code("class A: pass")) == "class A: pass"
+
+
+def test_before_any_framework_is_imported_the_status_says_what_it_waits_for():
+    assert "none of the frameworks is imported so far (absl, keras," in " ".join(Status(True).text())
