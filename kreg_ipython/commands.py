@@ -14,7 +14,7 @@ from kreg_ipython import report
 from kreg_ipython.checks.cells import Cells
 from kreg_ipython.guard.ledger import Entry, Owner
 from kreg_ipython.lib.holders import Opaque
-from kreg_ipython.lib.naming import key_text, named
+from kreg_ipython.lib.naming import clean, enumerated, key_text, named
 from kreg_ipython.registries import BUILT_UPON, is_opaque
 from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.report.done import Done
@@ -161,8 +161,18 @@ def _undo(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         raise Refused(
             "nothing to undo: only the last sweep or clear can be undone, once. %kreg log shows what was swept."
         )
+    under = {entry: _over(notebook, entry) for entry in restored}
+    standing = [f"{clean(key_text(entry.key))} is under {over.label}'s" for entry, over in under.items() if over]
+    where = f"{enumerated(standing)}. " if standing else ""
     then = "The next run of the cell sweeps what it does not register; %kreg keep prevents that."
-    return _done("undo", "restored", restored, then)
+    return _done("undo", "restored", restored, where + then)
+
+
+def _over(notebook: Notebook, entry: Entry) -> Owner | None:
+    """Return the owner of the entry that shadows one; None if it is the one that is found."""
+    ledger = notebook.process.guard.ledger
+    top = ledger.top(entry.spot) if ledger.is_shadowed(entry) else None
+    return top.owner if top is not None else None
 
 
 def _keep(notebook: Notebook, args: argparse.Namespace) -> report.Shown:

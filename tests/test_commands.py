@@ -156,7 +156,8 @@ def test_undo_takes_back_a_clearing_under_what_has_been_registered_since(nb):
     nb.run("a", LAYER.format(1))
     nb.run("q", "%kreg clear PKG>Foo")
     nb.run("b", LAYER.format(2))
-    nb.run("q", "%kreg undo")
+    said = result(nb, "undo")["message"]
+    assert f"{nb.package}>Foo is under cell [{nb.value('get_ipython().execution_count - 2')}]'s" in said
     states = {entry["owner"]["id"]: entry["state"] for entry in nb.entries()}
     assert states == {"a": "shadowed", "b": "current"}
     assert nb.value("keras.utils.get_custom_objects()['PKG>Foo'].VERSION") == 2
