@@ -118,6 +118,20 @@ def never_registered(absence: Absence) -> str:
     return f"{text}: run the cell or import the module that registers it"
 
 
+def same_name(name: str, what: str, one: str, other: str, since: str) -> str:
+    """Return the note on two objects of one name in a model.
+
+    Args:
+        name: the name.
+        what: what they are: ``layers``.
+        one: where the first one comes from.
+        other: where the other one comes from.
+        since: what let names be counted anew in between; empty if nothing did.
+    """
+    anew = f"; {since}, let names be counted anew in between" if since else ""
+    return f"{name!r} is the name of two {what}: {one}, and {other}{anew}. Give one of them a name of its own"
+
+
 def former_use(name: str, relation: str, what: str, run: int | None) -> str:
     """Return ``model is built from the former Foo of run [5]``."""
     return f"{name} {relation} the former {what.rpartition('.')[2]}" + (f" of run [{run}]" if run is not None else "")

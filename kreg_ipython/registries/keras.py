@@ -86,8 +86,8 @@ def _explain(absence: Absence) -> str:
     if absence.elsewhere is not None:
         other = _family(absence.elsewhere)
         return (
-            f"{key!r} is registered with {other}, but {family} looks it up: register one that is built on {family} with "
-            f"{register}, or load with {other}"
+            f"{key!r} is registered with {other}, but {family} looks it up: register one that is built on {family} "
+            f"with {register}, or load with {other}"
         )
     if near is not None:
         return (
@@ -96,13 +96,11 @@ def _explain(absence: Absence) -> str:
         )
     if absence.definer is not None:
         return (
-            f"{absence.name} is defined by {absence.definer}, but not registered: put {register} before it, or load with "
-            f"custom_objects={{{key!r}: {absence.name}}}"
+            f"{absence.name} is defined by {absence.definer}, but not registered: put {register} before it, or load "
+            f"with custom_objects={{{key!r}: {absence.name}}}"
         )
     if absence.file is not None:
-        return (
-            f"{key!r} was never registered in this kernel. A cell of {absence.file} defines {absence.name}: run it"
-        )
+        return f"{key!r} was never registered in this kernel. A cell of {absence.file} defines {absence.name}: run it"
     return (
         f"{key!r} was never registered in this kernel: run the cell or import the module that defines {absence.name}, "
         f"or load with custom_objects={{{key!r}: …}}"
