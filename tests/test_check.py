@@ -511,6 +511,84 @@ MISTAKES = {
         SAVE,
         ("number", "number"),
     ),
+    "a key that from_config requires": Mistake(
+        [
+            (
+                "c",
+                CONFIGURED.format("units, **kw", "")
+                + "    @classmethod\n    def from_config(cls, config):\n        units = config.pop('units')\n"
+                "        return cls(units, **config)",
+            ),
+            ("m", "model = " + ONE.format("Foo(3)")),
+        ],
+        "model",
+        "will-not-load",
+        "Foo: get_config leaves out 'units', which from_config requires",
+        1,
+        SAVE,
+        ("units", "units"),
+        "'units': self.units",
+    ),
+    "an argument that neither get_config nor from_config gives": Mistake(
+        [
+            (
+                "c",
+                CONFIGURED.format("units, **kw", "")
+                + "    @classmethod\n    def from_config(cls, config):\n        made = cls(**config)\n"
+                "        made.loaded = True\n        return made",
+            ),
+            ("m", "model = " + ONE.format("K.Sequential([Foo(3)])")),
+        ],
+        "model",
+        "will-not-load",
+        "Foo: get_config leaves out 'units', which __init__ requires",
+        1,
+        SAVE,
+        ("units", "units"),
+        "'units': self.units",
+    ),
+    "an argument that from_config takes out": Mistake(
+        [
+            (
+                "c",
+                CONFIGURED.format("units, **kw", ", 'units': self.units")
+                + "    @classmethod\n    def from_config(cls, config):\n        config.pop('units')\n"
+                "        return super().from_config(config)",
+            ),
+            ("m", "model = " + ONE.format("Foo(3)")),
+        ],
+        "model",
+        "will-not-load",
+        "Foo: from_config does not hand on 'units', which __init__ requires",
+        1,
+        SAVE,
+        ("units", "units"),
+        "cls(units=…, **config)",
+    ),
+    "a metric, an initializer and an optimizer with from_configs of their own": Mistake(
+        [
+            (
+                "c",
+                "\n".join(
+                    "@K.utils.register_keras_serializable('PKG')\n"
+                    f"class My{kind}(K.{home}):\n    def __init__(self, number=1, **kw): super().__init__(**kw)\n"
+                    "    @classmethod\n    def from_config(cls, config): return cls(config['number'], **config)"
+                    for kind, home in [("SGD", "optimizers.SGD"), ("Mean", "metrics.MeanSquaredError")]
+                ),
+            ),
+            (
+                "m",
+                "model, other = make(), make()\nmodel.compile(MySGD(1), 'mse')\n"
+                "other.compile('sgd', 'mse', metrics=[MyMean(2)])\nmodel.fit(x, y, verbose=0)",
+            ),
+        ],
+        "model other",
+        "will-not-load",
+        ": get_config leaves out 'number', which from_config requires",
+        1,
+        SAVE,
+        ("number", "number"),
+    ),
     "a built-in name": Mistake(
         [("h", "class Mine(K.initializers.Ones): pass\nK.utils.get_custom_objects()['zeros'] = Mine")],
         "Mine",
@@ -818,6 +896,25 @@ CORRECT = {
                 if "foo" not in made: made["foo"] = cls(**config)
                 return made["foo"]
         model = K.Sequential([K.layers.Input((2,)), Foo()])
+        """,
+    "a from_config that completes what it gets": """
+        calls = []
+        def upgraded(config): return {"units": 7, **config}
+        @K.utils.register_keras_serializable("PKG")
+        class Foo(K.layers.Layer):
+            def __init__(self, units, **kw):
+                super().__init__(**kw)
+                self.units = units
+            def call(self, x): return x
+            @classmethod
+            def from_config(cls, config):
+                calls.append(config)
+                if "scale" in config: config["units"] = config.pop("scale")
+                config = upgraded(config)
+                return cls(**config)
+        model = K.Sequential([K.layers.Input((2,)), Foo(7)])
+        K.Sequential.from_config(model.get_config())
+        calls = []
         """,
     "arguments with defaults and of Keras's own": """
         @K.utils.register_keras_serializable("PKG")

@@ -81,16 +81,7 @@ def _arguments(custom: _Custom, keras: Keras) -> tuple[str, str] | None:
     """Return why the class does not take the config, and what to do; None if it does."""
     kind = keras.module.utils.get_custom_objects().get(custom.key)
     problem = refused(kind, custom.config or {}) if isinstance(kind, type) else None
-    if problem is None:
-        return None
-    fix = f"make {custom.name}.from_config take what get_config returns"
-    if "does not take" in problem:
-        fix = f"def __init__(self, ..., **kwargs): super().__init__(**kwargs)  # in {custom.name}"
-    elif "leaves out" in problem:
-        missing = problem.split("'")[1::2]
-        told = ", ".join(f"{each!r}: self.{each}" for each in missing)
-        fix = f"def get_config(self): return {{**super().get_config(), {told}}}  # in {custom.name}"
-    return f"{custom.name}: {problem}", fix
+    return None if problem is None else (f"{custom.name}: {problem.why}", problem.fix)
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
