@@ -1076,10 +1076,11 @@ def test_one_cause_is_one_finding_that_names_all_models(nb, K):
     nb.run("c", LAYER.format(1))
     nb.run("m", "\n".join(f"{name} = " + ONE.format("Foo()") for name in ("one", "two", "three")) + "\nlayer = Foo()")
     nb.run("c", LAYER.format(1).replace("Foo", "Bar"))
-    found = findings(nb, "one two three layer")
-    assert [finding["rule"] for finding in found] == ["will-not-load", "former-class"]
-    assert "saved now, one, two and three would not load" in found[0]["message"]
-    assert "layer is an instance of the former Foo" in found[1]["message"]
+    [found] = findings(nb, "one two three layer")
+    assert "saved now, one, two and three would not load" in found["message"]
+    assert found["message"].endswith("; layer is of that class, too")
+    [found] = findings(nb, "layer Bar")
+    assert "layer is an instance of the former Foo" in found["message"]
     nb.run("c", LAYER.format(2))
     nb.run("m", "\n".join(f"{name} = " + ONE.format("Foo()") for name in ("one", "two", "three")))
     nb.run("c", LAYER.format(3))
@@ -1087,6 +1088,46 @@ def test_one_cause_is_one_finding_that_names_all_models(nb, K):
     assert "one, two and three are built from the former Foo of run [" in found["message"]
     shown = nb.run("q", "%kreg check one").text
     assert "\n    re-run cell [" in shown and "    > " not in shown, "what is prose does not look like code"
+
+
+@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("tensorflow")
+def test_the_findings_that_do_most_harm_come_first(nb, K):
+    nb.run("c", LAYER.format(1))
+    metrics = "metrics=['mse', K.metrics.MeanSquaredError()]"
+    nb.run("m", f"{NET}\nmodel = {ONE.format('Foo()')}\nother = make()\nother.compile('sgd', 'mse', {metrics})")
+    nb.run("s", "class Plain(K.layers.Layer): pass\nthird = " + ONE.format("Plain()"))
+    nb.run("t", STEP.format("K.optimizers.Adam()") + TRAIN)
+    nb.run("u", "train(x, y)")
+    nb.run("n", NET)
+    nb.run("c", LAYER.format(2))
+    rules = [finding["rule"] for finding in findings(nb, "other step third train model")]
+    silent = ["former-trace", "former-class"]  # another model is trained than the one that is seen
+    assert rules == [*silent, "optimizer-in-function", "will-not-load", "duplicate-metric"]
+
+
+def test_what_is_code_is_set_as_code_and_what_is_a_sentence_is_not():
+    from kreg_ipython.checks import Finding
+    from kreg_ipython.report.findings import Findings
+
+    fixes = {
+        "re-run cell [3], which defines train": False,
+        "put @keras.utils.register_keras_serializable(package='mine') before the class, and rebuild the model": False,
+        "give the class a get_config() that returns its arguments": False,
+        "run the text of that cell in another cell": False,
+        "compile(metrics=[…]) with each metric once": False,
+        "a.compile(optimizer=SGD(), …), or b.build(a.trainable_variables) to move it over": False,
+        "import Foo again, then re-run cell [3], which builds model": False,
+        "compare layer by layer: keras.Model(model.inputs, layer.output)": False,
+        "@keras.utils.register_keras_serializable(package='mine', name='relu')": True,
+        "a.compile(optimizer=SGD(), …)": True,
+        "cls(units=…, **config)  # in Foo.from_config": True,
+        "class A:\n    def f(self):\n        return 1": True,
+        "opt.build(model.trainable_variables)  # first\n# or make another one": True,
+    }
+    for fix, is_code in fixes.items():
+        shown = Findings((Finding("rule", "a", "cell [1], line 1", "wrong", fix),), 1)
+        assert ("    > " in "\n".join(shown.text())) == ("<pre" in "".join(shown.html())) == is_code, fix
 
 
 # -- conversion

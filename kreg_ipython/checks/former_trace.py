@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import root
 from kreg_ipython.checks.keras import Keras, is_built_on, is_frameworks
-from kreg_ipython.checks.notebook import Found, Notebook, is_function, tree_of
+from kreg_ipython.checks.notebook import Found, Harm, Notebook, is_function, tree_of
 from kreg_ipython.lib.holders import attributes_of
 
 _DEPTH = 5
@@ -192,7 +192,8 @@ def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Iterator[
         names = ", ".join(sorted(_names(traces, used))[:3])
         message = f"{traced.name} uses variables of a former model that is not in the notebook any more ({names})"
         if names:  # or all of them are alive: something that is not looked into holds the model
-            yield Found(traced.name, where, f"{message}: what you see or train is another one", fix)
+            message += ": what you see or train is another one"
+            yield Found(traced.name, where, message, fix, Harm.SILENT)
         return
     told = []
     for name in unused:
@@ -200,7 +201,8 @@ def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Iterator[
         run = f" of run [{old}]" if old is not None else ""
         told.append(f"the former {name}{run}" + (f" (cell [{new}] has made another one since)" if new else ""))
     message = f"{traced.name} was traced with {' and '.join(told)}, and goes on using it: {' and '.join(unused)}"
-    yield Found(traced.name, where, f"{message} will not be trained or asked, without a word", fix)
+    message += " will not be trained or asked, without a word"
+    yield Found(traced.name, where, message, fix, Harm.SILENT)
 
 
 def _names(traces: list[Any], used: list[Any]) -> set[str]:

@@ -20,11 +20,14 @@ _IN_PART = (
 """Expressions of which only a part may be evaluated, or not now."""
 
 
+_Keys = dict[str, None]
+
+
 class Made(NamedTuple):
     """The arguments of a constructor: the number of those without names, and the names of the others."""
 
     positional: int
-    names: frozenset[str]
+    names: tuple[str, ...]
 
 
 class _End(Exception):
@@ -47,7 +50,7 @@ class Reads:
         self._kind, self._home, self._is_plain = kind, home, is_plain
         self._function = getattr(vars(home)["from_config"], "__func__", None)
         self._class = ""
-        self._dicts: dict[str, set[str]] = {}
+        self._dicts: dict[str, _Keys] = {}
         """The keys of the dicts that are known, by the variables that hold them. Two variables may hold one dict."""
 
     def read(self, config: Mapping[str, Any]) -> tuple[str | None, Made | None]:
@@ -61,7 +64,7 @@ class Reads:
         names = [each.arg for each in [*tree.args.posonlyargs, *tree.args.args]]
         if [ast.unparse(each) for each in tree.decorator_list] != ["classmethod"] or len(names) < 2:
             return None, None
-        self._class, self._dicts = names[0], {names[1]: {*config}}
+        self._class, self._dicts = names[0], {names[1]: dict.fromkeys(config)}
         try:
             self._execute(tree.body)
         except _End as end:
@@ -90,7 +93,7 @@ class Reads:
         for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
             into, key = self._item(target)
             if into is not None and key is not None:
-                into.add(key)
+                into[key] = None
             elif isinstance(target, ast.Name) and target.id != self._class:
                 self._dicts.pop(target.id, None)
                 if keys is not None:
@@ -104,7 +107,7 @@ class Reads:
         if known is None or key is None:
             raise _End
         self._require(known, key)
-        known.discard(key)
+        del known[key]
 
     def _is_true(self, test: ast.expr) -> bool:
         """Return the truth of ``"units" in config``; of no other test it is known."""
@@ -116,7 +119,7 @@ class Reads:
 
     # -- expressions
 
-    def _evaluate(self, node: ast.AST) -> set[str] | None:
+    def _evaluate(self, node: ast.AST) -> _Keys | None:
         """Evaluate an expression as far as the config goes; return the keys of a dict, if it is one that is known."""
         if isinstance(node, ast.Name):
             return self._known(node)
@@ -144,14 +147,14 @@ class Reads:
         if self._evaluate(node) is not None:
             raise _End
 
-    def _call(self, node: ast.Call) -> set[str] | None:
+    def _call(self, node: ast.Call) -> _Keys | None:
         known = self._known(node.func.value) if isinstance(node.func, ast.Attribute) else None
         if known is not None:
             return self._method(node, known)
         function = ast.unparse(node.func)
         if function in _COPIES and len(node.args) == 1 and not node.keywords:
             copied = self._evaluate(node.args[0])
-            return None if copied is None else {*copied}
+            return None if copied is None else {**copied}
         if function in (self._class, self._home.__name__):
             self._make(node)
         if function in ("super().from_config", f"super({self._home.__name__}, {self._class}).from_config"):
@@ -161,16 +164,16 @@ class Reads:
             self._plain(value)
         return None
 
-    def _method(self, node: ast.Call, known: set[str]) -> set[str] | None:
+    def _method(self, node: ast.Call, known: _Keys) -> _Keys | None:
         """Call a method of a dict that is known."""
         assert isinstance(node.func, ast.Attribute)
         method, given = node.func.attr, [getattr(each, "value", None) for each in node.args]
         if method == "copy" and not node.args:
-            return {*known}
+            return {**known}
         if method == "update" and not node.args:
             for word in node.keywords:
                 self._plain(word.value)
-                known |= {word.arg} if word.arg is not None else self._spread(word.value)
+                known |= {word.arg: None} if word.arg is not None else self._spread(word.value)
             return None
         if method not in ("get", "pop", "setdefault") or not given or not isinstance(given[0], str) or node.keywords:
             raise _End
@@ -179,9 +182,9 @@ class Reads:
         if method == "pop":
             if len(node.args) == 1:
                 self._require(known, given[0])
-            known.discard(given[0])
+            known.pop(given[0], None)
         elif method == "setdefault":
-            known.add(given[0])
+            known.setdefault(given[0])
         return None
 
     def _make(self, node: ast.Call) -> None:
@@ -201,7 +204,7 @@ class Reads:
             else:
                 self._plain(word.value)
                 names.append(word.arg)
-        raise _End(made=Made(len(node.args), frozenset(names)))
+        raise _End(made=Made(len(node.args), tuple(names)))
 
     def _hand_up(self, node: ast.Call) -> None:
         """Hand the config on to the ``from_config`` of the next base."""
@@ -209,10 +212,10 @@ class Reads:
         base = next((each for each in later if "from_config" in vars(each)), None)
         if base is None or not self._is_plain(base) or len(node.args) != 1 or node.keywords:
             raise _End
-        raise _End(made=Made(0, frozenset(self._spread(node.args[0]))))
+        raise _End(made=Made(0, tuple(self._spread(node.args[0]))))
 
-    def _dict(self, node: ast.Dict) -> set[str] | None:
-        keys: set[str] = set()
+    def _dict(self, node: ast.Dict) -> _Keys | None:
+        keys: _Keys = {}
         certain = True
         for key, value in zip(node.keys, node.values):
             if key is None:
@@ -220,10 +223,10 @@ class Reads:
             else:
                 self._plain(value)
                 certain &= isinstance(key, ast.Constant) and isinstance(key.value, str)
-                keys.add(getattr(key, "value", ""))
+                keys[getattr(key, "value", "")] = None
         return keys if certain else None
 
-    def _spread(self, node: ast.expr) -> set[str]:
+    def _spread(self, node: ast.expr) -> _Keys:
         """Return the keys of what stands after ``**``."""
         keys = self._evaluate(node)
         if keys is None:
@@ -232,16 +235,16 @@ class Reads:
 
     # -- what is known
 
-    def _known(self, node: ast.AST) -> set[str] | None:
+    def _known(self, node: ast.AST) -> _Keys | None:
         return self._dicts.get(node.id) if isinstance(node, ast.Name) else None
 
-    def _item(self, node: ast.expr) -> tuple[set[str] | None, str | None]:
+    def _item(self, node: ast.expr) -> tuple[_Keys | None, str | None]:
         """Return the keys of the dict in ``config["units"]``, and the key."""
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             return self._known(node.value), node.slice.value if isinstance(node.slice.value, str) else None
         return None, None
 
-    def _require(self, known: set[str], key: str) -> None:
+    def _require(self, known: _Keys, key: str) -> None:
         if key not in known:
             raise _End(lacking=key)
 

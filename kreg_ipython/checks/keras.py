@@ -35,6 +35,11 @@ class Keras:
         return int(self.module.__version__.partition(".")[0]) >= 3
 
     @property
+    def backend(self) -> str:
+        """The name of what it computes with: ``jax``."""
+        return str(self.module.config.backend()) if self.is_3 else "tensorflow"
+
+    @property
     def model(self) -> type[Any]:
         """The base of all models."""
         base: type[Any] = self.module.Model

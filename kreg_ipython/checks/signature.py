@@ -32,7 +32,7 @@ def refused(kind: type, config: Mapping[str, Any]) -> Refusal | None:
     if home is None or "layers" in config:
         return None
     if is_frameworks(home):
-        made = Made(0, frozenset(config)) if home.__name__ in _PLAIN else None
+        made = Made(0, tuple(config)) if home.__name__ in _PLAIN else None
         return _unbound(kind, made, config, own=False)
     reads = Reads(kind, home, lambda base: is_frameworks(base) and base.__name__ in _PLAIN)
     lacking, made = reads.read(config)
@@ -85,7 +85,7 @@ def _difference(signature: inspect.Signature, made: Made) -> tuple[list[str], li
     """Return the arguments that a constructor requires and does not get, and those that it gets and does not take."""
     given = signature.parameters.values()
     open_ended = any(each.kind == each.VAR_KEYWORD for each in given)
-    unknown = [] if open_ended else [name for name in sorted(made.names) if name not in signature.parameters]
+    unknown = [] if open_ended else [name for name in made.names if name not in signature.parameters]
     positional = [each.name for each in given if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     filled = {*positional[: made.positional + 1], *made.names}
     missing = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 from kreg_ipython.checks.signature import refused
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.journal import GONE
@@ -34,11 +34,21 @@ class _Custom(NamedTuple):
 
 
 class _Reason(NamedTuple):
-    """The fate of a model that is loaded: what happens, why, and what to do."""
+    """The fate of a model that is loaded.
 
-    happens: str
+    Attributes:
+        why: why it would not load.
+        fix: what to do.
+        harm: what it does.
+        gone: the key of a class that is not registered any more; empty for any other reason.
+        happens: what happens to the models.
+    """
+
     why: str
     fix: str
+    harm: Harm = Harm.RAISES
+    gone: str = ""
+    happens: str = "saved now, {} would not load as it is"
 
 
 def will_not_load(notebook: Notebook) -> Iterator[Found]:
@@ -53,7 +63,11 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
                 causes.setdefault(reason, []).append(name)
     for reason, names in causes.items():
         message = f"{reason.happens.format(enumerated(names))}: {reason.why}"
-        yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix)
+        formers = {id(one) for one in notebook.unloadable if one.key == reason.gone}
+        using = dict.fromkeys(holder.name for holder, one in notebook.uses_of_formers if id(one) in formers)
+        if others := [name for name in using if name not in names]:
+            message += f"; {enumerated(others)} {'are' if len(others) > 1 else 'is'} of that class, too"
+        yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix, reason.harm)
 
 
 def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
@@ -62,7 +76,7 @@ def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
         customs = list(_customs(keras.configs(model)))
     except Exception as error:
         fix = "give the class a get_config() that returns its arguments"
-        yield _Reason("{} cannot be saved", error_text(error), fix)
+        yield _Reason(error_text(error), fix, happens="{} cannot be saved")
         return
     reasons = {custom.key: _reason(custom, notebook, keras) for custom in customs}
     for custom in customs:
@@ -72,16 +86,14 @@ def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
         reasons[function.__name__] = _disguised(function, keras) or reasons.get(function.__name__)
     if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
         reasons.pop(type(model).__name__, None)
-    yield from (
-        _Reason("saved now, {} would not load as it is", *each) for each in reasons.values() if each is not None
-    )
+    yield from filter(None, reasons.values())
 
 
-def _arguments(custom: _Custom, keras: Keras) -> tuple[str, str] | None:
+def _arguments(custom: _Custom, keras: Keras) -> _Reason | None:
     """Return why the class does not take the config, and what to do; None if it does."""
     kind = keras.module.utils.get_custom_objects().get(custom.key)
     problem = refused(kind, custom.config or {}) if isinstance(kind, type) else None
-    return None if problem is None else (f"{custom.name}: {problem.why}", problem.fix)
+    return None if problem is None else _Reason(f"{custom.name}: {problem.why}", problem.fix)
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
@@ -106,7 +118,7 @@ def _built_in(name: str, keras: Keras) -> Any:
     return next(filter(None, (keras.meaning(name, home) for home in ("activations", "losses", "metrics"))), None)
 
 
-def _disguised(function: Any, keras: Keras) -> tuple[str, str] | None:
+def _disguised(function: Any, keras: Keras) -> _Reason | None:
     """Return what is wrong with a function that has the name of one of Keras's own; None if nothing is.
 
     If it is not registered, the file would load Keras's own.
@@ -116,27 +128,25 @@ def _disguised(function: Any, keras: Keras) -> tuple[str, str] | None:
         return None
     if _built_in(name, keras) is None:
         return None
-    register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
-    return (
-        f"the function {name!r} is not registered, so Keras's own {name} would be loaded",
-        f"put {register} before it",
-    )
+    register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
+    why = f"the function {name!r} is not registered, so Keras's own {name} would be loaded"
+    return _Reason(why, f"put {register} before it", Harm.SILENT)
 
 
 def _is_frameworks(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in FRAMEWORKS
 
 
-def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
+def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None:
     """Return why the object would not be found, and what to do; None if it would be found."""
-    register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
+    register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
     if custom.key == "<lambda>" and keras.is_3:
-        return (
+        return _Reason(
             "the lambda of a Lambda layer is not loaded in safe mode",
             f"register a function with {register}, and use it",
         )
     if custom.key == "<lambda>":
-        return (
+        return _Reason(
             "the function of a Lambda layer is not loaded in safe mode",
             f"register a layer class with {register}, and use it",
         )
@@ -146,7 +156,7 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
             entry = found
     if entry is not None:
         if entry.owner is not None and entry.owner.deleted:
-            return (
+            return _Reason(
                 f"{custom.key!r} is registered by a cell that was deleted",
                 "run the text of that cell in another cell",
             )
@@ -158,6 +168,8 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
         return None
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
-        return messages.gone(event), f"re-run the cell that registers {custom.key!r}, or rebuild the model"
+        fix = f"re-run the cell that registers {custom.key!r}, or rebuild the model"
+        return _Reason(messages.gone(event), fix, gone=custom.key)
     what = "function" if custom.function else "class"
-    return f"the {what} {custom.name!r} is not registered", f"put {register} before the {what}, and rebuild the model"
+    fix = f"put {register} before the {what}, and rebuild the model"
+    return _Reason(f"the {what} {custom.name!r} is not registered", fix)
