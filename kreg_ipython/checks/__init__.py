@@ -13,7 +13,7 @@ from kreg_ipython.checks.former_class import former_class
 from kreg_ipython.checks.former_trace import former_trace
 from kreg_ipython.checks.hijacked_name import hijacked_name
 from kreg_ipython.checks.legacy_optimizer import legacy_optimizer
-from kreg_ipython.checks.notebook import Finding, Found, Harm, Notebook
+from kreg_ipython.checks.notebook import CannotTell, Finding, Found, Harm, Notebook
 from kreg_ipython.checks.optimizer_in_function import optimizer_in_function
 from kreg_ipython.checks.optimizer_of_another_model import optimizer_of_another_model
 from kreg_ipython.checks.will_not_load import will_not_load
@@ -47,6 +47,8 @@ def check(notebook: Notebook) -> tuple[list[Finding], dict[str, str]]:
         try:
             for *finding, harm in rule(notebook):
                 findings.append((harm, Finding(name, *finding)))
+        except CannotTell as error:
+            faults[name] = str(error)
         except Exception as error:
             faults[name] = error_text(error)
     return [finding for _, finding in sorted(findings, key=lambda each: each[0])], faults

@@ -53,6 +53,10 @@ class Found(NamedTuple):
     harm: Harm = Harm.RAISES
 
 
+class CannotTell(Exception):
+    """A version of a framework that does not tell what a rule asks for. Its text says what was not looked at."""
+
+
 class Finding(NamedTuple):
     """A mistake, and the rule that found it."""
 
@@ -133,7 +137,7 @@ class Notebook:
     @cached_property
     def unloadable(self) -> list[Former]:
         """The former classes that models are built from, and whose keys are not registered any more."""
-        models = {name for name, _, keras in self.models() if keras.tells_configs}
+        models = {name for name, _, _ in self.models()}
         kinds = {keras.custom_objects for keras in self.families}
         formers = [one for holder, one in self.uses_of_formers if holder.name in models]
         return [one for one in formers if one.registry in kinds and not self.is_current(one)]

@@ -58,9 +58,8 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
     """
     causes: dict[_Reason, list[str]] = {}
     for name, model, keras in notebook.models():
-        if keras.tells_configs:
-            for reason in dict.fromkeys(_reasons(model, notebook, keras)):
-                causes.setdefault(reason, []).append(name)
+        for reason in dict.fromkeys(_reasons(model, notebook, keras)):
+            causes.setdefault(reason, []).append(name)
     for reason, names in causes.items():
         message = f"{reason.happens.format(enumerated(names))}: {reason.why}"
         formers = {id(one) for one in notebook.unloadable if one.key == reason.gone}
@@ -103,7 +102,8 @@ def _customs(config: Any) -> Iterator[_Custom]:
         if kind == "__lambda__" or (kind == "Lambda" and "function_type" in (config.get("config") or ())):
             yield _Custom("<lambda>", "<lambda>", None, True)
         elif kind == "function" and isinstance(config.get("config"), str):
-            yield _Custom(config["config"], config["config"], module, True)
+            key = config["config"] if registered in (None, kind) else registered  # Keras 2.12 has the name in "config"
+            yield _Custom(key, config["config"], module, True)
         elif isinstance(kind, str) and registered and not _is_frameworks(module):
             given = config.get("config")
             yield _Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
@@ -124,7 +124,7 @@ def _disguised(function: Any, keras: Keras) -> _Reason | None:
     If it is not registered, the file would load Keras's own.
     """
     name = function.__name__
-    if is_frameworks(function) or keras.module.saving.get_registered_name(function) != name:
+    if is_frameworks(function) or keras.module.utils.get_registered_name(function) != name:
         return None
     if _built_in(name, keras) is None:
         return None
@@ -140,6 +140,8 @@ def _is_frameworks(module: Any) -> bool:
 def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None:
     """Return why the object would not be found, and what to do; None if it would be found."""
     register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
+    if custom.key == "<lambda>" and keras.loads_lambdas:
+        return None
     if custom.key == "<lambda>" and keras.is_3:
         return _Reason(
             "the lambda of a Lambda layer is not loaded in safe mode",
