@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from kernels import CPU
+from kernels import CPU, Kernel
 
 from kreg_ipython.lib.source import assigned
 
@@ -46,6 +46,20 @@ def K(nb, request):
     nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
     yield request.param
     nb.silently("for name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
+
+
+def of_backend(name: str, source: str) -> list[pytest.MarkDecorator]:
+    """What a source needs besides Keras: all others run on JAX and torch, too."""
+    elsewhere = name not in DIFFERENT_ON_JAX and re.search(r"\btf\.", source) is None
+    return [] if elsewhere else [pytest.mark.needs("tensorflow")]
+
+
+DIFFERENT_ON_JAX = {
+    "one optimizer for two models",
+    "one optimizer for two models, before training",
+    "layers that are frozen and thawed",
+    "a part of a model",
+}
 
 
 class Mistake(NamedTuple):
@@ -601,6 +615,23 @@ MISTAKES = {
         SAVE,
         ("number", "number"),
     ),
+    "an initializer that is not registered": Mistake(
+        [
+            (
+                "c",
+                "class Fill(K.initializers.Initializer):\n"
+                "    def __call__(self, shape, dtype=None, **kw): return np.ones(shape, 'float32')\n"
+                "    def get_config(self): return {}",
+            ),
+            ("m", "model = " + ONE.format("K.layers.Dense(1, kernel_initializer=Fill())")),
+        ],
+        "model",
+        "will-not-load",
+        "the class 'Fill' is not registered",
+        1,
+        SAVE,
+        ("Fill", "Fill"),
+    ),
     "a built-in name": Mistake(
         [("h", "class Mine(K.initializers.Ones): pass\nK.utils.get_custom_objects()['zeros'] = Mine")],
         "Mine",
@@ -641,8 +672,9 @@ MISTAKES = {
 }
 
 
-@pytest.mark.needs("tensorflow")
-@pytest.mark.parametrize("mistake", [pytest.param(each, id=name) for name, each in MISTAKES.items()])
+@pytest.mark.parametrize(
+    "mistake", [pytest.param(each, id=name, marks=of_backend(name, repr(each))) for name, each in MISTAKES.items()]
+)
 def test_a_mistake_that_hurts_is_found(nb, K, mistake):
     numbers = {}
     is_2 = nb.value("not is_3")
@@ -923,6 +955,16 @@ CORRECT = {
                 return made["foo"]
         model = K.Sequential([K.layers.Input((2,)), Foo()])
         """,
+    "a function that a layer keeps for itself": """
+        def scaled(x): return x * 2
+        @K.utils.register_keras_serializable("PKG")
+        class Foo(K.layers.Layer):
+            def __init__(self, **kw):
+                super().__init__(**kw)
+                self.helper = scaled
+            def call(self, x): return self.helper(x)
+        model = K.Sequential([K.layers.Input((2,)), Foo(name="scaled")])
+        """,
     "a from_config that completes what it gets": """
         calls = []
         def upgraded(config): return {"units": 7, **config}
@@ -968,13 +1010,91 @@ CORRECT = {
 }
 
 
-@pytest.mark.needs("tensorflow")
-@pytest.mark.parametrize("source", [pytest.param(each, id=name) for name, each in CORRECT.items()])
+@pytest.mark.parametrize(
+    "source", [pytest.param(each, id=name, marks=of_backend(name, each)) for name, each in CORRECT.items()]
+)
 def test_correct_code_that_looks_alike_is_left_alone(nb, K, source):
     nb.run("c", source)
     found = findings(nb, " ".join(assigned(textwrap.dedent(source))))
     only = re.search("# only (.+)", source)
     assert [finding for finding in found if only is None or finding["rule"] == only[1]] == []
+
+
+ON_JAX = {
+    "another model of the same shapes": (
+        "a, b = make(), make()\noptimizer = K.optimizers.Adam()\na.compile(optimizer, 'mse')\n"
+        "a.fit(x, y, verbose=0)\nb.compile(optimizer, 'mse')",
+        "b",
+        "the optimizer of b was built for the variables of a: training goes on with the momenta",
+        "b.fit(x, y, verbose=0)\nassert float(optimizer.iterations) == 2 and 'sequential' in optimizer.variables[2].path",
+        "",
+    ),
+    "another model of other shapes": (
+        "a, b = make(), make(2)\noptimizer = K.optimizers.Adam()\na.compile(optimizer, 'mse')\n"
+        "a.fit(x, y, verbose=0)\nb.compile(optimizer, 'mse')",
+        "b",
+        "the optimizer of b was built for the variables of a: training raises ValueError: Invalid variable value",
+        "b.fit(x, np.zeros((8, 2)), verbose=0)",
+        "Invalid variable value in StatelessScope",
+    ),
+    "before training": (
+        TWO_MODELS,
+        "a",
+        "a and b are compiled with one optimizer, which can train only one of them: training goes on with",
+        "a.fit(x, y, verbose=0)\nb.fit(x, y, verbose=0)\nassert float(optimizer.iterations) == 2",
+        "",
+    ),
+    "layers that are thawed": (
+        "model = make()\nmodel.layers[0].trainable = False\nmodel.compile('adam', 'mse')\n"
+        "model.fit(x, y, verbose=0)\nmodel.layers[0].trainable = True",
+        "model",
+        "the optimizer of model was built for 2 variables of model, which trains others now: training raises ValueError",
+        "model.fit(x, y, verbose=0)",
+        "Argument `optimizer_variables` must be a list of tensors",
+    ),
+    "a part of a model": (
+        "model = make()\nmodel.compile('adam', 'mse')\nmodel.fit(x, y, verbose=0)\n"
+        "part = K.Model(model.inputs, model.layers[0].output)\npart.compile(model.optimizer, 'mse')",
+        "part",
+        "the optimizer of part was built for the variables of model: training raises ValueError",
+        "part.fit(x, np.zeros((8, 3)), verbose=0)",
+        "Argument `optimizer_variables` must be a list of tensors",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def jax_kernel():
+    kernel = Kernel(KERAS_BACKEND="jax", PYTHONPATH=str(Path(__file__).parent))
+    kernel.run(None, "%load_ext kreg_ipython\nimport sys, keras as K\n" + SETUP)
+    yield kernel
+    kernel.close()
+
+
+@pytest.mark.needs("keras>=3", "jax")
+@pytest.mark.parametrize("case", ON_JAX)
+def test_on_jax_an_optimizer_meets_variables_by_their_places(jax_kernel, case):
+    source, names, says, shows, error = ON_JAX[case]
+    jax_kernel.run("c", "for each in ('a', 'b', 'model', 'part', 'optimizer'): globals().pop(each, None)\n" + source)
+    [found] = findings(jax_kernel, names)
+    assert found["rule"] == "optimizer-of-another-model" and found["message"].startswith(says)
+    jax_kernel.run("f", found["fix"].replace(", …", ", loss='mse'"))
+    assert findings(jax_kernel, names) == []
+    jax_kernel.run("c", source)
+    assert error in (jax_kernel.run("s", shows, fails=bool(error)).error or "")
+
+
+@pytest.mark.needs("keras>=3", "jax")
+def test_on_jax_nothing_is_advised_that_only_tensorflow_has_and_nothing_is_imported(jax_kernel):
+    jax_kernel.run(
+        "m", "model = make()\nmodel.compile('adam', 'mse')\nmodel.fit(x, y, verbose=0)\nbefore = {*sys.modules}"
+    )
+    [found] = findings(jax_kernel, "--convert model")
+    assert "cannot be converted: TFLite takes TensorFlow's models, and this one is built on jax" in found["message"]
+    assert found["fix"] == "run the notebook in a kernel with KERAS_BACKEND=tensorflow"
+    assert findings(jax_kernel, "model") == []
+    new = jax_kernel.value("sorted(each for each in {*sys.modules} - before if not each.startswith('kreg_ipython'))")
+    assert [each for each in new if each.partition(".")[0] in ("tensorflow", "tf_keras", "torch", "keras", "jax")] == []
 
 
 NESTED = """
@@ -1022,7 +1142,6 @@ def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_retur
     assert "TypeError" in nb.run("f", "model.fit(x, y, verbose=0)", fails=True).error
 
 
-@pytest.mark.needs("tensorflow")
 def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
     nb.run("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))
     [found] = findings(nb, "Momentum")
@@ -1092,7 +1211,6 @@ def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted
     assert "is registered by a cell that was deleted" in found["message"]
 
 
-@pytest.mark.needs("tensorflow")
 def test_one_cause_is_one_finding_that_names_all_models(nb, K):
     nb.run("c", LAYER.format(1))
     nb.run("m", "\n".join(f"{name} = " + ONE.format("Foo()") for name in ("one", "two", "three")) + "\nlayer = Foo()")
@@ -1277,7 +1395,6 @@ def test_no_rule_fires_on_the_models_that_keras_brings(nb, K):
     assert findings(nb, "zoo") == []
 
 
-@pytest.mark.needs("tensorflow")
 def test_the_findings_have_three_faces_and_strict_raises_one_line(nb, K):
     nb.run("m", COMPILE.format("['<b>mse</b>', K.metrics.MeanSquaredError(name='<b>mse</b>')]"))
     outcome = nb.run("q", "%kreg check model")
@@ -1299,7 +1416,6 @@ def test_a_name_that_is_no_variable_is_refused_in_one_line(nb):
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.needs("tensorflow")
 def test_the_cell_that_builds_is_named_not_the_one_that_defines_how(nb, K):
     nb.run("d", LAYER.format(1) + "def build():\n    model = " + ONE.format("Foo()") + "\n    return model")
     nb.run("m", "model = build()\nmodel.compile('adam', 'mse', metrics=['mae', 'mae'])")
@@ -1342,7 +1458,6 @@ array, odd = np.array([1, 2]), [Raising(), np.array([1]), {"a": Raising()}]
 """
 
 
-@pytest.mark.needs("tensorflow")
 def test_odd_objects_in_the_notebook_break_nothing(nb, K):
     nb.run("o", ODD)
     nb.run("c", LAYER.format(1))
@@ -1354,7 +1469,6 @@ def test_odd_objects_in_the_notebook_break_nothing(nb, K):
     assert "held is an instance of" in nb.run("s", "%kreg show PKG>Foo").text
 
 
-@pytest.mark.needs("tensorflow")
 def test_a_rule_that_cannot_look_at_an_object_is_a_line_and_the_others_go_on(nb, K):
     nb.run("m", COMPILE.format("['mae', 'mae']"))
     nb.run("b", "class Broken(K.Model): pass\nbroken = Broken()\nBroken._flatten_layers = lambda self, *a, **k: 1 / 0")
@@ -1377,7 +1491,6 @@ def test_each_rule_has_a_section_in_the_docs():
     assert sections == [rule.__name__.replace("_", "-") for rule in RULES]
 
 
-@pytest.mark.needs("tensorflow")
 def test_what_was_built_again_is_of_no_former_class(nb, K):
     for version in (1, 2):
         nb.run("c", LAYER.format(version))
@@ -1385,7 +1498,6 @@ def test_what_was_built_again_is_of_no_former_class(nb, K):
         assert findings(nb, "model layer Foo") == []
 
 
-@pytest.mark.needs("tensorflow")
 def test_a_class_that_was_imported_by_name_is_imported_again_before_what_is_built_from_it(nb, files, K):
     files.write({"PKG/a.py": f"{IMPORT[K]}\n" + LAYER.format(1)})
     nb.run("i", "import importlib, PKG.a\nfrom PKG.a import Foo")

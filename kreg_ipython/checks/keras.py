@@ -99,6 +99,11 @@ class Keras:
         return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
 
     @property
+    def binds_by_place(self) -> bool:
+        """True if ``fit`` gives an optimizer the model's variables by their places, whichever they are: on JAX."""
+        return self.backend == "jax"
+
+    @property
     def imports_models(self) -> bool:
         """True if loading imports the class of a model that is not registered. A layer's class is never imported."""
         return not self.is_3
