@@ -166,6 +166,8 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None
     objects = keras.module.utils.get_custom_objects()
     if custom.key in objects:
         return None
+    if custom.function and not keras.is_3 and any(str(key).endswith(f">{custom.key}") for key in objects):
+        return None  # Keras 2.13 to 2.15 writes the name alone, and looks for it in all packages
     if custom.function and _built_in(custom.name, keras) is not None:
         return None
     event = notebook.guard.journal.last(registry, custom.key)
