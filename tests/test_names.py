@@ -82,6 +82,22 @@ def test_a_cell_takes_the_numbers_of_its_former_run_again(bench, runs, numbers):
     assert bench.counts["dense"] == sum(map(len, numbers))
 
 
+def test_what_let_the_count_begin_anew_between_two_objects_is_known(bench):
+    bench.run("a")
+    bench.names.reset("first")
+    bench.names.reset("clear_session() in cell [2]")
+    bench.counts = Counter()
+    bench.run("b")
+    bench.counts = Counter()  # and nobody saw why
+    bench.run("c")
+    [[a], [b], [c]] = (bench.made[cell] for cell in "abc")
+    assert bench.names.since_between(a, b) == bench.names.since_between(c, a) == "clear_session() in cell [2]"
+    assert bench.names.since_between(b, c) == bench.names.since_between(a, Thing()) == ""
+    assert bench.names.taken(a).owner is bench.owners["a"] and bench.names.taken(Thing()) is None
+    bench.run("a", fails=True)
+    assert bench.names.since_between(a, b) == "clear_session() in cell [2]", "what a failed run let go is taken again"
+
+
 def test_what_something_else_holds_keeps_its_number_until_it_is_let_go(bench):
     assert bench.run("a", 3) == [0, 1, 2]
     bench.holds = bench.made["a"][1:2]
@@ -703,6 +719,7 @@ def test_two_copies_of_one_model_are_named_by_the_variables_that_hold_them(cells
     "source",
     [
         "K.Sequential([K.layers.Dense(2, name='head'), K.layers.Dense(2, name='head')])",
+        "K.Sequential([K.layers.Input((2,), name='head'), K.layers.Dense(2, name='head')])",
         "first_v, second_v = (K.layers.Dense(2, name='head') for _ in range(2))\n" + TOGETHER["functional"],
         "K.backend.clear_session()\nK.Sequential([K.layers.Dense(2, name='head'), K.layers.Dense(2, name='head')])",
     ],

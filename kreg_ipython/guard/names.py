@@ -12,7 +12,6 @@ being taken, or was asked for outside of runs, is taken for good: when in doubt,
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import weakref
@@ -315,9 +314,11 @@ class Naming:
         try:
             return original(*args, **kwargs)
         except ValueError as error:
-            if not self._failed:
+            name = guarded.counter.names(error)
+            if name is not None and not self._failed:
                 try:
-                    self._explain(guarded.counter.what, announced[0](), error)
+                    objects = [each for each in announced[0]() if each.name == name]
+                    self._explain(name, guarded.counter.what, objects, error)
                 except Exception as fault:
                     guarded.fail(fault, self._joining)
             raise
@@ -334,22 +335,20 @@ class Naming:
         with self._gates.open():  # one such function may call another
             return original(*args, **kwargs)
 
-    def _explain(self, what: str, objects: Iterable[Any], error: ValueError) -> None:
-        """Tell in a note on the framework's error where the two objects of one name come from.
+    def _explain(self, name: str, what: str, objects: list[Any], error: ValueError) -> None:
+        """Tell in a note on the framework's error where the first two objects of one name come from.
 
         Nothing is said of names that the running owner gave itself, unless the count began anew in between.
         """
-        first: dict[str, Any] = {}
-        for each in objects:
-            one = first.setdefault(each.name, each)
-            if one is not each and re.search(rf"""["']{re.escape(each.name)}["']""", str(error)):
-                (owner, text), (other, other_text) = self._origin(one), self._origin(each)
-                running = self._context.running()
-                others = {owner, other} - {None, running.owner if running is not None else None}
-                since = self.names.since_between(one, each)
-                if since or (others and owner is not other):
-                    self._notices.annotate(error, messages.same_name(each.name, what, text, other_text, since))
-                return
+        if len(objects) < 2:
+            return  # a model does not list its inputs
+        one, other = objects[:2]
+        (owner, text), (other_owner, other_text) = self._origin(one), self._origin(other)
+        running = self._context.running()
+        others = {owner, other_owner} - {None, running.owner if running is not None else None}
+        since = self.names.since_between(one, other)
+        if since or (others and owner is not other_owner):
+            self._notices.annotate(error, messages.same_name(name, what, text, other_text, since))
 
     def _origin(self, object: Any) -> tuple[Owner | None, str]:
         """Return who made an object, or assigned the variable that holds it, and that in words."""

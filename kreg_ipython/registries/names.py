@@ -5,6 +5,7 @@ A counter knows a number for each prefix, and not the object that gets the name:
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ class Joint:
     module: str
     gate: Gate
     what: str = "layers"
+
+    def names(self, error: BaseException) -> str | None:
+        """Return the name that two objects have, if this is what an error says."""
+        found = re.search(
+            r"""should have unique names\. Name (["'])(.+)\1 is|The name (["'])(.+)\3 is used""", str(error)
+        )
+        return (found[2] or found[4]) if found is not None else None
 
 
 def joints() -> Iterator[Joint]:
