@@ -163,6 +163,9 @@ def said() -> Iterator[str]:
     owner = journal.OwnerText("cell", "a", 3)
     yield messages.gone(journal.Event("removed", "R", "K", owner, 3, ""))
     yield messages.gone(journal.Event("cleared", "R", "K", owner, 3, "%kreg clear"))
+    made = "one that cell [3] made"
+    yield messages.same_name("K", "layers", made, "head (cell [4], line 2)", "")
+    yield messages.same_name("K", "layers", made, made.replace("3", "5"), "clear_session() in cell [4], line 1")
     yield messages.undecided(Exception()).partition("(")[0]
     yield from (
         messages.why_kept(seen, unreadable) for seen, unreadable in ((True, False), (False, False), (True, True))

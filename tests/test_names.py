@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 import types
 from collections import Counter
@@ -86,6 +87,22 @@ def bench() -> Bench:
 def test_a_cell_takes_the_numbers_of_its_former_run_again(bench, runs, numbers):
     assert [bench.run(each[0], int(each[1]), fails=each[-1] == "!") for each in runs.split()] == numbers
     assert bench.counts["dense"] == sum(map(len, numbers))
+
+
+def test_what_let_the_count_begin_anew_between_two_objects_is_known(bench):
+    bench.run("a")
+    bench.names.reset("first")
+    bench.names.reset("clear_session() in cell [2]")
+    bench.counts = Counter()
+    bench.run("b")
+    bench.counts = Counter()  # and nobody saw why
+    bench.run("c")
+    [[a], [b], [c]] = (bench.made[cell] for cell in "abc")
+    assert bench.names.since_between(a, b) == bench.names.since_between(c, a) == "clear_session() in cell [2]"
+    assert bench.names.since_between(b, c) == bench.names.since_between(a, Thing()) == ""
+    assert bench.names.taken(a).owner is bench.owners["a"] and bench.names.taken(Thing()) is None
+    bench.run("a", fails=True)
+    assert bench.names.since_between(a, b) == "clear_session() in cell [2]", "what a failed run let go is taken again"
 
 
 def test_what_something_else_holds_keeps_its_number_until_it_is_let_go(bench):
@@ -189,7 +206,8 @@ def test_a_function_is_diverted_for_the_module_that_defines_it_and_not_for_one_t
     runs = [Run(Owner("cell", "a")) for _ in range(2)]
     context: Any = SimpleNamespace(find_asker=lambda frame: (run, None))
     gates = Gates(said.append)
-    naming = Naming(Names(), map(counter, (shows, home)), gates, context, Settings(), lambda *fault: said.append(fault))
+    notices: Any = SimpleNamespace(fault=lambda *fault: said.append(fault))
+    naming = Naming(Names(), map(counter, (shows, home)), gates, context, Settings(), notices)
     for name in order:
         naming.attach(name)
     for run in runs:
@@ -649,6 +667,110 @@ def test_names_that_users_give_or_number_themselves_are_theirs(cells):
         cells.run("a", "m_v = build(1, name='mine')\ni_v.append(K.backend.get_uid('mine'))")
         assert cells.layers() == ["mine"]
     assert cells.nb.value("i_v") == [1, 2, 3]
+
+
+# -- what is told when Keras raises about a name
+
+
+def note(cells, source: str) -> tuple[str, list[str]]:
+    """What Keras says when a cell brings two objects of one name together, and our notes, without numbers of cells."""
+    raised = cells.run("merge", source, fails=True)
+    assert re.search("should have unique names|is used 2 times in the model", raised.error), raised.error
+    shown = raised.traceback + "\n" + raised.stderr  # Python 3.10 and IPython before 8.15 know no notes
+    return raised.error, re.findall(r"^kreg: (.*)", shown, re.MULTILINE)
+
+
+TOGETHER = {
+    "sequential": "K.Sequential([first_v, second_v])",
+    "functional": "i_v = K.Input((2,))\nK.Model(i_v, second_v(first_v(i_v)))",
+}
+NUMBERED = r"cell \[\d+\]"
+
+
+@pytest.mark.parametrize("source", TOGETHER.values(), ids=TOGETHER)
+def test_an_error_about_a_name_says_which_cell_cleared_the_session(cells, source):
+    cells.run("a", "first_v = K.layers.Dense(2)")
+    cells.run("c", "# nothing\nK.backend.clear_session()")
+    cells.run("b", "second_v = K.layers.Dense(2)")
+    error, [text] = note(cells, source)
+    assert "dense" in error
+    a, c, b = (cells.nb.value("get_ipython().execution_count") - back for back in (4, 3, 2))
+    assert text == (
+        f"'dense' is the name of two layers: one that cell [{a}] made, and one that cell [{b}] made; clear_session() in "
+        f"cell [{c}], line 2, let names be counted anew in between. Give one of them a name of its own"
+    )
+    cells.run("a", "first_v = K.layers.Dense(2, name='other')")
+    cells.run("merge", source)
+
+
+def test_the_cell_itself_may_have_cleared_the_session(cells):
+    _, [text] = note(
+        cells, "first_v = K.layers.Dense(2)\nK.backend.clear_session()\nK.Sequential([first_v, K.layers.Dense(2)])"
+    )
+    assert re.search(rf"; clear_session\(\) in {NUMBERED}, line 2, let names be counted anew in between", text)
+
+
+def test_a_function_of_a_module_and_a_callback_clear_the_session_for_the_cell_that_calls_them(cells, files):
+    files.write({"PKGtools.py": "def clear(K):\n    K.backend.clear_session()"})
+    cells.run("a", "import PKGtools\nfirst_v = K.layers.Dense(2)")
+    cells.run("c", "PKGtools.clear(K)")
+    _, [text] = note(cells, "K.Sequential([first_v, K.layers.Dense(2)])")
+    assert re.search(rf"; clear_session\(\) in {NUMBERED}, line 1, let names", text)
+
+
+def test_layers_of_an_old_model_are_said_to_be_from_before(cells):
+    cells.run("a", "m_v = build(2)")
+    cells.run("c", "K.backend.clear_session()")
+    cells.run("n", "n_v = build(1)")
+    cells.run("c", "K.backend.clear_session()")
+    last = cells.nb.value("get_ipython().execution_count - 1")
+    _, [text] = note(cells, "K.Sequential([*m_v.layers, K.layers.Dense(2)])")
+    assert f"clear_session() in cell [{last}], line 1" in text, "the last one: it began what was counted last"
+
+
+@pytest.mark.parametrize("source", TOGETHER.values(), ids=TOGETHER)
+def test_two_cells_that_gave_one_name_are_named(cells, source):
+    cells.run("a", "first_v = K.layers.Dense(2, name='head')")
+    cells.run("b", "x_v = 1\nsecond_v = K.layers.Dense(2, name='head')")
+    _, [text] = note(cells, source)
+    where = rf"first_v \({NUMBERED}, line 1\), and second_v \({NUMBERED}, line 2\)"
+    assert re.fullmatch(rf"'head' is the name of two layers: {where}. Give one of them a name of its own", text)
+
+
+def test_a_name_that_was_given_meets_one_that_was_counted(cells):
+    cells.run("a", "first_v = K.layers.Dense(2, name='dense')")
+    cells.run("b", "second_v = K.layers.Dense(2)")
+    _, [text] = note(cells, TOGETHER["sequential"])
+    assert re.search(rf"first_v \({NUMBERED}, line 1\), and one that {NUMBERED} made. Give", text)
+
+
+def test_two_copies_of_one_model_are_named_by_the_variables_that_hold_them(cells):
+    cells.run("a", "a_v = build(1)")
+    cells.run("b", "b_v = K.models.clone_model(a_v)")
+    _, [text] = note(cells, "i_v = K.Input((2,))\nK.Model(i_v, b_v.layers[-1](a_v.layers[-1](i_v)))")
+    assert re.search(rf": one that {NUMBERED} made, and one in b_v \({NUMBERED}, line 1\)\. Give", text)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "K.Sequential([K.layers.Dense(2, name='head'), K.layers.Dense(2, name='head')])",
+        "K.Sequential([K.layers.Input((2,), name='head'), K.layers.Dense(2, name='head')])",
+        "first_v, second_v = (K.layers.Dense(2, name='head') for _ in range(2))\n" + TOGETHER["functional"],
+        "K.backend.clear_session()\nK.Sequential([K.layers.Dense(2, name='head'), K.layers.Dense(2, name='head')])",
+    ],
+)
+def test_of_names_that_one_cell_gave_twice_nothing_is_said(cells, source):
+    cells.run("c", "K.backend.clear_session()")
+    assert note(cells, source)[1] == []
+
+
+def test_an_error_that_is_about_no_name_gets_no_note(cells):
+    cells.run("a", "first_v = K.layers.Dense(2)")
+    cells.run("c", "K.backend.clear_session()")
+    for source in ("K.Sequential([first_v, 7])", "K.Sequential([first_v]).add(None)", "K.layers.Dense(-1)"):
+        assert "kreg: " not in cells.run("e", source, fails=True).traceback
+    cells.run("o", "K.Sequential([K.Input((2,)), first_v, K.layers.Dense(3, name='other')])")
 
 
 # -- what users see and switch

@@ -153,6 +153,6 @@ def test_the_rules_of_optimizers_and_traces_hold(nb):
     nb.run("o", OLD)
     [old] = nb.value(check.format("Old"))
     assert "has _create_slots, which tf.keras.optimizers.Optimizer never calls" in old["message"]
-    nb.run("o", old["fix"])
+    nb.run("o", "@tf.keras.utils.register_keras_serializable('PKG')\n" + old["fix"])
     nb.run("f", f"model = {make}\nmodel.compile(Old(), 'mse')\nmodel.fit(x, x[:, :1], verbose=0)")
     assert nb.value(check.format("Old model")) == []

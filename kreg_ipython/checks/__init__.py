@@ -13,7 +13,7 @@ from kreg_ipython.checks.former_class import former_class
 from kreg_ipython.checks.former_trace import former_trace
 from kreg_ipython.checks.hijacked_name import hijacked_name
 from kreg_ipython.checks.legacy_optimizer import legacy_optimizer
-from kreg_ipython.checks.notebook import Finding, Found, Notebook
+from kreg_ipython.checks.notebook import CannotTell, Finding, Found, Harm, Notebook
 from kreg_ipython.checks.optimizer_in_function import optimizer_in_function
 from kreg_ipython.checks.optimizer_of_another_model import optimizer_of_another_model
 from kreg_ipython.checks.will_not_load import will_not_load
@@ -35,18 +35,20 @@ RULES: tuple[Callable[[Notebook], Iterable[Found]], ...] = (
 
 
 def check(notebook: Notebook) -> tuple[list[Finding], dict[str, str]]:
-    """Return the findings, rule by rule, and a line for each rule that could not look at everything.
+    """Return the findings, those first that do the most harm, and a line for each rule that could not look everywhere.
 
     The user's objects may raise whatever they are asked. The rules change nothing: they trace nothing, build nothing
     and make no variable.
     """
-    findings: list[Finding] = []
+    findings: list[tuple[Harm, Finding]] = []
     faults: dict[str, str] = {}
     for rule in RULES:
         name = rule.__name__.replace("_", "-")
         try:
-            for finding in rule(notebook):
-                findings.append(Finding(name, *finding))
+            for *finding, harm in rule(notebook):
+                findings.append((harm, Finding(name, *finding)))
+        except CannotTell as error:
+            faults[name] = str(error)
         except Exception as error:
             faults[name] = error_text(error)
-    return findings, faults
+    return [finding for _, finding in sorted(findings, key=lambda each: each[0])], faults

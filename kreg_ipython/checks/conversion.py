@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 from kreg_ipython.lib.naming import error_text
 
 _CLOSE = 1e-3
@@ -37,22 +37,24 @@ def conversion(notebook: Notebook) -> Iterator[Found]:
                 f"{name} holds {len(optimizers)} optimizers ({', '.join(optimizers)}), and each is saved with its slots"
             )
             unused = next(key for key in optimizers if key != "optimizer")
-            yield Found(name, place, message, f"del {name}.{unused}")
+            yield Found(name, place, message, f"del {name}.{unused}", Harm.UNTIDY)
         signatures = [(key, getattr(value, "input_signature", None)) for key, value in attributes.items()]
         for (one, signature), (two, other) in itertools.combinations(signatures, 2):
             if signature is not None and signature == other:
                 message = f"{name}.{one} and {name}.{two} have the same signature: the file holds the weights twice"
-                yield Found(name, place, message, f"del {name}.{two}")
+                yield Found(name, place, message, f"del {name}.{two}", Harm.UNTIDY)
         problem = _problem(model, keras)
         if problem is not None:
-            yield Found(name, place, f"{name} {problem[0]}", problem[1])
+            harm = Harm.RAISES if "cannot be" in problem[0] else Harm.SILENT
+            yield Found(name, place, f"{name} {problem[0]}", problem[1], harm)
 
 
 def _problem(model: Any, keras: Keras) -> tuple[str, str] | None:
     """Return what is wrong with the converted model and what to do; None if its outputs are Keras's."""
-    tf: Any = sys.modules.get("tensorflow")
-    if tf is None:
-        return "cannot be converted: TensorFlow is not imported", "run this in a kernel with KERAS_BACKEND=tensorflow"
+    if keras.backend != "tensorflow":
+        fix = "run the notebook in a kernel with KERAS_BACKEND=tensorflow"
+        return f"cannot be converted: TFLite takes TensorFlow's models, and this one is built on {keras.backend}", fix
+    tf: Any = sys.modules["tensorflow"]
     inputs = getattr(model, "inputs", None)
     if not inputs:
         return "cannot be converted: its input shape is unknown", "give it a keras.Input, or call it once"

@@ -11,7 +11,7 @@ from typing import Any
 
 from kreg_ipython.checks.cells import Place
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 
 _ACCURACY = ("accuracy", "acc")
 
@@ -29,9 +29,10 @@ def duplicate_metric(notebook: Notebook) -> Iterator[Found]:
             again = sorted({at for (_, one), (at, two) in pairs if _same(one, two, model, keras)})
             if again:
                 called = ", ".join(repr(_called(metrics[at])) for at in again)
-                hurts = "fit raises ValueError" if _raises(metrics, keras) else "the history has the same column twice"
+                harm = Harm.RAISES if _raises(metrics, keras) else Harm.UNTIDY
+                hurts = "fit raises ValueError" if harm is Harm.RAISES else "the history has the same column twice"
                 message = f"{name}.compile gets {called} twice: {hurts}"
-                yield Found(name, str(place), message, _without(again, metrics, place))
+                yield Found(name, str(place), message, _without(again, metrics, place), harm)
             compiled = {_called(metric) for metric in metrics}
             for metric in keras.attached_metrics(model):
                 if metric.name in compiled and not any(metric is other for other in metrics):
@@ -40,7 +41,7 @@ def duplicate_metric(notebook: Notebook) -> Iterator[Found]:
                         "the history has one column for both, and evaluate returns more values than names"
                     )
                     fix = f"{keras.name}.metrics.{type(metric).__name__}(name='compiled_{metric.name}')  # in compile"
-                    yield Found(name, str(place), message, fix)
+                    yield Found(name, str(place), message, fix, Harm.UNTIDY)
 
 
 def _raises(metrics: list[Any], keras: Keras) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kreg_ipython.checks.keras import is_built_on
 from kreg_ipython.checks.modern_optimizer import methods
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.messages import former_use, rebuild
 from kreg_ipython.lib.holders import Holder
@@ -16,12 +16,12 @@ from kreg_ipython.lib.naming import definition_text, enumerated, same_definition
 def former_class(notebook: Notebook) -> Iterator[Found]:
     """Look for variables that are instances of a former class, or are built from one.
 
-    A class is one finding, which names all of its variables. What will-not-load says of a model is not said again.
+    A class is one finding, which names all of its variables. What will-not-load says is not said again.
     """
-    unloadable = {name for name, _, keras in notebook.models() if keras.tells_configs}
+    said = {id(one) for one in notebook.unloadable}
     causes: dict[int, tuple[Former, list[Holder]]] = {}
     for holder, one in notebook.uses_of_formers:
-        if one.registry in notebook.custom_objects and holder.name in unloadable and not notebook.is_current(one):
+        if id(one) in said:
             continue
         causes.setdefault(id(one), (one, []))[1].append(holder)
     for one, held in causes.values():
@@ -32,7 +32,8 @@ def former_class(notebook: Notebook) -> Iterator[Found]:
         use = former_use(enumerated(names), relation, definition_text(kind), number)
         place = notebook.cells.assigns(names[0])
         fixes = [rebuild(notebook.cells.assigns(name).cell, name) for name in names]
-        yield Found(names[0], str(place), f"{use}: what you edited since is not in it", "\n".join(fixes))
+        message = f"{use}: what you edited since is not in it"
+        yield Found(names[0], str(place), message, "\n".join(fixes), Harm.SILENT)
 
 
 def _unregistered(notebook: Notebook) -> dict[type, list[str]]:
@@ -61,4 +62,4 @@ def _found(one: Former, held: list[Holder], notebook: Notebook) -> Found:
     if one.owner is not None and one.owner.kind == "module":  # %autoreload may have patched its methods
         why = f"{one.owner.label} now defines another one"
     fixes = [rebuild(notebook.cells.assigns(name).cell, name, notebook.imported_before(one)) for name in names]
-    return Found(names[0], str(place), f"{use}: {why}", "\n".join(fixes))
+    return Found(names[0], str(place), f"{use}: {why}", "\n".join(fixes), Harm.SILENT)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import root
 from kreg_ipython.checks.keras import Keras, is_built_on, is_frameworks
-from kreg_ipython.checks.notebook import Found, Notebook, is_function, tree_of
+from kreg_ipython.checks.notebook import CannotTell, Found, Harm, Notebook, is_function, tree_of
 from kreg_ipython.lib.holders import attributes_of
+from kreg_ipython.lib.naming import enumerated
 
 _DEPTH = 5
 """How many functions deep a `tf.function` is looked for in the functions that call it."""
@@ -34,14 +35,18 @@ def former_trace(notebook: Notebook) -> Iterator[Found]:
     with the function does not, the function goes on training the former model.
     """
     owned: dict[int, Any] | None = None
+    unknown: list[str] = []
     for traced in _traced(notebook):
         traces = [trace for trace in _traces(traced.function) if not _is_of_the_dead(trace)]
+        unknown += [traced.name] if len(traces) < len(_traces(traced.function)) and not _tells(traced.function) else []
         owned = _owned(notebook) if owned is None and traces else owned
         if owned is not None and _lost(traces, owned):
             gc.collect()  # a model is in a cycle with itself
             if any(each is None or _is_formers(each, traced, notebook) for each in _lost(traces, owned)):
                 yield from _former(traced, traces, notebook)
         yield from _second_optimizer(traced, notebook)
+    if unknown:
+        raise CannotTell(f"this TensorFlow does not tell which models {enumerated(unknown)} got as arguments")
 
 
 # -- the functions
@@ -105,9 +110,14 @@ def _arguments(trace: Any) -> dict[str, Any]:
     return {name: kind._ref for name, kind in kinds.items() if hasattr(kind, "_ref")}
 
 
+def _tells(function: Any) -> bool:
+    """Return whether traces tell which objects they were made for: not in TensorFlow 2.12."""
+    return all(hasattr(trace, "function_type") for trace in _traces(function))
+
+
 def _is_of_the_dead(trace: Any) -> bool:
     """Return whether a trace was made for an argument that nobody can pass any more, or may have been."""
-    if not hasattr(trace, "function_type"):  # TensorFlow 2.12 does not tell which object it was
+    if not hasattr(trace, "function_type"):
         return any("Unknown" in type(each).__name__ for each in trace.structured_input_signature[0])
     return any(reference() is None for reference in _arguments(trace).values())
 
@@ -192,7 +202,8 @@ def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Iterator[
         names = ", ".join(sorted(_names(traces, used))[:3])
         message = f"{traced.name} uses variables of a former model that is not in the notebook any more ({names})"
         if names:  # or all of them are alive: something that is not looked into holds the model
-            yield Found(traced.name, where, f"{message}: what you see or train is another one", fix)
+            message += ": what you see or train is another one"
+            yield Found(traced.name, where, message, fix, Harm.SILENT)
         return
     told = []
     for name in unused:
@@ -200,7 +211,8 @@ def _former(traced: _Traced, traces: list[Any], notebook: Notebook) -> Iterator[
         run = f" of run [{old}]" if old is not None else ""
         told.append(f"the former {name}{run}" + (f" (cell [{new}] has made another one since)" if new else ""))
     message = f"{traced.name} was traced with {' and '.join(told)}, and goes on using it: {' and '.join(unused)}"
-    yield Found(traced.name, where, f"{message} will not be trained or asked, without a word", fix)
+    message += " will not be trained or asked, without a word"
+    yield Found(traced.name, where, message, fix, Harm.SILENT)
 
 
 def _names(traces: list[Any], used: list[Any]) -> set[str]:

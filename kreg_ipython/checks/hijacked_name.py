@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 from kreg_ipython.guard.messages import where
 from kreg_ipython.lib.naming import definition_text, key_text, module_of
 
@@ -22,7 +22,7 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
             continue
         key, place = key_text(entry.key), where(entry.owner, entry.line) if entry.owner else "the notebook"
         name = key.rpartition(">")[2]
-        register = f"@{family.removesuffix('2')}.saving.register_keras_serializable"
+        register = f"@{family.removesuffix('2')}.utils.register_keras_serializable"
         fix = f"{register}(package='mine', name={name!r})"
         below = ledger.under(entry)
         families = [keras for keras in notebook.families if keras.custom_objects == entry.registry]
@@ -33,7 +33,8 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
                 f"{key!r} is Keras's own name in {ignoring}, which does not look among the custom objects for it: the "
                 f"string means Keras's, and {definition_text(entry.subject)} is never used"
             )
-            yield Found(key, place, message, "give the function or class itself instead of the string, or " + fix)
+            way_out = f"give the function or class itself instead of the string, or put {fix} before it"
+            yield Found(key, place, message, way_out, Harm.SILENT)
         elif ">" not in key and home is not None:
             message = (
                 f"{key!r} is also a name in {home}: where Keras gets this string, in compile or from a saved file, "
@@ -41,9 +42,9 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
             )
             if home.endswith(".activations") and isinstance(entry.subject, type):
                 message += ", which is a class where a function is called"
-            yield Found(key, place, message, fix)
+            yield Found(key, place, message, fix, Harm.SILENT)
         elif below is not None and (below.owner is None or below.owner.kind == "module"):
             theirs = module_of(below.subject)
             if theirs not in (None, "__main__", module_of(entry.subject)):
                 message = f"{key!r} is also registered by {theirs}: its saved files now load with your object"
-                yield Found(key, place, message, fix)
+                yield Found(key, place, message, fix, Harm.SILENT)

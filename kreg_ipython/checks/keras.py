@@ -35,6 +35,11 @@ class Keras:
         return int(self.module.__version__.partition(".")[0]) >= 3
 
     @property
+    def backend(self) -> str:
+        """The name of what it computes with: ``jax``."""
+        return str(self.module.config.backend()) if self.is_3 else "tensorflow"
+
+    @property
     def model(self) -> type[Any]:
         """The base of all models."""
         base: type[Any] = self.module.Model
@@ -52,6 +57,11 @@ class Keras:
         home = sys.modules.get("keras.optimizers.optimizer") if self._is_2_12 else self.module.optimizers
         base: type[Any] = vars(home or self.module.optimizers)["Optimizer"]
         return base
+
+    @property
+    def loads_lambdas(self) -> bool:
+        """True if the function of a ``Lambda`` layer is loaded without asking: until Keras 2.12."""
+        return self._is_2_12
 
     @property
     def _is_2_12(self) -> bool:
@@ -89,9 +99,9 @@ class Keras:
         return f"{self.name}.custom_objects" if f"{self.name}.src" in sys.modules else f"{self.name}2.custom_objects"
 
     @property
-    def tells_configs(self) -> bool:
-        """True if the configs that saving writes can be had without saving: since Keras 2.13."""
-        return hasattr(self.module.saving, "serialize_keras_object")
+    def binds_by_place(self) -> bool:
+        """True if ``fit`` gives an optimizer the model's variables by their places, whichever they are: on JAX."""
+        return self.backend == "jax"
 
     @property
     def imports_models(self) -> bool:
@@ -176,11 +186,34 @@ class Keras:
 
     def _configs(self, model: Any) -> Iterator[Any]:
         if not isinstance(model, self.model) or not is_frameworks(type(model)):
-            yield self.module.saving.serialize_keras_object(model)
+            yield self._config(model)
             return
         for layer in model.layers:
             yield from self._configs(layer)
         yield model.get_compile_config() if getattr(model, "optimizer", None) is not None else {}
+
+    def _config(self, layer: Any) -> Any:
+        """Return the config of a layer, or of a model of the user's.
+
+        Keras 2.12 saves such a model as a SavedModel, of which nothing is known here. It names other objects by less
+        than its successors: as ``{"class_name": "Mine", "config": {}}``, a function by a string.
+        """
+        if not self._is_2_12:
+            return self.module.saving.serialize_keras_object(layer)
+        if isinstance(layer, self.model):
+            return {}
+        config = sys.modules["keras.saving.serialization_lib"].serialize_keras_object(layer)
+        return _spelt_out(config, self._parts(layer))
+
+    def _parts(self, layer: Any) -> dict[str, Any]:
+        """Return the functions, and the classes of the objects, that the user gave a layer, by what they go by."""
+        parts: dict[str, Any] = {}
+        for each in layer._flatten_layers():
+            for value in [each, *attributes_of(each).values()]:
+                subject = value if isinstance(value, FunctionType) else type(value)
+                if not is_frameworks(subject) and (isinstance(value, FunctionType) or hasattr(value, "get_config")):
+                    parts[self.module.utils.get_registered_name(subject)] = subject
+        return parts
 
     # -- optimizers
 
@@ -241,6 +274,21 @@ class Keras:
             if self.meaning(identifier, home) is not None and not identifier.startswith("_"):
                 return f"{self.name}.{home}"
         return None
+
+
+def _spelt_out(config: Any, parts: dict[str, Any], key: str = "") -> Any:
+    """Return a config of Keras 2.12 as later versions write it."""
+    if isinstance(config, dict):
+        found = {name: _spelt_out(value, parts, name) for name, value in config.items()}
+        kind = parts.get(str(config.get("class_name")))
+        if isinstance(kind, type) and "registered_name" not in config:
+            found |= {"module": kind.__module__, "registered_name": config["class_name"], "class_name": kind.__name__}
+        return found
+    if isinstance(config, (list, tuple)):
+        return [_spelt_out(value, parts) for value in config]
+    if isinstance(config, str) and isinstance(parts.get(config), FunctionType) and key not in ("name", "class_name"):
+        return {"class_name": "function", "config": config, "module": parts[config].__module__}
+    return config
 
 
 def is_frameworks(subject: Any) -> bool:

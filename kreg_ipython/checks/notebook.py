@@ -7,6 +7,7 @@ import gc
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import IntEnum
 from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -23,6 +24,17 @@ _MOST = 1_000
 """The number of items of a container, or of attributes of an object, that are looked at."""
 
 
+class Harm(IntEnum):
+    """The harm that a mistake does. Findings are shown in this order."""
+
+    SILENT = 0
+    """Something else is trained, loaded or meant than what you see, without an error."""
+    RAISES = 1
+    """Training, saving, loading or converting raises."""
+    UNTIDY = 2
+    """Something is there twice."""
+
+
 class Found(NamedTuple):
     """A mistake.
 
@@ -31,12 +43,18 @@ class Found(NamedTuple):
         where: the place to change: a cell and a line.
         message: what is wrong, and what it will lead to.
         fix: the corrected code.
+        harm: what it does.
     """
 
     object: str
     where: str
     message: str
     fix: str
+    harm: Harm = Harm.RAISES
+
+
+class CannotTell(Exception):
+    """A version of a framework that does not tell what a rule asks for. Its text says what was not looked at."""
 
 
 class Finding(NamedTuple):
@@ -116,14 +134,17 @@ class Notebook:
         uses = [(holder, one) for one in formers for holder in held.get(id(one.subject()), ())]
         return [(holder, one) for holder, one in uses if holder.relation != "is"]
 
+    @cached_property
+    def unloadable(self) -> list[Former]:
+        """The former classes that models are built from, and whose keys are not registered any more."""
+        models = {name for name, _, _ in self.models()}
+        kinds = {keras.custom_objects for keras in self.families}
+        formers = [one for holder, one in self.uses_of_formers if holder.name in models]
+        return [one for one in formers if one.registry in kinds and not self.is_current(one)]
+
     def is_current(self, one: Former) -> bool:
         """Return whether a key that a former object had is registered now, by another object."""
         return any(entry.registry == one.registry and key_text(entry.key) == one.key for entry in self.guard.ledger)
-
-    @property
-    def custom_objects(self) -> set[str]:
-        """The registries of the custom objects of each Keras."""
-        return {keras.custom_objects for keras in self.families}
 
     def imported_before(self, one: Former) -> str | None:
         """Return the variable that still is a module's former object, imported by name before a reload."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 
 
 def optimizer_of_another_model(notebook: Notebook) -> Iterator[Found]:
@@ -25,21 +25,24 @@ def optimizer_of_another_model(notebook: Notebook) -> Iterator[Found]:
         compiled.add(id(optimizer))
         known = keras.known_variables(optimizer)
         place = notebook.cells.call(name, "compile")
+        mine = keras.trainable_variables(model) if keras.binds_by_place else keras.was_trainable(model)
         if known is None:
-            sharing = [other for other, one, _ in models if one is not model and _shares(model, one, keras)]
-            if sharing:
-                message = f"{name} and {sharing[0]} are compiled with one optimizer, which can train only one of them"
-                yield _found(name, str(place), message, keras, name)
-        elif not keras.trains_a_part(model, known):
-            missing = [each for each in keras.was_trainable(model) if keras.key_of(each) not in known]
-            if missing:
-                whose = _whose(known, [other for other in models if other[1] is not model])
-                yield _found(name, str(place), f"the optimizer of {name} was built for {whose}", keras, name)
+            sharing = [(other, one) for other, one, _ in models if one is not model and _shares(model, one, keras)]
+            for other, one in sharing[:1]:
+                message = f"{name} and {other} are compiled with one optimizer, which can train only one of them"
+                hurts = _hurts(mine, keras.trainable_variables(one), keras)
+                yield _found(name, str(place), message, keras, name, hurts)
+        elif mine and not keras.trains_a_part(model, known):
+            number = len(mine) if keras.binds_by_place else len(known)
+            if len(known) != number or any(keras.key_of(each) not in known for each in mine):
+                message = f"the optimizer of {name} was built for {_whose(known, name, model, models)}"
+                hurts = _hurts(mine, keras.variables_alive(known, optimizer), keras)
+                yield _found(name, str(place), message, keras, name, hurts)
     for name, optimizer, keras in notebook.optimizers():
         known = keras.known_variables(optimizer)
         if known and id(optimizer) not in compiled and models and not _alive(known, optimizer, notebook, keras):
             message = f"{name} was built for the variables of a former model, which are not in the notebook any more"
-            yield _found(name, str(notebook.cells.assigns(name)), message, keras, None)
+            yield _found(name, str(notebook.cells.assigns(name)), message, keras, None, _hurts([], [], keras))
 
 
 def _alive(known: set[Any], optimizer: Any, notebook: Notebook, keras: Keras) -> bool:
@@ -63,15 +66,31 @@ def _shares(model: Any, other: Any, keras: Keras) -> bool:
     return not mine <= theirs and not theirs <= mine
 
 
-def _whose(known: set[Any], models: list[tuple[str, Any, Keras]]) -> str:
-    for name, model, keras in models:
-        if known & {keras.key_of(each) for each in keras.trainable_variables(model)}:
-            return f"the variables of {name}"
+def _whose(known: set[Any], name: str, model: Any, models: list[tuple[str, Any, Keras]]) -> str:
+    """Return whose variables an optimizer was built for, and not for those of the model that it is to train."""
+    for other, one, keras in models:
+        keys = {keras.key_of(each) for each in keras.variables(one)}
+        if one is model and known <= keys:
+            return f"{len(known)} variables of {name}, which trains others now"
+        if one is not model and known & {keras.key_of(each) for each in keras.trainable_variables(one)}:
+            return f"the variables of {other}"
     return "the variables of a former model"
 
 
-def _found(name: str, where: str, message: str, keras: Keras, model: str | None) -> Found:
-    error = "ValueError: Unknown variable" if keras.is_3 else "KeyError: The optimizer cannot recognize variable"
+def _hurts(mine: list[Any], known: list[Any], keras: Keras) -> tuple[str, Harm]:
+    """Return what training does, given the model's variables and those that the optimizer was built for."""
+    if not keras.is_3:
+        return "training raises KeyError: The optimizer cannot recognize variable", Harm.RAISES
+    if not keras.binds_by_place:
+        return "training raises ValueError: Unknown variable", Harm.RAISES
+    if len(mine) != len(known):
+        return "training raises ValueError: Argument `optimizer_variables` must be a list of tensors", Harm.RAISES
+    if any(tuple(one.shape) != tuple(other.shape) for one, other in zip(mine, known)):
+        return "training raises ValueError: Invalid variable value in StatelessScope", Harm.RAISES
+    return "training goes on with the momenta and the step count of the other, without a word", Harm.SILENT
+
+
+def _found(name: str, where: str, message: str, keras: Keras, model: str | None, hurts: tuple[str, Harm]) -> Found:
     optimizer = f"{model}.optimizer" if model else name
     anew = f"type({optimizer}).from_config({optimizer}.get_config())"
     if model is None:
@@ -80,4 +99,4 @@ def _found(name: str, where: str, message: str, keras: Keras, model: str | None)
         fix = f"{model}.compile(optimizer={anew}, …)"
     else:
         fix = f"{model}.compile(optimizer={anew}, …), or {optimizer}.build({model}.trainable_variables) to move it over"
-    return Found(name, where, f"{message}: training raises {error}", fix)
+    return Found(name, where, f"{message}: {hurts[0]}", fix, hurts[1])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import Found, Notebook
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
 from kreg_ipython.checks.signature import refused
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.journal import GONE
@@ -34,11 +34,21 @@ class _Custom(NamedTuple):
 
 
 class _Reason(NamedTuple):
-    """The fate of a model that is loaded: what happens, why, and what to do."""
+    """The fate of a model that is loaded.
 
-    happens: str
+    Attributes:
+        why: why it would not load.
+        fix: what to do.
+        harm: what it does.
+        gone: the key of a class that is not registered any more; empty for any other reason.
+        happens: what happens to the models.
+    """
+
     why: str
     fix: str
+    harm: Harm = Harm.RAISES
+    gone: str = ""
+    happens: str = "saved now, {} would not load as it is"
 
 
 def will_not_load(notebook: Notebook) -> Iterator[Found]:
@@ -48,12 +58,15 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
     """
     causes: dict[_Reason, list[str]] = {}
     for name, model, keras in notebook.models():
-        if keras.tells_configs:
-            for reason in dict.fromkeys(_reasons(model, notebook, keras)):
-                causes.setdefault(reason, []).append(name)
+        for reason in dict.fromkeys(_reasons(model, notebook, keras)):
+            causes.setdefault(reason, []).append(name)
     for reason, names in causes.items():
         message = f"{reason.happens.format(enumerated(names))}: {reason.why}"
-        yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix)
+        formers = {id(one) for one in notebook.unloadable if one.key == reason.gone}
+        using = dict.fromkeys(holder.name for holder, one in notebook.uses_of_formers if id(one) in formers)
+        if others := [name for name in using if name not in names]:
+            message += f"; {enumerated(others)} {'are' if len(others) > 1 else 'is'} of that class, too"
+        yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix, reason.harm)
 
 
 def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
@@ -62,7 +75,7 @@ def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
         customs = list(_customs(keras.configs(model)))
     except Exception as error:
         fix = "give the class a get_config() that returns its arguments"
-        yield _Reason("{} cannot be saved", error_text(error), fix)
+        yield _Reason(error_text(error), fix, happens="{} cannot be saved")
         return
     reasons = {custom.key: _reason(custom, notebook, keras) for custom in customs}
     for custom in customs:
@@ -72,25 +85,14 @@ def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
         reasons[function.__name__] = _disguised(function, keras) or reasons.get(function.__name__)
     if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
         reasons.pop(type(model).__name__, None)
-    yield from (
-        _Reason("saved now, {} would not load as it is", *each) for each in reasons.values() if each is not None
-    )
+    yield from filter(None, reasons.values())
 
 
-def _arguments(custom: _Custom, keras: Keras) -> tuple[str, str] | None:
+def _arguments(custom: _Custom, keras: Keras) -> _Reason | None:
     """Return why the class does not take the config, and what to do; None if it does."""
     kind = keras.module.utils.get_custom_objects().get(custom.key)
     problem = refused(kind, custom.config or {}) if isinstance(kind, type) else None
-    if problem is None:
-        return None
-    fix = f"make {custom.name}.from_config take what get_config returns"
-    if "does not take" in problem:
-        fix = f"def __init__(self, ..., **kwargs): super().__init__(**kwargs)  # in {custom.name}"
-    elif "leaves out" in problem:
-        missing = problem.split("'")[1::2]
-        told = ", ".join(f"{each!r}: self.{each}" for each in missing)
-        fix = f"def get_config(self): return {{**super().get_config(), {told}}}  # in {custom.name}"
-    return f"{custom.name}: {problem}", fix
+    return None if problem is None else _Reason(f"{custom.name}: {problem.why}", problem.fix)
 
 
 def _customs(config: Any) -> Iterator[_Custom]:
@@ -100,7 +102,8 @@ def _customs(config: Any) -> Iterator[_Custom]:
         if kind == "__lambda__" or (kind == "Lambda" and "function_type" in (config.get("config") or ())):
             yield _Custom("<lambda>", "<lambda>", None, True)
         elif kind == "function" and isinstance(config.get("config"), str):
-            yield _Custom(config["config"], config["config"], module, True)
+            key = config["config"] if registered in (None, kind) else registered  # Keras 2.12 has the name in "config"
+            yield _Custom(key, config["config"], module, True)
         elif isinstance(kind, str) and registered and not _is_frameworks(module):
             given = config.get("config")
             yield _Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
@@ -115,37 +118,37 @@ def _built_in(name: str, keras: Keras) -> Any:
     return next(filter(None, (keras.meaning(name, home) for home in ("activations", "losses", "metrics"))), None)
 
 
-def _disguised(function: Any, keras: Keras) -> tuple[str, str] | None:
+def _disguised(function: Any, keras: Keras) -> _Reason | None:
     """Return what is wrong with a function that has the name of one of Keras's own; None if nothing is.
 
     If it is not registered, the file would load Keras's own.
     """
     name = function.__name__
-    if is_frameworks(function) or keras.module.saving.get_registered_name(function) != name:
+    if is_frameworks(function) or keras.module.utils.get_registered_name(function) != name:
         return None
     if _built_in(name, keras) is None:
         return None
-    register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
-    return (
-        f"the function {name!r} is not registered, so Keras's own {name} would be loaded",
-        f"put {register} before it",
-    )
+    register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
+    why = f"the function {name!r} is not registered, so Keras's own {name} would be loaded"
+    return _Reason(why, f"put {register} before it", Harm.SILENT)
 
 
 def _is_frameworks(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in FRAMEWORKS
 
 
-def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
+def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None:
     """Return why the object would not be found, and what to do; None if it would be found."""
-    register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
+    register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
+    if custom.key == "<lambda>" and keras.loads_lambdas:
+        return None
     if custom.key == "<lambda>" and keras.is_3:
-        return (
+        return _Reason(
             "the lambda of a Lambda layer is not loaded in safe mode",
             f"register a function with {register}, and use it",
         )
     if custom.key == "<lambda>":
-        return (
+        return _Reason(
             "the function of a Lambda layer is not loaded in safe mode",
             f"register a layer class with {register}, and use it",
         )
@@ -155,7 +158,7 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
             entry = found
     if entry is not None:
         if entry.owner is not None and entry.owner.deleted:
-            return (
+            return _Reason(
                 f"{custom.key!r} is registered by a cell that was deleted",
                 "run the text of that cell in another cell",
             )
@@ -163,10 +166,14 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str
     objects = keras.module.utils.get_custom_objects()
     if custom.key in objects:
         return None
+    if custom.function and not keras.is_3 and any(str(key).endswith(f">{custom.key}") for key in objects):
+        return None  # Keras 2.13 to 2.15 writes the name alone, and looks for it in all packages
     if custom.function and _built_in(custom.name, keras) is not None:
         return None
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
-        return messages.gone(event), f"re-run the cell that registers {custom.key!r}, or rebuild the model"
+        fix = f"re-run the cell that registers {custom.key!r}, or rebuild the model"
+        return _Reason(messages.gone(event), fix, gone=custom.key)
     what = "function" if custom.function else "class"
-    return f"the {what} {custom.name!r} is not registered", f"put {register} before the {what}, and rebuild the model"
+    fix = f"put {register} before the {what}, and rebuild the model"
+    return _Reason(f"the {what} {custom.name!r} is not registered", fix)

@@ -31,6 +31,22 @@ class Caller(NamedTuple):
     complete: bool = True
 
 
+class Variable(NamedTuple):
+    """A variable of the notebook that leads to an object.
+
+    Attributes:
+        name: its name.
+        is_it: whether it is the object, and not something that the object is a part of.
+        owner: the cell that assigned it last.
+        line: the line that does.
+    """
+
+    name: str
+    is_it: bool
+    owner: Owner
+    line: int
+
+
 @dataclass(eq=False, slots=True)
 class Registration:
     """One call that registers.
@@ -83,6 +99,9 @@ class ExecutionContext(Protocol):
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""
+
+    def find_variable(self, subject: Any) -> Variable | None:
+        """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
 
     def defined(self, name: str) -> Owner | str | None:
         """Return who defines a class or function of this name that is not registered; None if nobody does.

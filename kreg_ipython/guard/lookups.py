@@ -16,11 +16,11 @@ from kreg_ipython.guard.context import ExecutionContext
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import GONE, Journal
-from kreg_ipython.guard.ledger import Entry, Ledger, Spot
+from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Spot
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import key_text
-from kreg_ipython.registries.registry import Gate, NotThere
+from kreg_ipython.registries.registry import Absence, Gate, NotThere
 
 _SERVED = 100
 """The most swept entries that are still served to graphs that name them: names made with counters never end."""
@@ -97,24 +97,33 @@ class Lookups:
         The note is also put on the error of an object that the missing one is a part of: people read that error last.
         """
         event = self._journal.last(registry.name, key)
+        text = key_text(key)
+        lacking = (gate for gate in registry.gates("look up") if gate.lacks and gate.lacks(error, text))
         if event is not None and event.act in GONE:
             self._notices.annotate(error, messages.gone(event))
-        elif any(gate.lacks and gate.lacks(error, key_text(key)) for gate in registry.gates("look up")):
-            self._notices.annotate(error, self._never(registry, key_text(key)))
+        elif (gate := next(lacking, None)) is not None:
+            absence = self._absence(registry, gate, text)
+            self._notices.annotate(error, (gate.explain or messages.never_registered)(absence))
         else:
             self._notices.repeat(error)
 
-    def _never(self, registry: GuardedRegistry, key: str) -> str:
-        """Return what is known of a key that was not registered in this process, and how it can be found."""
-        name, family = key.rpartition(">")[2], registry.name.partition(".")[0].removesuffix("2")
-        for other in self._registries.values():
-            alike = other is not registry and other.attached and any(gate.lacks for gate in other.gates("look up"))
-            if alike and any(key_text(each) == key for each, _ in other.entries()):
-                return messages.registered_elsewhere(key, family, other.name.partition(".")[0].removesuffix("2"))
-        near = messages.nearest(key, [key_text(each) for each, _ in registry.entries()])
-        if near is not None:
-            return messages.registered_as(key, near, family)
-        return messages.never_registered(key, family, self._context.defined(name))
+    def _absence(self, registry: GuardedRegistry, gate: Gate, key: str) -> Absence:
+        """Return what is known of a key that was not registered in this process."""
+        elsewhere = (
+            other.name
+            for other in self._registries.values()
+            if other is not registry and other.attached and any(key_text(each) == key for each, _ in other.entries())
+            if gate.explain is not None and any(each.explain is gate.explain for each in other.gates("look up"))
+        )
+        defined = self._context.defined(key.rpartition(">")[2])
+        return Absence(
+            key,
+            registry.name,
+            [key_text(each) for each, _ in registry.entries()],
+            next(elsewhere, None),
+            defined.label if isinstance(defined, Owner) else None,
+            None if isinstance(defined, Owner) else defined,
+        )
 
 
 pass_over(Lookups._looking_up)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Hashable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from kreg_ipython.guard.journal import Event
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.lib.naming import definition, error_text, key_text, module_of
+from kreg_ipython.registries.registry import Absence
 
 PINNED = "you said %kreg keep"
 MAY_BE_A_COPY = "a cell without an id may be a copy of the cell that registered it"
@@ -108,57 +108,28 @@ def gone(event: Event) -> str:
     return f"{there} until it was {'cleared' if event.act == 'cleared' else 'removed'} ({event.reason})"
 
 
-def nearest(key: str, keys: list[str]) -> str | None:
-    """Return the key that was probably meant: the name in another package, in other letters, or spelt otherwise."""
-    name = key.rpartition(">")[2]
-    names = {each.rpartition(">")[2].lower(): each for each in keys}
-    if name.lower() in names:
-        return names[name.lower()]
-    close = difflib.get_close_matches(key, keys, 1, 0.9)
-    return close[0] if close else None
+def never_registered(absence: Absence) -> str:
+    """Return the note on a key that was never registered, where the adapter has no words of its own."""
+    text = f"{absence.key!r} was never registered in this kernel"
+    if absence.definer is not None:
+        return f"{text}, but {absence.definer} defines {absence.name}"
+    if absence.file is not None:
+        return f"{text}. A cell of {absence.file} defines {absence.name}: run it"
+    return f"{text}: run the cell or import the module that registers it"
 
 
-def registered_elsewhere(key: str, family: str, other: str) -> str:
-    """Return the note on a key that another framework has: Keras 3 and tf_keras share none."""
-    return (
-        f"{key!r} is registered with {other}, but {family} looks it up: register one that is built on {family} with "
-        f"@{_register(key, family)}, or load with {other}"
-    )
-
-
-def registered_as(key: str, near: str, family: str) -> str:
-    """Return the note on a key that is not registered, though one like it is."""
-    return (
-        f"{key!r} was never registered in this kernel, but {near!r} is. If that is it: "
-        f"custom_objects={{{key!r}: {family}.utils.get_custom_objects()[{near!r}]}}"
-    )
-
-
-def never_registered(key: str, family: str, defined: Owner | str | None) -> str:
-    """Return the note on a key that was never registered.
+def same_name(name: str, what: str, one: str, other: str, since: str) -> str:
+    """Return the note on two objects of one name in a model.
 
     Args:
-        key: the key.
-        family: the framework that looks it up.
-        defined: the owner of a class or function of that name, or the notebook's file that defines it.
+        name: the name.
+        what: what they are: ``layers``.
+        one: where the first one comes from.
+        other: where the other one comes from.
+        since: what let names be counted anew in between; empty if nothing did.
     """
-    name = key.rpartition(">")[2]
-    if isinstance(defined, Owner):
-        return (
-            f"{name} is defined by {defined.label}, but not registered: put @{_register(key, family)} before it, or "
-            f"load with custom_objects={{{key!r}: {name}}}"
-        )
-    if defined is not None:
-        return f"{key!r} was never registered in this kernel. A cell of {defined} defines {name}: run it"
-    return (
-        f"{key!r} was never registered in this kernel: run the cell or import the module that defines {name}, or load "
-        f"with custom_objects={{{key!r}: …}}"
-    )
-
-
-def _register(key: str, family: str) -> str:
-    package = key.rpartition(">")[0]
-    return f"{family}.utils.register_keras_serializable({f'package={package!r}' if package else ''})"
+    anew = f"; {since}, let names be counted anew in between" if since else ""
+    return f"{name!r} is the name of two {what}: {one}, and {other}{anew}. Give one of them a name of its own"
 
 
 def former_use(name: str, relation: str, what: str, run: int | None) -> str:

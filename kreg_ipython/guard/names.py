@@ -20,16 +20,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from kreg_ipython.guard import messages
 from kreg_ipython.guard.context import ExecutionContext
 from kreg_ipython.guard.gates import Gates
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Owner, Run, label
+from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.lib.naming import error_text
-from kreg_ipython.registries.names import Counter, Joint, rename
+from kreg_ipython.registries.names import Counter, Joint, Reset, rename
 from kreg_ipython.registries.registry import NotThere, locate
 
 Held = Callable[[Run, list[Any]], set[int] | None]
 """Returns which objects are held, by their ``id``, by something other than what the run binds anew; None if unknown."""
+
+
+Since = tuple[int, str]
+"""How many resets there have been, and what the last one was: ``clear_session() in cell [2], line 1``."""
 
 
 def held_by_all(run: Run, objects: list[Any]) -> set[int] | None:
@@ -38,12 +44,16 @@ def held_by_all(run: Run, objects: list[Any]) -> set[int] | None:
 
 
 class Numbers:
-    """The numbers of one prefix. All below ``lowest`` are taken, and those in ``taken``, each so many times."""
+    """The numbers of one prefix. All below ``lowest`` are taken, and those in ``taken``, each so many times.
 
-    __slots__ = ("counted", "lowest", "taken")
+    ``since`` is the last reset before they began.
+    """
 
-    def __init__(self, counted: int) -> None:
+    __slots__ = ("counted", "lowest", "since", "taken")
+
+    def __init__(self, counted: int, since: Since) -> None:
         self.counted = self.lowest = counted
+        self.since = since
         self.taken: dict[int, int] = {}
 
     def count(self, counted: int) -> int:
@@ -74,10 +84,11 @@ class Numbers:
 class Taken:
     """One number that an owner took. ``object`` is None if a function of the framework's asked, and no object did."""
 
-    __slots__ = ("number", "numbers", "object")
+    __slots__ = ("number", "numbers", "object", "owner", "run")
 
-    def __init__(self, numbers: Numbers, number: int, object: weakref.ref[Any] | None) -> None:
+    def __init__(self, numbers: Numbers, number: int, object: weakref.ref[Any] | None, run: Run) -> None:
         self.numbers, self.number, self.object = numbers, number, object
+        self.owner, self.run = run.owner, run.number  # the run itself would keep alive what it has replaced
         numbers.take(number)
 
     def alive(self) -> Any:
@@ -100,6 +111,7 @@ class Names:
         """The numbers of each owner's last run. None has those of owners that ran again and asked for no name."""
         self._released: dict[Run, list[Taken]] = {}
         """The numbers that became free for each run that is going on."""
+        self._since: Since = 0, ""
         self.exchanged: dict[str, Callable[[], str]] = {}
         """The names that were given in place of the framework's own, and what gives another one of its own."""
 
@@ -130,7 +142,7 @@ class Names:
             if run.active:
                 self._release(run)
                 number = numbers.free()
-            self._owned.setdefault(run.owner, []).append(Taken(numbers, number, _weak(object)))
+            self._owned.setdefault(run.owner, []).append(Taken(numbers, number, _weak(object), run))
             return number
 
     def end(self, run: Run, success: bool) -> None:
@@ -142,8 +154,9 @@ class Names:
             with self._lock:
                 released = self._released.pop(run, [])
                 if not success and released:
-                    again = [Taken(each.numbers, each.number, each.object) for each in released]
-                    self._owned.setdefault(run.owner, []).extend(again)
+                    for each in released:
+                        each.numbers.take(each.number)
+                    self._owned.setdefault(run.owner, []).extend(released)
 
     def end_all(self) -> None:
         """End all runs, none of which has succeeded: nobody watches any more."""
@@ -156,6 +169,22 @@ class Names:
             alive = {owner: sum(each.alive() is not None for each in taken) for owner, taken in self._owned.items()}
         return {owner: number for owner, number in alive.items() if owner is not None and number}
 
+    def reset(self, what: str) -> None:
+        """Note that the framework begins to count anew, and what let it."""
+        self._since = self._since[0] + 1, what
+
+    def since_between(self, one: Any, other: Any) -> str:
+        """Return what let the framework count anew after one of two objects got its name; nothing if nothing did."""
+        taken = self.taken(one), self.taken(other)
+        counts = sorted({each.numbers.since for each in taken if each is not None})
+        return counts[-1][1] if len(counts) > 1 else ""
+
+    def taken(self, object: Any) -> Taken | None:
+        """Return the number that an object took; None if none is known."""
+        with self._lock:
+            lists = [*self._owned.values(), *self._released.values()]
+            return next((each for taken in lists for each in taken if each.alive() is object), None)
+
     def _counted(
         self, counter: str, life: Any, counts: Mapping[Hashable, int], prefix: Hashable
     ) -> tuple[Numbers, int]:
@@ -167,7 +196,7 @@ class Names:
             lives[life] = counts, prefixes
         numbers = prefixes.get(prefix)
         if numbers is None or counts[prefix] <= numbers.counted:
-            numbers = prefixes[prefix] = Numbers(counts[prefix] - 1)
+            numbers = prefixes[prefix] = Numbers(counts[prefix] - 1, self._since)
         return numbers, numbers.count(counts[prefix])
 
     def _release(self, run: Run) -> None:
@@ -217,11 +246,11 @@ class Naming:
 
     Args:
         names: has the numbers.
-        counters: the functions; and those that want names to be unique in a model.
+        counters: the functions; those that want names to be unique in a model; those that let the count begin anew.
         gates: divert them.
         context: says who asks.
         settings: say whether names are to be as in a fresh kernel.
-        fault: is told the name of a counter and what went wrong.
+        notices: tell what went wrong, and explain the framework's errors.
 
     Attributes:
         faults: what went wrong, by the name of the counter, whose names are the framework's own from then on.
@@ -230,14 +259,14 @@ class Naming:
     def __init__(
         self,
         names: Names,
-        counters: Iterable[Counter | Joint],
+        counters: Iterable[Counter | Joint | Reset],
         gates: Gates,
         context: ExecutionContext,
         settings: Settings,
-        fault: Callable[[str, str], None],
+        notices: Notices,
     ) -> None:
         self.names, self._counters, self._gates = names, list(counters), gates
-        self._context, self._settings, self._fault = context, settings, fault
+        self._context, self._settings, self._notices = context, settings, notices
         self.faults: dict[str, str] = {}
 
     def attach(self, module: str) -> None:
@@ -248,7 +277,7 @@ class Naming:
                     if locate(counter.gate.function).__module__ != module:
                         continue  # ``keras.backend`` of Keras 2.13 shows functions of ``keras.src.backend``
                     guarded = _Guarded(counter.name, counter, partial(self._fail, counter.name))
-                    around = self._asked if isinstance(counter, Counter) else self._joining
+                    around = {Counter: self._asked, Joint: self._joining, Reset: self._resetting}[type(counter)]
                     self._gates.add(guarded, counter.gate, around)
                 except NotThere:
                     continue  # another version of Keras
@@ -287,9 +316,57 @@ class Naming:
                         rename(each, self.names.exchanged[each.name]())
             except Exception as error:
                 guarded.fail(error, self._joining)
-        return original(*args, **kwargs)
+        try:
+            return original(*args, **kwargs)
+        except ValueError as error:
+            name = guarded.counter.names(error)
+            if name is not None and guarded.name not in self.faults:
+                try:
+                    objects = [each for each in announced[0]() if each.name == name]
+                    self._explain(name, guarded.counter.what, objects, error)
+                except Exception as fault:
+                    guarded.fail(fault, self._joining)
+            raise
+
+    def _resetting(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+        """Note who lets the framework begin to count anew; a framework that does is part of somebody else's call."""
+        __tracebackhide__ = True
+        try:
+            caller = self._context.locate_caller(sys._getframe(1), frozenset({original.__module__}))
+            if caller is not None:
+                self.names.reset(f"{announced[0]} in {messages.where(caller.owner, caller.line)}")
+        except Exception as error:
+            guarded.fail(error, self._resetting)
+        with self._gates.open():  # one such function may call another
+            return original(*args, **kwargs)
+
+    def _explain(self, name: str, what: str, objects: list[Any], error: ValueError) -> None:
+        """Tell in a note on the framework's error where the first two objects of one name come from.
+
+        Nothing is said of names that the running owner gave itself, unless the count began anew in between.
+        """
+        if len(objects) < 2:
+            return  # a model does not list its inputs
+        one, other = objects[:2]
+        (owner, text), (other_owner, other_text) = self._origin(one), self._origin(other)
+        running = self._context.running()
+        others = {owner, other_owner} - {None, running.owner if running is not None else None}
+        since = self.names.since_between(one, other)
+        if since or (others and owner is not other_owner):
+            self._notices.annotate(error, messages.same_name(name, what, text, other_text, since))
+
+    def _origin(self, object: Any) -> tuple[Owner | None, str]:
+        """Return who made an object, or assigned the variable that holds it, and that in words."""
+        taken = self.names.taken(object)
+        if taken is not None:
+            return taken.owner, f"one that {label(taken.owner.kind, taken.owner.id, taken.run, taken.owner.file)} made"
+        found = self._context.find_variable(object)
+        if found is None:
+            return None, "one that no variable holds"
+        held = found.name if found.is_it else f"one in {found.name}"
+        return found.owner, f"{held} ({messages.where(found.owner, found.line)})"
 
     def _fail(self, name: str, error: Exception, act: object = None) -> None:
         """Leave these names to the framework from now on, and say so."""
         self.faults[name] = error_text(error)
-        self._fault(name, self.faults[name])
+        self._notices.fault(name, self.faults[name])

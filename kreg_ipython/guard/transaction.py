@@ -33,7 +33,7 @@ from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.names import Counter as NameCounter
-from kreg_ipython.registries.names import Joint
+from kreg_ipython.registries.names import Joint, Reset
 from kreg_ipython.registries.registry import Registry, identity, same_value
 
 Outcome = Literal["success", "not compiled", "failed", "undone"]
@@ -68,7 +68,7 @@ class Guard:
         pinned: set[Name] | None = None,
         former: Ledger | None = None,
         names: Names | None = None,
-        counters: Iterable[NameCounter | Joint] = (),
+        counters: Iterable[NameCounter | Joint | Reset] = (),
     ) -> None:
         self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()
@@ -88,7 +88,7 @@ class Guard:
         self.tell = self._notices.tell
         self._gates = Gates(self.tell)
         self.names = names or Names()
-        self._naming = Naming(self.names, counters, self._gates, context, self.settings, self._notices.fault)
+        self._naming = Naming(self.names, counters, self._gates, context, self.settings, self._notices)
         self._reconciler = Reconciler(self.ledger, self.registries)
         self._registrations = Registrations(
             self.ledger,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kreg_ipython.registries.registry import Announcement, Gate, Registry
+from kreg_ipython.registries.registry import Absence, Announcement, Gate, Registry
 from kreg_ipython.registries.shapes import DictRegistry
 
 _HOMES = {
@@ -51,18 +52,21 @@ def _lookups(package: str) -> Iterator[Gate]:
         lambda name, registered_name, *args, **kwargs: (registered_name or name, None),
         act="look up",
         lacks=_lacks,
+        explain=_explain,
     )
     yield Gate(
         _in(package, new, "deserialize_keras_object"),
         _asked_by,
         act="look up",
         lacks=_lacks,
+        explain=_explain,
     )
     yield Gate(
         _in(package, old, "class_and_config_for_serialized_keras_object"),
         _asked_by,
         act="look up",
         lacks=_lacks,
+        explain=_explain,
     )
 
 
@@ -71,6 +75,51 @@ def _lacks(error: BaseException, key: str) -> bool:
     told = "Could not locate (class|function)|Cannot deserialize object of type|Unknown [a-z ]+:"
     name = re.escape(key.rpartition(">")[2])
     return re.match(rf"\W*({told})\W*([^\s>]+>)?{name}\b", str(error)) is not None
+
+
+def _explain(absence: Absence) -> str:
+    """Return the note on a key that was never registered, with the line of code that mends it."""
+    key, family = absence.key, _family(absence.registry)
+    package = key.rpartition(">")[0]
+    register = f"@{family}.utils.register_keras_serializable({f'package={package!r}' if package else ''})"
+    near = _nearest(key, absence.keys)
+    if absence.elsewhere is not None:
+        other = _family(absence.elsewhere)
+        return (
+            f"{key!r} is registered with {other}, but {family} looks it up: register one that is built on {family} "
+            f"with {register}, or load with {other}"
+        )
+    if near is not None:
+        return (
+            f"{key!r} was never registered in this kernel, but {near!r} is. If that is it: "
+            f"custom_objects={{{key!r}: {family}.utils.get_custom_objects()[{near!r}]}}"
+        )
+    if absence.definer is not None:
+        return (
+            f"{absence.name} is defined by {absence.definer}, but not registered: put {register} before it, or load "
+            f"with custom_objects={{{key!r}: {absence.name}}}"
+        )
+    if absence.file is not None:
+        return f"{key!r} was never registered in this kernel. A cell of {absence.file} defines {absence.name}: run it"
+    return (
+        f"{key!r} was never registered in this kernel: run the cell or import the module that defines {absence.name}, "
+        f"or load with custom_objects={{{key!r}: …}}"
+    )
+
+
+def _family(registry: str) -> str:
+    """Return the name by which users import the Keras of a registry."""
+    return registry.partition(".")[0].removesuffix("2")
+
+
+def _nearest(key: str, keys: list[str]) -> str | None:
+    """Return the key that was probably meant: the name in another package, in other letters, or spelt otherwise."""
+    names = {each.rpartition(">")[2].lower(): each for each in keys}
+    name = key.rpartition(">")[2].lower()
+    if name in names:
+        return names[name]
+    close = difflib.get_close_matches(key, keys, 1, 0.9)
+    return close[0] if close else None
 
 
 def _asked_by(config: Any, *args: Any, **kwargs: Any) -> Announcement | None:

@@ -5,6 +5,7 @@ A counter knows a number for each prefix, and not the object that gets the name:
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def counters() -> Iterator[Counter]:
 
 @dataclass(eq=False)
 class Joint:
-    """One function that finds two objects of one name in a model, as `Gate` has it. It refuses them, or says so.
+    """One function that raises if two objects of a model have one name, as `Gate` has it.
 
     The gate's ``announce`` returns a function that lists the objects, in the order in which they keep their names.
     """
@@ -64,13 +65,22 @@ class Joint:
     name: str
     module: str
     gate: Gate
+    what: str = "layers"
+
+    def names(self, error: BaseException) -> str | None:
+        """Return the name that two objects have, if this is what an error says."""
+        found = re.search(
+            r"""should have unique names\. Name (["'])(.+)\1 is|The name (["'])(.+)\3 is used""", str(error)
+        )
+        return (found[2] or found[4]) if found is not None else None
 
 
 def joints() -> Iterator[Joint]:
     """Yield the functions by which Keras 3 and Keras 2, in its several homes, want names to be unique in a model."""
     for home in ("keras.src.models", "tf_keras.src.engine", "keras.src.engine", "keras.engine"):
         module = f"{home}.sequential"
-        yield Joint("keras.names", module, Gate(f"{module}:Sequential._is_layer_name_unique", _added))
+        add = f"{module}:Sequential.add"
+        yield Joint("keras.names", module, Gate(f"{add}.__wrapped__.__wrapped__|{add}", _added))
     for module, function in (
         ("keras.src.ops.function", "map_graph"),
         ("tf_keras.src.engine.functional", "_map_graph_network"),
@@ -80,8 +90,29 @@ def joints() -> Iterator[Joint]:
         yield Joint("keras.names", module, Gate(f"{module}:{function}", _mapped))
 
 
-def _added(model: Any, layer: Any) -> Announcement:
-    return lambda: [*model.layers, layer], None
+@dataclass(eq=False)
+class Reset:
+    """One function that lets all counting begin anew, as `Gate` has it. ``announce`` returns what it is called."""
+
+    name: str
+    module: str
+    gate: Gate
+
+
+def resets() -> Iterator[Reset]:
+    """Yield the functions by which users let Keras 3 and Keras 2, in its several homes, forget what it has counted."""
+    cleared, forgotten = ("clear_session()", None), ("reset_uids()", None)
+    keras3 = "keras.src.backend.common.global_state"
+    yield Reset("keras.names", keras3, Gate(f"{keras3}:clear_session", lambda *args, **kwargs: cleared))
+    for name, module in _HOMES.items():
+        yield Reset(name, module, Gate(f"{module}:clear_session", lambda: cleared))
+        yield Reset(name, module, Gate(f"{module}:reset_uids", lambda: forgotten))
+
+
+def _added(model: Any, layer: Any, *args: Any, **kwargs: Any) -> Announcement:
+    history = getattr(layer, "_keras_history", None)
+    added = layer if history is None else history[0]
+    return lambda: [*model.layers, added] if hasattr(added, "name") else [], None
 
 
 def _mapped(inputs: Any, outputs: Any) -> Announcement:

@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 MISSING: Any = object()
 """The value of a key that is not registered."""
@@ -50,6 +50,31 @@ def _alternatives(path: str) -> list[tuple[str, list[str]]]:
     return [(module, attributes.split(".")) for module, _, attributes in split]
 
 
+class Absence(NamedTuple):
+    """What is known of a key that is looked up, and was never registered in this process.
+
+    Attributes:
+        key: the key.
+        registry: the name of the registry in which it is looked up.
+        keys: the keys that are registered there.
+        elsewhere: another registry that has the key, and whose look-up is explained by the same function.
+        definer: the cell or module that defines a class or function of that name: ``cell [7]``.
+        file: the notebook's file in which a cell defines it that has not run.
+    """
+
+    key: str
+    registry: str
+    keys: list[str]
+    elsewhere: str | None
+    definer: str | None
+    file: str | None
+
+    @property
+    def name(self) -> str:
+        """The key without its package."""
+        return self.key.rpartition(">")[2]
+
+
 @dataclass(frozen=True)
 class Gate:
     """A function of a framework's that is diverted.
@@ -62,6 +87,7 @@ class Gate:
         act: what the function does: register a key, unregister one, look one up and raise if it is missing, or give
             access to the container, which users then write to.
         lacks: whether an error of a look-up says that this key is not there; None if only what was swept is told about.
+        explain: returns the note on such an error, in the framework's own words; None for plain ones.
     """
 
     function: str
@@ -69,6 +95,7 @@ class Gate:
     decorator: bool = False
     act: Literal["register", "unregister", "look up", "access"] = "register"
     lacks: Callable[[BaseException, str], bool] | None = None
+    explain: Callable[[Absence], str] | None = None
 
 
 class Registry(Protocol):

@@ -81,9 +81,13 @@ class Findings(render.Shown):
 
 
 def _is_code(fix: str) -> bool:
-    """Return whether a fix can be typed as it is, but for what ``…`` stands for. Others are sentences."""
+    """Return whether a fix can be typed as it is, but for what ``…`` stands for. Others are sentences.
+
+    A decorator is code without what it stands before.
+    """
+    text = fix.replace(", …", "").replace("…", "...") + ("\ndef f(): ..." if fix.startswith("@") else "")
     try:
-        compile(fix.replace(", …", "").replace("…", "..."), "<fix>", "exec", flags=ast.PyCF_ONLY_AST)
+        compile(text, "<fix>", "exec", flags=ast.PyCF_ONLY_AST)
     except SyntaxError:
         return False
     return True

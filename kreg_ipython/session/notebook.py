@@ -133,6 +133,14 @@ class Notebook:
         """Return what a variable is; None if there is none."""
         return self.shell.user_ns.get(name)
 
+    def assigned(self, name: str) -> tuple[Owner, int] | None:
+        """Return the cell that assigned a variable last, and the line; None if none is known."""
+        for owner in sorted(self._texts.values(), key=lambda each: each.number or 0, reverse=True):
+            line = source.assigned(owner.source).get(name) if owner.source and name in owner.source else None
+            if line is not None:
+                return owner, line
+        return None
+
     def text_of_file(self) -> tuple[str, str]:
         """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
         path = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server says so

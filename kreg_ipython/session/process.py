@@ -14,17 +14,18 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from kreg_ipython import registries
-from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.context import Caller, Variable
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
+from kreg_ipython.lib.holders import Opaque, holders
 from kreg_ipython.lib.naming import error_text, key_text, module_of, named
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched
-from kreg_ipython.registries.names import asker, counters, joints
+from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters, joints, resets
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import files, imports
 from kreg_ipython.session.holding import held
@@ -83,6 +84,9 @@ class Front(Protocol):
 
     def named(self, name: str) -> Any:
         """Return what a variable of the notebook is; None if there is none."""
+
+    def assigned(self, name: str) -> tuple[Owner, int] | None:
+        """Return the cell that assigned a variable last, and the line; None if none is known."""
 
     def text_of_file(self) -> tuple[str, str]:
         """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
@@ -220,6 +224,7 @@ class Process:
 
     def _fresh(self, former: Ledger | None = None) -> None:
         faults: dict[str, str] = {}
+        naming: list[Counter | Joint | Reset] = [*counters(), *joints(), *resets()]
         self.guard = Guard(
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
             self,
@@ -230,14 +235,14 @@ class Process:
             pinned=self.pinned,
             former=former,
             names=self.names,
-            counters=(*counters(), *joints()),
+            counters=naming,
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
-        for module in [each.module for each in counters()] + [each.module for each in joints()]:
+        for module in dict.fromkeys(each.module for each in naming):
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
@@ -403,6 +408,18 @@ class Process:
             return caller.owner if caller is not None else self.modules.owner("module", module_of(found) or "__main__")
         file, text = self._front.text_of_file()
         return file if re.search(rf"^(class|def) {re.escape(name)}\b", text, re.MULTILINE) else None
+
+    def find_variable(self, subject: Any) -> Variable | None:
+        """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
+        if self._front is None:
+            return None
+        opaque = Opaque(registries.is_opaque, registries.BUILT_UPON)
+        found = []
+        for name, relation in holders(self._front.variables(), [subject], opaque).get(id(subject), ()):
+            assigned = self._front.assigned(name)
+            if assigned is not None:
+                found.append(Variable(name, relation == "is", *assigned))
+        return min(found, key=lambda each: (not each.is_it, each.owner.number or 0), default=None)
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
         """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""

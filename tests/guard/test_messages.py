@@ -7,6 +7,7 @@ import pytest
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.journal import Event, OwnerText
 from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.registries.registry import Absence
 
 CELL, OTHER, MODULE = Owner("cell", "a", number=3), Owner("cell", "b", number=5), Owner("module", "mylib")
 
@@ -123,3 +124,19 @@ def test_why_a_run_put_back_what_was_removed_for_it():
         "failed": "the run failed before it registered this again",
         "undone": "the run failed and left nothing behind",
     }
+
+
+@pytest.mark.parametrize(
+    ("definer", "file", "text"),
+    [
+        ("cell [3]", None, "'P>k' was never registered in this kernel, but cell [3] defines k"),
+        (None, "book.ipynb", "'P>k' was never registered in this kernel. A cell of book.ipynb defines k: run it"),
+        (
+            None,
+            None,
+            "'P>k' was never registered in this kernel: run the cell or import the module that registers it",
+        ),
+    ],
+)
+def test_what_was_never_registered_is_said_without_a_word_of_any_framework(definer, file, text):
+    assert messages.never_registered(Absence("P>k", "mylib.models", [], None, definer, file)) == text
