@@ -64,6 +64,11 @@ class Keras:
         return "tf.keras" if self._is_2_12 else self.name
 
     @property
+    def backend(self) -> str:
+        """The name of the library that computes."""
+        return str(self.module.config.backend()) if self.is_3 else "tensorflow"
+
+    @property
     def legacy_optimizer(self) -> type[Any] | None:
         """The base of optimizers with slots; None in Keras 3."""
         if self._is_2_12:

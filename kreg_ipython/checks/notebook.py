@@ -202,6 +202,22 @@ def tree_of(function: Any) -> ast.AST | None:
         return None
 
 
+def class_tree(kind: type) -> ast.ClassDef | None:
+    """Return the ``class`` of a class, as the source of its first method has it; None if its text is not known."""
+    values = (getattr(value, "_python_function", value) for value in vars(kind).values())
+    function = next((value for value in values if isinstance(value, FunctionType)), None)
+    if function is None:
+        bases = ", ".join(base.__name__ for base in kind.__bases__)
+        return next(iter(ast.parse(f"class {kind.__name__}({bases}): pass").body), None)  # type: ignore[return-value]
+    try:
+        lines, at = inspect.findsource(function)
+        nodes = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.ClassDef)]
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    around = [node for node in nodes if node.lineno <= at + 1 <= (node.end_lineno or 0)]
+    return next((node for node in around if node.name == kind.__name__), None)
+
+
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if type(value) is list or type(value) is tuple:
         yield from ((f"{name}[{at}]", item) for at, item in enumerate(value[:_MOST]))
