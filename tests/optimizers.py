@@ -360,9 +360,9 @@ WRITTEN = {
         + INIT.format(", decay=0.1", "Cached")
         + """
         self._set_hyper("decay", decay)
-    def _create_slots(self, var_list):
         self.schedule = self.add_weight("schedule", shape=[], dtype=tf.float32, initializer="ones", trainable=False)
         self.seen = self.add_weight("seen", shape=(), initializer=0.5)
+    def _create_slots(self, var_list):
         for var in var_list:
             self.add_slot(var, "average")
     def _resource_apply_dense(self, grad, var, apply_state=None):

@@ -200,7 +200,7 @@ class _Module:
             keras.backend,
             ops,
             self._tensorflow,
-            {name: _name_of(value) for name, value in self.namespace.items() if isinstance(value, ModuleType)},
+            {"tf": "tensorflow", **self._modules},
             {**self._slots_of_base, **self.slots},
             self.attributes,
             used,
@@ -208,10 +208,14 @@ class _Module:
             own_base,
         )
 
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        """The full names of the modules in the namespace of the user's code."""
+        return {name: _name_of(value) for name, value in [*self.namespace.items()] if isinstance(value, ModuleType)}
+
     @property
     def _tensorflow(self) -> str:
-        modules = (name for name, value in self.namespace.items() if isinstance(value, ModuleType))
-        return next((name for name in modules if _name_of(self.namespace[name]) == "tensorflow" and name[0] != "_"), "tf")
+        return next((name for name, full in self._modules.items() if full == "tensorflow" and name in self.names), "tf")
 
     def _is_module(self, name: str, path: str) -> bool:
         value = self.namespace.get(name)
@@ -510,10 +514,10 @@ class _Class:
     def _holds(self, made: ast.FunctionDef, name: str) -> str | None:
         """Return the attribute that has an argument as it was given; None without one."""
         for node in ast.walk(made):
-            if isinstance(node, ast.Assign) and ast.unparse(node.value) == name:
-                found = [each.attr for each in node.targets if isinstance(each, ast.Attribute)]
-                if found:
-                    return self._target.attributes.get(found[0], found[0])
+            pairs = _pairs(node) if isinstance(node, ast.Assign) else []
+            found = [to.attr for to, value in pairs if ast.unparse(value) == name and isinstance(to, ast.Attribute)]
+            if found:
+                return self._target.attributes.get(found[0], found[0])
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._set_hyper" and len(node.args) == 2:
                 key, value = node.args
                 if ast.unparse(value) == name and isinstance(key, ast.Constant):
@@ -610,7 +614,10 @@ class _Class:
         if self._target.backend != "tensorflow":
             return []
         if not self._module.has_sparse_step:
-            return statements(f"if isinstance({gradient}, {tf}.IndexedSlices):\n    {gradient} = {tf}.convert_to_tensor({gradient})")
+            dense = f"{gradient} = {tf}.convert_to_tensor({gradient})"
+            what = comment("the gradient of an Embedding: the rows that were used")
+            [made] = statements(f"if isinstance({gradient}, {tf}.IndexedSlices):\n    {dense}")
+            return [*what, made]
         if not self._keras.is_3:
             step = f"self.{SPARSE_STEP}({gradient}.values, {variable}, {gradient}.indices)"
             return statements(f"if isinstance({gradient}, {tf}.IndexedSlices):\n    return {step}")
@@ -648,7 +655,13 @@ class _Class:
         translator = self._translator(old, state=state)
         body = translator.body()
         self.missed += translator.missed
-        body = [*statements(f"{state} = {{}}"), *body, *statements(f"return {state}")]
+        first = ast.unparse(body[0])
+        start = f"{state}.update("
+        if first.startswith(start):  # what the former base put there
+            body = [*statements(f"{state} = {first[len(start):-1]}"), *body[1:]]
+        else:
+            body = [*statements(f"{state} = {{}}"), *body]
+        body += statements(f"return {state}")
         yield self._function(COEFFICIENTS, f"self, {dtype}", body)
 
     def _plain_step(self) -> Iterator[str]:
@@ -750,6 +763,14 @@ def _rate_set_by(node: ast.stmt) -> ast.expr | None:
         target = node.targets[0]
         return node.value if ast.unparse(target.value) == "self" and target.attr in RATE_NAMES else None
     return None
+
+
+def _pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what a statement assigns to what."""
+    target = node.targets[0]
+    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+        return [*zip(target.elts, node.value.elts)]
+    return [(each, node.value) for each in node.targets]
 
 
 def _assigned(node: ast.stmt) -> list[str]:

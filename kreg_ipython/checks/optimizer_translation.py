@@ -180,7 +180,6 @@ class Translator(ast.NodeTransformer):
         self.missed: list[str] = []
         self._before: list[ast.stmt] = []
         self._remarks: list[str] = []
-        self._aliases: list[ast.stmt] = []
         self._slots: set[str] = set()
         self._inside = 0
 
@@ -218,10 +217,10 @@ class Translator(ast.NodeTransformer):
         """Leave out what has no effect once the assignments stand for themselves."""
         if isinstance(new, ast.Expr) and _is_inert(new.value) and not ast.unparse(new).startswith("#"):
             return [new] if isinstance(new.value, ast.Constant) and isinstance(new.value.value, str) else []
+        if isinstance(new, ast.Assign) and [ast.unparse(each) for each in new.targets] == [ast.unparse(new.value)]:
+            return []
         if isinstance(new, ast.Return) and self._is_step and new.value and _is_inert(new.value):
             return [ast.Return(None)]
-        if self._before and isinstance(new, ast.Assign) and _is_inert(new.value):
-            self._aliases.append(new)
         return [new]
 
     def _without_aliases(self, body: list[ast.stmt]) -> list[ast.stmt]:
@@ -229,11 +228,13 @@ class Translator(ast.NodeTransformer):
         module = ast.Module(body, [])
         while True:
             loaded = {node.id for node in ast.walk(module) if isinstance(node, ast.Name) and _loads(node)}
-            dead = [each for each in self._aliases if not {*map(ast.unparse, _targets(each))} & loaded]
+            assigned = [node for node in ast.walk(module) if isinstance(node, ast.Assign)]
+            unused = [each for each in assigned if (names := _local_names(each)) and not names & loaded]
+            dead = [each for each in unused if _is_inert(each.value)]
+            _replace(module, {id(each): ast.Expr(each.value) for each in unused if _is_assignment(each.value)})
             if not dead:
                 return module.body
-            self._aliases = [each for each in self._aliases if each not in dead]
-            _remove(module, dead)
+            _replace(module, {id(each): None for each in dead})
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
         call = node.value
@@ -250,10 +251,6 @@ class Translator(ast.NodeTransformer):
         if pairs and any(isinstance(value, ast.Attribute) and value.attr == "device" for value in node.value.elts):
             each = [ast.Assign([name], value, lineno=1) for name, value in zip(target.elts, node.value.elts)]
             return [new for one in each for new in self._listed(self.visit(one))]
-        if self.target.is_3 and isinstance(node.value, ast.Attribute) and node.value.attr == "device":
-            new: ast.stmt = ast.Assign(node.targets, ast.Constant(None), lineno=1)
-            self._aliases.append(new)
-            return new
         if isinstance(target, ast.Name) and "get_slot" in ast.unparse(node.value):
             self._slots.add(target.id)
         return self._plain(node)
@@ -337,6 +334,8 @@ class Translator(ast.NodeTransformer):
             return expression(f"self.{self._attribute(node.attr)}")
         if self.target.is_3 and node.attr == "base_dtype":
             return self.visit(node.value)  # type: ignore[no-any-return]
+        if self.target.is_3 and node.attr == "device" and path[0] not in ("self", "tensorflow"):
+            return ast.Constant(None)  # the coefficients are the same for all
         if self.target.is_3 and node.attr == "handle":
             held = ast.unparse(self.visit(node.value))
             return expression(f"{held}.value.handle" if held in self._slots or "self." in held else f"{held}.handle")
@@ -615,7 +614,7 @@ class Translator(ast.NodeTransformer):
             return expression(f"{self.target.keras}.config.{name}()")
         if of_backend and name == "sqrt":  # which knows no negative numbers
             return expression(f"{self.target.ops}.sqrt({self.target.ops}.maximum({self._text(node.args[0])}, 0))")
-        if any(each in path for each in ("keras", "initializers")) or name.endswith("_initializer"):
+        if name.endswith("_initializer") or "initializers" in path:
             return self._initializer(name, node)
         known = (BACKEND if of_backend else OPERATIONS).get(name)
         return self._operation(known if {*path[1:-1]} <= _HOMES else None, ".".join(path), node)
@@ -673,14 +672,22 @@ def _loads(node: ast.Name) -> bool:
     return not isinstance(getattr(node, "ctx", None), ast.Store)
 
 
-def _targets(node: ast.stmt) -> list[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else []
+def _local_names(node: ast.Assign) -> set[str]:
+    """Return the names that a statement assigns; none if it assigns anything else, too."""
+    targets = [each for one in node.targets for each in (one.elts if isinstance(one, ast.Tuple) else [one])]
+    names = {each.id for each in targets if isinstance(each, ast.Name)}
+    return names if all(isinstance(each, ast.Name) for each in targets) else set()
 
 
-def _remove(module: ast.Module, dead: list[ast.stmt]) -> None:
-    for node in ast.walk(module):
+def _is_assignment(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ASSIGNS
+
+
+def _replace(module: ast.Module, new: dict[int, ast.stmt | None]) -> None:
+    """Replace statements, or leave them out."""
+    for node in list(ast.walk(module)):
         for name in ("body", "orelse", "finalbody"):
             block = getattr(node, name, None)
-            if isinstance(block, list):
-                kept = [each for each in block if not any(each is one for one in dead)]
+            if isinstance(block, list) and any(id(each) in new for each in block):
+                kept = [each for old in block if (each := new.get(id(old), old)) is not None]
                 setattr(node, name, kept or ([ast.Pass()] if name == "body" and node is not module else []))
