@@ -616,4 +616,52 @@ class Derived(Rooted):
 """,
         "Derived(0.1, gamma=0.25)",
     ),
+    "Listed": Written(
+        """from KERAS.optimizers import Optimizer
+class Listed(OPTIMIZER):
+    @staticmethod
+    def _mix(a, b, t):
+        return a * t + b * (1 - t)
+    @property
+    def half(self):
+        return self.beta / 2
+    def __init__(self, learning_rate, *, beta=0.9, **kw):
+        super().__init__("Listed", **kw)
+        self._set_hyper("learning_rate", learning_rate)
+        self.count = tf.Variable(0.0, trainable=False)
+        self.beta = beta
+    def _create_slots(self, var_list):
+        [self.add_slot(var, "m/1") for var in var_list]
+    @tf.function(reduce_retracing=True)
+    def _limited(self, m):
+        return m / tf.minimum(self.count, 3.0)
+    def _resource_apply_dense(self, grad, var, apply_state=None):
+        def scaled(value):
+            return value * 0.5
+        updates = []
+        m = self.get_slot(var, "m/1")
+        m_t = m.assign(self._mix(m, grad, self.half)) if self.beta else m.assign(grad)
+        updates.append(m_t)
+        updates.append(self.count.assign_add(1.0))
+        lr = self._get_hyper("learning_rate")
+        if isinstance(lr, tf.keras.optimizers.schedules.LearningRateSchedule):
+            lr = self._get_hyper("learning_rate")(self.iterations)
+        updates.append(var.assign_sub(scaled(lr) * self._limited(m_t)))
+        return tf.group(*updates)
+""",
+        "Listed(0.3, beta=0.8)",
+    ),
+    "Switched": Written(
+        "class Switched(O.Optimizer):"
+        + INIT.format("", "Switched")
+        + """
+    def _resource_apply_dense(self, grad, var, apply_state=None):
+        rate = self._get_hyper("learning_rate", tf.float32)
+        direction = tf.math.l2_normalize(grad)
+        return tf.cond(tf.equal(self.iterations % 2, 0), lambda: var.assign_sub(rate * grad),
+                       lambda: var.assign_sub(rate * direction))
+""",
+        "Switched(0.1)",
+        everywhere=False,
+    ),
 }

@@ -200,7 +200,7 @@ class Translator(ast.NodeTransformer):
         outer, self._before, self._remarks = (self._before, self._remarks), [], []
         text = ast.unparse(old)
         try:
-            new = self.visit(old)
+            new = self.visit(_branched(old) if self.target.is_3 else old)
             made = new if isinstance(new, list) else [new]
             remarks = [line for each in dict.fromkeys(self._remarks) for line in comment(each)]
             return [*remarks, *self._before, *(kept for each in made for kept in self._tidied(each))]
@@ -208,7 +208,7 @@ class Translator(ast.NodeTransformer):
             self.missed.append(str(reason))
             return [
                 *comment(f"not translated: {reason}\n{text}"),
-                *statements(f"raise NotImplementedError({f'carry over: {text.splitlines()[0]}'!r})"),
+                *statements("raise NotImplementedError('the statement above is not translated')"),
             ]
         finally:
             self._before, self._remarks = outer
@@ -307,9 +307,17 @@ class Translator(ast.NodeTransformer):
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        if self.target.backend == "jax" and _has_assignment(node):
+            raise Untranslatable("JAX cannot assign under a condition of the graph")
         return self._conditional(node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        return self._conditional(node)
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        return self._conditional(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
         return self._conditional(node)
 
     def _conditional(self, node: ast.expr) -> ast.expr:
@@ -326,8 +334,10 @@ class Translator(ast.NodeTransformer):
         path = self._function(node)
         if self.target.is_3 and path[0] == "tensorflow" and path[-1] in _TYPES and len(path) == 2:
             return ast.Constant(path[-1])
-        if path[:2] == ["tensorflow", "keras"]:
+        if path[:2] == ["tensorflow", "keras"] and ast.unparse(node).partition(".")[2].startswith("keras"):
             return expression(".".join([self.target.keras, *path[2:]]))
+        if path[0] == "tensorflow" and self.target.backend != "tensorflow":
+            raise Untranslatable(f"{self._shown(path)} needs TensorFlow, the backend is {self.target.backend}")
         if isinstance(node.value, ast.Name) and node.value.id == "self" and isinstance(node.ctx, ast.Load):
             if node.attr in RATE_NAMES:
                 return expression(self._rate)
@@ -368,6 +378,9 @@ class Translator(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         path = self._function(node.func)
         owner, name = path[0], path[-1]
+        if isinstance(node.func, ast.Call) and (rate := self.visit(copy.deepcopy(node.func))) is not None:
+            if ast.unparse(rate) == self._rate:  # a schedule that was called with the step
+                return rate  # type: ignore[no-any-return]
         if owner in ("self", "super()") and len(path) == 2:
             handler = getattr(self, ("_on_" if owner == "self" else "_super_") + name.lstrip("_"), None)
             if handler is not None:
@@ -380,6 +393,8 @@ class Translator(ast.NodeTransformer):
                 return new  # type: ignore[no-any-return]
         if owner in ("tensorflow", "keras") and isinstance(node.func, ast.Attribute):
             return self._framework(path, node)
+        if name == "isinstance" and self.target.is_3 and self._function(node.args[1]) == ["tensorflow", "Tensor"]:
+            return expression(f"{self.target.ops}.is_tensor({self._text(node.args[0])})")
         return self._call(node)
 
     def _call(self, node: ast.Call) -> ast.expr:
@@ -421,8 +436,6 @@ class Translator(ast.NodeTransformer):
             return expression(f"{to}.{how}({ast.unparse(value)})")
         call = expression(f"self.{_ASSIGNS[how]}({to}, {ast.unparse(value)})")
         if self._inside:
-            if self.target.backend == "jax":
-                raise Untranslatable("JAX cannot assign under a condition of the graph")
             return call
         self._before.append(ast.Expr(call))
         return expression(to)
@@ -512,6 +525,7 @@ class Translator(ast.NodeTransformer):
         plain = text in (None, "'zeros'")
         is_tensor = initializer is not None and self._is_tensor(initializer)
         if self.target.is_3:
+            name = name.replace("/", "_")  # which no name may have
             text = f"lambda shape, dtype: {text}" if is_tensor else text
             initial = "" if plain else f", initializer={text}"
             if shape is None:
@@ -608,16 +622,18 @@ class Translator(ast.NodeTransformer):
             return ast.Constant(None)
         if name == "no_op":
             return ast.Constant(None)
+        if self.target.is_3 and "keras" in path and name in ("epsilon", "floatx"):
+            return expression(f"{self.target.keras}.config.{name}()")
+        if name == "Variable" and {word.arg for word in node.keywords} <= {"trainable", "dtype", "name"}:
+            return self._made_variable(node)
         if not self.target.is_3 or ("keras" in path[:2] and not of_backend):
             return self._call(node)
-        if of_backend and name in ("epsilon", "floatx"):
-            return expression(f"{self.target.keras}.config.{name}()")
         if of_backend and name == "sqrt":  # which knows no negative numbers
             return expression(f"{self.target.ops}.sqrt({self.target.ops}.maximum({self._text(node.args[0])}, 0))")
         if name.endswith("_initializer") or "initializers" in path:
             return self._initializer(name, node)
         known = (BACKEND if of_backend else OPERATIONS).get(name)
-        return self._operation(known if {*path[1:-1]} <= _HOMES else None, ".".join(path), node)
+        return self._operation(known if {*path[1:-1]} <= _HOMES else None, self._shown(path), node)
 
     def _initializer(self, name: str, node: ast.Call) -> ast.expr:
         kinds = {"constant_initializer": "Constant", "zeros_initializer": "Zeros", "ones_initializer": "Ones"}
@@ -625,6 +641,22 @@ class Translator(ast.NodeTransformer):
             return self._call(node)
         given = ", ".join(self._text(each) for each in node.args[:1])
         return expression(f"{self.target.keras}.initializers.{kinds[name]}({given})")
+
+    def _made_variable(self, node: ast.Call) -> ast.expr:
+        """Return a variable that is saved with the optimizer."""
+        words = {str(word.arg): self._text(word.value) for word in node.keywords}
+        value = node.args[0] if node.args else None
+        number = isinstance(value, ast.Constant)
+        if isinstance(value, ast.Constant) and type(value.value) is int:
+            words = {"dtype": "'int32'" if self.target.is_3 else f"{self.target.tensorflow}.int32", **words}
+        if self.target.is_3:
+            given = [*map(self._text, node.args), *(f"{name}={text}" for name, text in words.items())]
+            return expression(f"{self.target.keras}.Variable({', '.join(given)})")
+        if not number or len(node.args) > 1:
+            return self._call(node)
+        words.pop("trainable", None)
+        initial = f"initializer={self.target.keras}.initializers.Constant({self._text(node.args[0])})"
+        return expression(f"self.add_variable({', '.join(['()', initial, *(f'{k}={v}' for k, v in words.items())])})")
 
     def _text(self, node: ast.expr) -> str:
         return ast.unparse(self.visit(node))
@@ -639,18 +671,42 @@ class Translator(ast.NodeTransformer):
             return self._left(path, node)
         if operation in ("where", "cond") and len(node.args) + len(words) < 3:
             return self._left(path, node)
-        passed = [self._text(each) for each in node.args]
-        passed += [f"{names[str(name)]}={self._text(value)}" for name, value in words.items()]
+        text = self._text_of_tensor if operation == "where" else self._text
+        passed = [text(each) for each in node.args]
+        passed += [f"{names[str(name)]}={text(value)}" for name, value in words.items()]
         return expression(f"{self.target.ops}.{operation}({', '.join(passed)})")
+
+    def _text_of_tensor(self, node: ast.expr) -> str:
+        """Return the text of an expression that must not be a variable: JAX's `where` takes none."""
+        text = self._text(node)
+        return f"{self.target.ops}.convert_to_tensor({text})" if text in {*self._slots, self._variable} else text
+
+    def _shown(self, path: list[str]) -> str:
+        return ".".join(["tf", *path[1:]])
 
     def _left(self, path: str, node: ast.Call) -> ast.expr:
         """Leave a call as it is, with TensorFlow; without it there is no translation."""
-        name = path.replace("tensorflow", "tf", 1)
         if self.target.backend != "tensorflow":
-            raise Untranslatable(f"{name} needs TensorFlow, the backend is {self.target.backend}")
-        if not name.endswith(("IndexedSlices", "gather", "unique", "shape")):
-            self._remarks.append(f"{name} has no counterpart in keras.ops: this line needs the TensorFlow backend")
+            raise Untranslatable(f"{path} needs TensorFlow, the backend is {self.target.backend}")
+        if not path.endswith(("IndexedSlices", "gather", "unique", "shape")):
+            self._remarks.append(f"{path} has no counterpart in keras.ops: this line needs the TensorFlow backend")
         return self._call(node)
+
+
+def _has_assignment(node: ast.AST) -> bool:
+    return any(isinstance(each, ast.Call) and _is_assignment(each) for each in ast.walk(node))
+
+
+def _branched(old: ast.stmt) -> ast.stmt:
+    """Return a statement that assigns in one of two cases as an ``if``."""
+    value = getattr(old, "value", None)
+    if not isinstance(old, (ast.Assign, ast.Return, ast.Expr)) or not isinstance(value, ast.IfExp):
+        return old
+    if not _has_assignment(value):
+        return old
+    yes, no = copy.deepcopy(old), copy.deepcopy(old)
+    yes.value, no.value = value.body, value.orelse
+    return ast.If(value.test, [yes], [no])
 
 
 def _is_inert(node: ast.expr) -> bool:
