@@ -94,7 +94,11 @@ def methods(kind: type) -> dict[str, Any]:
 
 def arguments_of_base(kind: type) -> list[str]:
     """Return the arguments of the framework's class that the user's class is built on."""
-    return list(inspect.signature(vars(base_of(kind)).get("__init__", object)).parameters)[1:]
+    for base in base_of(kind).__mro__:
+        names = list(inspect.signature(vars(base)["__init__"]).parameters)[1:] if "__init__" in vars(base) else []
+        if names and names != ["args", "kwargs"]:
+            return names
+    return []
 
 
 def base_of(kind: type) -> type:
@@ -144,7 +148,9 @@ class _Module:
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
-        self.attributes_read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        self.attributes_read = {
+            node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+        }
         self.is_legacy = bool({*SLOTS} & {*methods(kind)} or {*_FORMER} & self.attributes_read)
         if STEP in methods(kind) and not {*SLOTS} & {*methods(kind)}:
             self.is_legacy = bool({"_set_hyper", "_get_hyper"} & self.attributes_read)
@@ -161,13 +167,15 @@ class _Module:
     @cached_property
     def today(self) -> type[Any]:
         """The base in today's Keras, which is not the former one if that is Keras 2's."""
-        found: type[Any] = self.keras.optimizer if self.plain else getattr(self.keras.module.optimizers, self._base_name)
+        found: type[Any] = (
+            self.keras.optimizer if self.plain else getattr(self.keras.module.optimizers, self._base_name)
+        )
         return found
 
     @cached_property
     def arguments_of_base(self) -> list[str]:
         """The arguments of the base."""
-        return list(inspect.signature(vars(self.today).get("__init__", object)).parameters)[1:]
+        return arguments_of_base(self.today)
 
     @cached_property
     def decays(self) -> bool:
@@ -548,7 +556,9 @@ class _Class:
                 found.update({str(key.value): node.value} if isinstance(key, ast.Constant) else {})
             elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("dict", "config.update"):
                 found.update({word.arg: word.value for word in node.keywords if word.arg})
-        names = {key: {each.id for each in ast.walk(value) if isinstance(each, ast.Name)} for key, value in found.items()}
+        names = {
+            key: {each.id for each in ast.walk(value) if isinstance(each, ast.Name)} for key, value in found.items()
+        }
         return {key: value for key, value in found.items() if names[key] <= {"self", "float", "int", "bool", "str"}}
 
     def _get_config(self, old: ast.FunctionDef | None) -> Iterator[str]:
@@ -658,7 +668,7 @@ class _Class:
         first = ast.unparse(body[0])
         start = f"{state}.update("
         if first.startswith(start):  # what the former base put there
-            body = [*statements(f"{state} = {first[len(start):-1]}"), *body[1:]]
+            body = [*statements(f"{state} = {first[len(start) : -1]}"), *body[1:]]
         else:
             body = [*statements(f"{state} = {{}}"), *body]
         body += statements(f"return {state}")
@@ -666,7 +676,10 @@ class _Class:
 
     def _plain_step(self) -> Iterator[str]:
         target = self._target
-        start = [*self._sparse_start("gradient", "variable"), *comment("the class has no step: this is plain gradient descent")]
+        start = [
+            *self._sparse_start("gradient", "variable"),
+            *comment("the class has no step: this is plain gradient descent"),
+        ]
         if target.is_3:
             body = statements("self.assign_sub(variable, learning_rate * gradient)")
             yield self._function(STEP, "self, gradient, variable, learning_rate", body, start)
@@ -757,7 +770,11 @@ def _rate_set_by(node: ast.stmt) -> ast.expr | None:
     """Return the learning rate that a statement of the constructor sets; None if it sets none."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         call = node.value
-        if ast.unparse(call.func) == "self._set_hyper" and len(call.args) == 2 and isinstance(call.args[0], ast.Constant):
+        if (
+            ast.unparse(call.func) == "self._set_hyper"
+            and len(call.args) == 2
+            and isinstance(call.args[0], ast.Constant)
+        ):
             return call.args[1] if call.args[0].value in RATE_NAMES else None
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
         target = node.targets[0]
@@ -824,7 +841,9 @@ def _fill(here: list[ast.stmt], there: list[ast.stmt], node: ast.If) -> None:
 
 def _names_of_step(old: ast.FunctionDef, count: int) -> list[str]:
     given = [each.arg for each in old.args.args[1:]]
-    usual = ["gradient", "variable", "indices", "apply_state"] if count == 4 else ["gradient", "variable", "apply_state"]
+    usual = (
+        ["gradient", "variable", "indices", "apply_state"] if count == 4 else ["gradient", "variable", "apply_state"]
+    )
     return [*given[:count], *usual[len(given[:count]) :]]
 
 

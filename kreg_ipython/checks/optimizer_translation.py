@@ -535,7 +535,9 @@ class Translator(ast.NodeTransformer):
         if not plain and not is_tensor:
             size = f"{variable}.shape" if shape is None else ast.unparse(shape)
             text = f"{self.target.keras}.initializers.get({text})({size}, {variable}.dtype)"
-        return f"self.add_variable_from_reference({variable}, {name}{extra}{'' if plain else f', initial_value={text}'})"
+        return (
+            f"self.add_variable_from_reference({variable}, {name}{extra}{'' if plain else f', initial_value={text}'})"
+        )
 
     def _is_tensor(self, node: ast.expr) -> bool:
         """Return whether an initial value is a tensor, as far as its text tells."""
