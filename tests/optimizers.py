@@ -651,6 +651,26 @@ class Listed(OPTIMIZER):
 """,
         "Listed(0.3, beta=0.8)",
     ),
+    "Eta": Written(
+        """class Eta(O.Optimizer):
+    def __init__(self, eta=1, title="Eta", mu=0.5):
+        "With names of its own."
+        super().__init__(title)
+        self.eta = eta
+        self._set_hyper("learning_rate", eta)
+        self._set_hyper("mu", mu)
+    def _create_slots(self, var_list):
+        for var in var_list:
+            self.add_slot(var, "eta")
+    def _resource_apply_dense(self, grad, var, apply_state=None):
+        eta = self.get_slot(var, "eta")
+        eta.assign(self._get_hyper("mu", var.dtype) * eta + grad)
+        return var.assign_sub(self._get_hyper("learning_rate", var.dtype) * eta)
+    def get_config(self):
+        return {**super().get_config(), "eta": self.eta, "mu": self._serialize_hyperparameter("mu")}
+""",
+        "Eta(0.1)",
+    ),
     "Switched": Written(
         "class Switched(O.Optimizer):"
         + INIT.format("", "Switched")

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.modern_optimizer import (
+from kreg_ipython.checks.modern_optimizer import modern
+from kreg_ipython.checks.notebook import Found, Notebook, tree_of
+from kreg_ipython.checks.optimizer_source import (
     SLOTS,
     arguments,
     arguments_of_base,
@@ -15,10 +17,8 @@ from kreg_ipython.checks.modern_optimizer import (
     defaults,
     is_name,
     methods,
-    modern,
     only_raises,
 )
-from kreg_ipython.checks.notebook import Found, Notebook, tree_of
 from kreg_ipython.checks.optimizer_translation import STEP
 
 
@@ -77,8 +77,7 @@ def _passes_name_first(made: Any) -> bool:
     for node in ast.walk(tree or ast.Module(body=[], type_ignores=[])):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__"):
             rates = [word.value for word in node.keywords if word.arg in ("learning_rate", "lr")]
-            first = (node.args[:1] or rates or [None])[0]
-            if first is not None and is_name(first, given):
+            if any(is_name(value, given) for value in [*node.args[:1], *rates]):
                 return True
     return False
 

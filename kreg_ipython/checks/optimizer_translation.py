@@ -74,7 +74,9 @@ BACKEND: dict[str, tuple[str, str]] = {
 
 _ASSIGNS = {
     **{name: name for name in ("assign", "assign_add", "assign_sub")},
-    **{"scatter_update": "assign", "scatter_add": "assign_add", "scatter_sub": "assign_sub"},
+    "scatter_update": "assign",
+    "scatter_add": "assign_add",
+    "scatter_sub": "assign_sub",
 }
 _UPDATES = {"update": "assign", "update_add": "assign_add", "update_sub": "assign_sub"}
 _TYPES = frozenset({"float16", "float32", "float64", "bfloat16", "int32", "int64", "bool"})
@@ -127,7 +129,7 @@ class Target:
     def slot(self, name: ast.expr) -> str:
         """Return the text that has the list of a slot."""
         if isinstance(name, ast.Constant):
-            return f"self.{self.slots.get(name.value, name.value)}"
+            return f"self.{self.slots.get(str(name.value), str(name.value))}"
         return f"self.slots[{ast.unparse(name)}]"
 
 
@@ -144,6 +146,17 @@ def statements(text: str) -> list[ast.stmt]:
 def comment(text: str) -> list[ast.stmt]:
     """Return comments: a name is unparsed as it is."""
     return [ast.Expr(ast.Name(f"# {line}")) for line in text.splitlines()]
+
+
+def indented(text: str) -> str:
+    """Return lines as they stand in a block."""
+    return "\n".join(f"    {line}" if line else line for line in text.splitlines())
+
+
+def method_text(name: str, given: str, body: Iterable[ast.stmt]) -> str:
+    """Return the text of a method from its name, its arguments and its statements."""
+    lines = [ast.unparse(ast.fix_missing_locations(each)) for each in body]
+    return f"def {name}({given}):\n{indented(chr(10).join(lines))}"
 
 
 class Untranslatable(Exception):
@@ -237,6 +250,7 @@ class Translator(ast.NodeTransformer):
             _replace(module, {id(each): None for each in dead})
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        """Translate a call of ``_set_hyper`` into an assignment."""
         call = node.value
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "self._set_hyper" and len(call.args) == 2:
             name, value = call.args
@@ -246,11 +260,13 @@ class Translator(ast.NodeTransformer):
         return self._plain(node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
+        """Translate an assignment, and remember which names are slots."""
         target = node.targets[0]
-        pairs = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and self.target.is_3
-        if pairs and any(isinstance(value, ast.Attribute) and value.attr == "device" for value in node.value.elts):
-            each = [ast.Assign([name], value, lineno=1) for name, value in zip(target.elts, node.value.elts)]
-            return [new for one in each for new in self._listed(self.visit(one))]
+        if self.target.is_3 and isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            values = node.value.elts
+            if any(isinstance(value, ast.Attribute) and value.attr == "device" for value in values):
+                each = [ast.Assign([name], value, lineno=1) for name, value in zip(target.elts, values)]
+                return [new for one in each for new in self._listed(self.visit(one))]
         if isinstance(target, ast.Name) and "get_slot" in ast.unparse(node.value):
             self._slots.add(target.id)
         return self._plain(node)
@@ -264,21 +280,25 @@ class Translator(ast.NodeTransformer):
         return new if isinstance(new, list) else [new]
 
     def visit_If(self, node: ast.If) -> ast.stmt:
+        """Translate both branches."""
         node.test = self.visit(node.test)
         node.body, node.orelse = self.block(node.body) or [ast.Pass()], self.block(node.orelse)
         return node
 
     def visit_For(self, node: ast.For) -> ast.stmt:
+        """Translate the body of a loop."""
         node.iter = self.visit(node.iter)
         node.body, node.orelse = self.block(node.body) or [ast.Pass()], self.block(node.orelse)
         return node
 
     def visit_While(self, node: ast.While) -> ast.stmt:
+        """Translate the body of a loop."""
         node.test = self.visit(node.test)
         node.body = self.block(node.body) or [ast.Pass()]
         return node
 
     def visit_Try(self, node: ast.Try) -> ast.stmt:
+        """Translate each block."""
         node.body = self.block(node.body) or [ast.Pass()]
         for handler in node.handlers:
             handler.body = self.block(handler.body) or [ast.Pass()]
@@ -286,6 +306,7 @@ class Translator(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        """Translate a function inside the method: what it returns is used."""
         is_step, self._is_step = self._is_step, False
         node.body = self.block(node.body) or [ast.Pass()]
         self._is_step = is_step
@@ -307,17 +328,21 @@ class Translator(ast.NodeTransformer):
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        """Translate what a condition of the graph may call."""
         if self.target.backend == "jax" and _has_assignment(node):
             raise Untranslatable("JAX cannot assign under a condition of the graph")
         return self._conditional(node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """Translate what may not be evaluated."""
         return self._conditional(node)
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        """Translate what is evaluated again and again."""
         return self._conditional(node)
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        """Translate what is evaluated again and again."""
         return self._conditional(node)
 
     def _conditional(self, node: ast.expr) -> ast.expr:
@@ -331,6 +356,7 @@ class Translator(ast.NodeTransformer):
     # -- expressions
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """Translate the names of types, attributes that are called otherwise, and the learning rate."""
         path = self._function(node)
         if self.target.is_3 and path[0] == "tensorflow" and path[-1] in _TYPES and len(path) == 2:
             return ast.Constant(path[-1])
@@ -359,15 +385,17 @@ class Translator(ast.NodeTransformer):
         return {"_name": "name", **self.target.attributes}.get(name, name)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """Translate ``apply_state[device, type]`` and ``self._hyper[name]``."""
         new = super().generic_visit(node)
         assert isinstance(new, ast.Subscript)
         if self._is_state(new.value) and not _is_text(new.slice):
             return new.value  # the coefficients of a device and a type: there is one of each
         if ast.unparse(new.value) == "self._hyper" and isinstance(new.slice, ast.Constant):
-            return expression(f"self.{self._attribute(new.slice.value)}")
+            return expression(f"self.{self._attribute(str(new.slice.value))}")
         return new
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Translate ``(apply_state or {}).get(…) or …``: there always are coefficients."""
         if isinstance(node.op, ast.Or) and self._is_state(first := self.visit(copy.deepcopy(node.values[0]))):
             return first  # type: ignore[no-any-return]
         return self._conditional(node)
@@ -376,11 +404,11 @@ class Translator(ast.NodeTransformer):
         return self._state is not None and isinstance(node, ast.Name) and node.id == self._state
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Translate a call: of the former base's methods, of a variable's, of a framework's functions."""
         path = self._function(node.func)
         owner, name = path[0], path[-1]
-        if isinstance(node.func, ast.Call) and (rate := self.visit(copy.deepcopy(node.func))) is not None:
-            if ast.unparse(rate) == self._rate:  # a schedule that was called with the step
-                return rate  # type: ignore[no-any-return]
+        if isinstance(node.func, ast.Call) and self._text(copy.deepcopy(node.func)) == self._rate:
+            return expression(self._rate)  # a schedule that was called with the step
         if owner in ("self", "super()") and len(path) == 2:
             handler = getattr(self, ("_on_" if owner == "self" else "_super_") + name.lstrip("_"), None)
             if handler is not None:
@@ -482,7 +510,7 @@ class Translator(ast.NodeTransformer):
         elif name.value in RATE_NAMES:
             value = self._rate
         else:
-            value = f"self.{self._attribute(name.value)}"
+            value = f"self.{self._attribute(str(name.value))}"
         return expression(self.target.cast(value, ast.unparse(dtype)) if dtype is not None else value)
 
     def _on_decayed_lr(self, given: Mapping[str | int, ast.expr]) -> ast.expr:
@@ -572,8 +600,8 @@ class Translator(ast.NodeTransformer):
         return self._steps("self", SPARSE_STEP, given, 3)
 
     def _steps(self, owner: str, method: str, given: Mapping[str | int, ast.expr], count: int) -> ast.expr:
-        words = [("grad", "gradient"), ("var", "handle"), ("indices",)][:count]
-        keys = [next(key for key in (at, *names) if key in given) for at, names in enumerate(words)]
+        names: list[list[str | int]] = [[0, "grad", "gradient"], [1, "var", "handle"], [2, "indices"]]
+        keys = [next(key for key in each if key in given) for each in names[:count]]
         passed = [ast.unparse(given[key]) for key in keys] + ([self._rate] if self.target.is_3 else [])
         call = expression(f"{owner}.{method}({', '.join(passed)})")
         if self._inside or not self._is_step:
