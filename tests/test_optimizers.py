@@ -264,6 +264,34 @@ def test_the_facts_are_those_of_the_base(nb):
         assert nb.value(f"steps(Ours(0.1), {variable_and_tensor('keras')})[:2]") == [-1.0, pytest.approx(-0.6)]
 
 
+FIRST = """
+class First(keras.optimizers.Optimizer):
+    def __init__(self, lr=0.1, momentum=0.5, **kwargs):
+        super().__init__(**kwargs)
+        with tf.name_scope("First"):
+            self.iterations = tf_keras.backend.variable(0, dtype="int64", name="iterations")
+            self.lr = tf_keras.backend.variable(lr, name="lr")
+            self.momentum = momentum
+    def get_updates(self, loss, params):
+        return [p.assign_sub(g) for p, g in zip(params, self.get_gradients(loss, params))]
+"""
+
+
+@pytest.mark.needs("keras>=3", "tensorflow", "tf_keras")
+def test_the_updates_of_the_first_keras_2_are_left_to_the_user_and_nothing_is_imported(nb):
+    nb.silently(RUNS)
+    nb.run("c", FIRST)
+    nb.silently("before = set(sys.modules)")
+    [found] = findings(nb, "First")
+    assert nb.value("sorted(set(sys.modules) - before)") == []
+    assert "has get_updates, which Keras 3's Optimizer never calls" in found["message"]
+    assert "leaves to you what it could not translate: get_updates" in found["message"]
+    nb.run("c", found["fix"])
+    assert nb.value("First.from_config(First(0.25).get_config()).get_config()['learning_rate']") == 0.25
+    act = f"steps(First(), {variable_and_tensor('keras')})"
+    assert "NotImplementedError: get_updates" in nb.run("f", act, fails=True).error
+
+
 @pytest.mark.needs("keras>=3", "tensorflow")
 def test_a_class_of_a_file_is_written_anew_and_one_without_source_says_so(nb, files):
     files.write({"PKGopt.py": "import keras\n" + WRITTEN["Plain"].text.replace("O.", "keras.optimizers.")})

@@ -230,17 +230,17 @@ class _Class:
         yield method_text(COEFFICIENTS, f"self, {dtype}", body)
 
     def _plain_step(self) -> Iterator[str]:
-        target = self._target
-        start = [
-            *self._sparse_start("gradient", "variable"),
-            *comment("the class has no step: this is plain gradient descent"),
-        ]
-        if target.is_3:
-            body = statements("self.assign_sub(variable, learning_rate * gradient)")
-            yield method_text(STEP, "self, gradient, variable, learning_rate", [*start, *body])
+        given = "self, gradient, variable" + (", learning_rate" if self._keras.is_3 else "")
+        if self._source.has("get_updates"):  # of the first Keras 2: one method for all variables
+            body = [*comment("not translated: get_updates"), *statements("raise NotImplementedError('get_updates')")]
         else:
-            body = statements("variable.assign_sub(self.learning_rate * gradient)")
-            yield method_text(STEP, "self, gradient, variable", [*start, *body])
+            body = [
+                *self._sparse_start("gradient", "variable"),
+                *comment("the class has no step: this is plain gradient descent"),
+            ]
+            plain = "self.assign_sub(variable, learning_rate * gradient)"
+            body += statements(plain if self._keras.is_3 else "variable.assign_sub(self.learning_rate * gradient)")
+        yield method_text(STEP, given, body)
 
     def _decayed_rate(self) -> str:
         rate, decay = (self._target.cast(each, "dtype") for each in ("self.learning_rate", "self._initial_decay"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gc
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -209,13 +210,13 @@ def class_tree(kind: type) -> ast.ClassDef | None:
     if function is None:
         bases = ", ".join(base.__name__ for base in kind.__bases__)
         return next(iter(ast.parse(f"class {kind.__name__}({bases}): pass").body), None)  # type: ignore[return-value]
+    code = function.__code__
     try:
-        lines, at = inspect.findsource(function)
-        nodes = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.ClassDef)]
-    except (OSError, TypeError, SyntaxError, ValueError):
+        tree = ast.parse("".join(linecache.getlines(code.co_filename, function.__globals__)))
+    except (SyntaxError, ValueError):
         return None
-    around = [node for node in nodes if node.lineno <= at + 1 <= (node.end_lineno or 0)]
-    return next((node for node in around if node.name == kind.__name__), None)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
+    return next((node for node in nodes if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0)), None)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -45,6 +45,7 @@ class Constructor:
     def written(self, made: ast.FunctionDef) -> Iterator[str]:
         """Yield the text of the constructor."""
         made = copy.deepcopy(made)
+        made.body = [each for one in made.body for each in _unscoped(one)]
         if self._target.own_base:
             _rename_rate(made)
             body = self._translated_body(made, [each for each in made.body if not self._is_rate_or_name(each)])
@@ -139,7 +140,7 @@ class Constructor:
 
     def _is_rate_or_name(self, node: ast.stmt) -> bool:
         targets = [ast.unparse(each) for each in node.targets] if isinstance(node, ast.Assign) else []
-        return rate_set_by(node) is not None or bool({*targets} & {"self.name", "self._name"})
+        return rate_set_by(node) is not None or bool({*targets} & {"self.name", "self._name", "self.iterations"})
 
     def _translated_body(self, made: ast.FunctionDef, body: list[ast.stmt]) -> list[ast.stmt]:
         if not self._source.is_legacy:
@@ -257,6 +258,12 @@ def _pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
     if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
         return [*zip(target.elts, node.value.elts)]
     return [(each, node.value) for each in node.targets]
+
+
+def _unscoped(node: ast.stmt) -> list[ast.stmt]:
+    """Return the statements in a scope that only gave names."""
+    scoped = isinstance(node, ast.With) and all("name_scope" in ast.unparse(item) for item in node.items)
+    return node.body if isinstance(node, ast.With) and scoped else [node]
 
 
 def _make_float(value: ast.expr | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.optimizer_translation import RATE_NAMES, STEP, Target
 
-SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local")
+SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local", "get_updates")
 """The methods that only the optimizers of Keras 2 call."""
 
 NOT_THE_USERS = ("self", "learning_rate", "lr", "name", "kwargs")
@@ -322,6 +322,13 @@ def super_call(made: ast.FunctionDef) -> ast.Call | None:
 
 def rate_set_by(node: ast.stmt) -> ast.expr | None:
     """Return the learning rate that a statement of the constructor sets; None if it sets none."""
+    found = _set_by(node)
+    if isinstance(found, ast.Call) and found.args and ast.unparse(found.func).rpartition(".")[2].lower() == "variable":
+        return found.args[0]
+    return found
+
+
+def _set_by(node: ast.stmt) -> ast.expr | None:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         call = node.value
         if (

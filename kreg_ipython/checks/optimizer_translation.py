@@ -654,7 +654,7 @@ class Translator(ast.NodeTransformer):
             return ast.Constant(None)
         if self.target.is_3 and "keras" in path and name in ("epsilon", "floatx"):
             return expression(f"{self.target.keras}.config.{name}()")
-        if name == "Variable" and {word.arg for word in node.keywords} <= {"trainable", "dtype", "name"}:
+        if name in ("Variable", "variable") and {word.arg for word in node.keywords} <= {"trainable", "dtype", "name"}:
             return self._made_variable(node)
         if not self.target.is_3 or ("keras" in path[:2] and not of_backend):
             return self._call(node)
