@@ -39,11 +39,11 @@ def begun(model, optimizer, eager=True):
     model.compile(optimizer, "mse", run_eagerly=eager)
     return model
 
-def resumed(optimizer, K, eager=True):
+def resumed(optimizer, K, eager=True, suffix=".keras"):
     '''The weights of a model that is saved and trained on, those of the loaded one, and whether the optimizers are alike.'''
     model = begun(K.Sequential([K.layers.Input((3,)), K.layers.Dense(2)]), optimizer, eager)
     model.train_on_batch(x, y)
-    path = os.path.join(tempfile.mkdtemp(), "m.keras")
+    path = os.path.join(tempfile.mkdtemp(), "m" + suffix)
     model.save(path)
     loaded = K.models.load_model(path)
     loaded.run_eagerly = eager
@@ -140,6 +140,15 @@ def test_an_optimizer_that_is_compiled_takes_the_steps_that_it_takes_without(nb,
         eager, _, _ = nb.value(f"resumed({made(WRITTEN[name], keras)}, {keras})")
         assert compiled == pytest.approx(eager, abs=1e-5)
         assert compiled == pytest.approx(loaded, abs=1e-5)
+
+
+@pytest.mark.needs("keras>=3", "tensorflow", "tf_keras")
+def test_an_optimizer_without_slots_is_saved_and_loaded_in_the_older_format_of_keras_2(nb):
+    nb.silently(RUNS)
+    rewritten(nb, "Scheduled", "tf_keras")
+    there, loaded, alike = nb.value(f"resumed({made(WRITTEN['Scheduled'], 'tf_keras')}, tf_keras, suffix='.h5')")
+    assert alike
+    assert there == pytest.approx(loaded, abs=1e-6), "its steps are counted on"
 
 
 @pytest.mark.needs("keras>=3", "tensorflow", "tf_keras")

@@ -131,6 +131,13 @@ class _Class:
             yield from self._constructor.written(empty)
 
     def _missing_after(self) -> Iterator[str]:
+        if (
+            self._source.is_legacy
+            and not self._keras.is_3
+            and not self._own_base
+            and not self._source.has("_create_slots")
+        ):
+            yield "def build(self, var_list):\n    super().build(var_list)\n    self._built = True"
         if not self._own_base and self._target.decays:
             yield self._decayed_rate()
         plain = self._source.plain and not self._own_base
