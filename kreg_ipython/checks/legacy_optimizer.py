@@ -61,7 +61,8 @@ def _faults_of_today(kind: type, keras: Keras, own: dict[str, Any], slots: list[
     if slots:
         home = base_of(kind)
         step = ": fit raises NotImplementedError"
-        if home is not keras.optimizer and getattr(keras.module.optimizers, home.__name__, None) is home:
+        below = [base for base in home.__mro__ if issubclass(base, keras.optimizer) and base is not keras.optimizer]
+        if any(STEP in vars(base) for base in below):
             step = f": training takes the steps of {home.__name__}, without a word"
         yield f"has {slots[0]}, which {base} never calls{'' if named or hyper else step}"
     if hyper:

@@ -131,17 +131,12 @@ class _Class:
             yield from self._constructor.written(empty)
 
     def _missing_after(self) -> Iterator[str]:
-        if (
-            self._source.is_legacy
-            and not self._keras.is_3
-            and not self._own_base
-            and not self._source.has("_create_slots")
-        ):
+        has, plain = self._source.has, self._source.plain and not self._own_base
+        if plain and self._source.is_legacy and not self._keras.is_3 and not has("_create_slots"):
             yield "def build(self, var_list):\n    super().build(var_list)\n    self._built = True"
         if not self._own_base and self._target.decays:
             yield self._decayed_rate()
-        plain = self._source.plain and not self._own_base
-        if plain and not any(map(self._source.has, ("_resource_apply_dense", STEP))):
+        if plain and not has("_resource_apply_dense") and not has(STEP):
             yield from self._plain_step()
         if "get_config" not in self._methods:
             yield from self._constructor.config(None)

@@ -124,9 +124,10 @@ class Source:
     @cached_property
     def today(self) -> type[Any]:
         """The base in today's Keras, which is not the former one if that is Keras 2's."""
-        found: type[Any] = (
-            self.keras.optimizer if self.plain else getattr(self.keras.module.optimizers, self._base_name)
-        )
+        if issubclass(self.base, self.keras.optimizer):
+            return self.base
+        named = self.keras.optimizer if self.plain else getattr(self.keras.module.optimizers, self._base_name)
+        found: type[Any] = named
         return found
 
     @cached_property
