@@ -1142,7 +1142,8 @@ def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_retur
     assert "TypeError" in nb.run("f", "model.fit(x, y, verbose=0)", fails=True).error
 
 
-def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
+@pytest.mark.needs("tensorflow", "keras>=2.13")
+def test_an_optimizer_that_is_written_anew_trains_and_keeps_its_arguments(nb, K):
     nb.run("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))
     [found] = findings(nb, "Momentum")
     html = nb.run("q", "%kreg check Momentum").results[0]["text/html"]
@@ -1165,7 +1166,7 @@ def test_the_skeleton_of_an_optimizer_trains_and_keeps_its_arguments(nb, K):
 
 
 @pytest.mark.needs("tensorflow", "keras>=2.13")
-def test_the_skeleton_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argument(nb, K):
+def test_it_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argument(nb, K):
     nb.run(
         "c",
         """

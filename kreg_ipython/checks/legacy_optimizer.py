@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.modern_optimizer import arguments, arguments_of_base, base_of, methods, skeleton
-from kreg_ipython.checks.notebook import Found, Notebook, tree_of
-
-_SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local")
+from kreg_ipython.checks.modern_optimizer import modern
+from kreg_ipython.checks.notebook import Found, Harm, Notebook, tree_of
+from kreg_ipython.checks.optimizer_source import (
+    SLOTS,
+    arguments,
+    arguments_of_base,
+    base_of,
+    defaults,
+    is_name,
+    methods,
+    only_raises,
+)
+from kreg_ipython.checks.optimizer_translation import STEP
 
 
 def legacy_optimizer(notebook: Notebook) -> Iterator[Found]:
@@ -25,25 +34,18 @@ def legacy_optimizer(notebook: Notebook) -> Iterator[Found]:
         if keras is not None and faults:
             codes = [method.__code__ for method in methods(kind).values() if kind.__module__ != "__main__"]
             where = notebook.cells.of_code(codes[0]) if codes else str(notebook.cells.assigns(kind.__name__))
-            message = f"{kind.__name__} {'; '.join(faults)}"
-            yield Found(name, where, message, skeleton(kind, keras))
+            written = modern(kind, keras)
+            if written.missed:
+                faults.append(f"the class below leaves to you what it could not translate: {', '.join(written.missed)}")
+            harm = Harm.SILENT if any("without a word" in fault for fault in faults) else Harm.RAISES
+            yield Found(name, where, f"{kind.__name__} {'; '.join(faults)}", written.text, harm)
 
 
 def _faults(kind: type, keras: Keras) -> Iterator[str]:
     own, base_arguments = methods(kind), arguments_of_base(kind)
-    slots = [name for name in own if name in _SLOTS]
+    slots = [name for name in own if name in SLOTS]
     if issubclass(kind, keras.optimizer):
-        base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.path}.optimizers.Optimizer"
-        if slots:
-            home = base_of(kind)
-            step = "fit raises NotImplementedError"
-            if home is not keras.optimizer and getattr(keras.module.optimizers, home.__name__, None) is home:
-                step = f"training takes the steps of {home.__name__}, without a word"
-            yield f"has {slots[0]}, which {base} never calls: {step}"
-        if any("_set_hyper" in method.__code__.co_names for method in own.values()):
-            yield f"calls _set_hyper, which {base} does not have: creating one raises AttributeError"
-        if base_arguments[:1] == ["learning_rate"] and _passes_name_first(own.get("__init__")):
-            yield "passes the name in the place of learning_rate: creating one raises"
+        yield from _faults_of_today(kind, keras, own, [] if STEP in own else slots)
     for name in slots:
         if not issubclass(kind, keras.optimizer) and name.startswith("_resource") and _returns_nothing(own[name]):
             yield f"returns nothing from {name}, which must return the operation that updates: fit raises TypeError"
@@ -52,19 +54,38 @@ def _faults(kind: type, keras: Keras) -> Iterator[str]:
         yield f"has no get_config: a saved optimizer loses {', '.join(lost)}"
 
 
+def _faults_of_today(kind: type, keras: Keras, own: dict[str, Any], slots: list[str]) -> Iterator[str]:
+    """Look for what today's bases do not have."""
+    base = "Keras 3's Optimizer" if keras.is_3 else f"{keras.path}.optimizers.Optimizer"
+    named = arguments_of_base(kind)[:1] == ["learning_rate"] and _passes_name_first(own.get("__init__"))
+    hyper = any("_set_hyper" in method.__code__.co_names for method in own.values())
+    if slots:
+        home = base_of(kind)
+        step = ": fit raises NotImplementedError"
+        below = [base for base in home.__mro__ if issubclass(base, keras.optimizer) and base is not keras.optimizer]
+        if any(STEP in vars(base) for base in below):
+            step = f": training takes the steps of {home.__name__}, without a word"
+        yield f"has {slots[0]}, which {base} never calls{'' if named or hyper else step}"
+    if hyper:
+        yield f"calls _set_hyper, which {base} does not have: creating one raises AttributeError"
+    if named:
+        yield "passes the name in the place of learning_rate: creating one raises"
+
+
 def _passes_name_first(made: Any) -> bool:
-    """Return whether the first argument of ``super().__init__`` is the name, as in Keras 2."""
-    for node in ast.walk(tree_of(made) or ast.Module(body=[], type_ignores=[])):
+    """Return whether the learning rate of ``super().__init__`` is the name, which came first in Keras 2."""
+    tree = tree_of(made)
+    given = defaults(tree) if isinstance(tree, ast.FunctionDef) else {}
+    for node in ast.walk(tree or ast.Module(body=[], type_ignores=[])):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__"):
-            rates = [word.value for word in node.keywords if word.arg == "learning_rate"]
-            first = node.args[0] if node.args else rates[0] if rates else None
-            if isinstance(first, ast.Name) and first.id == "name":
-                return True
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            rates = [word.value for word in node.keywords if word.arg in ("learning_rate", "lr")]
+            if any(is_name(value, given) for value in [*node.args[:1], *rates]):
                 return True
     return False
 
 
 def _returns_nothing(method: Any) -> bool:
     body = tree_of(method)
-    return body is not None and not any(isinstance(node, ast.Return) and node.value for node in ast.walk(body))
+    if not isinstance(body, ast.FunctionDef) or only_raises(body):
+        return False
+    return not any(isinstance(node, ast.Return) and node.value for node in ast.walk(body))

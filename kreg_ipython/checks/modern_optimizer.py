@@ -1,135 +1,295 @@
-"""Write the skeleton of an optimizer for today's Keras, with the arguments and slots of an outdated one."""
+"""Write an optimizer of Keras 2's slots for today's Keras: its constructor, its slots, its step, its config."""
 
 from __future__ import annotations
 
 import ast
-import inspect
-from typing import Any
+import copy
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import tree_of
+from kreg_ipython.checks.notebook import class_tree
+from kreg_ipython.checks.optimizer_constructor import Constructor
+from kreg_ipython.checks.optimizer_source import (
+    Source,
+    added_slots,
+    is_docstring,
+    only_raises,
+    parameters,
+)
+from kreg_ipython.checks.optimizer_translation import (
+    COEFFICIENTS,
+    SPARSE_STEP,
+    STEP,
+    Translator,
+    comment,
+    indented,
+    method_text,
+    statements,
+)
 
-_KERAS_3 = """\
-class {name}({keras}.optimizers.{base}):
-    def __init__(self, {arguments}, **kwargs):
-        super().__init__({passed}, **kwargs)
-{kept}
-    def build(self, variables):
-        super().build(variables)
-{slots}
-    def update_step(self, gradient, variable, learning_rate):
-        at = self._get_variable_index(variable)  # a slot is an item of a list now: self.{slot}[at]
-        self.assign_sub(variable, learning_rate * gradient)  # yours goes here
-
-    def get_config(self):
-        return {{**super().get_config(){told}}}"""
-
-_KERAS_2 = """\
-class {name}({keras}.optimizers.{base}):
-    def __init__(self, {arguments}, **kwargs):
-        super().__init__({passed}, **kwargs)
-{rate}{kept}
-    def build(self, var_list):
-        again = getattr(self, '_built', False)  # it is called at each step
-        super().build(var_list)
-        if again:
-            return
-        self._built = True
-{slots}
-    def update_step(self, gradient, variable):
-        at = self._index_dict[self._var_key(variable)]  # a slot is an item of a list now: self.{slot}[at]
-        variable.assign_sub(self.learning_rate * gradient)  # yours goes here
-
-    def get_config(self):
-        rate = self._serialize_hyperparameter(self._learning_rate)
-        return {{**super().get_config(), 'learning_rate': rate{told}}}"""
-
-_RATE = "        self._learning_rate = self._build_learning_rate(learning_rate)\n"
-"""What the plain base of Keras 2 leaves to the optimizer."""
-
-_ALIASES = {"lr": "learning_rate"}
-_NOT_THE_USERS = ("self", "learning_rate", "lr", "name", "kwargs")
+_UNCALLED = (
+    *("_prepare", "_finish", "_apply_dense", "_apply_sparse", "get_updates", "_create_hypers", "_create_all_weights"),
+    *("_transform_gradients", "_transform_unaggregated_gradients", "_aggregate_gradients"),
+    "_resource_apply_sparse_duplicate_indices",
+)
 
 
-def methods(kind: type) -> dict[str, Any]:
-    """Return the functions of a class and of those of its bases that users wrote."""
-    own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
-    return {name: value for names in own for name, value in names.items() if inspect.isfunction(value)}
+class Modern(NamedTuple):
+    """A class that was written anew.
 
-
-def arguments_of_base(kind: type) -> list[str]:
-    """Return the arguments of the framework's class that the user's class is built on."""
-    return list(inspect.signature(vars(base_of(kind)).get("__init__", object)).parameters)[1:]
-
-
-def base_of(kind: type) -> type:
-    """Return the framework's class that the user's class is built on."""
-    return next(base for base in kind.__mro__ if is_frameworks(base) or base is object)
-
-
-def arguments(kind: type) -> dict[str, Any]:
-    """Return the arguments that the user's constructor adds, with their defaults."""
-    return {name: default for name, default in _signature(kind).items() if name not in _NOT_THE_USERS}
-
-
-def skeleton(kind: type, keras: Keras) -> str:
-    """Return the text of the class for this Keras.
-
-    Its step is plain gradient descent. Users carry over their own.
+    Attributes:
+        text: the code.
+        missed: why statements of it were not translated.
     """
-    given, texts, base = arguments(kind), _defaults(kind), base_of(kind)
-    own_base = base not in keras.optimizers and getattr(keras.module.optimizers, base.__name__, None) is base
-    theirs = [name for name in given if own_base and name in arguments_of_base(kind)]
-    names = dict.fromkeys(_ALIASES.get(name, name) for name in [*_signature(kind)][1:])
-    names = dict.fromkeys(["learning_rate"] if "learning_rate" not in names else []) | names | {"name": None}
-    rate = texts.get("learning_rate", texts.get("lr", "0.01"))
-    defaults = {"learning_rate": rate, "name": repr(kind.__name__)}
-    passed = [*(["learning_rate"] if own_base or keras.is_3 else []), *theirs, "name"]
-    kept = [name for name in given if name not in theirs]
-    slots = {slot: f"{slot}_slot" if slot in names else slot for slot in _slots(kind)}
-    variables = "variables" if keras.is_3 else "var_list"
-    made = [f"        self.{at} = [{_variable(slot, keras)} for each in {variables}]\n" for slot, at in slots.items()]
-    return (_KERAS_3 if keras.is_3 else _KERAS_2).format(
-        name=kind.__name__,
-        keras=keras.path,
-        base=base.__name__ if own_base else "Optimizer",
-        rate="" if own_base else _RATE,
-        arguments=", ".join(f"{name}={defaults.get(name) or texts.get(name, 'None')}" for name in names),
-        passed=", ".join(f"{name}={name}" for name in passed),
-        kept="".join(f"        self.{name} = {name}\n" for name in kept),
-        slots="".join(made),
-        slot=next(iter(slots.values()), "m"),
-        told="".join(f", {name!r}: self.{name}" for name in kept),
+
+    text: str
+    missed: list[str]
+
+
+def modern(kind: type, keras: Keras) -> Modern:
+    """Return a class, and those of its bases that users wrote, for this Keras."""
+    chain = [base for base in reversed(kind.__mro__) if not is_frameworks(base) and issubclass(base, keras.optimizers)]
+    trees = [class_tree(base) for base in chain]
+    known = [tree for tree in trees if tree is not None]
+    if not known or len(known) < len(trees):
+        return Modern(f"# the source of {kind.__name__} is not known", [])
+    source = Source(kind, keras, known)
+    classes = [_Class(source, tree, base is not chain[0]) for base, tree in zip(chain, known)]
+    text = "\n\n\n".join(each.text() for each in classes)
+    return Modern(source.imports(text) + text, [reason for each in classes for reason in each.missed])
+
+
+class _Class:
+    """Writes one class.
+
+    Args:
+        source: what is known about it and its bases.
+        tree: its definition.
+        own_base: whether it is built on another class of the user's.
+
+    Attributes:
+        missed: why statements were not translated.
+    """
+
+    def __init__(self, source: Source, tree: ast.ClassDef, own_base: bool) -> None:
+        self._source, self._tree, self._own_base = source, tree, own_base
+        self._keras = source.keras
+        self._target = source.target(own_base)
+        self._constructor = Constructor(source, tree, self._target)
+        self._methods = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+        self.missed: list[str] = []
+
+    def text(self) -> str:
+        """Return the code of the class."""
+        members = [text for member in self._tree.body for text in self._member(member)]
+        members = [*self._missing_before(), *members, *self._missing_after()]
+        first = members[0] if members else "pass"
+        docstring = [first] if first.startswith(("'", '"')) else []
+        decorators = "".join(f"@{ast.unparse(each)}\n" for each in self._tree.decorator_list)
+        body = "\n\n".join([*docstring, *(each for each in members if each not in docstring)] or ["pass"])
+        self.missed += self._constructor.missed
+        return f"{decorators}class {self._tree.name}({self._bases()}):\n{indented(body)}"
+
+    def _bases(self) -> str:
+        if self._own_base:
+            return ", ".join(ast.unparse(each) for each in self._tree.bases)
+        texts = [ast.unparse(each) for each in self._tree.bases]
+        own = [text for text in texts if text.rpartition(".")[2] in self._names_of_others]
+        return ", ".join([*own, f"{self._keras.path}.optimizers.{self._source.base_name}"])
+
+    @cached_property
+    def _names_of_others(self) -> set[str]:
+        """The names of bases that are no optimizers."""
+        return {
+            base.__name__
+            for base in self._source.kind.__mro__
+            if not issubclass(base, self._keras.optimizers) and base is not object and not is_frameworks(base)
+        }
+
+    def _member(self, member: ast.stmt) -> list[str]:
+        special = {
+            "__init__": self._constructor.written,
+            "_create_slots": self._build,
+            "_resource_apply_dense": self._step,
+            "_resource_apply_sparse": self._sparse_step,
+            "_prepare_local": self._coefficients,
+            "get_config": self._constructor.config,
+        }
+        if not isinstance(member, ast.FunctionDef):
+            return [ast.unparse(member)]
+        if member.name in special:
+            return list(special[member.name](member))
+        return list(self._helper(member)) if self._source.is_legacy else [ast.unparse(member)]
+
+    def _missing_before(self) -> Iterator[str]:
+        if "__init__" not in self._methods and not self._own_base and self._source.plain:
+            made = f"def __init__(self, learning_rate=0.01, name={self._tree.name!r}, **kwargs):\n"
+            [empty] = statements(f"{made}    super().__init__(name, **kwargs)")
+            assert isinstance(empty, ast.FunctionDef)
+            yield from self._constructor.written(empty)
+
+    def _missing_after(self) -> Iterator[str]:
+        has, plain = self._source.has, self._source.plain and not self._own_base
+        if plain and self._source.is_legacy and not self._keras.is_3 and not has("_create_slots"):
+            yield "def build(self, var_list):\n    super().build(var_list)\n    self._built = True"
+        if not self._own_base and self._target.decays:
+            yield self._decayed_rate()
+        if plain and not has("_resource_apply_dense") and not has(STEP):
+            yield from self._plain_step()
+        if "get_config" not in self._methods:
+            yield from self._constructor.config(None)
+
+    def _translator(self, method: ast.FunctionDef, **given: Any) -> Translator:
+        return Translator(self._target, method, **given)
+
+    # -- the slots
+
+    def _build(self, old: ast.FunctionDef) -> Iterator[str]:
+        variables = old.args.args[1].arg if len(old.args.args) > 1 else "var_list"
+        translator = self._translator(_with_none(old))
+        body = translator.body()
+        self.missed += translator.missed
+        if self._keras.is_3:
+            start = f"if self.built:\n    return\nsuper().build({variables})"
+        else:
+            start = "again = getattr(self, '_built', False)  # it is called at each step\n"
+            start += f"super().build({variables})\nif again:\n    return\nself._built = True"
+        slots = [self._target.slots[name] for name in added_slots(self._tree)]
+        lists = [f"self.{slot} = []" for slot in dict.fromkeys(slots)]
+        if "self.slots.setdefault" in "\n".join(map(ast.unparse, body)):
+            lists.append("self.slots = {}")
+        text = "\n".join([start, *lists, *map(ast.unparse, map(ast.fix_missing_locations, body))])
+        yield f"def build(self, {variables}):\n{indented(text)}"
+
+    # -- the step
+
+    def _step(self, old: ast.FunctionDef) -> Iterator[str]:
+        gradient, variable, state = _names_of_step(old, 3)
+        rate = "learning_rate" if self._keras.is_3 and "learning_rate" not in _bound(old) else "self.learning_rate"
+        translator = self._translator(old, rate=rate, state=state, variable=variable, is_step=True)
+        body = [each for each in translator.body() if not is_docstring(each)]
+        self.missed += translator.missed
+        start = [*self._sparse_start(gradient, variable), *self._coefficients_of(translator, body, state, variable)]
+        given = f"self, {gradient}, {variable}" + (", learning_rate" if self._keras.is_3 else "")
+        yield method_text(STEP, given, [*start, *body])
+
+    def _sparse_start(self, gradient: str, variable: str) -> list[ast.stmt]:
+        """Return the statements that treat the gradient of an embedding, which has the rows that were used."""
+        tf = self._target.tensorflow
+        if self._target.backend != "tensorflow":
+            return []
+        if not self._source.has_sparse_step:
+            dense = f"{gradient} = {tf}.convert_to_tensor({gradient})"
+            what = comment("the gradient of an Embedding has the rows that were used")
+            [made] = statements(f"if isinstance({gradient}, {tf}.IndexedSlices):\n    {dense}")
+            return [*what, made]
+        if not self._keras.is_3:
+            step = f"self.{SPARSE_STEP}({gradient}.values, {variable}, {gradient}.indices)"
+            return statements(f"if isinstance({gradient}, {tf}.IndexedSlices):\n    return {step}")
+        return statements(
+            f"if isinstance({gradient}, {tf}.IndexedSlices):\n"
+            f"    rows, places = {tf}.unique({gradient}.indices)\n"
+            f"    values = {tf}.math.unsorted_segment_sum({gradient}.values, places, {tf}.shape(rows)[0])\n"
+            f"    return self.{SPARSE_STEP}(values, {variable}, rows, learning_rate)"
+        )
+
+    def _coefficients_of(
+        self, translator: Translator, body: list[ast.stmt], state: str, variable: str
+    ) -> list[ast.stmt]:
+        used = {node.id for each in body for node in ast.walk(each) if isinstance(node, ast.Name)}
+        if state not in used:
+            return []
+        if self._source.has("_prepare_local"):
+            return statements(f"{state} = self.{COEFFICIENTS}({variable}.dtype)")
+        return statements(f"{state} = {translator.coefficients(f'{variable}.dtype')}")
+
+    def _sparse_step(self, old: ast.FunctionDef) -> Iterator[str]:
+        if only_raises(old) or self._target.backend != "tensorflow":
+            return
+        gradient, variable, indices, state = _names_of_step(old, 4)
+        rate = "learning_rate" if self._keras.is_3 and "learning_rate" not in _bound(old) else "self.learning_rate"
+        translator = self._translator(old, rate=rate, state=state, variable=variable, is_step=True)
+        body = [each for each in translator.body() if not is_docstring(each)]
+        self.missed += translator.missed
+        given = f"self, {gradient}, {variable}, {indices}" + (", learning_rate" if self._keras.is_3 else "")
+        yield method_text(SPARSE_STEP, given, [*self._coefficients_of(translator, body, state, variable), *body])
+
+    def _coefficients(self, old: ast.FunctionDef) -> Iterator[str]:
+        names = [each.arg for each in old.args.args]
+        _, dtype, state = (*names[1:4], *("var_device", "var_dtype", "apply_state")[len(names[1:4]) :])
+        translator = self._translator(old, state=state)
+        body = translator.body()
+        self.missed += translator.missed
+        first = ast.unparse(body[0])
+        start = f"{state}.update("
+        if first.startswith(start):  # what the former base put there
+            body = [*statements(f"{state} = {first[len(start) : -1]}"), *body[1:]]
+        else:
+            body = [*statements(f"{state} = {{}}"), *body]
+        body += statements(f"return {state}")
+        yield method_text(COEFFICIENTS, f"self, {dtype}", body)
+
+    def _plain_step(self) -> Iterator[str]:
+        given = "self, gradient, variable" + (", learning_rate" if self._keras.is_3 else "")
+        if self._source.has("get_updates"):  # of the first Keras 2: one method for all variables
+            body = [*comment("not translated: get_updates"), *statements("raise NotImplementedError('get_updates')")]
+        else:
+            body = [
+                *self._sparse_start("gradient", "variable"),
+                *comment("the class has no step: this is plain gradient descent"),
+            ]
+            plain = "self.assign_sub(variable, learning_rate * gradient)"
+            body += statements(plain if self._keras.is_3 else "variable.assign_sub(self.learning_rate * gradient)")
+        yield method_text(STEP, given, body)
+
+    def _decayed_rate(self) -> str:
+        rate, decay = (self._target.cast(each, "dtype") for each in ("self.learning_rate", "self._initial_decay"))
+        steps = self._target.cast("self.iterations", "dtype")
+        return f"def _decayed_lr(self, dtype):\n    return {rate} / (1.0 + {decay} * {steps})"
+
+    def _helper(self, old: ast.FunctionDef) -> Iterator[str]:
+        """Write any other method: its statements are translated, too."""
+        names = [each.arg for each in parameters(old, of_class=False)]
+        new = copy.deepcopy(old)
+        translator = self._translator(old, state="apply_state" if "apply_state" in names else None)
+        new.body = translator.body()
+        new.decorator_list = [each for each in old.decorator_list if ".function" not in ast.unparse(each)]
+        self.missed += translator.missed
+        if old.name in _UNCALLED:
+            self.missed.append(f"{old.name} is called by nothing")
+            new.body = [*comment(f"{self._keras.path}.optimizers.Optimizer does not call this method"), *new.body]
+        yield ast.unparse(ast.fix_missing_locations(new))
+
+
+def _bound(method: ast.FunctionDef) -> set[str]:
+    """Return the names that a method assigns."""
+    return {node.id for node in ast.walk(method) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _with_none(old: ast.FunctionDef) -> ast.FunctionDef:
+    """Return ``_create_slots`` so that each list has an item for each variable, also where it makes no slot."""
+    new = copy.deepcopy(old)
+    for loop in ast.walk(new):
+        for node in ast.walk(loop) if isinstance(loop, ast.For) else ():
+            if isinstance(node, ast.If):
+                _fill(node.body, node.orelse, node)
+                _fill(node.orelse, node.body, node)
+    return new
+
+
+def _fill(here: list[ast.stmt], there: list[ast.stmt], node: ast.If) -> None:
+    holder = ast.ClassDef("holder", [], [], list(here), [])
+    other = {*added_slots(ast.ClassDef("other", [], [], list(there), []))}
+    for name in added_slots(holder):
+        if name not in other and not any(f"_no_slot({name!r})" in ast.unparse(each) for each in there):
+            there += statements(f"self._no_slot({name!r})")
+
+
+def _names_of_step(old: ast.FunctionDef, count: int) -> list[str]:
+    given = [each.arg for each in old.args.args[1:]]
+    usual = (
+        ["gradient", "variable", "indices", "apply_state"] if count == 4 else ["gradient", "variable", "apply_state"]
     )
-
-
-def _signature(kind: type) -> dict[str, Any]:
-    made = methods(kind).get("__init__")
-    parameters = inspect.signature(made).parameters.values() if made is not None else ()
-    return {each.name: each.default for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
-
-
-def _defaults(kind: type) -> dict[str, str]:
-    """Return the defaults as source text, since a value may have no text."""
-    made = tree_of(methods(kind).get("__init__"))
-    if not isinstance(made, ast.FunctionDef):
-        return {}
-    given = [*made.args.posonlyargs, *made.args.args]
-    pairs = [*zip(given[len(given) - len(made.args.defaults) :], made.args.defaults)]
-    pairs += [(each, value) for each, value in zip(made.args.kwonlyargs, made.args.kw_defaults) if value is not None]
-    return {each.arg: ast.unparse(value) for each, value in pairs}
-
-
-def _variable(slot: str, keras: Keras) -> str:
-    return f"self.add_variable_from_reference(each, {'name=' if keras.is_3 else ''}{slot!r})"
-
-
-def _slots(kind: type) -> list[str]:
-    """Return the names that are given to ``add_slot``."""
-    found = []
-    for method in methods(kind).values():
-        for node in ast.walk(tree_of(method) or ast.Module(body=[], type_ignores=[])):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_slot":
-                words = [*node.args, *(word.value for word in node.keywords)]
-                found += [word.value for word in words if isinstance(word, ast.Constant)]
-    return [name for name in dict.fromkeys(found) if isinstance(name, str) and name.isidentifier()]
+    return [*given[:count], *usual[len(given[:count]) :]]
