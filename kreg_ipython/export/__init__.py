@@ -1,1 +1,1 @@
-"""Take models out of the notebook: ``%kreg verify`` proves that they load elsewhere, ``%kreg export`` writes a module."""
+"""Take models out of the notebook: definitions from the cells become a module, and a fresh process loads the models."""
