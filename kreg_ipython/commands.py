@@ -8,10 +8,10 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kreg_ipython import report
-from kreg_ipython.checks.cells import Cells
+from kreg_ipython.checks.cells import Cells, root
 from kreg_ipython.guard.ledger import Entry, Owner
 from kreg_ipython.lib.holders import Opaque
 from kreg_ipython.lib.naming import key_text, named
@@ -21,6 +21,9 @@ from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_library, is_stale
 from kreg_ipython.session.notebook import Notebook
+
+if TYPE_CHECKING:
+    from kreg_ipython import checks
 
 
 class Refused(Exception):
@@ -108,22 +111,41 @@ def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     from kreg_ipython import checks
     from kreg_ipython.report.findings import Findings, MistakesFound
 
-    names = notebook.variables()
-    for name in args.name:
-        if name not in names:
-            raise Refused(f"no variable {name!r}.{_closest(name, names)}")
-    looked_at = checks.Notebook(
-        names,
-        notebook.process.guard,
-        Cells(notebook.cells(), notebook.cell_of, notebook.typed()),
-        args.name,
-        convert=args.convert,
-    )
+    looked_at = _looked_at(notebook, args.name, convert=args.convert)
     findings, faults = checks.check(looked_at)
     found = Findings(tuple(findings), looked_at.checked, faults)
     if args.strict and found.findings:
         raise MistakesFound(f"{found.summary()}. %kreg check shows the details.")
     return found
+
+
+# -- taking out of the notebook
+
+
+def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    from kreg_ipython.export.models import subjects
+    from kreg_ipython.export.module import module_for
+    from kreg_ipython.export.verify import TIMEOUT, verify_models
+    from kreg_ipython.report.verified import Interrupted, Line, NotVerified, Verified
+
+    looked_at = _looked_at(notebook, args.name)
+    models = subjects(looked_at)
+    for name in args.name:
+        if not any(root(each.name) == root(name) for each in models):
+            raise Refused(f"{name!r} is no model of Keras's.{_choices(each.name for each in models)}")
+    module = module_for(looked_at, [one for each in models for one in each.roots])
+    try:
+        with Line() as line:
+            results = verify_models(models, module.text, timeout=args.timeout or TIMEOUT, shown=line)
+    except KeyboardInterrupt:
+        raise Interrupted("%kreg verify was interrupted; its process is ended") from None
+    left_out = [
+        f"{each.name}" + (f" of cell [{each.cell}]" if each.cell else "") + f": {each.why}" for each in module.left_out
+    ]
+    verified = Verified(tuple(results), tuple(left_out))
+    if args.strict and any(each.verdict != "loads" for each in results):
+        raise NotVerified(f"{verified.summary()}. %kreg verify shows the details.")
+    return verified
 
 
 # -- changing
@@ -229,6 +251,18 @@ def _off(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 
 # -- finding what is meant
+
+
+def _looked_at(notebook: Notebook, asked: list[str], *, convert: bool = False) -> checks.Notebook:
+    """Return the objects and cells that the checks look at, with the variables that the user names."""
+    from kreg_ipython import checks
+
+    names = notebook.variables()
+    for name in asked:
+        if name not in names:
+            raise Refused(f"no variable {name!r}.{_closest(name, names)}")
+    cells = Cells(notebook.cells(), notebook.cell_of, notebook.typed())
+    return checks.Notebook(names, notebook.process.guard, cells, asked, convert=convert)
 
 
 def _entries(notebook: Notebook) -> list[Entry]:
@@ -382,6 +416,16 @@ def _cell_number(text: str) -> int:
     return int(text.strip("[]"))
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
+
+
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of events")
@@ -443,6 +487,20 @@ SUBCOMMANDS = {
                 Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these variables"}, _variables),
                 _flag("--strict", "raise an exception if anything is found"),
                 _flag("--convert", "also convert the models to TFLite, and compare the outputs"),
+                _JSON,
+            ),
+        ),
+        Subcommand(
+            "verify",
+            "Load models in a fresh process that has only their definitions, and compare the answers.",
+            _verify,
+            (
+                Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these models"}, _variables),
+                _flag("--strict", "raise an exception if a model does not load and answer the same"),
+                Argument(
+                    ("--timeout",),
+                    {"type": _seconds, "metavar": "S", "help": "seconds for all models (120)"},
+                ),
                 _JSON,
             ),
         ),

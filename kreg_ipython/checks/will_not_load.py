@@ -15,7 +15,7 @@ from kreg_ipython.lib.naming import enumerated, error_text
 from kreg_ipython.registries import FRAMEWORKS
 
 
-class _Custom(NamedTuple):
+class Custom(NamedTuple):
     """A custom object that a config names.
 
     Attributes:
@@ -33,7 +33,7 @@ class _Custom(NamedTuple):
     config: dict[str, Any] | None = None
 
 
-class _Reason(NamedTuple):
+class Reason(NamedTuple):
     """The fate of a model that is loaded: what happens, why, and what to do."""
 
     happens: str
@@ -46,23 +46,23 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
 
     No file is written. What makes several models unloadable is one finding, which names them all.
     """
-    causes: dict[_Reason, list[str]] = {}
+    causes: dict[Reason, list[str]] = {}
     for name, model, keras in notebook.models():
         if keras.tells_configs:
-            for reason in dict.fromkeys(_reasons(model, notebook, keras)):
+            for reason in dict.fromkeys(why_not(model, notebook, keras)):
                 causes.setdefault(reason, []).append(name)
     for reason, names in causes.items():
         message = f"{reason.happens.format(enumerated(names))}: {reason.why}"
         yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix)
 
 
-def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
+def why_not(model: Any, notebook: Notebook, keras: Keras) -> Iterator[Reason]:
     """Yield why a model could not be saved, or would not load."""
     try:
-        customs = list(_customs(keras.configs(model)))
+        customs = list(customs_in(keras.configs(model)))
     except Exception as error:
         fix = "give the class a get_config() that returns its arguments"
-        yield _Reason("{} cannot be saved", error_text(error), fix)
+        yield Reason("{} cannot be saved", error_text(error), fix)
         return
     reasons = {custom.key: _reason(custom, notebook, keras) for custom in customs}
     for custom in customs:
@@ -72,12 +72,10 @@ def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
         reasons[function.__name__] = _disguised(function, keras) or reasons.get(function.__name__)
     if type(model).__module__ in {*sys.modules} - {"__main__"} and keras.imports_models:
         reasons.pop(type(model).__name__, None)
-    yield from (
-        _Reason("saved now, {} would not load as it is", *each) for each in reasons.values() if each is not None
-    )
+    yield from (Reason("saved now, {} would not load as it is", *each) for each in reasons.values() if each is not None)
 
 
-def _arguments(custom: _Custom, keras: Keras) -> tuple[str, str] | None:
+def _arguments(custom: Custom, keras: Keras) -> tuple[str, str] | None:
     """Return why the class does not take the config, and what to do; None if it does."""
     kind = keras.module.utils.get_custom_objects().get(custom.key)
     problem = refused(kind, custom.config or {}) if isinstance(kind, type) else None
@@ -93,22 +91,22 @@ def _arguments(custom: _Custom, keras: Keras) -> tuple[str, str] | None:
     return f"{custom.name}: {problem}", fix
 
 
-def _customs(config: Any) -> Iterator[_Custom]:
+def customs_in(config: Any) -> Iterator[Custom]:
     """Yield each custom object that a config of Keras's names."""
     if isinstance(config, dict):
         kind, registered, module = config.get("class_name"), config.get("registered_name"), config.get("module")
         if kind == "__lambda__" or (kind == "Lambda" and "function_type" in (config.get("config") or ())):
-            yield _Custom("<lambda>", "<lambda>", None, True)
+            yield Custom("<lambda>", "<lambda>", None, True)
         elif kind == "function" and isinstance(config.get("config"), str):
-            yield _Custom(config["config"], config["config"], module, True)
+            yield Custom(config["config"], config["config"], module, True)
         elif isinstance(kind, str) and registered and not _is_frameworks(module):
             given = config.get("config")
-            yield _Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
+            yield Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
         for value in config.values():
-            yield from _customs(value)
+            yield from customs_in(value)
     elif isinstance(config, (list, tuple)):
         for value in config:
-            yield from _customs(value)
+            yield from customs_in(value)
 
 
 def _built_in(name: str, keras: Keras) -> Any:
@@ -136,7 +134,7 @@ def _is_frameworks(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in FRAMEWORKS
 
 
-def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
+def _reason(custom: Custom, notebook: Notebook, keras: Keras) -> tuple[str, str] | None:
     """Return why the object would not be found, and what to do; None if it would be found."""
     register = f"@{keras.name}.saving.register_keras_serializable(package='mine')"
     if custom.key == "<lambda>" and keras.is_3:

@@ -16,9 +16,12 @@ COLOURS = {
     "swept": "#9a5fd0",
     "kept": "#b7650b",
     "partial": "#d9483b",
+    "loads": "#23863a",
+    "differs": "#b7650b",
+    "fails": "#d9483b",
     "framework": "#767676",
 }
-"""A dot for each state. All stand out against white and against black; the word beside it has the page's own colour."""
+"""A dot for each state or verdict. All stand out against white and black; the word beside it has the page's colour."""
 
 FOLDED = 20
 """The number of rows of one group that are shown at once. Text is cut there, HTML folds."""
