@@ -123,7 +123,7 @@ def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 
 def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
-    from kreg_ipython.export.models import subjects
+    from kreg_ipython.export.models import Subject, subjects
     from kreg_ipython.export.module import module_for
     from kreg_ipython.export.verify import TIMEOUT, verify_models
     from kreg_ipython.report.verified import Interrupted, Line, NotVerified, Verified
@@ -134,9 +134,13 @@ def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         if not any(root(each.name) == root(name) for each in models):
             raise Refused(f"{name!r} is no model of Keras's.{_choices(each.name for each in models)}")
     module = module_for(looked_at, [one for each in models for one in each.roots])
+
+    def text_of(model: Subject) -> str:
+        return module_for(looked_at, model.roots).text
+
     try:
         with Line() as line:
-            results = verify_models(models, module.text, timeout=args.timeout or TIMEOUT, shown=line)
+            results = verify_models(models, module.text, text_of=text_of, timeout=args.timeout or TIMEOUT, shown=line)
     except KeyboardInterrupt:
         raise Interrupted("%kreg verify was interrupted; its process is ended") from None
     left_out = [

@@ -155,7 +155,7 @@ def _live(model: Any, keras: Keras, registered: dict[int, Entry]) -> Iterator[An
             continue
         seen.add(id(one))
         if isinstance(one, (FunctionType, type)):
-            if _is_users(one):
+            if _is_users(one) and one.__name__ != "<lambda>":
                 yield one
         elif kind in (list, tuple, set, frozenset):
             todo += one

@@ -57,6 +57,7 @@ def verify_models(
     models: Sequence[Subject],
     text: str,
     *,
+    text_of: Callable[[Subject], str] | None = None,
     name: str = "__main__",
     timeout: float = TIMEOUT,
     shown: Callable[[str], None] = lambda text: None,
@@ -68,12 +69,32 @@ def verify_models(
     Args:
         models: the models.
         text: the text of the module that defines what they need.
+        text_of: returns the text that defines what one of them needs. If the text of all cannot be executed, each one
+            is tried with its own; None if there is only the text of all.
         name: the name that the module is imported by; ``__main__`` for one that is executed as a notebook's cells are.
         timeout: the seconds that all of this may take.
         shown: is called with what is being done, several times a second.
     """
     if not models:
         return []
+    began = time.monotonic()
+    results, failed = _verified(models, text, name, timeout, shown)
+    if failed and text_of is not None:
+        groups: dict[str, list[Subject]] = {}
+        for each in models:
+            groups.setdefault(text_of(each), []).append(each)
+        alone: dict[str, Result] = {}
+        for own, group in groups.items() if len(groups) > 1 else ():
+            left = max(timeout + began - time.monotonic(), 0.0)
+            alone |= {each.name: each for each in _verified(group, own, name, left, shown)[0]}
+        results = [alone.get(each.name, each) for each in results]
+    return results
+
+
+def _verified(
+    models: Sequence[Subject], text: str, name: str, timeout: float, shown: Callable[[str], None]
+) -> tuple[list[Result], str]:
+    """Return what becomes of each model, and why the text cannot be executed; empty if it can."""
     try:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kreg_", ignore_cleanup_errors=True))
@@ -81,16 +102,18 @@ def verify_models(
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             elsewhere = stack.enter_context(_Elsewhere(models, folder, path, name, timeout, shown))
-            return [elsewhere.verify(at) for at in range(len(models))]
+            return [elsewhere.verify(at) for at in range(len(models))], elsewhere.failed
     except OSError as error:
-        return [
-            Result(each.name, "skipped", _of_file(error, "nothing can be saved"), each.cells, None, 0)
-            for each in models
-        ]
+        why = _of_file(error, "nothing can be saved")
+        return [Result(each.name, "skipped", why, each.cells, None, 0) for each in models], ""
 
 
 class _Elsewhere:
-    """The fresh process of one call, and what it is asked. Leaving the ``with`` statement ends it."""
+    """The fresh process of one call, and what it is asked. Leaving the ``with`` statement ends it.
+
+    Attributes:
+        failed: why no process can execute the definitions; empty if one can.
+    """
 
     def __init__(
         self,
@@ -111,7 +134,7 @@ class _Elsewhere:
         self._deadline = time.monotonic() + timeout
         self._process: Fresh | None = None
         self._is_ready = False
-        self._failed = ""
+        self.failed = ""
         self._out_of_time = ""
 
     def __enter__(self) -> _Elsewhere:
@@ -143,7 +166,7 @@ class _Elsewhere:
         if self._out_of_time:
             return "skipped", self._out_of_time, None
         try:
-            if self._process is None and not self._failed:  # it imports while the model is saved
+            if self._process is None and not self.failed:  # it imports while the model is saved
                 self._process = Fresh(_environment(self._models), self._shown, self._deadline)
                 self._process.send(self._job)
             self._shown(f"{doing}: saves it")
@@ -151,10 +174,10 @@ class _Elsewhere:
                 prepared = _prepared(subject, os.path.join(self._folder, str(at)))
             if isinstance(prepared, str):
                 return "skipped", prepared, None
-            if not self._failed and not self._is_ready:
+            if not self.failed and not self._is_ready:
                 self._begin(doing)
-            if self._failed:
-                return "fails", self._failed, None
+            if self.failed:
+                return "fails", self.failed, None
             assert self._process is not None
             self._process.send(prepared.request)
             return _judged(self._process.answer(doing), prepared)
@@ -163,7 +186,7 @@ class _Elsewhere:
             return "skipped", self._out_of_time, None
         except Died as death:
             if not self._is_ready:  # the next one would, too
-                self._failed = str(death)
+                self.failed = str(death)
             self._end()
             return "fails", str(death), None
         finally:
@@ -173,8 +196,8 @@ class _Elsewhere:
         """Wait until the process has executed the definitions."""
         assert self._process is not None
         said = self._process.answer(doing)
-        self._failed = f"in a fresh kernel {said['failed']}" if "failed" in said else ""
-        self._is_ready = not self._failed
+        self.failed = f"in a fresh kernel {said['failed']}" if "failed" in said else ""
+        self._is_ready = not self.failed
 
 
 @dataclass(frozen=True)
@@ -273,8 +296,14 @@ def _unchanged(model: Any, keras: Keras) -> Iterator[None]:
     import numpy as np
 
     trained = {id(each) for each in keras.trainable_variables(model)}
-    held = [(each, np.array(each)) for each in keras.variables(model) if id(each) not in trained]
+    stateful = [each for each in model._flatten_layers() if getattr(each, "stateful", False)]
+    states = list(worker.leaves([getattr(each, "states", None) for each in stateful]))
+    variables = [*keras.variables(model), *states]
+    held = [(each, np.array(each)) for each in variables if id(each) not in trained and hasattr(each, "assign")]
     try:
+        for layer in stateful:  # a loaded model begins anew
+            if hasattr(layer, "reset_states") and not isinstance(layer, keras.model):
+                layer.reset_states()
         yield
     finally:
         for variable, value in held:
