@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from kreg_ipython.checks.notebook import Notebook
+from kreg_ipython.export.slice import LeftOut, Piece, Registration, Slice
+from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.lib import source
-from kreg_ipython.lib.naming import definition, key_text
+from kreg_ipython.lib.naming import key_text
 
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A name that the objects need and that the module does not define.
-
-    Attributes:
-        name: the name, or the key of an entry.
-        cell: the execution count of the cell that gives it its value; None if no cell is known to.
-        why: why it was left out.
-    """
-
-    name: str
-    cell: int | None
-    why: str
+__all__ = ["LeftOut", "Module", "module_for"]
 
 
 @dataclass(frozen=True)
@@ -51,35 +39,72 @@ def module_for(notebook: Notebook, roots: Iterable[Any]) -> Module:
         notebook: the notebook.
         roots: classes, functions or other registered objects, or keys of entries as text.
     """
-    keys = {key_text(entry.key): entry.subject for entry in notebook.guard.ledger}
-    objects = [keys.get(each) if isinstance(each, str) else each for each in roots]
-    statements: dict[str, tuple[int, ast.stmt]] = {}
-    for number, text in notebook.cells.texts.items():
-        for node in source.read(text).tree.body:
-            for name in _binds(node):
-                statements[name] = number, node
-    wanted = [defined[1].partition(".")[0] for each in objects if (defined := definition(each)) is not None]
-    taken: dict[ast.stmt, int] = {}
-    while wanted:
-        number, node = statements.get(wanted.pop(), (0, None))
-        if node is not None and node not in taken:
-            taken[node] = number
-            wanted += [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
-    ordered = sorted(taken, key=lambda node: (taken[node], node.lineno))
-    subjects = {id(each) for each in objects}
+    entries = [entry for entry in notebook.guard.ledger if not notebook.guard.ledger.is_shadowed(entry)]
+    registrations = [_registration(entry) for entry in entries]
+    made = Slice(notebook.cells.texts, notebook.variables, notebook.cells.text_of, registrations)
+    for root in roots:
+        for subject in (
+            [each.subject for each in registrations if each.key == root] if isinstance(root, str) else [root]
+        ):
+            made.add(subject)
+    return module_of(made, registrations)
+
+
+def module_of(made: Slice, registrations: Iterable[Registration] = ()) -> Module:
+    """Return the module of a slice."""
+    pieces = made.pieces()
+    kept = [piece for piece in pieces if piece.left_out is None]
+    spans = [(piece.item.cell, piece.item.first, piece.item.last) for piece in kept if piece.item is not None]
+    keys = [
+        each.key
+        for each in registrations
+        if each.line is not None
+        and any(cell == each.cell and first <= each.line <= last for cell, first, last in spans)
+    ]
     return Module(
-        "\n\n".join(map(ast.unparse, ordered)) + "\n",
-        tuple(dict.fromkeys(key for key, subject in keys.items() if id(subject) in subjects)),
-        tuple(sorted({*taken.values()})),
-        (),
+        text_of(pieces),
+        tuple(dict.fromkeys(keys)),
+        tuple(sorted({piece.cell for piece in kept if piece.cell is not None})),
+        tuple(dict.fromkeys([*made.missing, *(piece.left_out for piece in pieces if piece.left_out is not None)])),
     )
 
 
-def _binds(node: ast.stmt) -> list[str]:
-    if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-        return [node.name]
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return [each.asname or each.name.partition(".")[0] for each in node.names]
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-        return [each.id for each in node.targets if isinstance(each, ast.Name)]
-    return []
+def text_of(pieces: Iterable[Piece]) -> str:
+    """Return the pieces as the text of a module."""
+    pieces = list(pieces)
+    annotations = any(piece.item is not None and piece.item.annotations_are_text for piece in pieces)
+    blocks = ["from __future__ import annotations"] if annotations else []
+    return "".join(_spaced([*blocks, *(piece.text for piece in pieces)]))
+
+
+def _spaced(blocks: list[str]) -> Iterator[str]:
+    """Yield the blocks with as many blank lines between them as people write."""
+    before = ""
+    for block in blocks:
+        if before:
+            kinds = {_kind(before), _kind(block)}
+            yield "\n\n" if "definition" in kinds else "\n" if len(kinds) > 1 else ""
+        yield f"{block}\n"
+        before = block
+
+
+def _kind(block: str) -> str:
+    lines = [line for line in block.split("\n") if line and not line.startswith("#")]
+    if not lines:
+        return "value"
+    if lines[0].startswith(("import ", "from ")):
+        return "import"
+    return "definition" if lines[0].startswith(("class ", "def ", "async ", "@")) else "value"
+
+
+def _registration(entry: Entry) -> Registration:
+    """Return a registration with the line in the last text of its cell that says it."""
+    owner, line = entry.owner, entry.steps[0].line if entry.steps and entry.complete else entry.line
+    if owner is None or owner.kind != "cell":
+        return Registration(key_text(entry.key), entry.subject, None, None, False)
+    said = entry.run.source if entry.run is not None else owner.source
+    if said is not None and owner.source is not None and said != owner.source:
+        statement = source.read(said).at(line)
+        standing = source.read(owner.source).standing(statement) if statement is not None else []
+        line = standing[0].first if standing else None
+    return Registration(key_text(entry.key), entry.subject, owner.number, line, len(entry.steps) <= 1)

@@ -28,6 +28,7 @@ class Names:
         binds_later: what the functions in it bind, which say ``global``.
         chains: the dotted names in it: ``keras.layers.Layer``.
         star: the modules of which it imports everything.
+        called: what it calls when it is executed: decorators, metaclasses, functions.
     """
 
     binds: frozenset[str]
@@ -37,6 +38,7 @@ class Names:
     binds_later: frozenset[str]
     chains: frozenset[str]
     star: frozenset[str]
+    called: frozenset[str]
 
 
 def names(statement: ast.stmt, *, annotations_are_text: bool = False) -> Names:
@@ -56,6 +58,7 @@ def names(statement: ast.stmt, *, annotations_are_text: bool = False) -> Names:
         frozenset(reader.binds_later),
         frozenset(_chains(statement)),
         frozenset(reader.star),
+        frozenset(reader.called),
     )
 
 
@@ -94,6 +97,7 @@ class _Reader:
         self.quoted: set[str] = set()
         self.binds_later: set[str] = set()
         self.star: set[str] = set()
+        self.called: set[str] = set()
 
     def visit(self, node: Any, scope: _Scope) -> None:
         """Read a node, or each of several."""
@@ -149,6 +153,16 @@ class _Reader:
         while scope.kind == "comprehension" and scope.around is not None:
             scope = scope.around
         self._bind(node.target.id, scope)
+
+    def _Call(self, node: ast.Call, scope: _Scope) -> None:
+        self._calling(node.func, scope)
+        self.visit(list(ast.iter_child_nodes(node)), scope)
+
+    def _calling(self, callee: ast.expr, scope: _Scope) -> None:
+        while isinstance(callee, ast.Attribute):
+            callee = callee.value
+        if isinstance(callee, ast.Name) and not scope.is_later:
+            self.called.add(callee.id)
 
     def _Global(self, node: ast.Global, scope: _Scope) -> None:
         scope.says_global.update(node.names)
@@ -226,11 +240,13 @@ class _Reader:
         self._function(node.args, [ast.Expr(node.body)], scope)
 
     def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: _Scope) -> None:
+        for each in node.decorator_list:
+            self._calling(each, scope)
         self.visit(node.decorator_list, scope)
         self._defaults(node.args, scope)
         outer = self._types(node, scope)
-        for each in _arguments(node.args):
-            self._annotation(each.annotation, outer)
+        for parameter in _arguments(node.args):
+            self._annotation(parameter.annotation, outer)
         self._annotation(node.returns, outer)
         if outer is scope:
             self._bind(node.name, scope)
@@ -251,6 +267,8 @@ class _Reader:
         self.visit([*args.defaults, *filter(None, args.kw_defaults)], scope)
 
     def _ClassDef(self, node: ast.ClassDef, scope: _Scope) -> None:
+        for each in [*node.decorator_list, *(each.value for each in node.keywords)]:
+            self._calling(each, scope)
         self.visit(node.decorator_list, scope)
         outer = self._types(node, scope)
         self.visit([node.bases, node.keywords], outer)
@@ -314,8 +332,8 @@ def _of_annotation(node: ast.AST) -> Iterator[ast.AST]:
 
 def _arguments(args: ast.arguments) -> list[ast.arg]:
     """Return all parameters of a function."""
-    some = [*args.posonlyargs, *args.args, *args.kwonlyargs]
-    return some + [each for each in (args.vararg, args.kwarg) if each is not None]
+    all_of_them = (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg)
+    return [each for each in all_of_them if each is not None]
 
 
 def _bound_by(nodes: Iterable[ast.AST]) -> Iterator[str]:
