@@ -99,7 +99,7 @@ def customs_in(config: Any) -> Iterator[Custom]:
             yield Custom("<lambda>", "<lambda>", None, True)
         elif kind == "function" and isinstance(config.get("config"), str):
             yield Custom(config["config"], config["config"], module, True)
-        elif isinstance(kind, str) and registered and not _is_frameworks(module):
+        elif isinstance(kind, str) and registered and not kind.startswith("__") and not _is_frameworks(module):
             given = config.get("config")
             yield Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
         for value in config.values():

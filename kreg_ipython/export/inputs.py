@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.keras import Keras
+from kreg_ipython.export import worker
+from kreg_ipython.lib.holders import attributes_of
 
 _BATCH = 2
 
@@ -17,10 +20,14 @@ _SIZES = (8, 32, 128)
 _WORDS = ("kreg", "the", "a", "words of a text")
 
 
-class Inputs(NamedTuple):
-    """Inputs in two parts: how they are nested, in JSON's types, and the arrays by their numbers."""
+class Unknown(Exception):
+    """What a model takes is not known. The text says why."""
 
-    form: Any
+
+class Inputs(NamedTuple):
+    """Inputs in two parts, see `worker.answers`: what is called with which form, and the arrays by their numbers."""
+
+    calls: list[tuple[str | None, Any]]
     arrays: dict[str, Any]
 
 
@@ -74,18 +81,46 @@ class _Maker:
         return self.random.uniform(0.0, 1.0, shape).astype(dtype)
 
 
-def candidates(model: Any, keras: Keras) -> Iterator[Inputs]:
-    """Yield inputs that the model may take, the likeliest ones first; none if it does not know its shapes.
+def candidates(model: Any, keras: Keras | None) -> Iterator[Inputs]:
+    """Yield inputs that the model may take, the likeliest ones first.
 
-    The form has ``args`` and ``kwargs``.
+    Args:
+        model: the model, or a `tf.Module`.
+        keras: the model's Keras; None for a module.
+
+    Raises:
+        Unknown: if that is not known.
     """
     import numpy as np
 
-    for wanted in _wanted(model, keras):
+    taken: Iterable[dict[str | None, Any]]
+    taken = [_of_functions(model)] if keras is None else ({None: each} for each in _wanted(model, keras))
+    for wanted in taken:
         for size in _SIZES if _is_open(wanted) else _SIZES[:1]:
             maker = _Maker(size, np.random.default_rng(1))
-            form = maker.form(wanted)
-            yield Inputs(form, maker.arrays)
+            calls = [(name, maker.form(each)) for name, each in wanted.items()]
+            yield Inputs(calls, maker.arrays)
+
+
+def functions_of(module: Any) -> list[str]:
+    """Return the names of a module's functions of TensorFlow, of its class's and its own."""
+    found = {name: value for base in reversed(type(module).__mro__) for name, value in vars(base).items()}
+    found |= attributes_of(module)
+    return [name for name, value in found.items() if "_python_function" in attributes_of(value)]
+
+
+def _of_functions(module: Any) -> dict[str | None, Any]:
+    """Return the tensors that each function of a `tf.Module` takes. One that is not traced takes nobody knows what."""
+    tf: Any = sys.modules["tensorflow"]
+    found: dict[str | None, Any] = {}
+    for name in functions_of(module):
+        specs = worker.signature(getattr(module, name))
+        if specs is not None:
+            flat = tf.nest.flatten(specs, expand_composites=True)
+            found[name] = [_of_tensor(each) for each in flat if isinstance(each, tf.TypeSpec)]
+    if not found:
+        raise Unknown("none of its functions has an input_signature, or was called")
+    return found
 
 
 def _is_open(wanted: Any) -> bool:
@@ -106,7 +141,7 @@ def _wanted(model: Any, keras: Keras) -> Iterator[dict[str, Any]]:
         return
     found = _of_shapes(model) if keras.is_3 else _of_signature(model)
     if found is None:
-        return
+        raise Unknown("its input shape is not known. Give it a keras.Input, or call it once")
     most = _least(list(model._flatten_layers()))
     integers = _mapped(found, lambda each: replace(each, dtype="int32", most=most))
     if most is not None:  # an Embedding takes floats, too, and cuts them
@@ -160,7 +195,7 @@ def _of_tensor(tensor: Any, most: int | None = None) -> _Input:
     kind = "sparse" if "Sparse" in name or getattr(tensor, "sparse", False) else kind
     dtype = getattr(tensor.dtype, "name", str(tensor.dtype))
     if dtype == "variant" or not hasattr(tensor.shape, "__iter__"):
-        raise TypeError(f"it takes a {name}")
+        raise Unknown(f"it takes a {name}")
     return _Input(tuple(tensor.shape), dtype, kind, most)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+import sys
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
@@ -11,6 +12,8 @@ from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.modern_optimizer import methods
 from kreg_ipython.checks.notebook import Notebook
 from kreg_ipython.checks.will_not_load import customs_in, why_not
+from kreg_ipython.export import worker
+from kreg_ipython.export.inputs import functions_of
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.messages import former_use, rebuild
 from kreg_ipython.lib.holders import attributes_of
@@ -34,12 +37,12 @@ _GRADIENTS = "tensorflow.gradients"
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, and what of the user's it needs.
+    """A model, or a `tf.Module` with functions, and what of the user's it needs.
 
     Attributes:
         name: the expression that leads to it in the notebook.
         model: the model.
-        keras: its Keras.
+        keras: its Keras; None for a `tf.Module`.
         roots: the current classes, functions and other registered objects that it needs by itself. What these need in
             turn is for `export.module` to find.
         cells: the execution counts of the cells that define the roots.
@@ -50,25 +53,39 @@ class Subject:
 
     name: str
     model: Any
-    keras: Keras
+    keras: Keras | None
     roots: tuple[Any, ...]
     cells: tuple[int, ...]
     gradients: bool = False
     formers: str = ""
     hints: tuple[str, ...] = ()
 
+    @property
+    def home(self) -> str:
+        """The name of the module that loads it."""
+        return "tensorflow" if self.keras is None else self.keras.name
+
 
 def subjects(notebook: Notebook) -> list[Subject]:
     """Return the models that are looked at, with what they need. Nothing is traced, built or saved."""
-    return [_subject(name, model, keras, notebook) for name, model, keras in notebook.models()]
+    found = [_subject(name, model, keras, notebook) for name, model, keras in notebook.models()]
+    return found + [_subject(name, module, None, notebook) for name, module in _modules(notebook)]
 
 
-def _subject(name: str, model: Any, keras: Keras, notebook: Notebook) -> Subject:
+def _modules(notebook: Notebook) -> Iterator[tuple[str, Any]]:
+    """Yield the modules of TensorFlow that are no object of Keras's and have functions, which saving them keeps."""
+    base = getattr(sys.modules.get("tensorflow"), "Module", None)
+    for name, value in notebook.objects.items():
+        if base is not None and issubclass(type(value), base) and not _is_kerass(type(value)) and functions_of(value):
+            yield name, value
+
+
+def _subject(name: str, model: Any, keras: Keras | None, notebook: Notebook) -> Subject:
     roots = roots_of(model, keras, notebook)
     entries = [entry for entry in _current(notebook) if any(entry.subject is each for each in roots)]
     numbers = {entry.owner.number for entry in entries if entry.owner is not None and entry.owner.kind == "cell"}
     numbers |= {number for each in roots for number in _numbers(each, notebook)}
-    reasons = why_not(model, notebook, keras) if keras.tells_configs else ()
+    reasons = why_not(model, notebook, keras) if keras is not None and keras.tells_configs else ()
     return Subject(
         name,
         model,
@@ -107,7 +124,7 @@ def _formers(name: str, notebook: Notebook) -> str:
 # -- roots
 
 
-def roots_of(model: Any, keras: Keras, notebook: Notebook) -> list[Any]:
+def roots_of(model: Any, keras: Keras | None, notebook: Notebook) -> list[Any]:
     """Return what of the user's a model needs, by its live objects, by its config, and by what their code names.
 
     A former class stands for the current one of its key, which is what a saved model will find.
@@ -115,7 +132,11 @@ def roots_of(model: Any, keras: Keras, notebook: Notebook) -> list[Any]:
     entries = list(_current(notebook))
     registered = {id(entry.subject): entry for entry in entries}
     found: dict[int, Any] = {}
-    todo = [_now(each, notebook, keras) for each in (*_live(model, keras, registered), *_named(model, keras, notebook))]
+    if keras is None:
+        mine = [*_of_module(model, registered), *_told(type(model), entries)]
+    else:
+        mine = [*_live(model, keras, registered), *_named(model, keras, notebook)]
+    todo = [_now(each, notebook) for each in mine]
     while todo:
         one = todo.pop(0)
         if one is None or id(one) in found:
@@ -133,7 +154,17 @@ def _current(notebook: Notebook) -> Iterator[Entry]:
             yield entry
 
 
-def _now(one: Any, notebook: Notebook, keras: Keras) -> Any:
+def _of_module(module: Any, registered: Collection[int]) -> Iterator[Any]:
+    """Yield the user's types in what a module's functions take. Its own class is in no file."""
+    tf: Any = sys.modules["tensorflow"]
+    for name in functions_of(module):
+        for spec in tf.nest.flatten(worker.signature(getattr(module, name))):
+            if id(type(spec)) in registered:
+                yield type(spec)
+                yield spec.value_type
+
+
+def _now(one: Any, notebook: Notebook) -> Any:
     """Return what stands for an object in a fresh kernel: for a former one the current one; None if there is none."""
     former = next((each for each in notebook.guard.ledger.former() if each.subject() is one), None)
     if former is not None:
@@ -144,7 +175,7 @@ def _now(one: Any, notebook: Notebook, keras: Keras) -> Any:
     return variable if variable is not None and same_definition(variable, one) else one
 
 
-def _live(model: Any, keras: Keras, registered: dict[int, Entry]) -> Iterator[Any]:
+def _live(model: Any, keras: Keras, registered: Collection[int]) -> Iterator[Any]:
     """Yield the user's classes of Keras's kinds, and the user's registered objects, that a model is made of."""
     todo = [model, *_compiled(model, keras)]
     seen: set[int] = set()
@@ -213,16 +244,22 @@ def _strings(one: Any) -> Iterator[str]:
             continue
         seen.add(id(subject))
         if isinstance(subject, type):
-            todo += [each for each in vars(subject).values() if isinstance(each, (FunctionType, property, classmethod))]
+            todo += [each for each in vars(subject).values() if not isinstance(each, type) and _function_in(each)]
             todo += [base for base in subject.__mro__[1:] if _is_users(base)]
             yield from (value for value in vars(subject).values() if isinstance(value, str))
-        function = getattr(subject, "_python_function", subject)  # a tf.function's
-        function = getattr(function, "fget", None) or getattr(function, "__func__", function)
-        function = getattr(function, "__wrapped__", function)
-        if isinstance(function, FunctionType):
+        function = _function_in(subject)
+        if function is not None:
             yield from _constants(function.__code__)
             todo += [function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__]
             todo += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+
+
+def _function_in(subject: Any) -> FunctionType | None:
+    """Return the user's function in a method, a property, a decorated one or a `tf.function`; None if there is none."""
+    inner = attributes_of(subject).get("_python_function", subject)
+    for name in ("fget", "__func__", "__wrapped__"):
+        inner = getattr(inner, name, None) or inner
+    return inner if isinstance(inner, FunctionType) else None
 
 
 def _is_filled(cell: Any) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from kreg_ipython.checks.keras import Keras
 from kreg_ipython.export import worker
 from kreg_ipython.export.fresh import Died, Fresh, OutOfTime
-from kreg_ipython.export.inputs import Inputs, candidates
+from kreg_ipython.export.inputs import Inputs, Unknown, candidates
 from kreg_ipython.export.models import Subject
 from kreg_ipython.lib.naming import clean, error_text
 
@@ -127,7 +127,7 @@ class _Elsewhere:
         self._models, self._folder, self._timeout, self._shown = models, folder, timeout, shown
         self._job = {
             "path": [each for each in sys.path if isinstance(each, str)],
-            "imports": list(dict.fromkeys(each.keras.name for each in models)),
+            "imports": list(dict.fromkeys(each.home for each in models)),
             "module": module,
             "name": name,
         }
@@ -227,8 +227,9 @@ def _prepared(subject: Subject, path: str) -> _Prepared | str:
     except Exception as error:
         return _of_file(error, "it cannot be saved")
     request: dict[str, Any] = {
-        "keras": keras.name,
+        "home": subject.home,
         "model": file,
+        "calls": [],
         "inputs": None,
         "expected": None,
         "gradients": subject.gradients,
@@ -243,12 +244,18 @@ def _prepared(subject: Subject, path: str) -> _Prepared | str:
             worker.write_answers(expected, answers)
         except OSError as error:
             return _of_file(error, "its inputs cannot be written")
-        request |= {"inputs": [given, inputs.form], "expected": None if why else expected}
+        request |= {"calls": inputs.calls, "inputs": given, "expected": None if why else expected}
     return _Prepared(request, why, note)
 
 
-def _saved(model: Any, keras: Keras, path: str) -> tuple[str, str]:
-    """Save a model as a .keras file, or else as what keeps more; return its path and a note."""
+def _saved(model: Any, keras: Keras | None, path: str) -> tuple[str, str]:
+    """Save a model as a .keras file, or else as a SavedModel; return its path and a note."""
+    if keras is None:
+        tf: Any = sys.modules["tensorflow"]
+        file = os.path.join(path, "model")
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+        tf.saved_model.save(model, file, options=options)
+        return file, ""
     file = os.path.join(path, "model.keras")
     try:
         model.save(file)
@@ -263,7 +270,7 @@ def _saved(model: Any, keras: Keras, path: str) -> tuple[str, str]:
     return file, ""
 
 
-def _called(model: Any, keras: Keras, *, gradients: bool) -> tuple[Inputs | None, list[worker.Answer], str]:
+def _called(model: Any, keras: Keras | None, *, gradients: bool) -> tuple[Inputs | None, list[worker.Answer], str]:
     """Return inputs that the model takes, what it answers, and why that cannot be compared; empty if it can.
 
     What a call changes in the model's state is changed back.
@@ -278,32 +285,35 @@ def _called(model: Any, keras: Keras, *, gradients: bool) -> tuple[Inputs | None
                 continue
             random = bool(worker.difference(first, second).why)
             return inputs, first, "its answers are random, and were not compared" if random else ""
-    except Exception as error:
-        return None, [], f"{_NOT_COMPARED}what it takes is not known ({error_text(error)})"
-    if failed is None:
-        return None, [], f"{_NOT_COMPARED}its input shape is not known. Give it a keras.Input, or call it once"
-    return None, [], f"{_NOT_COMPARED}it does not take what was made up for it ({error_text(failed)})"
+    except Unknown as unknown:
+        return None, [], f"{_NOT_COMPARED}{unknown}"
+    except Exception as error:  # Keras's own state may be another one in another version
+        failed = error
+    why = worker.error_line(failed) if failed is not None else "nothing fits"
+    return None, [], f"{_NOT_COMPARED}it does not take what was made up for it ({why})"
 
 
-def _answers(model: Any, keras: Keras, inputs: Inputs, *, gradients: bool) -> list[worker.Answer]:
+def _answers(model: Any, keras: Keras | None, inputs: Inputs, *, gradients: bool) -> list[worker.Answer]:
     with _unchanged(model, keras), _on_the_cpu():
-        return worker.answers(model, worker.tensors(inputs.form, inputs.arrays), gradients=gradients)
+        return worker.answers(model, inputs.calls, inputs.arrays, gradients=gradients)
 
 
 @contextlib.contextmanager
-def _unchanged(model: Any, keras: Keras) -> Iterator[None]:
+def _unchanged(model: Any, keras: Keras | None) -> Iterator[None]:
     """Give the variables that no training changes their values back: counters, seeds, the states of a layer."""
     import numpy as np
 
-    trained = {id(each) for each in keras.trainable_variables(model)}
-    stateful = [each for each in model._flatten_layers() if getattr(each, "stateful", False)]
-    states = list(worker.leaves([getattr(each, "states", None) for each in stateful]))
-    variables = [*keras.variables(model), *states]
-    held = [(each, np.array(each)) for each in variables if id(each) not in trained and hasattr(each, "assign")]
+    layers = [] if keras is None else list(model._flatten_layers())
+    stateful = [each for each in layers if getattr(each, "stateful", False) and hasattr(each, "states")]
+    states = list(worker.leaves([each.states for each in stateful]))
+    variables, trained = model.variables, model.trainable_variables
+    if keras is not None:
+        variables, trained = [*keras.variables(model), *states], keras.trainable_variables(model)
+    kept = {id(each) for each in trained}
+    held = [(each, np.array(each)) for each in variables if id(each) not in kept and hasattr(each, "assign")]
     try:
-        for layer in stateful:  # a loaded model begins anew
-            if hasattr(layer, "reset_states") and not isinstance(layer, keras.model):
-                layer.reset_states()
+        for layer in stateful:  # a loaded one begins anew
+            layer.reset_states()
         yield
     finally:
         for variable, value in held:
@@ -335,7 +345,7 @@ def _environment(models: Sequence[Subject]) -> dict[str, str]:
     """Return what the environment of the fresh process has otherwise."""
     changed = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     for each in models:
-        if each.keras.is_3:
+        if each.keras is not None and each.keras.is_3:
             changed["KERAS_BACKEND"] = each.keras.module.config.backend()
     return changed
 

@@ -6,6 +6,7 @@ is used on both sides.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import json
@@ -48,23 +49,58 @@ class Difference(NamedTuple):
 # -- answers
 
 
-def answers(model: Any, inputs: Mapping[str, Any], *, gradients: bool = False) -> list[Answer]:
-    """Call a model as for a prediction, and return what it answers, array by array.
+def answers(
+    model: Any, calls: Iterable[tuple[str | None, Any]], arrays: Mapping[str, Any], *, gradients: bool = False
+) -> list[Answer]:
+    """Call a model as for a prediction, or each of a `tf.Module`'s functions; return what it answers, array by array.
 
     Args:
         model: the model.
-        inputs: ``args`` and ``kwargs`` of the call.
+        calls: the name of each function that is called, and the form of its inputs, see `tensors`: ``args`` and
+            ``kwargs`` of a model that is called itself, without a name, or else all tensors of a function's signature.
+        arrays: the arrays that the inputs are made of, by their numbers.
         gradients: whether to return the gradients by each input of floats, too; with TensorFlow only.
     """
-    args, kwargs = inputs["args"], inputs["kwargs"]
+    found: list[Answer] = []
+    for name, form in calls:
+        nested = tensors(form, arrays)
+        if name is None:
+            call, args, kwargs = functools.partial(model, training=False), nested["args"], nested["kwargs"]
+        else:
+            call = getattr(model, name)
+            args, kwargs = _filled(signature(call), iter(nested))
+        found += _answers(call, args, kwargs, gradients=gradients)
+    return found
+
+
+def signature(function: Any) -> Any:
+    """Return what a `tf.function` takes, as specs, of a live module or of a loaded one; None if nobody knows."""
+    loaded = getattr(function, "concrete_functions", None)
+    if loaded:
+        return loaded[0].structured_input_signature
+    if function.input_signature is not None:
+        return function.get_concrete_function().structured_input_signature
+    traced = function._list_all_concrete_functions()
+    return traced[0].structured_input_signature if traced else None
+
+
+def _filled(specs: Any, given: Iterator[Any]) -> Any:
+    """Return the arguments of a function: tensors for its specs, and the values that it was traced with as they are."""
+    tf: Any = sys.modules["tensorflow"]
+    flat = tf.nest.flatten(specs, expand_composites=True)
+    tensors = [next(given) if isinstance(each, tf.TypeSpec) else each for each in flat]
+    return tf.nest.pack_sequence_as(specs, tensors, expand_composites=True)
+
+
+def _answers(call: Any, args: Any, kwargs: Any, *, gradients: bool) -> list[Answer]:
     if not gradients:
-        return list(map(_answer, leaves(model(*args, training=False, **kwargs))))
+        return list(map(_answer, leaves(call(*args, **kwargs))))
     tf: Any = sys.modules["tensorflow"]
     floats = [each for each in leaves([args, kwargs]) if each.dtype.is_floating]
     with tf.GradientTape() as tape:
         for each in floats:
             tape.watch(each)
-        given = list(leaves(model(*args, training=False, **kwargs)))
+        given = list(leaves(call(*args, **kwargs)))
         total = sum(tf.reduce_sum(tf.cast(each, tf.float32)) for each in given if each.dtype.is_floating)
     slopes = tape.gradient(total, floats) if floats else []
     return list(map(_answer, [*given, *(each for each in leaves(slopes) if each is not None)]))
@@ -186,20 +222,14 @@ def _computes_with_tensorflow() -> bool:
     return keras is None or not hasattr(keras, "config") or keras.config.backend() == "tensorflow"
 
 
-def read_inputs(path: str, form: Any) -> Any:
-    """Return the inputs in a file."""
-    import numpy as np
-
-    with np.load(path) as held:
-        return tensors(form, held)
-
-
 # -- the process
 
 
 def error_line(error: BaseException) -> str:
-    """Return an error in one line."""
-    return " ".join(f"{type(error).__name__}: {str(error).strip()}".split("\n", 1)[0].split())[:1_000]
+    """Return an error in one line. Keras tells the cause after the config of what it is in."""
+    text = str(error).strip()
+    cause = text.rpartition("Exception encountered: ")[2].strip()
+    return " ".join(f"{type(error).__name__}: {cause or text}".split("\n", 1)[0].split())[:1_000]
 
 
 class _Parent:
@@ -244,19 +274,27 @@ def _execute(path: str, name: str) -> None:
 def _verify(request: dict[str, Any], parent: _Parent) -> None:
     began = time.monotonic()
     try:
-        keras = importlib.import_module(request["keras"])
+        home = importlib.import_module(request["home"])
         parent.say(doing="loads")
-        model = keras.models.load_model(request["model"])
+        path = request["model"]
+        model = home.models.load_model(path) if hasattr(home, "models") else home.saved_model.load(path)
         parent.say(doing="calls")
         found = None
         if request["inputs"] is not None:
-            given = answers(model, read_inputs(*request["inputs"]), gradients=request["gradients"])
+            given = answers(model, request["calls"], _arrays(request["inputs"]), gradients=request["gradients"])
             if request["expected"] is not None:
                 found = difference(read_answers(request["expected"]), given)
     except BaseException as error:
         parent.say(failed=error_line(error), seconds=time.monotonic() - began)
     else:
         parent.say(difference=found, seconds=time.monotonic() - began)
+
+
+def _arrays(path: str) -> dict[str, Any]:
+    import numpy as np
+
+    with np.load(path) as held:
+        return dict(held)
 
 
 def main() -> None:
