@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -24,6 +25,7 @@ from kreg_ipython.session.notebook import Notebook
 
 if TYPE_CHECKING:
     from kreg_ipython import checks
+    from kreg_ipython.export.models import Subject
 
 
 class Refused(Exception):
@@ -123,7 +125,7 @@ def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 
 def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
-    from kreg_ipython.export.models import Subject, subjects
+    from kreg_ipython.export.models import subjects
     from kreg_ipython.export.module import module_for
     from kreg_ipython.export.verify import TIMEOUT, verify_models
     from kreg_ipython.report.verified import Interrupted, Line, NotVerified, Verified
@@ -150,6 +152,65 @@ def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     if args.strict and any(each.verdict != "loads" for each in results):
         raise NotVerified(f"{verified.summary()}. %kreg verify shows the details.")
     return verified
+
+
+def _export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    from kreg_ipython.export.file import CannotWrite, checked, names_itself, with_header, write
+    from kreg_ipython.export.imported import verify_module
+    from kreg_ipython.export.models import subjects
+    from kreg_ipython.export.module import module_for
+    from kreg_ipython.export.verify import TIMEOUT
+    from kreg_ipython.report.exported import Exported
+    from kreg_ipython.report.verified import Interrupted, Line
+
+    models = subjects(_looked_at(notebook, []))
+    roots = _roots(notebook, args.name, models)
+    module = module_for(_looked_at(notebook, []), roots, inline=args.inline)
+    if not module.text.strip():
+        raise Refused(f"nothing of it can be written: {'; '.join(each.why for each in module.left_out)}.")
+    text = with_header(module, notebook.text_of_file()[0])
+    try:
+        path = checked(args.path, force=args.force)
+        if names_itself(path, text):
+            raise CannotWrite(f"{args.path} is where these definitions are; %kreg export writes those of cells")
+        write(path, text)
+    except CannotWrite as error:
+        raise Refused(f"{error}.") from None
+    named_ones = [each for each in models if all(any(one is root for root in roots) for one in each.roots)]
+    name = os.path.splitext(os.path.basename(path))[0]
+    try:
+        with Line() as line:
+            results, problem = verify_module(named_ones, text, name, timeout=args.timeout or TIMEOUT, shown=line)
+    except KeyboardInterrupt:
+        raise Interrupted(f"%kreg export was interrupted; {args.path} is written, and not verified") from None
+    return Exported(args.path, module.objects, module.cells, module.left_out, tuple(results), problem)
+
+
+def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> list[Any]:
+    """Return what some variables and keys need; without any, what all cells have registered."""
+    ledger, variables = notebook.process.guard.ledger, notebook.variables()
+    current = [entry for entry in ledger if not ledger.is_shadowed(entry)]
+    if not names:
+        found = [entry.subject for entry in current if entry.owner is not None and entry.owner.kind == "cell"]
+        if not found:
+            raise Refused("nothing to export: no cell has registered anything; name a model, a class or a function.")
+        return found
+    found = []
+    for name in names:
+        of_models = [one for each in models if each.name == name for one in each.roots]
+        with_key = [entry.subject for entry in current if key_text(entry.key) == name]
+        value = variables.get(name)
+        if of_models or with_key:
+            found += of_models or with_key
+        elif any(each.name == name for each in models):
+            raise Refused(f"the model {name!r} needs no definition of yours.")
+        elif isinstance(value, type) or callable(value):
+            found.append(value if isinstance(value, type) or type(value).__module__ != "__main__" else type(value))
+        elif name in variables:
+            raise Refused(f"{name!r} is no model, class or function.")
+        else:
+            raise Refused(f"no variable and no key {name!r}.{_closest(name, [*variables, *_known(notebook)])}")
+    return found
 
 
 # -- changing
@@ -504,6 +565,30 @@ SUBCOMMANDS = {
                 Argument(
                     ("--timeout",),
                     {"type": _seconds, "metavar": "S", "help": "seconds for all models (120)"},
+                ),
+                _JSON,
+            ),
+        ),
+        Subcommand(
+            "export",
+            "Write a module that defines and registers what models need, and verify it.",
+            _export,
+            (
+                Argument(("path",), {"metavar": "PATH", "help": "the file of the module, such as my_layers.py"}),
+                Argument(
+                    ("name",),
+                    {
+                        "metavar": "NAME",
+                        "nargs": "*",
+                        "help": "only what these models, classes, functions or keys need",
+                    },
+                    lambda notebook: [*_variables(notebook), *_known(notebook)],
+                ),
+                _flag("--force", "overwrite a file that kreg did not write, or that was edited since"),
+                _flag("--inline", "also copy the definitions of your own modules, instead of importing them"),
+                Argument(
+                    ("--timeout",),
+                    {"type": _seconds, "metavar": "S", "help": "seconds for the verification (120)"},
                 ),
                 _JSON,
             ),

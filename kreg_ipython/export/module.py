@@ -32,12 +32,13 @@ class Module:
     left_out: tuple[LeftOut, ...]
 
 
-def module_for(notebook: Notebook, roots: Iterable[Any]) -> Module:
+def module_for(notebook: Notebook, roots: Iterable[Any], *, inline: bool = False) -> Module:
     """Return a module that defines and registers what these objects need.
 
     Args:
         notebook: the notebook.
         roots: classes, functions or other registered objects, or keys of entries as text.
+        inline: whether to copy what the user's own modules define, instead of importing it.
     """
     entries = [entry for entry in notebook.guard.ledger if not notebook.guard.ledger.is_shadowed(entry)]
     registrations = [_registration(entry) for entry in entries]
