@@ -20,10 +20,10 @@ from kreg_ipython.export import worker
 _BEGIN = """
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("kreg_worker", sys.argv.pop())
-sys.modules["kreg_worker"] = worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
+sys.modules["kreg_worker"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["kreg_worker"])
 del importlib, sys, spec
-worker.main()
+__import__("kreg_worker").main()
 """
 """What the process executes as ``__main__``, which is the notebook's then."""
 

@@ -96,7 +96,7 @@ def _answers(call: Any, args: Any, kwargs: Any, *, gradients: bool) -> list[Answ
     if not gradients:
         return list(map(_answer, leaves(call(*args, **kwargs))))
     tf: Any = sys.modules["tensorflow"]
-    floats = [each for each in leaves([args, kwargs]) if each.dtype.is_floating]
+    floats = [each for each in leaves([args, kwargs]) if tf.is_tensor(each) and each.dtype.is_floating]
     with tf.GradientTape() as tape:
         for each in floats:
             tape.watch(each)
@@ -229,7 +229,8 @@ def error_line(error: BaseException) -> str:
     """Return an error in one line. Keras tells the cause after the config of what it is in."""
     text = str(error).strip()
     cause = text.rpartition("Exception encountered: ")[2].strip()
-    return " ".join(f"{type(error).__name__}: {cause or text}".split("\n", 1)[0].split())[:1_000]
+    first = " ".join((cause or text).partition("\n")[0].split())[:1_000]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 class _Parent:
