@@ -134,7 +134,7 @@ def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     models = subjects(looked_at)
     for name in args.name:
         if not any(root(each.name) == root(name) for each in models):
-            raise Refused(f"{name!r} is no model of Keras's.{_choices(each.name for each in models)}")
+            raise Refused(f"{name!r} is no model.{_choices(each.name for each in models)}")
     module = module_for(looked_at, [one for each in models for one in each.roots])
 
     def text_of(model: Subject) -> str:

@@ -361,13 +361,12 @@ def is_running(pid: int) -> bool:
 # -- the process alone, without any framework
 
 
-def started(tmp_path, text: str, *, imports=(), seconds: float = 600, **environment: str) -> dict:
+def begun(tmp_path, text: str, *, imports=(), seconds: float = 600) -> str:
     path = tmp_path / "definitions.py"
     path.write_text(text)
-    job = {"path": sys.path, "imports": list(imports), "module": str(path), "name": "__main__"}
-    with Fresh(environment, lambda shown: None, time.monotonic() + seconds) as fresh:
-        fresh.send(job)
-        return fresh.answer("model")
+    with Fresh(lambda shown: None, time.monotonic() + seconds) as fresh:
+        fresh.begin(str(path), "__main__", imports)
+        return fresh.begun("model")
 
 
 def test_the_definitions_are_executed_as_a_notebooks_cells_are_and_may_print_and_read(tmp_path):
@@ -379,7 +378,7 @@ class A:
 assert A.__module__ == "__main__" and inspect.getsource(A) == "class A:\\n    pass\\n"
 assert sys.stdin.read() == "" and not {"kreg_ipython", "worker"} & {*sys.modules, *globals()}
 """
-    assert started(tmp_path, text) == {"ready": True}
+    assert begun(tmp_path, text) == ""
 
 
 @pytest.mark.parametrize(
@@ -391,7 +390,7 @@ assert sys.stdin.read() == "" and not {"kreg_ipython", "worker"} & {*sys.modules
     ],
 )
 def test_definitions_that_raise_are_one_line(tmp_path, text, says):
-    assert started(tmp_path, text) == {"failed": says}
+    assert begun(tmp_path, text) == says
 
 
 @pytest.mark.parametrize(
@@ -407,34 +406,36 @@ def test_definitions_that_raise_are_one_line(tmp_path, text, says):
 )
 def test_a_process_that_dies_is_one_line(tmp_path, text, says):
     with pytest.raises(Died) as died:
-        started(tmp_path, text)
+        begun(tmp_path, text)
     assert str(died.value) == says
 
 
 def test_a_process_that_hangs_is_ended_when_the_time_is_out(tmp_path):
     with pytest.raises(OutOfTime) as late:
-        started(tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write('x')\nwhile True: pass", seconds=1)
+        begun(tmp_path, f"open({str(tmp_path / 'pid')!r}, 'w').write('x')\nwhile True: pass", seconds=1)
     assert str(late.value).startswith("model, ")
 
 
 def test_a_module_that_the_process_does_not_have_is_one_line(tmp_path):
-    said = started(tmp_path, "", imports=["no_such_module"])["failed"]
+    said = begun(tmp_path, "", imports=["no_such_module"])
     assert said == "no_such_module cannot be imported: ModuleNotFoundError: No module named 'no_such_module'"
 
 
 @pytest.mark.needs("keras>=3")
-def test_a_backend_that_the_process_does_not_have_is_one_line(tmp_path):
-    said = started(tmp_path, "", imports=["keras"], KERAS_BACKEND="none_such")["failed"]
+def test_a_backend_that_the_process_does_not_have_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "none_such")
+    monkeypatch.delitem(sys.modules, "keras", raising=False)  # another test's
+    said = begun(tmp_path, "", imports=["keras"])
     assert said.startswith("keras cannot be imported: ") and "none_such" in said
 
 
 def test_an_interpreter_that_cannot_be_started_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(Died, match="python cannot be started: No such file or directory"):
-        started(tmp_path, "")
+        begun(tmp_path, "")
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(Died, match=r"sys\.executable"):
-        started(tmp_path, "")
+        begun(tmp_path, "")
 
 
 def test_a_process_whose_parent_is_gone_ends(tmp_path):

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from kreg_ipython.checks.keras import families
 from kreg_ipython.export import worker
 
 _BEGIN = """
@@ -42,16 +43,15 @@ class OutOfTime(Exception):
 class Fresh:
     """A fresh Python process that has executed a module's text.
 
-    It has this process's environment, interpreter and ``sys.path``, and none of its state. Leaving the ``with``
-    statement ends it, and the processes that it started.
+    It has this process's environment, interpreter, ``sys.path`` and Keras backend, and none of its state. It computes
+    on the CPU: a graphics card's memory is taken. Leaving the ``with`` statement ends it, and what it started.
 
     Args:
-        environment: what its environment has otherwise.
         shown: is called with what the process does, several times a second.
         deadline: the time of `time.monotonic` at which it is out of time.
     """
 
-    def __init__(self, environment: Mapping[str, str], shown: Callable[[str], None], deadline: float) -> None:
+    def __init__(self, shown: Callable[[str], None], deadline: float) -> None:
         self._shown, self._deadline, self._doing = shown, deadline, "starts"
         if not sys.executable:
             raise Died("this Python does not know its own program, sys.executable")
@@ -64,7 +64,7 @@ class Fresh:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **environment},
+                env={**os.environ, **_otherwise()},
                 text=True,
                 encoding="utf-8",
                 **options,
@@ -87,6 +87,26 @@ class Fresh:
         for line in self._process.stdout:
             self._said.put(json.loads(line))
         self._said.put(None)
+
+    def begin(self, module: str, name: str, imports: Sequence[str] = ()) -> None:
+        """Let it import modules and execute a file.
+
+        Args:
+            module: the path of the file.
+            name: the name that it is imported by; ``__main__`` if it is executed as a notebook's cells are.
+            imports: the names of the modules that are imported before.
+        """
+        path = [each for each in sys.path if isinstance(each, str)]
+        self.send({"path": path, "imports": list(imports), "module": module, "name": name})
+
+    def begun(self, doing: str) -> str:
+        """Wait until it has done what `begin` says, and return why it could not; empty if it could.
+
+        Raises:
+            Died: if the process has ended.
+            OutOfTime: if the deadline has passed.
+        """
+        return str(self.answer(doing).get("failed", ""))
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request."""
@@ -131,6 +151,15 @@ class Fresh:
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+
+def _otherwise() -> dict[str, str]:
+    """Return what the environment of a fresh process has otherwise than this one's."""
+    changed = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    for each in families():
+        if each.is_3:
+            changed["KERAS_BACKEND"] = each.module.config.backend()
+    return changed
 
 
 def _ended(code: int) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 
-from kreg_ipython.checks.keras import families
 from kreg_ipython.export.fresh import Died, Fresh, OutOfTime
 from kreg_ipython.export.models import Subject
 from kreg_ipython.export.verify import Result, verify_models
@@ -37,20 +35,14 @@ def verify_module(
 
 def _why_not_imported(text: str, name: str, timeout: float, shown: Callable[[str], None]) -> str | None:
     """Return why a module cannot be imported in a fresh process; empty if it can, None if there is no time."""
-    environment = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-    for each in families():
-        if each.is_3:
-            environment["KERAS_BACKEND"] = each.module.config.backend()
     try:
         with tempfile.TemporaryDirectory(prefix="kreg_", ignore_cleanup_errors=True) as folder:
             path = os.path.join(folder, f"{name}.py")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
-            with Fresh(environment, shown, time.monotonic() + timeout) as process:
-                paths = [each for each in sys.path if isinstance(each, str)]
-                process.send({"path": paths, "imports": [], "module": path, "name": name})
-                said = process.answer(name)
-                return str(said["failed"]) if "failed" in said else ""
+            with Fresh(shown, time.monotonic() + timeout) as process:
+                process.begin(path, name)
+                return process.begun(name)
     except OutOfTime:
         return None
     except (Died, OSError) as error:

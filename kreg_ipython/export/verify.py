@@ -125,12 +125,7 @@ class _Elsewhere:
         shown: Callable[[str], None],
     ) -> None:
         self._models, self._folder, self._timeout, self._shown = models, folder, timeout, shown
-        self._job = {
-            "path": [each for each in sys.path if isinstance(each, str)],
-            "imports": list(dict.fromkeys(each.home for each in models)),
-            "module": module,
-            "name": name,
-        }
+        self._module, self._name = module, name
         self._deadline = time.monotonic() + timeout
         self._process: Fresh | None = None
         self._is_ready = False
@@ -167,8 +162,9 @@ class _Elsewhere:
             return "skipped", self._out_of_time, None
         try:
             if self._process is None and not self.failed:  # it imports while the model is saved
-                self._process = Fresh(_environment(self._models), self._shown, self._deadline)
-                self._process.send(self._job)
+                self._process = Fresh(self._shown, self._deadline)
+                homes = dict.fromkeys(each.home for each in self._models)
+                self._process.begin(self._module, self._name, list(homes))
             self._shown(f"{doing}: saves it")
             with _quietly():
                 prepared = _prepared(subject, os.path.join(self._folder, str(at)))
@@ -195,9 +191,8 @@ class _Elsewhere:
     def _begin(self, doing: str) -> None:
         """Wait until the process has executed the definitions."""
         assert self._process is not None
-        said = self._process.answer(doing)
-        self.failed = f"in a fresh kernel {said['failed']}" if "failed" in said else ""
-        self._is_ready = not self.failed
+        failed = self._process.begun(doing)
+        self.failed, self._is_ready = failed and f"in a fresh kernel {failed}", not failed
 
 
 @dataclass(frozen=True)
@@ -339,15 +334,6 @@ def _quietly() -> Iterator[None]:
             yield
         finally:
             logging.disable(before)
-
-
-def _environment(models: Sequence[Subject]) -> dict[str, str]:
-    """Return what the environment of the fresh process has otherwise."""
-    changed = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-    for each in models:
-        if each.keras is not None and each.keras.is_3:
-            changed["KERAS_BACKEND"] = each.keras.module.config.backend()
-    return changed
 
 
 def _of_file(error: Exception, what: str) -> str:
