@@ -103,6 +103,22 @@ def items(texts: Mapping[int, str]) -> Iterator[Item]:
             yield Item(cell, (cell, at), node, read, annotations_are_text)
 
 
+def always_binds(node: ast.stmt, name: str) -> bool:
+    """Return whether a statement binds a name in whichever way it is executed."""
+
+    def some(body: list[ast.stmt]) -> bool:
+        return any(always_binds(each, name) for each in body)
+
+    if isinstance(node, ast.If):
+        return some(node.body) and some(node.orelse)
+    if isinstance(node, ast.Try):
+        without_error = some([*node.body, *node.orelse])
+        return some(node.finalbody) or (without_error and all(some(each.body) for each in node.handlers))
+    if isinstance(node, (ast.For, ast.AsyncFor, ast.While)) or hasattr(node, "cases"):
+        return False
+    return name in names(node).binds
+
+
 def _is_future(node: ast.stmt) -> bool:
     is_import = isinstance(node, ast.ImportFrom) and node.module == "__future__"
     return is_import and any(each.name == "annotations" for each in node.names)  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from kreg_ipython.export import literals
 from kreg_ipython.export.harmless import WRITERS, Judge
-from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, items
+from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
 
@@ -170,7 +170,7 @@ class Slice:
                 continue
             chains = piece.item.names.chains
             for name in piece.now:
-                piece.now[name] = self._take(name, piece.at, chains)
+                piece.now[name] = self._take(name, piece.item, chains)
             for name in piece.later:
                 piece.later[name] = self._take(name, None, chains)
             if piece.is_definition:
@@ -223,29 +223,31 @@ class Slice:
 
     # -- which statement a name is
 
-    def _take(self, name: str, at: tuple[int, ...] | None, chains: Collection[str] = ()) -> Piece | None:
-        """Return the piece that binds a name, for whoever reads it at a place, or when all cells have run.
+    def _take(self, name: str, reader: Item | None, chains: Collection[str] = ()) -> Piece | None:
+        """Return the piece that binds a name: for a statement that reads it, or else for when all cells have run.
 
         It is None for what Python itself defines, and for a name that the notebook does not know either.
         """
-        item = self._binder(name, at)
+        item = self._binder(name, reader)
         if item is not None:
             for other in self._binders[name]:
                 if isinstance(other.node, ast.Import) and other is not item:
                     self._take_submodules(other, name, chains)
             return self._take_item(item, name, chains)
-        return self._of_no_statement(name)
+        return self._of_no_statement(name, reader)
 
-    def _binder(self, name: str, at: tuple[int, ...] | None) -> Item | None:
-        found = self._binders.get(name, [])
-        if not found or (at is None and name not in self._namespace and name not in vars(builtins)):
-            return found[-1] if found and at is None and isinstance(found[-1].node, DEFINITIONS) else None
-        if all(each.same_import(found[0]) for each in found):
-            return found[0]
-        if at is None:
+    def _binder(self, name: str, reader: Item | None) -> Item | None:
+        """Return the item that binds a name; the last one before the reader, if there is one."""
+        found = [each for each in self._binders.get(name, []) if reader is None or each.at != reader.at[:2]]
+        if not found or all(each.same_import(found[0]) for each in found):
+            return found[0] if found else None
+        if reader is None:
             return self._of_live(name, found) or found[-1]
-        before = [each for each in found if each.at < at]
-        return before[-1] if before else found[0]
+        before = [each for each in found if each.at < reader.at] or found[:1]
+        live = self._of_live(name, before)
+        while live is not None and before[-1] is not live and not always_binds(before[-1].node, name):
+            before.pop()  # it did not
+        return before[-1]
 
     def _of_live(self, name: str, found: list[Item]) -> Item | None:
         """Return the item that defined what a name is now, if its code tells."""
@@ -267,7 +269,8 @@ class Slice:
         by_code = [each for each in named if each.cell in cells[-1:] and _spans(each, line)]
         if by_code or not by_name:
             return by_code[-1] if by_code else None
-        return named[-1] if named else None
+        fitting = [each for each in named if _fits(each.node, subject)]
+        return next(reversed(fitting or named), None)
 
     def _name_in(self, item: Item, subject: Any) -> str:
         found = definition(subject)
@@ -348,8 +351,12 @@ class Slice:
     def _of_compound(self, item: Item, name: str) -> Piece:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
         whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, _ABSENT)) is None
-        if whole and not _asks_for_main(item.node) and not self._judge.effect(item.node):
-            return self._typed(item)
+        if whole and not self._asks_for_state(item.node) and not self._judge.effect(item.node):
+            piece = self._typed(item)
+            before = [each for each in self._binders[name] if each.at < item.at]
+            if before and not always_binds(item.node, name):
+                piece.now[name] = self._take(name, item)
+            return piece
         inner = [each for each in item.inner if name in each.names.binds]
         live = self._namespace.get(name, _ABSENT)
         if inner and literals.literal(live) is None:
@@ -364,6 +371,14 @@ class Slice:
                 ] or inner
             return self._take_item(executed[-1], name)
         return self._of_value(item, name)
+
+    def _asks_for_state(self, node: ast.AST) -> bool:
+        """Return whether a condition asks for more than what is imported: the answer may be another one by now."""
+        asked = ast.walk(node.test) if isinstance(node, ast.If) else ()
+        names = {each.id for each in asked if isinstance(each, ast.Name)}
+        return any(
+            not all(isinstance(each.node, IMPORTS) for each in self._binders.get(name, [])) for name in names
+        ) or ("__name__" in names)
 
     def _of_value(self, item: Item, name: str) -> Piece:
         """Return the statement that gives a variable its value, if it may be executed again and comes to the same.
@@ -392,10 +407,12 @@ class Slice:
             return self._left_out(
                 item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
             )
-        return self._filled(item, name, live)
+        return self._filled(item, name, live) if not isinstance(item.node, ast.AugAssign) else self._changed(item, name)
 
     def _comes_to(self, item: Item, name: str, live: Any) -> bool:
         """Return whether executing a statement once more gives a variable the value that it has."""
+        if isinstance(item.node, ast.AugAssign):
+            return False
         if not literals.is_plain(live) and not isinstance(live, _MUTABLE) and type(live).__module__ != "__main__":
             return True  # a class, a function, what a library made
         made = self._evaluated(item.node, name)
@@ -438,14 +455,16 @@ class Slice:
         if statements or not fillers or fillers & called:
             del self._pieces[item, None]
             self._waiting = [each for each in self._waiting if each is not piece]
-            return self._left_out(
-                item, name, f"it was changed since, and {literals.described(live)} is no small plain value"
-            )
+            return self._changed(item, name)
         for each in live.values() if isinstance(live, dict) else live if isinstance(live, _MUTABLE) else ():
             found = self._definition_item(each)
             if found is not None:
                 self._take_item(found, self._name_in(found, each))
         return piece
+
+    def _changed(self, item: Item, name: str) -> Piece:
+        live = literals.described(self._namespace[name])
+        return self._left_out(item, name, f"it was changed since, and {live} is no small plain value")
 
     def _replayed(self, statements: list[Item]) -> Any:
         scratch = dict(self._namespace)
@@ -464,11 +483,16 @@ class Slice:
             if any(_writes_to(each, name) for each in inside if isinstance(each, ast.stmt)):
                 yield item.node.name  # type: ignore[attr-defined]
 
-    def _of_no_statement(self, name: str) -> Piece | None:
+    def _of_no_statement(self, name: str, reader: Item | None) -> Piece | None:
         """Return the piece that binds a name that no statement of the cells binds."""
+        if name in self._binders and name not in vars(builtins):  # the reader itself does
+            return self._nowhere(name, f"no cell's last text gives it a value before cell [{reader and reader.cell}]")
         if name in _OF_IPYTHON and name not in self._binders:
             return self._of_text(_OF_IPYTHON[name], name)
         live = self._namespace.get(name, _ABSENT)
+        asks = reader is None or isinstance(reader.node, ast.Try)  # whether there is such a name
+        if live is _ABSENT and not asks and name not in _OF_MODULES and not hasattr(builtins, name):
+            return self._nowhere(name, "the notebook has no such variable")
         if live is _ABSENT or name in _OF_MODULES or vars(builtins).get(name, _ABSENT) is live:
             return None
         for item in (each for each in self.items if each.names.star):
@@ -480,10 +504,11 @@ class Slice:
         text = _import_of(live, name) or (f"{name} = {value}" if value is not None else "")
         if text:
             return self._of_text(text, name)
-        left_out = LeftOut(name, None, f"no cell's last text gives it its value, {literals.described(live)}")
-        return self._piece(
-            (name,), lambda: Piece((-1,), None, _comment(left_out), frozenset({name}), left_out=left_out)
-        )
+        return self._nowhere(name, f"no cell's last text gives it its value, {literals.described(live)}")
+
+    def _nowhere(self, name: str, why: str) -> Piece:
+        left_out = LeftOut(name, None, why)
+        return self._piece((name, why), lambda: Piece((-1,), None, _comment(left_out), _NOTHING, left_out=left_out))
 
     def _of_text(self, text: str, name: str, item: Item | None = None) -> Piece:
         """Return a piece of this text, in the place of an item, or before all others."""
@@ -613,6 +638,15 @@ def _defines(node: ast.AST, name: str) -> bool:
     return any(isinstance(each, DEFINITIONS) and each.name == name for each in ast.walk(node))
 
 
+def _fits(node: ast.AST, subject: Any) -> bool:
+    """Return whether a statement may have defined a class: all its methods are there, and no others."""
+    kind = next((each for each in ast.walk(node) if isinstance(each, ast.ClassDef)), None)
+    if kind is None or not isinstance(subject, type):
+        return kind is None and not isinstance(subject, type)
+    said = {each.name for each in kind.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    return said <= {*vars(subject)} and bool(said) == (_code(subject) is not None)
+
+
 def _code(subject: Any) -> CodeType | None:
     """Return some code of an object's definition: a function's own, or that of a class's first method."""
     for _ in range(10):
@@ -662,12 +696,6 @@ def _import_of(live: Any, name: str) -> str | None:
         f"import {module}"
         if not name
         else f"from {module} import {qualname}" + (f" as {name}" if name != qualname else "")
-    )
-
-
-def _asks_for_main(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and any(
-        isinstance(each, ast.Name) and each.id == "__name__" for each in ast.walk(node.test)
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from kreg_ipython.lib.naming import definition
 
 _BUILTINS = (
-    "abs all any bin bool bytes callable chr complex dict dir divmod enumerate filter float format frozenset getattr "
-    "globals hasattr hash hex int isinstance issubclass len list locals map max min object oct ord pow property range "
-    "repr reversed round set slice sorted staticmethod classmethod str sum tuple type vars zip"
+    "abs all any bin bool bytes callable chr complex dict divmod enumerate filter float format frozenset getattr "
+    "hasattr hash hex int isinstance issubclass len list map max min object oct ord pow property range "
+    "repr reversed round set slice sorted staticmethod classmethod str sum tuple type zip"
 )
 _HARMLESS = re.compile(
     "|".join(

@@ -39,7 +39,7 @@ def lines(text: str) -> str:
         pytest.param(["T = {}\ndef add(f):\n    T[f.__name__] = f\n    return f", "@add\ndef g(): return 4", "def f(): return T['g']()"], None, id="a registry that decorators fill"),
         pytest.param(["T = {}", "def g(): return 4", "T['g'] = g", "def f(): return T['g']()"], None, id="a registry that statements fill"),
         pytest.param(["class A: pass", "A.x = 3", "def f(): return A.x"], "class A: pass\n\n\nA.x = 3\n\n\ndef f(): return A.x", id="an attribute that is set later"),
-        pytest.param(["if 'f' not in globals():\n    def f(): return 1"], "if 'f' not in globals():\n    def f(): return 1", id="a guarded definition"),
+        pytest.param(["if 'f' not in globals():\n    def f(): return 1"], "def f(): return 1", id="a guarded definition"),
         pytest.param(["if True:\n    print(1)\n    def f():\n        '''x\n    y'''\n        return 1\nelse:\n    def f(): return 2"], None, id="a definition beside an effect"),
         pytest.param(["for A in range(3): print(A)\ndef f(): return A"], None, id="a loop's variable"),
         pytest.param(["import math\nfor g in (math.sin, math.cos): pass\ndef f(): return g(0)"], None, id="a function out of a loop"),
