@@ -241,34 +241,47 @@ class Slice:
         found = [each for each in self._binders.get(name, []) if reader is None or each.at != reader.at[:2]]
         if not found or all(each.same_import(found[0]) for each in found):
             return found[0] if found else None
-        if reader is None:
-            return self._of_live(name, found) or found[-1]
-        before = [each for each in found if each.at < reader.at] or found[:1]
-        live = self._of_live(name, before)
-        while live is not None and before[-1] is not live and not always_binds(before[-1].node, name):
-            before.pop()  # it did not
-        return before[-1]
+        live = self._of_live(name, found)
+        if reader is not None:
+            found = [each for each in found if each.at < reader.at] or found[:1]
+        elif live is not None:
+            return live
+        while len(found) > 1 and found[-1] is not live and self._was_skipped(found[-1], name):
+            found.pop()
+        return found[-1]
+
+    def _was_skipped(self, item: Item, name: str) -> bool:
+        """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
+        if always_binds(item.node, name):
+            return False
+        code = _code(self._namespace.get(name))
+        return code is not None and self._text_of(code) is not None
 
     def _of_live(self, name: str, found: list[Item]) -> Item | None:
         """Return the item that defined what a name is now, if its code tells."""
-        item = self._definition_item(self._namespace.get(name), by_name=False)
-        return item if item in found else None
+        code = _code(self._namespace.get(name))
+        cell, line = self._place_of(code) if code is not None else (None, None)
+        return next((each for each in reversed(found) if each.cell == cell and _spans(each, line)), None)
 
-    def _definition_item(self, subject: Any, *, by_name: bool = True) -> Item | None:
-        """Return the item that defines an object of the notebook's."""
+    def _place_of(self, code: CodeType) -> tuple[int | None, int | None]:
+        """Return the cell whose last text some code was compiled in, and its first line there."""
+        text = (self._text_of(code) or "").strip()
+        cell = next((cell for cell, each in reversed(self._texts.items()) if text and each.strip() == text), None)
+        return cell, None if cell is None else code.co_firstlineno + source.header(self._texts[cell])
+
+    def _definition_item(self, subject: Any) -> Item | None:
+        """Return the item that defines an object of the notebook's, by its code, or else by its name."""
         found = definition(subject)
         if found is None or found[-1] == "instance" or found[0] != "__main__" or not isinstance(found[1], str):
             return None
         if "<locals>" in found[1]:  # a function made it
             return None
         name, code = found[1].partition(".")[0], _code(subject)
-        text = self._text_of(code) if code is not None else None
-        cells = [cell for cell, each in self._texts.items() if text is not None and each.strip() == text.strip()]
-        line = code.co_firstlineno + source.header(self._texts[cells[-1]]) if code is not None and cells else None
+        cell, line = self._place_of(code) if code is not None else (None, None)
         named = [each for each in self._binders.get(name, ()) if _defines(each.node, name)]
-        by_code = [each for each in named if each.cell in cells[-1:] and _spans(each, line)]
-        if by_code or not by_name:
-            return by_code[-1] if by_code else None
+        by_code = [each for each in named if each.cell == cell and _spans(each, line)]
+        if by_code:
+            return by_code[-1]
         fitting = [each for each in named if _fits(each.node, subject)]
         return next(reversed(fitting or named), None)
 
@@ -298,7 +311,7 @@ class Slice:
         read = item.names
 
         def make() -> Piece:
-            later = dict.fromkeys(sorted((read.later | read.quoted) - read.now))
+            later = dict.fromkeys(sorted(read.later | read.quoted))
             return Piece(
                 item.at,
                 item.cell,
@@ -362,8 +375,9 @@ class Slice:
         if inner and literals.literal(live) is None:
             found = self._of_live(name, [item])
             executed = inner
-            if found is not None:
-                line = _code(live).co_firstlineno + source.header(self._texts[item.cell])  # type: ignore[union-attr]
+            code = _code(live)
+            if found is not None and code is not None:
+                _, line = self._place_of(code)
                 executed = [each for each in inner if _spans(each, line)] or inner
             elif isinstance(live, ModuleType):
                 executed = [

@@ -66,7 +66,10 @@ function = st.builds(
 )
 method = "{}class {}({}):\n    a = {}\n    def m(self, d=1):\n        {}\n    def __repr__(self): return 'it'"
 definition = st.one_of(
-    function, st.builds(method.format, decorated, classes, st.one_of(classes, st.just("object")), value, body)
+    function,
+    st.builds(
+        method.format, decorated, classes, st.one_of(classes, st.just("object")), st.one_of(plain, constants), body
+    ),
 )
 other = st.one_of(
     st.builds("{} = {}".format, constants, value),
