@@ -185,8 +185,11 @@ def _live(model: Any, keras: Keras, registered: Collection[int]) -> Iterator[Any
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, (FunctionType, type)):
-            if _is_users(one) and one.__name__ != "<lambda>":
+        if isinstance(one, FunctionType):
+            if _is_users(one) and not _is_made_by_keras(one) and one.__name__ != "<lambda>":
+                yield one
+        elif isinstance(one, type):
+            if _is_users(one):
                 yield one
         elif kind in (list, tuple, set, frozenset):
             todo += one
@@ -290,6 +293,11 @@ def _types_in(key: Hashable) -> Iterator[Any]:
 
 def _is_kerass(kind: type) -> bool:
     return any(str(base.__module__).partition(".")[0] in ("keras", "tf_keras") for base in kind.__mro__)
+
+
+def _is_made_by_keras(function: FunctionType) -> bool:
+    """Return whether a function is one that Keras puts around a method of the user's, under its name."""
+    return str(function.__globals__.get("__name__")).partition(".")[0] in ("keras", "tf_keras")
 
 
 def _is_users(subject: Any) -> bool:
