@@ -254,8 +254,10 @@ class Slice:
         """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
         if always_binds(item.node, name):
             return False
-        code = _code(self._namespace.get(name))
-        return code is not None and self._text_of(code) is not None
+        live = self._namespace.get(name)
+        code = _code(live)
+        known = code is not None and self._text_of(code) is not None
+        return known or (isinstance(live, type) and live.__module__ == "__main__" and not _fits(item.node, live))
 
     def _of_live(self, name: str, found: list[Item]) -> Item | None:
         """Return the item that defined what a name is now, if its code tells."""

@@ -9,9 +9,9 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from cells import Cells, executed
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
+from in_process import Cells, executed
 
 happened: list[str] = []
 effects = types.ModuleType("effects")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from cells import Cells, executed
+from in_process import Cells, executed
 
 EFFECT = "EFFECTS.append(1)"
 
