@@ -143,25 +143,30 @@ class Slice:
         item = self._definition_item(subject)
         mine = [each for each in self._registrations if each.subject is subject]
         names = [name for name, value in self._namespace.items() if value is subject and name in self._binders]
-        taken: list[Any] = [self._take_registration(each) for each in mine]
+        unseen = [each for each in mine if self._take_registration(each) is None]
         if item is not None and (not names or self._name_in(item, subject) in names):
-            taken.append(self._take_item(item, self._name_in(item, subject)))
+            self._take_item(item, self._name_in(item, subject))
         elif names:
-            taken.append(self._take(names[0], None))
-        if not any(taken):
-            self._add_elsewhere(subject, mine)
+            item = self._binder(names[0], None)
+            self._take(names[0], None)
+        home = _import_of(subject, "")
+        if item is None and home is not None and len(unseen) == len(mine):
+            self._of_text(home, "")
+        elif item is None or not getattr(item.node, "decorator_list", ()):
+            self._miss(subject, item, unseen, mine)
         self._follow()
 
-    def _add_elsewhere(self, subject: Any, registrations: list[Registration]) -> None:
-        """Add an object that no statement of the cells defines or registers."""
-        home = _import_of(subject, "")
-        if home is not None:
-            self._piece((home,), lambda: Piece((-1,), None, home, _NOTHING))
-        else:
+    def _miss(
+        self, subject: Any, item: Item | None, unseen: list[Registration], registrations: list[Registration]
+    ) -> None:
+        """Note what no statement of the cells defines, or registers."""
+        for each in unseen:
+            why = "no statement of a cell registers it by itself: it is called elsewhere, or gone"
+            self.missing.append(LeftOut(each.key, each.cell, why))
+        if item is None and not registrations:
             found = definition(subject)
             called = str(found[1]) if found and found[-1] != "instance" else literals.described(subject)
-            told = registrations[0].key if registrations else called
-            self.missing.append(LeftOut(told, None, f"no cell's text defines {called} any more"))
+            self.missing.append(LeftOut(called, None, "no cell's last text defines it"))
 
     def _follow(self) -> None:
         while self._waiting:
