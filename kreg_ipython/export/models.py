@@ -14,12 +14,13 @@ from kreg_ipython.checks.notebook import Notebook
 from kreg_ipython.checks.will_not_load import customs_in, why_not
 from kreg_ipython.export import worker
 from kreg_ipython.export.inputs import functions_of
-from kreg_ipython.guard.ledger import Entry
+from kreg_ipython.guard.ledger import Entry, Former
 from kreg_ipython.guard.messages import former_use, rebuild
 from kreg_ipython.lib.holders import attributes_of
 from kreg_ipython.lib.naming import (
     definition,
     definition_text,
+    error_text,
     module_of,
     names_in,
     same_definition,
@@ -68,8 +69,15 @@ class Subject:
 
 def subjects(notebook: Notebook) -> list[Subject]:
     """Return the models that are looked at, with what they need. Nothing is traced, built or saved."""
-    found = [_subject(name, model, keras, notebook) for name, model, keras in notebook.models()]
-    return found + [_subject(name, module, None, notebook) for name, module in _modules(notebook)]
+    modules = ((name, module, None) for name, module in _modules(notebook))
+    found = []
+    for name, model, keras in (*notebook.models(), *modules):
+        try:
+            found.append(_subject(name, model, keras, notebook))
+        except Exception as error:  # the user's objects may raise whatever they are asked
+            hints = (f"it could not be looked at: {error_text(error)}",)
+            found.append(Subject(name, model, keras, (), (), hints=hints))
+    return found
 
 
 def _modules(notebook: Notebook) -> Iterator[tuple[str, Any]]:
@@ -93,7 +101,7 @@ def _subject(name: str, model: Any, keras: Keras | None, notebook: Notebook) -> 
         tuple(roots),
         tuple(sorted(number for number in numbers if number is not None)),
         any(entry.registry == _GRADIENTS for entry in entries),
-        _formers(name, notebook),
+        "" if keras is None else _formers(name, _live(model, keras, _subjects(notebook)), notebook),
         tuple(f"{reason.why}: {reason.fix}" for reason in dict.fromkeys(reasons)),
     )
 
@@ -107,18 +115,28 @@ def _numbers(root: Any, notebook: Notebook) -> Iterator[int | None]:
             return
 
 
-def _formers(name: str, notebook: Notebook) -> str:
-    variable = name.partition("[")[0].partition(".")[0]
-    uses = [(holder, one) for holder, one in notebook.uses_of_formers if holder.name == variable]
-    if not uses:
+def _formers(name: str, live: Iterable[Any], notebook: Notebook) -> str:
+    """Return of which former classes and functions a model is made, in one line; empty if all are current."""
+    texts, stale = [], None
+    for one in live:
+        now = _now(one, notebook)
+        if now is not one and (now is None or type(now) is type(one)):
+            former = _former(one, notebook)
+            run = former.run.number if former is not None and former.run is not None else None
+            number = run if run is not None else next(_numbers(one, notebook), None)
+            texts.append(former_use(name, "is built from", definition_text(one), number))
+            stale = stale or (isinstance(former, Former) and notebook.imported_before(former)) or None
+    if not texts:
         return ""
-    texts = [
-        former_use(name, "is built from", definition_text(one.subject()), one.run.number if one.run else None)
-        for _, one in uses
-    ]
-    cell = notebook.cells.assigns(name).cell
-    first = texts[0] + "".join(f" and {text.partition('is built from ')[2]}" for text in texts[1:])
-    return f"{first}: {rebuild(cell, variable, notebook.imported_before(uses[0][1]))}"
+    others = (text.partition("is built from ")[2] for text in dict.fromkeys(texts[1:]))
+    built = rebuild(notebook.cells.assigns(name).cell, name, stale)
+    return f"{' and '.join([texts[0], *others])}: {built}"
+
+
+def _former(one: Any, notebook: Notebook) -> Entry | Former | None:
+    """Return what is known of an object that was replaced, swept or shadowed."""
+    hidden = (entry for entry in notebook.guard.ledger if entry.subject is one)
+    return next(hidden, None) or next((each for each in notebook.guard.ledger.former() if each.subject() is one), None)
 
 
 # -- roots
@@ -130,7 +148,7 @@ def roots_of(model: Any, keras: Keras | None, notebook: Notebook) -> list[Any]:
     A former class stands for the current one of its key, which is what a saved model will find.
     """
     entries = list(_current(notebook))
-    registered = {id(entry.subject): entry for entry in entries}
+    registered = _subjects(notebook)
     found: dict[int, Any] = {}
     if keras is None:
         mine = [*_of_module(model, registered), *_told(type(model), entries)]
@@ -145,6 +163,12 @@ def roots_of(model: Any, keras: Keras | None, notebook: Notebook) -> list[Any]:
         todo += _told(one, entries)
         todo += [entry.subject for entry in entries if any(kind is one for kind in _types_in(entry.key))]
     return list(found.values())
+
+
+def _subjects(notebook: Notebook) -> set[int]:
+    """Return the ids of all that is registered, or was."""
+    ledger = notebook.guard.ledger
+    return {id(entry.subject) for entry in ledger} | {id(former.subject()) for former in ledger.former()}
 
 
 def _current(notebook: Notebook) -> Iterator[Entry]:
@@ -166,9 +190,10 @@ def _of_module(module: Any, registered: Collection[int]) -> Iterator[Any]:
 
 def _now(one: Any, notebook: Notebook) -> Any:
     """Return what stands for an object in a fresh kernel: for a former one the current one; None if there is none."""
-    former = next((each for each in notebook.guard.ledger.former() if each.subject() is one), None)
+    former = _former(one, notebook)
     if former is not None:
-        return next((e.subject for e in _current(notebook) if e.name == (former.registry, former.key)), None)
+        spot = former.name if isinstance(former, Entry) else (former.registry, former.key)
+        return next((each.subject for each in _current(notebook) if each.name == spot), None)
     defined = definition(one)
     name = defined[1] if defined is not None and len(defined) == 2 else None
     variable = notebook.variables.get(name) if isinstance(name, str) else None

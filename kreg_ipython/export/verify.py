@@ -151,7 +151,7 @@ class _Elsewhere:
         verdict, reason, much = self._verify(at)
         if verdict == "fails" and subject.hints:
             reason = f"{clean(reason.partition('. ')[0], 200)}; {'; '.join(subject.hints)}"
-        if verdict == "differs" and subject.formers:
+        elif verdict in ("differs", "fails") and subject.formers:
             reason = f"{reason}; {subject.formers}"
         return Result(subject.name, verdict, reason, subject.cells, much, round(time.monotonic() - began, 3))
 
