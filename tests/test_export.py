@@ -80,8 +80,10 @@ def test_a_notebook_goes_on_with_the_module_in_the_place_of_its_cells(here, tmp_
     path.write_text(path.read_text().replace("SCALE = 1.5", "SCALE = 3.0"))
     nb.run("model", MODEL)
     assert nb.value("float(net.layers[0](np.ones((1,)))[0])") == 3.0
-    with pytest.raises(AssertionError, match="has registered anything"):
-        nb.run("again", f"%kreg export {module}.py")
+    told = nb.run("again", f"%kreg export {module}.py").stderr
+    assert told.strip() == "UsageError: %kreg export: nothing to export: no cell has registered anything; " + (
+        "name a model, a class or a function."
+    )
     nb.run("autoreload", "%autoreload 0")
 
 

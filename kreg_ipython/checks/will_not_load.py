@@ -155,7 +155,7 @@ def _reason(custom: Custom, notebook: Notebook, keras: Keras) -> tuple[str, str]
         if entry.owner is not None and entry.owner.deleted:
             return (
                 f"{custom.key!r} is registered by a cell that was deleted",
-                "run the text of that cell in another cell",
+                "import the module that %kreg export writes of it, or run its text in another cell",
             )
         return None
     objects = keras.module.utils.get_custom_objects()

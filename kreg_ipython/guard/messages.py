@@ -149,10 +149,13 @@ def never_registered(key: str, family: str, defined: Owner | str | None) -> str:
             f"load with custom_objects={{{key!r}: {name}}}"
         )
     if defined is not None:
-        return f"{key!r} was never registered in this kernel. A cell of {defined} defines {name}: run it"
+        return (
+            f"{key!r} was never registered in this kernel. A cell of {defined} defines {name}: run it, or write it to a "
+            "module there with %kreg export, and import that"
+        )
     return (
-        f"{key!r} was never registered in this kernel: run the cell or import the module that defines {name}, or load "
-        f"with custom_objects={{{key!r}: …}}"
+        f"{key!r} was never registered in this kernel: run the cell or import the module that defines {name} "
+        f"(%kreg export makes one of another notebook's cells), or load with custom_objects={{{key!r}: …}}"
     )
 
 
