@@ -84,6 +84,10 @@ class Item:
         except IndexError:
             return True
 
+    def spans(self, line: int | None) -> bool:
+        """Return whether it stands on a line of its cell."""
+        return line is not None and self.first <= line <= self.last
+
     def same_import(self, other: Item) -> bool:
         """Return whether two imports say the same."""
         return isinstance(self.node, IMPORTS) and ast.dump(self.node) == ast.dump(other.node)

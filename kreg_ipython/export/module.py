@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kreg_ipython.checks.notebook import Notebook
-from kreg_ipython.export.slice import LeftOut, Piece, Registration, Slice
+from kreg_ipython.export.pieces import LeftOut, Piece, Registration
+from kreg_ipython.export.slice import Slice
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import key_text

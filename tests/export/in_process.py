@@ -6,7 +6,8 @@ from types import CodeType
 from typing import Any
 
 from kreg_ipython.export.module import Module, module_of
-from kreg_ipython.export.slice import Registration, Slice
+from kreg_ipython.export.pieces import Registration
+from kreg_ipython.export.slice import Slice
 from kreg_ipython.lib import source
 
 
