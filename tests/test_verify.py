@@ -492,6 +492,22 @@ def test_answers_differ_if_they_are_farther_apart_than_their_dtype_rounds(one, o
     assert found.much is much or found.much == pytest.approx(much, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "ValueError"),
+        ("one\n\ntwo", "ValueError: one"),
+        ("cannot be read. Exception encountered: 'no  units'\nmore", "ValueError: 'no units'"),
+        (
+            "Exception encountered when calling A.call().\n\n\x1b[1mno entry\x1b[0m\n\nArguments: x",
+            "ValueError: no entry",
+        ),
+    ],
+)
+def test_an_error_of_keras_is_told_by_its_cause(text, line):
+    assert worker.error_line(ValueError(text)) == line
+
+
 def test_answers_are_read_back_as_they_were_written(tmp_path):
     written = [answer([1.5]), answer([1.5], "bfloat16"), Answer(np.array([b"a", b"bc"]), "string"), answer(3, "int64")]
     worker.write_answers(str(tmp_path / "a.npz"), written)

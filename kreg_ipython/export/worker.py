@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -226,11 +227,12 @@ def _computes_with_tensorflow() -> bool:
 
 
 def error_line(error: BaseException) -> str:
-    """Return an error in one line. Keras tells the cause after the config of what it is in."""
-    text = str(error).strip()
-    cause = text.rpartition("Exception encountered: ")[2].strip()
-    first = " ".join((cause or text).partition("\n")[0].split())[:1_000]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    """Return an error in one line: the cause, which Keras tells after what was called, or after a config."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = text.rpartition("Exception encountered: ")[2].strip() or text
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()] or [""]
+    line = lines[1] if lines[0].startswith("Exception encountered when calling") and len(lines) > 1 else lines[0]
+    return f"{type(error).__name__}: {line[:1_000]}" if line else type(error).__name__
 
 
 class _Parent:
