@@ -30,10 +30,16 @@ class Judge:
     Args:
         value_of: returns what a global name is; raises KeyError if it is nothing.
         definition_of: returns the ``def`` or ``class`` of an object of the notebook's; None if it is not known.
+        home: the module of these objects.
     """
 
-    def __init__(self, value_of: Callable[[str], Any], definition_of: Callable[[Any], ast.AST | None]) -> None:
-        self._value_of, self._definition_of = value_of, definition_of
+    def __init__(
+        self,
+        value_of: Callable[[str], Any],
+        definition_of: Callable[[Any], ast.AST | None],
+        home: str = "__main__",
+    ) -> None:
+        self._value_of, self._definition_of, self._home = value_of, definition_of, home
         self._known: dict[int, tuple[Any, str]] = {}
 
     def effect(self, node: ast.AST | None) -> str:
@@ -51,9 +57,9 @@ class Judge:
         return known[1] if known[1] != "?" else None
 
     def _of_users(self, callee: Any) -> str:
-        if isinstance(callee, type) and callee.__module__ == "__main__":
+        if isinstance(callee, type) and callee.__module__ == self._home:
             return self._of_class(callee)
-        node = self._definition_of(callee) if getattr(callee, "__module__", None) == "__main__" else None
+        node = self._definition_of(callee) if getattr(callee, "__module__", None) == self._home else None
         if not isinstance(node, ast.FunctionDef) or not isinstance(callee, FunctionType):
             return "?"
         return self._of_body(node)
@@ -65,7 +71,7 @@ class Judge:
         own = isinstance(made, FunctionType)
         if own and made.__code__.co_filename == "<string>":  # a dataclass's
             made = getattr(kind, "__post_init__", object.__init__)
-        if any(each.__module__ not in ("__main__", "builtins", "enum", "abc", "typing") for each in kind.__mro__):
+        if any(each.__module__ not in (self._home, "builtins", "enum", "abc", "typing") for each in kind.__mro__):
             return "?"
         if not isinstance(made, FunctionType):
             return ""

@@ -23,21 +23,27 @@ class Item:
     """A statement of a cell.
 
     Attributes:
-        cell: the execution count of the cell.
+        cell: the execution count of the cell; 0 for the text of a module.
+        home: the module that it defines things in: ``__main__`` for a cell.
         at: its place in the order of execution.
         node: the statement.
         inner: the statements in it, if it is a compound statement and no definition.
     """
 
     def __init__(
-        self, cell: int, at: tuple[int, ...], node: ast.stmt, text: Source, annotations_are_text: bool
+        self, cell: int, at: tuple[int, ...], node: ast.stmt, text: Source, annotations_are_text: bool, home: str
     ) -> None:
-        self.cell, self.at, self.node = cell, at, node
+        self.cell, self.at, self.node, self.home = cell, at, node, home
         self._source, self.annotations_are_text = text, annotations_are_text
         self.inner: list[Item] = []
         if not isinstance(node, DEFINITIONS):
             inside = enumerate(_statements_in(node))
-            self.inner = [Item(cell, (*at, n), each, text, annotations_are_text) for n, each in inside]
+            self.inner = [Item(cell, (*at, n), each, text, annotations_are_text, home) for n, each in inside]
+
+    @property
+    def place(self) -> str:
+        """The place where it stands, for people."""
+        return f"cell [{self.cell}]" if self.cell else f"module {self.home}"
 
     @cached_property
     def names(self) -> Names:
@@ -93,18 +99,19 @@ class Item:
         return isinstance(self.node, IMPORTS) and ast.dump(self.node) == ast.dump(other.node)
 
 
-def items(texts: Mapping[int, str]) -> Iterator[Item]:
+def items(texts: Mapping[int, str], home: str = "__main__") -> Iterator[Item]:
     """Yield the statements of the cells, in the order of their execution.
 
     Args:
         texts: the text of each cell by its execution count.
+        home: the module that they define things in.
     """
     annotations_are_text = False
     for cell, text in sorted(texts.items()):
         read = source.read(text)
         annotations_are_text |= any(map(_is_future, read.tree.body))
         for at, node in enumerate(read.tree.body):
-            yield Item(cell, (cell, at), node, read, annotations_are_text)
+            yield Item(cell, (cell, at), node, read, annotations_are_text, home)
 
 
 def always_binds(node: ast.stmt, name: str) -> bool:

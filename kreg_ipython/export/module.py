@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from kreg_ipython.checks.notebook import Notebook
-from kreg_ipython.export.pieces import LeftOut, Piece, Registration
+from kreg_ipython.export.copied import Copied, claimed_twice
+from kreg_ipython.export.pieces import LeftOut, Piece, Registration, leave_out_what_cannot_be_executed, ordered
 from kreg_ipython.export.slice import Slice
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.lib import source
@@ -43,31 +45,55 @@ def module_for(notebook: Notebook, roots: Iterable[Any], *, inline: bool = False
     """
     entries = [entry for entry in notebook.guard.ledger if not notebook.guard.ledger.is_shadowed(entry)]
     registrations = [_registration(entry) for entry in entries]
-    made = Slice(notebook.cells.texts, notebook.variables, notebook.cells.text_of, registrations)
+    subjects: list[Any] = []
     for root in roots:
-        for subject in (
-            [each.subject for each in registrations if each.key == root] if isinstance(root, str) else [root]
-        ):
+        subjects += [each.subject for each in registrations if each.key == root] if isinstance(root, str) else [root]
+    texts, text_of = notebook.cells.texts, notebook.cells.text_of
+    return module_of(texts, notebook.variables, text_of, registrations, subjects, inline=inline)
+
+
+def module_of(
+    texts: Mapping[int, str],
+    namespace: Mapping[str, Any],
+    text_of: Callable[[CodeType], str | None],
+    registrations: Sequence[Registration],
+    subjects: Sequence[Any],
+    *,
+    inline: bool = False,
+) -> Module:
+    """Return the module that some objects need: see `Slice`.
+
+    A module of the user's is imported all the same if a name in it means something else in the notebook.
+    """
+    imported: set[str] = set()
+    while True:
+        copied = Copied(registrations, imported if inline else None)
+        made = Slice(texts, namespace, text_of, registrations, copied=copied)
+        for subject in subjects:
             made.add(subject)
-    return module_of(made, registrations)
+        slices = [made, *filter(None, copied.slices.values())]
+        pieces = [piece for each in slices for piece in each.pieces()]
+        twice = claimed_twice(pieces)
+        if not twice:
+            return _module(pieces, [one for each in slices for one in each.missing], registrations)
+        imported |= twice
 
 
-def module_of(made: Slice, registrations: Iterable[Registration] = ()) -> Module:
-    """Return the module of a slice."""
-    pieces = made.pieces()
+def _module(found: Sequence[Piece], missing: Iterable[LeftOut], registrations: Iterable[Registration]) -> Module:
+    leave_out_what_cannot_be_executed(found)
+    pieces = ordered(found)
     kept = [piece for piece in pieces if piece.left_out is None]
-    spans = [(piece.item.cell, piece.item.first, piece.item.last) for piece in kept if piece.item is not None]
+    said = [piece.item for piece in kept if piece.item is not None and piece.alias is None]
     keys = [
         each.key
         for each in registrations
-        if each.line is not None
-        and any(cell == each.cell and first <= each.line <= last for cell, first, last in spans)
+        if any((item.home, item.cell) == (each.home, each.cell) and item.spans(each.line) for item in said)
     ]
     return Module(
         text_of(pieces),
         tuple(dict.fromkeys(keys)),
-        tuple(sorted({piece.cell for piece in kept if piece.cell is not None})),
-        tuple(dict.fromkeys([*made.missing, *(piece.left_out for piece in pieces if piece.left_out is not None)])),
+        tuple(sorted({piece.cell for piece in kept if piece.cell})),
+        tuple(dict.fromkeys([*missing, *(piece.left_out for piece in pieces if piece.left_out is not None)])),
     )
 
 
@@ -102,6 +128,8 @@ def _kind(block: str) -> str:
 def _registration(entry: Entry) -> Registration:
     """Return a registration with the line in the last text of its cell that says it."""
     owner, line = entry.owner, entry.steps[0].line if entry.steps and entry.complete else entry.line
+    if owner is not None and owner.kind == "module":
+        return Registration(key_text(entry.key), entry.subject, 0, line, len(entry.steps) <= 1, owner.id or "")
     if owner is None or owner.kind != "cell":
         return Registration(key_text(entry.key), entry.subject, None, None, False)
     said = entry.run.source if entry.run is not None else owner.source

@@ -105,7 +105,7 @@ def code_of(subject: Any) -> CodeType | None:
         is_own = not isinstance(subject, type) or getattr(candidate, "__qualname__", "").startswith(
             subject.__qualname__
         )
-        if isinstance(candidate, FunctionType) and candidate.__module__ == "__main__" and is_own:
+        if isinstance(candidate, FunctionType) and is_own:
             return candidate.__code__
     return None
 

@@ -37,6 +37,7 @@ class Registration(NamedTuple):
         cell: the execution count of the cell that registered it; None if no cell did.
         line: the line in the last text of the cell; None if that does not say it any more.
         direct: whether the statement calls the framework's function itself.
+        home: the module whose statement registered it: ``__main__`` for a cell's.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Registration(NamedTuple):
     cell: int | None
     line: int | None
     direct: bool
+    home: str = "__main__"
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType, ModuleType
@@ -29,8 +30,6 @@ from kreg_ipython.export.pieces import (
     Registration,
     comment,
     import_text,
-    leave_out_what_cannot_be_executed,
-    ordered,
 )
 from kreg_ipython.export.values import ABSENT, MUTABLE, Values, sets_attribute_of, writes_to, written
 from kreg_ipython.lib.naming import definition
@@ -47,6 +46,9 @@ class Slice:
         namespace: the notebook's variables.
         text_of: returns the text of the cell that a code object was compiled in; None if it is not known.
         registrations: what is registered, in the order of registration.
+        home: the module of what the texts define.
+        copied: returns the slice of a module of the user's whose definitions are to be copied; None for one that is to
+            be imported.
     """
 
     def __init__(
@@ -55,17 +57,21 @@ class Slice:
         namespace: Mapping[str, Any],
         text_of: Callable[[CodeType], str | None] = lambda code: None,
         registrations: Iterable[Registration] = (),
+        *,
+        home: str = "__main__",
+        copied: Callable[[str], Slice | None] = lambda module: None,
     ) -> None:
         self._texts, self._namespace, self._text_of = dict(sorted(texts.items())), namespace, text_of
-        self._registrations = list(registrations)
-        self.items = list(items(texts))
+        self._registrations = [each for each in registrations if each.home == home]
+        self._home, self._copied = home, copied
+        self.items = list(items(texts, home))
         self._binders: dict[str, list[Item]] = {}
         for item in self.items:
             for name in item.names.binds:
                 self._binders.setdefault(name, []).append(item)
-        self._origins = Origins(self._texts, text_of, self._binders)
-        self._judge = Judge(namespace.__getitem__, self._origins.node_of)
-        self._values = Values(namespace, self._judge)
+        self._origins = Origins(self._texts, text_of, self._binders, home)
+        self._judge = Judge(namespace.__getitem__, self._origins.node_of, home)
+        self._values = Values(namespace, self._judge, home)
         self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._waiting: list[Piece] = []
         self.missing: list[LeftOut] = []
@@ -78,6 +84,7 @@ class Slice:
         item = self._origins.item_of(subject)
         mine = [each for each in self._registrations if each.subject is subject]
         names = [name for name, value in self._namespace.items() if value is subject and name in self._binders]
+        names.sort(key=lambda name: self._origins.of_live(subject, self._binders[name]) is None)
         unseen = [each for each in mine if self._take_registration(each) is None]
         if item is not None and (not names or self._origins.name_in(item, subject) in names):
             self._take_item(item, self._origins.name_in(item, subject))
@@ -85,7 +92,10 @@ class Slice:
             item = self._binder(names[0], None)
             self._take(names[0], None)
         home = import_of(subject, "")
-        if item is None and home is not None and len(unseen) == len(mine):
+        copied = self._copied(str(subject.__module__)) if home is not None and item is None else None
+        if copied is not None:
+            copied.add(subject)
+        elif item is None and home is not None and len(unseen) == len(mine):
             self._of_text(home, "")
         elif item is None or not getattr(item.node, "decorator_list", ()):
             self._miss(subject, item, unseen, mine)
@@ -197,7 +207,7 @@ class Slice:
         live = self._namespace.get(name)
         code = code_of(live)
         known = code is not None and self._text_of(code) is not None
-        return known or (isinstance(live, type) and live.__module__ == "__main__" and not fits(item.node, live))
+        return known or (isinstance(live, type) and live.__module__ == self._home and not fits(item.node, live))
 
     # -- pieces
 
@@ -227,7 +237,7 @@ class Slice:
         return self._piece((item, None), make)
 
     def _left_out(self, item: Item, name: str, why: str) -> Piece:
-        left_out = LeftOut(name, item.cell, why)
+        left_out = LeftOut(name, item.cell or None, why)
         return self._piece(
             (item, name), lambda: Piece(item.at, item.cell, comment(left_out), frozenset({name}), left_out=left_out)
         )
@@ -259,8 +269,29 @@ class Slice:
                 self._alias(item, alias)
 
     def _alias(self, item: Item, alias: ast.alias) -> Piece:
-        text, bound = import_text(item, [alias]), alias.asname or _bound(item.node, alias)
+        bound = alias.asname or _bound(item.node, alias)
+        text = import_text(item, [alias])
+        if isinstance(item.node, ast.ImportFrom):
+            module = _absolute(item.node, self._namespace)
+            copied = self._copied(module)
+            piece = copied.of_name(alias.name) if copied is not None else None
+            if piece is not None:
+                return piece if bound == alias.name else self._renamed(item, alias.name, bound, piece)
+            if item.node.level:
+                text = f"from {module} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+                return self._of_text(text, bound, item)
         return self._piece((text,), lambda: Piece(item.at, item.cell, text, frozenset({bound}), item=item, alias=alias))
+
+    def of_name(self, name: str) -> Piece | None:
+        """Return the piece that binds a name in the end; None if no statement of the texts does."""
+        piece = self._take(name, None) if name in self._binders else None
+        self._follow()
+        return piece
+
+    def _renamed(self, item: Item, name: str, bound: str, piece: Piece) -> Piece:
+        """Return the assignment that stands for an import under another name."""
+        text = f"{bound} = {name}"
+        return self._piece((text,), lambda: Piece(item.at, item.cell, text, frozenset({bound}), {name: piece}))
 
     def _of_compound(self, item: Item, name: str) -> Piece:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
@@ -311,7 +342,7 @@ class Slice:
             return self._typed(item)
         text = literals.literal(live)
         if text is not None:
-            origin = f"  # computed in cell [{item.cell}]"
+            origin = f"  # computed in {item.place}"
             line = f"{name} = {text}"
             line = line + origin if "\n" not in line else f"#{origin.strip(' #')}\n{line}".replace("#c", "# c", 1)
             return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
@@ -391,13 +422,10 @@ class Slice:
         at, cell = (item.at, item.cell) if item is not None else ((-1,), None)
         return self._piece((text,), lambda: Piece(at, cell, text, frozenset({name} if name else ())))
 
-    # -- what the module says
-
     def pieces(self) -> list[Piece]:
-        """Return the pieces in an order that works; those that cannot be executed are left out, and say so."""
+        """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
-        leave_out_what_cannot_be_executed(self._pieces.values())
-        return ordered(self._pieces.values())
+        return [*self._pieces.values()]
 
 
 def _bound(node: ast.AST, alias: ast.alias) -> str:
@@ -414,3 +442,12 @@ def _imports(node: ast.stmt, module: ModuleType) -> bool:
     if isinstance(node, ast.ImportFrom):
         names = [f"{node.module}.{each}" for each in names]
     return any(sys.modules.get(name) is module for name in names)
+
+
+def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:
+    """Return the full name of the module that a statement imports from."""
+    relative = "." * node.level + (node.module or "")
+    try:
+        return importlib.util.resolve_name(relative, namespace.get("__package__") or "")
+    except ImportError:
+        return relative

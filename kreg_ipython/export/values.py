@@ -23,16 +23,17 @@ class Values:
     Args:
         namespace: the variables.
         judge: tells what is called.
+        home: the module of the notebook's classes.
     """
 
-    def __init__(self, namespace: Mapping[str, Any], judge: Judge) -> None:
-        self._namespace, self._judge = namespace, judge
+    def __init__(self, namespace: Mapping[str, Any], judge: Judge, home: str) -> None:
+        self._namespace, self._judge, self._home = namespace, judge, home
 
     def comes_to(self, item: Item, name: str, live: Any) -> bool:
         """Return whether executing a statement once more gives a variable the value that it has."""
         if isinstance(item.node, ast.AugAssign):
             return False
-        if not literals.is_plain(live) and not isinstance(live, MUTABLE) and type(live).__module__ != "__main__":
+        if not literals.is_plain(live) and not isinstance(live, MUTABLE) and type(live).__module__ != self._home:
             return True  # a class, a function, what a library made
         made = self._evaluated(item.node, name)
         return made is not ABSENT and literals.same(made, live)
@@ -61,7 +62,7 @@ class Values:
         except KeyError:
             return False
         home = getattr(callee, "__module__", None)
-        return home in _LIBRARIES or (home == "__main__" and isinstance(callee, type))
+        return home in _LIBRARIES or (home == self._home and isinstance(callee, type))
 
     def _is_at_rest(self, node: ast.AST) -> bool:
         """Return whether reading this changes nothing: no iterator, no property, no item of an unknown container."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from kreg_ipython.export.module import Module, module_of
 from kreg_ipython.export.pieces import Registration
-from kreg_ipython.export.slice import Slice
 from kreg_ipython.lib import source
 
 
@@ -33,13 +32,11 @@ class Cells:
         number = code.co_filename.removeprefix("<cell ").removesuffix(">")
         return self.typed[int(number)] if number.isdigit() else None
 
-    def module(self, *names: str) -> Module:
+    def module(self, *names: str, inline: bool = False) -> Module:
         """Return the module that these variables need."""
         texts = {number: self.typed[number] for number in self.last.values()}
-        made = Slice(texts, self.namespace, self.text_of, self.registrations)
-        for name in names:
-            made.add(self.namespace[name])
-        return module_of(made, self.registrations)
+        subjects = [self.namespace[name] for name in names]
+        return module_of(texts, self.namespace, self.text_of, self.registrations, subjects, inline=inline)
 
 
 def executed(module: Module) -> dict[str, Any]:

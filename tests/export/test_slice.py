@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
+import sys
 
 import pytest
 from in_process import Cells, executed
 
 EFFECT = "EFFECTS.append(1)"
-
-
-def lines(text: str) -> str:
-    return textwrap.dedent(text).strip("\n")
 
 
 @pytest.mark.parametrize(
@@ -74,3 +70,105 @@ def test_a_module_does_what_the_notebook_did(cells, expected):
     assert module.left_out == (), module.text
     assert executed(module)["f"]() == before, module.text
     assert "print(" not in module.text and EFFECT not in module.text
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of the user's."""
+    (tmp_path / "of_mine").mkdir()
+    for name, text in {
+        "of_mine/__init__.py": "",
+        "of_mine/base.py": "import math\n\nEFFECT = print('imported')\n\nclass Base:\n    # half\n    x = math.pi / 2\n",
+        "of_mine/more.py": "from .base import Base\n\ndef unused(): pass\n\nclass More(Base):\n    def m(self): return self.x * FACTOR\n\nFACTOR = 2\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "of_mine"]:
+        del sys.modules[name]
+
+
+IMPORTED = "from of_mine.more import More\n\n\nclass A(More): pass\n\n\ndef f(): return A().m()\n"
+COPIED = """import math
+
+
+class Base:
+    # half
+    x = math.pi / 2
+
+
+class More(Base):
+    def m(self): return self.x * FACTOR
+
+
+FACTOR = 2
+
+
+class A(More): pass
+
+
+def f(): return A().m()
+"""
+
+
+@pytest.mark.parametrize(("inline", "expected"), [(False, IMPORTED), (True, COPIED)])
+def test_modules_of_the_users_are_imported_or_copied(package, inline, expected):
+    notebook = Cells("from of_mine.more import More", "class A(More): pass\ndef f(): return A().m()")
+    module = notebook.module("f", inline=inline)
+    assert module.text == expected and module.left_out == ()
+    assert executed(module)["f"]() == notebook.namespace["f"]()
+
+
+def test_what_is_copied_may_have_another_name(package):
+    notebook = Cells("from of_mine.more import More as M\nfrom math import pi\ndef f(): return M().m() / pi")
+    module = notebook.module("f", inline=True)
+    assert "\nM = More\n" in module.text and executed(module)["f"]() == 1
+
+
+def test_a_module_whose_names_mean_something_else_in_the_notebook_is_imported(package):
+    notebook = Cells("from of_mine.more import More\nFACTOR = 7\ndef f(): return More().m(), FACTOR")
+    module = notebook.module("f", inline=True)
+    assert module.text.startswith("from of_mine.more import More\n")
+    assert executed(module)["f"]() == notebook.namespace["f"]()
+
+
+# -- what is left out
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["import io\nFILE = io.StringIO()\ndef f(): return FILE"], {"FILE": "calls io.StringIO()"}),
+        (["BIG = list(range(99_999))\nBIG.pop()\ndef f(): return BIG"], {"BIG": "it was changed since, and a list of 99,998 items"}),
+        (["import io\nFILE = io.StringIO()", "def f(x=FILE): return x"], {"FILE": "calls io", "f": "it needs FILE, which is left out"}),
+        (["import io\nFILE = io.StringIO()\ndef deco(f):\n    FILE.write('x')\n    return f", "@deco\ndef f(): pass"], {"FILE": "calls io", "f": "it needs FILE"}),
+        (["f = %time lambda: 1"], {"f": "there is a magic in its statement"}),
+        (["def f():\n    %time x = 1\n    return x"], {"f": "there is a magic in its statement"}),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_named_with_its_cell(cells, expected):
+    notebook = Cells(*cells)
+    notebook.namespace["f"] = notebook.namespace["f"] if callable(notebook.namespace["f"]) else print
+    module = notebook.module("f")
+    told = {each.name: each for each in module.left_out}
+    assert told.keys() == expected.keys(), module.text
+    for name, why in expected.items():
+        assert why in told[name].why and told[name].cell in notebook.last.values()
+        assert f"# left out: {name} of cell [{told[name].cell}]: {told[name].why}\n" in module.text
+    executed(module)
+
+
+def test_an_object_that_no_last_text_defines_is_named():
+    notebook = Cells()
+    notebook.run("a", "def f(): return 1")
+    notebook.run("a", "x = 1")
+    (left_out,) = notebook.module("f").left_out
+    assert (left_out.name, left_out.why) == ("f", "no cell's last text defines it")
+
+
+def test_the_last_text_of_a_cell_counts():
+    notebook = Cells()
+    notebook.run("a", "def helper(): return 1")
+    notebook.run("b", "def f(): return helper()")
+    notebook.run("a", "def helper(): return 2")
+    assert executed(notebook.module("f"))["f"]() == 2
