@@ -111,7 +111,8 @@ def _spaced(blocks: list[str]) -> Iterator[str]:
     for block in blocks:
         if before:
             kinds = {_kind(before), _kind(block)}
-            yield "\n\n" if "definition" in kinds else "\n" if len(kinds) > 1 else ""
+            apart = len(kinds) > 1 or (block.startswith("#") and not before.startswith("#"))
+            yield "\n\n" if "definition" in kinds else "\n" if apart else ""
         yield f"{block}\n"
         before = block
 

@@ -106,7 +106,8 @@ class Slice:
     ) -> None:
         """Note what no statement of the cells defines, or registers."""
         for each in unseen:
-            why = "no statement of a cell registers it by itself: it is called elsewhere, or gone"
+            why = "no statement of its cell registers it by itself: a function of yours does, or the statement is gone"
+            why = why if each.cell is not None else "a script or a module registers it, and no cell"
             self.missing.append(LeftOut(each.key, each.cell, why))
         if item is None and not registrations:
             found = definition(subject)
@@ -381,7 +382,9 @@ class Slice:
 
     def _changed(self, item: Item, name: str) -> Piece:
         live = literals.described(self._namespace[name])
-        return self._left_out(item, name, f"it was changed since, and {live} is no small plain value")
+        return self._left_out(
+            item, name, f"its statement may give another value by now, and {live} is no small plain value"
+        )
 
     def _functions_that_fill(self, name: str) -> Iterator[str]:
         """Yield the functions and classes of the cells in which something is written to a container."""

@@ -150,8 +150,8 @@ def never_registered(key: str, family: str, defined: Owner | str | None) -> str:
         )
     if defined is not None:
         return (
-            f"{key!r} was never registered in this kernel. A cell of {defined} defines {name}: run it, or write it to a "
-            "module there with %kreg export, and import that"
+            f"{key!r} was never registered in this kernel. A cell of {defined} defines {name}: run it, or write it to "
+            "a module there with %kreg export, and import that"
         )
     return (
         f"{key!r} was never registered in this kernel: run the cell or import the module that defines {name} "

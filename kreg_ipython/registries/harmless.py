@@ -28,7 +28,8 @@ _HARMLESS = re.compile(
             r"tensorflow\.python\.ops\.(array_ops|math_ops|nn_ops|custom_gradient)\..*",
             r"tensorflow\.python\.util\.dispatch\.dispatch_for_.*",
             r"tensorflow\.python\.eager\..*\.function",
-            r"jax\._src\.(numpy|nn|api|custom_derivatives|tree_util)\..*",
+            r"jax\._src\.(numpy|nn|random|api|custom_derivatives|tree_util)\..*",
+            r"jax\.(numpy|nn|random)\..*",
             r"numpy\.(?!load|save|from|gen|memmap|set|put|copyto|place|random)\w+",
         )
     )
