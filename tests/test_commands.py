@@ -306,6 +306,8 @@ EXAMPLES = {
     "show": "show PKG>Foo",
     "log": "log -n 3",
     "check": "check PKGtable",
+    "verify": "verify",
+    "export": "export PKG.py",
     "undo": "undo",
     "clear": "clear PKG>Foo",
     "keep": "keep PKG>Foo",
@@ -354,7 +356,7 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "unknown subcommand 'stauts'; choose from status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off",
+            "unknown subcommand 'stauts'; choose from status, show, log, check, verify, export, undo, clear, keep, release, watch, unwatch, on, off",
         ),
         ("status extra", "unrecognized arguments: extra"),
         ("status --registry kears", "unknown registry 'kears'. Did you mean 'keras', "),
