@@ -182,7 +182,9 @@ def _of_module(module: Any, registered: Collection[int]) -> Iterator[Any]:
     """Yield the user's types in what a module's functions take. Its own class is in no file."""
     tf: Any = sys.modules["tensorflow"]
     for name in functions_of(module):
-        for spec in tf.nest.flatten(worker.signature(getattr(module, name))):
+        function = getattr(module, name)
+        specs = function.input_signature
+        for spec in tf.nest.flatten(worker.signature(function) if specs is None else specs):
             if id(type(spec)) in registered:
                 yield type(spec)
                 yield spec.value_type
