@@ -108,6 +108,34 @@ def test_names_choose_what_is_written(here):
     assert f"# left out: net of cell [{left_out['cell']}]: {left_out['why']}\n" in text
 
 
+REGISTRATIONS = {
+    "decorated": "mine = keras.saving.register_keras_serializable('PKG')\n@mine\nclass A(keras.layers.Layer): pass",
+    "inside": "with tf.device('CPU:0'):\n    print('EFFECT')\n    @mine\n    class B(A): pass\n    B.more = 3",
+    "loop": "def g(op, grad): return grad\nfor n, f in {'PKGg': g, 'PKGh': lambda op, x: x}.items(): tf.RegisterGradient(n)(f)",
+    "helper": "def register(name, f):\n    tf.RegisterGradient(name)(f)\nregister('PKGhelped', lambda op, x: x)",
+    "made": "def make(n):\n    @mine\n    class Made(keras.layers.Layer): times = n\n    return Made\nMade3 = make(3)",
+    "nested": "class Outer:\n    @mine\n    class Inner(keras.layers.Layer): pass",
+    "tried": "try: tf.RegisterGradient('PKGtried')(g)\nexcept KeyError: pass",
+    "update": "keras.saving.get_custom_objects().update({'PKGupdated': g})",
+    "called": "def setup():\n    print('EFFECT')\n    keras.saving.get_custom_objects()['PKGcalled'] = g\nsetup()",
+    "effect": "for n in ['PKGi']:\n    print('EFFECT')\n    tf.RegisterGradient(n)(lambda op, x: x)",
+}
+
+
+@pytest.mark.needs("keras>=3", "tensorflow")
+def test_registrations_in_all_kinds_of_statements(nb, tmp_path):
+    nb.run("import", "import keras\nimport tensorflow as tf")
+    for cell, text in REGISTRATIONS.items():
+        nb.run(cell, text)
+    path = tmp_path / f"{nb.package}_all.py"
+    found = export(nb, f"{path} --timeout 0.01")
+    keys = {key.replace(nb.package, "PKG").removeprefix("PKG>") for key in found["objects"]}
+    assert keys == {"A", "B", "PKGg", "PKGh", "PKGhelped", "Made", "Inner", "PKGtried", "PKGupdated"}
+    assert {each["name"].replace(nb.package, "PKG") for each in found["left_out"]} == {"PKGcalled", "PKGi"}
+    text = path.read_text()
+    assert "EFFECT" not in text and "\n@mine\nclass B(A): pass\n\n\nB.more = 3\n" in text
+
+
 @pytest.mark.needs("keras>=3", "tensorflow")
 @pytest.mark.parametrize(
     ("line", "message"),

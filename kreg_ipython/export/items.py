@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -15,6 +16,8 @@ from kreg_ipython.lib.statements import MAGIC
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
+_LAZY = sys.version_info >= (3, 14)
+"""Whether Python evaluates annotations when somebody asks for them."""
 _NO_COMMENT = re.compile(r"#\s*(%%|In\s*\[|@)")
 """Lines by which editors and Colab divide or title cells."""
 
@@ -48,13 +51,12 @@ class Item:
     @cached_property
     def names(self) -> Names:
         """The global names that it binds and reads."""
-        return names(self.node, annotations_are_text=self.annotations_are_text)
+        return names(self.node, annotations_are_text=self.annotations_are_text or _LAZY)
 
     @cached_property
     def first(self) -> int:
         """Its first line, decorators included."""
-        decorators = self.node.decorator_list if isinstance(self.node, DEFINITIONS) else ()
-        return min([self.node.lineno, *(each.lineno for each in decorators)])
+        return _first(self.node)
 
     @property
     def last(self) -> int:
@@ -94,6 +96,22 @@ class Item:
         """Return whether it stands on a line of its cell."""
         return line is not None and self.first <= line <= self.last
 
+    def executes(self, line: int | None) -> bool:
+        """Return whether executing it executes a line, and not only defines a function that would."""
+        return self.spans(line) and _executes(self.node, line or 0)
+
+    def at_line(self, line: int | None) -> Item:
+        """Return the innermost statement at a line in it that is executed once, whatever loops do."""
+        loops = (ast.For, ast.AsyncFor, ast.While)
+        inner = [] if isinstance(self.node, loops) else [each for each in self.inner if each.spans(line)]
+        return inner[0].at_line(line) if inner else self
+
+    def all(self) -> Iterator[Item]:
+        """Yield the statement, and those in it that no loop repeats."""
+        yield self
+        for each in self.inner if not isinstance(self.node, (ast.For, ast.AsyncFor, ast.While)) else ():
+            yield from each.all()
+
     def same_import(self, other: Item) -> bool:
         """Return whether two imports say the same."""
         return isinstance(self.node, IMPORTS) and ast.dump(self.node) == ast.dump(other.node)
@@ -128,6 +146,18 @@ def always_binds(node: ast.stmt, name: str) -> bool:
     if isinstance(node, (ast.For, ast.AsyncFor, ast.While)) or hasattr(node, "cases"):
         return False
     return name in names(node).binds
+
+
+def _executes(node: ast.AST, line: int) -> bool:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return line < min(each.lineno for each in node.body) or line == node.lineno
+    inside = [each for each in _statements_in(node) if _first(each) <= line <= (each.end_lineno or each.lineno)]
+    return _executes(inside[0], line) if inside else True
+
+
+def _first(node: ast.stmt) -> int:
+    decorators = node.decorator_list if isinstance(node, DEFINITIONS) else ()
+    return min([node.lineno, *(each.lineno for each in decorators)])
 
 
 def _is_future(node: ast.stmt) -> bool:

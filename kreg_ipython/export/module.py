@@ -87,7 +87,7 @@ def _module(found: Sequence[Piece], missing: Iterable[LeftOut], registrations: I
     keys = [
         each.key
         for each in registrations
-        if any((item.home, item.cell) == (each.home, each.cell) and item.spans(each.line) for item in said)
+        if any((item.home, item.cell) == (each.home, each.cell) and item.executes(each.line) for item in said)
     ]
     return Module(
         text_of(pieces),

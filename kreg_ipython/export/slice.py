@@ -134,7 +134,7 @@ class Slice:
             for each in self._registrations:
                 if each.subject is subject:
                     self._take_registration(each)
-            for item in self.items:
+            for item in (inner for each in self.items if (each, None) not in self._pieces for inner in each.all()):
                 if item.at > piece.at and sets_attribute_of(item.node, name):
                     self._take_statement(item, f"{ast.unparse(item.node.targets[0])}")  # type: ignore[attr-defined]
 
@@ -142,9 +142,11 @@ class Slice:
         """Take the statement that registers an object."""
         if one.cell is None:
             return None
-        item = next((each for each in self.items if each.cell == one.cell and each.spans(one.line)), None)
+        item = next((each for each in self.items if each.cell == one.cell and each.executes(one.line)), None)
         if item is None:
             return None
+        if item.inner and self._effect_of_statement(item.node, one.direct):  # not as a whole
+            item = item.at_line(one.line)
         if isinstance(item.node, DEFINITIONS):
             return self._take_item(item, item.node.name)
         return self._take_statement(item, one.key, direct=one.direct)
@@ -152,10 +154,6 @@ class Slice:
     def _take_statement(self, item: Item, name: str, *, direct: bool = False) -> Piece:
         """Take a statement that binds no name, but does something to an object that is needed."""
         effect = self._effect_of_statement(item.node, direct)
-        if effect and item.inner:  # the part of it that was executed, if only one can have been
-            inner = [each for each in item.inner if not self._effect_of_statement(each.node, direct)]
-            if len(inner) == len(item.inner) == 1:
-                return self._typed(inner[0])
         if not effect and not item.has_magic:
             return self._typed(item)
         why = f"its statement {effect or 'is a magic'}, which may do more than define it"
@@ -189,7 +187,7 @@ class Slice:
 
     def _binder(self, name: str, reader: Item | None) -> Item | None:
         """Return the item that binds a name; the last one before the reader, if there is one."""
-        found = [each for each in self._binders.get(name, []) if reader is None or each.at != reader.at[:2]]
+        found = [each for each in self._binders.get(name, []) if reader is None or _may_bind(each, name, reader)]
         if not found or all(each.same_import(found[0]) for each in found):
             return found[0] if found else None
         live = self._origins.of_live(self._namespace.get(name), found)
@@ -343,9 +341,8 @@ class Slice:
             return self._typed(item)
         text = literals.literal(live)
         if text is not None:
-            origin = f"  # computed in {item.place}"
-            line = f"{name} = {text}"
-            line = line + origin if "\n" not in line else f"#{origin.strip(' #')}\n{line}".replace("#c", "# c", 1)
+            line, origin = f"{name} = {text}", f"# computed in {item.place}"
+            line = f"{origin}\n{line}" if "\n" in line else f"{line}  {origin}"
             return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
         imported = import_of(live, name)
         if effect and imported is not None:
@@ -429,6 +426,13 @@ class Slice:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
         return [*self._pieces.values()]
+
+
+def _may_bind(item: Item, name: str, reader: Item) -> bool:
+    """Return whether a statement binds a name for one that reads it, which may be a part of it."""
+    if item.at != reader.at[:2]:
+        return True
+    return any(each.at < reader.at and name in each.names.binds for each in item.inner)
 
 
 def _bound(node: ast.AST, alias: ast.alias) -> str:

@@ -37,6 +37,7 @@ EFFECT = "EFFECTS.append(1)"
         pytest.param(["class A: pass", "A.x = 3", "def f(): return A.x"], "class A: pass\n\n\nA.x = 3\n\n\ndef f(): return A.x", id="an attribute that is set later"),
         pytest.param(["if 'f' not in globals():\n    def f(): return 1"], "def f(): return 1", id="a guarded definition"),
         pytest.param(["if True:\n    print(1)\n    def f():\n        '''x\n    y'''\n        return 1\nelse:\n    def f(): return 2"], None, id="a definition beside an effect"),
+        pytest.param(["if True:\n    print(1)\n    class A: pass\n    A.x = 3\ndef f(): return A.x"], "class A: pass\n\n\nA.x = 3\n\n\ndef f(): return A.x", id="an attribute beside an effect"),
         pytest.param(["for A in range(3): print(A)\ndef f(): return A"], None, id="a loop's variable"),
         pytest.param(["import math\nfor g in (math.sin, math.cos): pass\ndef f(): return g(0)"], None, id="a function out of a loop"),
         pytest.param(["%matplotlib inline\nx = 1\ndef f(): return x\n!ls"], "x = 1\n\n\ndef f(): return x", id="magics"),
@@ -156,6 +157,14 @@ def test_what_is_left_out_is_named_with_its_cell(cells, expected):
         assert why in told[name].why and told[name].cell in notebook.last.values()
         assert f"# left out: {name} of cell [{told[name].cell}]: {told[name].why}\n" in module.text
     executed(module)
+
+
+def test_a_long_value_has_several_lines():
+    notebook = Cells("def build(): return {f'word {n}': n for n in range(20)}", "V = [build()][-1]\ndef f(): return V")
+    notebook.namespace["V"]["more"] = 1
+    module = notebook.module("f")
+    assert module.text.startswith("# computed in cell [2]\nV = {'word 0': 0,\n")
+    assert executed(module)["f"]() == notebook.namespace["V"]
 
 
 def test_an_object_that_no_last_text_defines_is_named():
