@@ -182,7 +182,7 @@ def by_symtable(text: str) -> set[str]:
     return walk(symtable.symtable(text, "f", "exec"))
 
 
-FILES = "ast inspect typing dataclasses enum functools asyncio/tasks test/test_grammar test/test_patma test/test_scope"
+FILES = "inspect dataclasses test/test_grammar test/test_patma test/test_scope"
 
 
 def mentioned(statement: ast.stmt) -> Iterator[str]:
