@@ -38,6 +38,7 @@ EFFECT = "EFFECTS.append(1)"
         pytest.param(["if 'f' not in globals():\n    def f(): return 1"], "def f(): return 1", id="a guarded definition"),
         pytest.param(["if True:\n    print(1)\n    def f():\n        '''x\n    y'''\n        return 1\nelse:\n    def f(): return 2"], None, id="a definition beside an effect"),
         pytest.param(["if True:\n    print(1)\n    class A: pass\n    A.x = 3\ndef f(): return A.x"], "class A: pass\n\n\nA.x = 3\n\n\ndef f(): return A.x", id="an attribute beside an effect"),
+        pytest.param(["class C: pass", "if 'C' not in globals():\n    class C:\n        def m(self): return 1\ndef f(): return hasattr(C(), 'm')"], None, id="a class that a guard left alone"),
         pytest.param(["for A in range(3): print(A)\ndef f(): return A"], None, id="a loop's variable"),
         pytest.param(["import math\nfor g in (math.sin, math.cos): pass\ndef f(): return g(0)"], None, id="a function out of a loop"),
         pytest.param(["%matplotlib inline\nx = 1\ndef f(): return x\n!ls"], "x = 1\n\n\ndef f(): return x", id="magics"),
@@ -139,6 +140,7 @@ def test_a_module_whose_names_mean_something_else_in_the_notebook_is_imported(pa
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
+        (["LOG = {}\ndef make():\n    LOG['made'] = 1\n    return object()", "NET = make()\ndef f(): return NET"], {"NET": "its statement changes LOG['made'], and an object"}),
         (["import io\nFILE = io.StringIO()\ndef f(): return FILE"], {"FILE": "calls io.StringIO()"}),
         (["BIG = list(range(99_999))\nBIG.pop()\ndef f(): return BIG"], {"BIG": "its statement may give another value by now, and a list of 99,998 items"}),
         (["import io\nFILE = io.StringIO()", "def f(x=FILE): return x"], {"FILE": "calls io", "f": "it needs FILE, which is left out"}),
@@ -173,6 +175,13 @@ def test_an_object_that_no_last_text_defines_is_named():
     notebook.run("a", "x = 1")
     (left_out,) = notebook.module("f").left_out
     assert (left_out.name, left_out.why) == ("f", "no cell's last text defines it")
+
+
+def test_what_a_failed_cell_did_not_come_to_does_not_count():
+    notebook = Cells("def g(): return 1", "def f(): return g()")
+    with pytest.raises(ZeroDivisionError):
+        notebook.run("c", "1 / 0\ndef g(): return 2")
+    assert executed(notebook.module("f"))["f"]() == 1
 
 
 def test_the_last_text_of_a_cell_counts():
