@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kreg_ipython import report
-from kreg_ipython.checks.cells import Cells
+from kreg_ipython.checks.cells import Cells, root
 from kreg_ipython.guard.ledger import Entry, Owner
 from kreg_ipython.lib.holders import Opaque
 from kreg_ipython.lib.naming import clean, enumerated, key_text, named
@@ -21,6 +22,10 @@ from kreg_ipython.report.done import Done
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_library, is_stale
 from kreg_ipython.session.notebook import Notebook
+
+if TYPE_CHECKING:
+    from kreg_ipython import checks
+    from kreg_ipython.export.models import Subject
 
 
 class Refused(Exception):
@@ -109,21 +114,103 @@ def _check(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     from kreg_ipython import checks
     from kreg_ipython.report.findings import Findings, MistakesFound
 
-    names = notebook.variables()
-    for name in args.name:
-        if name not in names:
-            raise Refused(f"no variable {name!r}.{_closest(name, names)}")
-    looked_at = checks.Notebook(
-        names,
-        notebook.process.guard,
-        Cells(notebook.cells(), notebook.cell_of, notebook.typed()),
-        args.name,
-        convert=args.convert,
-    )
+    looked_at = _looked_at(notebook, args.name, convert=args.convert)
     findings, faults = checks.check(looked_at)
     found = Findings(tuple(findings), looked_at.checked, faults)
     if args.strict and found.findings:
         raise MistakesFound(f"{found.summary()}. %kreg check shows the details.")
+    return found
+
+
+# -- taking out of the notebook
+
+
+def _verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    from kreg_ipython.export.models import subjects
+    from kreg_ipython.export.module import module_for
+    from kreg_ipython.export.verify import TIMEOUT, verify_models
+    from kreg_ipython.report.verified import Interrupted, Line, NotVerified, Verified
+
+    looked_at = _looked_at(notebook, args.name)
+    models = subjects(looked_at)
+    for name in args.name:
+        if not any(root(each.name) == root(name) for each in models):
+            raise Refused(f"{name!r} is no model.{_choices(each.name for each in models)}")
+    module = module_for(looked_at, [one for each in models for one in each.roots])
+
+    def text_of(model: Subject) -> str:
+        return module_for(looked_at, model.roots).text
+
+    try:
+        with Line() as line:
+            results = verify_models(models, module.text, text_of=text_of, timeout=args.timeout or TIMEOUT, shown=line)
+    except KeyboardInterrupt:
+        raise Interrupted("%kreg verify was interrupted; its process is ended") from None
+    left_out = [
+        f"{each.name}" + (f" of cell [{each.cell}]" if each.cell else "") + f": {each.why}" for each in module.left_out
+    ]
+    verified = Verified(tuple(results), tuple(left_out))
+    if args.strict and any(each.verdict != "loads" for each in results):
+        raise NotVerified(f"{verified.summary()}. %kreg verify shows the details.")
+    return verified
+
+
+def _export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    from kreg_ipython.export.file import CannotWrite, checked, names_itself, with_header, write
+    from kreg_ipython.export.imported import verify_module
+    from kreg_ipython.export.models import subjects
+    from kreg_ipython.export.module import module_for
+    from kreg_ipython.export.verify import TIMEOUT
+    from kreg_ipython.report.exported import Exported
+    from kreg_ipython.report.verified import Interrupted, Line
+
+    models = subjects(_looked_at(notebook, []))
+    roots = _roots(notebook, args.name, models)
+    module = module_for(_looked_at(notebook, []), roots, inline=args.inline)
+    if not module.text.strip():
+        raise Refused(f"nothing of it can be written: {'; '.join(each.why for each in module.left_out)}.")
+    text = with_header(module, notebook.text_of_file()[0])
+    try:
+        path = checked(args.path, force=args.force)
+        if names_itself(path, text):
+            raise CannotWrite(f"{args.path} is where these definitions are; %kreg export writes those of cells")
+        write(path, text)
+    except CannotWrite as error:
+        raise Refused(f"{error}.") from None
+    named_ones = [each for each in models if all(any(one is root for root in roots) for one in each.roots)]
+    name = os.path.splitext(os.path.basename(path))[0]
+    try:
+        with Line() as line:
+            results, problem = verify_module(named_ones, text, name, timeout=args.timeout or TIMEOUT, shown=line)
+    except KeyboardInterrupt:
+        raise Interrupted(f"%kreg export was interrupted; {args.path} is written, and not verified") from None
+    return Exported(args.path, module.objects, module.cells, module.left_out, tuple(results), problem)
+
+
+def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> list[Any]:
+    """Return what some variables and keys need; without any, what all cells have registered."""
+    ledger, variables = notebook.process.guard.ledger, notebook.variables()
+    current = [entry for entry in ledger if not ledger.is_shadowed(entry)]
+    if not names:
+        found = [entry.subject for entry in current if entry.owner is not None and entry.owner.kind == "cell"]
+        if not found:
+            raise Refused("nothing to export: no cell has registered anything; name a model, a class or a function.")
+        return found
+    found = []
+    for name in names:
+        of_models = [one for each in models if each.name == name for one in each.roots]
+        with_key = [entry.subject for entry in current if key_text(entry.key) == name]
+        value = variables.get(name)
+        if of_models or with_key:
+            found += of_models or with_key
+        elif any(each.name == name for each in models):
+            raise Refused(f"the model {name!r} needs no definition of yours.")
+        elif isinstance(value, type) or callable(value):
+            found.append(value if isinstance(value, type) or type(value).__module__ != "__main__" else type(value))
+        elif name in variables:
+            raise Refused(f"{name!r} is no model, class or function.")
+        else:
+            raise Refused(f"no variable and no key {name!r}.{_closest(name, [*variables, *_known(notebook)])}")
     return found
 
 
@@ -240,6 +327,18 @@ def _off(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 
 # -- finding what is meant
+
+
+def _looked_at(notebook: Notebook, asked: list[str], *, convert: bool = False) -> checks.Notebook:
+    """Return the objects and cells that the checks look at, with the variables that the user names."""
+    from kreg_ipython import checks
+
+    names = notebook.variables()
+    for name in asked:
+        if name not in names:
+            raise Refused(f"no variable {name!r}.{_closest(name, names)}")
+    cells = Cells(notebook.cells(), notebook.cell_of, notebook.typed())
+    return checks.Notebook(names, notebook.process.guard, cells, asked, convert=convert)
 
 
 def _entries(notebook: Notebook) -> list[Entry]:
@@ -393,6 +492,16 @@ def _cell_number(text: str) -> int:
     return int(text.strip("[]"))
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
+
+
 def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of events")
@@ -454,6 +563,44 @@ SUBCOMMANDS = {
                 Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these variables"}, _variables),
                 _flag("--strict", "raise an exception if anything is found"),
                 _flag("--convert", "also convert the models to TFLite, and compare the outputs"),
+                _JSON,
+            ),
+        ),
+        Subcommand(
+            "verify",
+            "Load models in a fresh process that has only their definitions, and compare the answers.",
+            _verify,
+            (
+                Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these models"}, _variables),
+                _flag("--strict", "raise an exception if a model does not load and answer the same"),
+                Argument(
+                    ("--timeout",),
+                    {"type": _seconds, "metavar": "S", "help": "seconds for all models (120)"},
+                ),
+                _JSON,
+            ),
+        ),
+        Subcommand(
+            "export",
+            "Write a module that defines and registers what models need, and verify it.",
+            _export,
+            (
+                Argument(("path",), {"metavar": "PATH", "help": "the file of the module, such as my_layers.py"}),
+                Argument(
+                    ("name",),
+                    {
+                        "metavar": "NAME",
+                        "nargs": "*",
+                        "help": "only what these models, classes, functions or keys need",
+                    },
+                    lambda notebook: [*_variables(notebook), *_known(notebook)],
+                ),
+                _flag("--force", "overwrite a file that kreg did not write, or that was edited since"),
+                _flag("--inline", "also copy the definitions of your own modules, instead of importing them"),
+                Argument(
+                    ("--timeout",),
+                    {"type": _seconds, "metavar": "S", "help": "seconds for the verification (120)"},
+                ),
                 _JSON,
             ),
         ),

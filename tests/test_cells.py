@@ -1196,3 +1196,14 @@ def test_a_rename_in_a_cell_that_only_ipython_can_read_leaves_nothing(nb, text):
         assert set(nb.custom_objects()) == {name}
     nb.run("a", "x = 1")
     assert nb.custom_objects() == {}
+
+
+def test_cells_that_ipython_does_not_count_have_numbers_of_their_own(nb):
+    """nbval's requests are such: each one would be cell [1]."""
+    for name in ("one", "two"):
+        source = f"@keras.utils.register_keras_serializable('{nb.package}')\ndef {name}(): pass"
+        nb.kernel.collect(nb.kernel.send(source, {"cellId": name}, store_history=False))
+    assert len({str(entry["owner"]) for entry in nb.entries()}) == 2
+    notebook = "get_ipython().magics_manager.registry['KregMagics'].notebook"
+    for name in ("one", "two"):
+        assert f"def {name}()" in nb.value(f"{notebook}.cells()[{notebook}.cell_of({name}.__code__)]")

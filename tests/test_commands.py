@@ -307,6 +307,8 @@ EXAMPLES = {
     "show": "show PKG>Foo",
     "log": "log -n 3",
     "check": "check PKGtable",
+    "verify": "verify",
+    "export": "export PKG.py",
     "undo": "undo",
     "clear": "clear PKG>Foo",
     "keep": "keep PKG>Foo",
@@ -355,7 +357,7 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "unknown subcommand 'stauts'; choose from status, show, log, check, undo, clear, keep, release, watch, unwatch, on, off",
+            "unknown subcommand 'stauts'; choose from status, show, log, check, verify, export, undo, clear, keep, release, watch, unwatch, on, off",
         ),
         ("status extra", "unrecognized arguments: extra"),
         ("status --registry kears", "unknown registry 'kears'. Did you mean 'keras', "),

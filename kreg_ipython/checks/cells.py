@@ -43,6 +43,16 @@ class Cells:
         self.number_of = number_of
         self._typed = typed
 
+    @property
+    def texts(self) -> Mapping[int, str]:
+        """The text of each cell as it was executed last, by execution count, the oldest first."""
+        return self._texts
+
+    def text_of(self, code: CodeType) -> str | None:
+        """Return the text of the cell that a code object was compiled in; None if it is not known."""
+        number = self.number_of(code)
+        return self._typed[number] if number is not None and 0 < number < len(self._typed) else None
+
     @cached_property
     def _nodes(self) -> list[tuple[int, ast.AST]]:
         return [(number, node) for number, text in self._texts.items() for node in source.executed(text)]

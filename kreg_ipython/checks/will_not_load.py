@@ -15,7 +15,7 @@ from kreg_ipython.lib.naming import enumerated, error_text
 from kreg_ipython.registries import FRAMEWORKS
 
 
-class _Custom(NamedTuple):
+class Custom(NamedTuple):
     """A custom object that a config names.
 
     Attributes:
@@ -33,7 +33,7 @@ class _Custom(NamedTuple):
     config: dict[str, Any] | None = None
 
 
-class _Reason(NamedTuple):
+class Reason(NamedTuple):
     """The fate of a model that is loaded.
 
     Attributes:
@@ -56,9 +56,9 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
 
     No file is written. What makes several models unloadable is one finding, which names them all.
     """
-    causes: dict[_Reason, list[str]] = {}
+    causes: dict[Reason, list[str]] = {}
     for name, model, keras in notebook.models():
-        for reason in dict.fromkeys(_reasons(model, notebook, keras)):
+        for reason in dict.fromkeys(why_not(model, notebook, keras)):
             causes.setdefault(reason, []).append(name)
     for reason, names in causes.items():
         message = f"{reason.happens.format(enumerated(names))}: {reason.why}"
@@ -69,13 +69,13 @@ def will_not_load(notebook: Notebook) -> Iterator[Found]:
         yield Found(names[0], str(notebook.cells.assigns(names[0])), message, reason.fix, reason.harm)
 
 
-def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
+def why_not(model: Any, notebook: Notebook, keras: Keras) -> Iterator[Reason]:
     """Yield why a model could not be saved, or would not load."""
     try:
-        customs = list(_customs(keras.configs(model)))
+        customs = list(customs_in(keras.configs(model)))
     except Exception as error:
         fix = "give the class a get_config() that returns its arguments"
-        yield _Reason(error_text(error), fix, happens="{} cannot be saved")
+        yield Reason(error_text(error), fix, happens="{} cannot be saved")
         return
     reasons = {custom.key: _reason(custom, notebook, keras) for custom in customs}
     for custom in customs:
@@ -88,37 +88,37 @@ def _reasons(model: Any, notebook: Notebook, keras: Keras) -> Iterator[_Reason]:
     yield from filter(None, reasons.values())
 
 
-def _arguments(custom: _Custom, keras: Keras) -> _Reason | None:
+def _arguments(custom: Custom, keras: Keras) -> Reason | None:
     """Return why the class does not take the config, and what to do; None if it does."""
     kind = keras.module.utils.get_custom_objects().get(custom.key)
     problem = refused(kind, custom.config or {}) if isinstance(kind, type) else None
-    return None if problem is None else _Reason(f"{custom.name}: {problem.why}", problem.fix)
+    return None if problem is None else Reason(f"{custom.name}: {problem.why}", problem.fix)
 
 
-def _customs(config: Any) -> Iterator[_Custom]:
+def customs_in(config: Any) -> Iterator[Custom]:
     """Yield each custom object that a config of Keras's names."""
     if isinstance(config, dict):
         kind, registered, module = config.get("class_name"), config.get("registered_name"), config.get("module")
         if kind == "__lambda__" or (kind == "Lambda" and "function_type" in (config.get("config") or ())):
-            yield _Custom("<lambda>", "<lambda>", None, True)
+            yield Custom("<lambda>", "<lambda>", None, True)
         elif kind == "function" and isinstance(config.get("config"), str):
             key = config["config"] if registered in (None, kind) else registered  # Keras 2.12 has the name in "config"
-            yield _Custom(key, config["config"], module, True)
-        elif isinstance(kind, str) and registered and not _is_frameworks(module):
+            yield Custom(key, config["config"], module, True)
+        elif isinstance(kind, str) and registered and not kind.startswith("__") and not _is_frameworks(module):
             given = config.get("config")
-            yield _Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
+            yield Custom(str(registered), kind, module, False, given if isinstance(given, dict) else None)
         for value in config.values():
-            yield from _customs(value)
+            yield from customs_in(value)
     elif isinstance(config, (list, tuple)):
         for value in config:
-            yield from _customs(value)
+            yield from customs_in(value)
 
 
 def _built_in(name: str, keras: Keras) -> Any:
     return next(filter(None, (keras.meaning(name, home) for home in ("activations", "losses", "metrics"))), None)
 
 
-def _disguised(function: Any, keras: Keras) -> _Reason | None:
+def _disguised(function: Any, keras: Keras) -> Reason | None:
     """Return what is wrong with a function that has the name of one of Keras's own; None if nothing is.
 
     If it is not registered, the file would load Keras's own.
@@ -130,25 +130,25 @@ def _disguised(function: Any, keras: Keras) -> _Reason | None:
         return None
     register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
     why = f"the function {name!r} is not registered, so Keras's own {name} would be loaded"
-    return _Reason(why, f"put {register} before it", Harm.SILENT)
+    return Reason(why, f"put {register} before it", Harm.SILENT)
 
 
 def _is_frameworks(module: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in FRAMEWORKS
 
 
-def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None:
+def _reason(custom: Custom, notebook: Notebook, keras: Keras) -> Reason | None:
     """Return why the object would not be found, and what to do; None if it would be found."""
     register = f"@{keras.path}.utils.register_keras_serializable(package='mine')"
     if custom.key == "<lambda>" and keras.loads_lambdas:
         return None
     if custom.key == "<lambda>" and keras.is_3:
-        return _Reason(
+        return Reason(
             "the lambda of a Lambda layer is not loaded in safe mode",
             f"register a function with {register}, and use it",
         )
     if custom.key == "<lambda>":
-        return _Reason(
+        return Reason(
             "the function of a Lambda layer is not loaded in safe mode",
             f"register a layer class with {register}, and use it",
         )
@@ -158,9 +158,9 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None
             entry = found
     if entry is not None:
         if entry.owner is not None and entry.owner.deleted:
-            return _Reason(
+            return Reason(
                 f"{custom.key!r} is registered by a cell that was deleted",
-                "run the text of that cell in another cell",
+                "import the module that %kreg export writes of it, or run its text in another cell",
             )
         return None
     objects = keras.module.utils.get_custom_objects()
@@ -173,7 +173,7 @@ def _reason(custom: _Custom, notebook: Notebook, keras: Keras) -> _Reason | None
     event = notebook.guard.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
         fix = f"re-run the cell that registers {custom.key!r}, or rebuild the model"
-        return _Reason(messages.gone(event), fix, gone=custom.key)
+        return Reason(messages.gone(event), fix, gone=custom.key)
     what = "function" if custom.function else "class"
     fix = f"put {register} before the {what}, and rebuild the model"
-    return _Reason(f"the {what} {custom.name!r} is not registered", fix)
+    return Reason(f"the {what} {custom.name!r} is not registered", fix)

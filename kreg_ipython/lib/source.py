@@ -38,7 +38,8 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        tree = _tree(text)
+        self.python, tree = _python(text)
+        """The text as Python, with the lines of the tree: see `_python`."""
         self.parses = tree is not None
         """False if the text cannot be read here: IPython may understand more."""
         self.tree = tree or ast.Module(body=[], type_ignores=[])
@@ -292,23 +293,23 @@ def header(text: str) -> int:
     return lines + 1 + header(body)
 
 
-def _tree(text: str) -> ast.Module | None:
-    """Return the tree, with the lines of the text, or None.
+def _python(text: str) -> tuple[str, ast.Module | None]:
+    """Return the text as Python, and its tree, both with the lines of the text; None if it cannot be read.
 
     The text may be indented as a whole, and have prompts. Magics, which are no statements of Python's, become strings,
     each on one line.
     """
     if _OTHER_LANGUAGES.match(text):
-        return ast.Module(body=[], type_ignores=[])
+        return "", ast.Module(body=[], type_ignores=[])
     body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
     body = _PROMPT.sub("", body) if _PROMPT.match(body) else body
     for python in (body, MAGIC.sub(_as_string, body)):
         try:
             tree, before = ast.parse(python), header(text)
-            return ast.increment_lineno(tree, before) if before else tree
+            return "\n" * before + python, ast.increment_lineno(tree, before) if before else tree
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
             continue
-    return None
+    return "", None
 
 
 def _as_string(magic: re.Match[str]) -> str:

@@ -100,10 +100,13 @@ def _explain(absence: Absence) -> str:
             f"with custom_objects={{{key!r}: {absence.name}}}"
         )
     if absence.file is not None:
-        return f"{key!r} was never registered in this kernel. A cell of {absence.file} defines {absence.name}: run it"
+        return (
+            f"{key!r} was never registered in this kernel. A cell of {absence.file} defines {absence.name}: run it, or "
+            "write it to a module there with %kreg export, and import that"
+        )
     return (
-        f"{key!r} was never registered in this kernel: run the cell or import the module that defines {absence.name}, "
-        f"or load with custom_objects={{{key!r}: …}}"
+        f"{key!r} was never registered in this kernel: run the cell or import the module that defines {absence.name} "
+        f"(%kreg export makes one of another notebook's cells), or load with custom_objects={{{key!r}: …}}"
     )
 
 

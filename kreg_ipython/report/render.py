@@ -29,9 +29,12 @@ COLOURS = {
     "swept": "#9a5fd0",
     "kept": "#b7650b",
     "partial": "#d9483b",
+    "loads": "#23863a",
+    "differs": "#b7650b",
+    "fails": "#d9483b",
     "framework": "#767676",
 }
-"""A dot for each state. All stand out against white and against black; the word beside it has the page's own colour."""
+"""A dot for each state or verdict. All stand out against white and black; the word beside it has the page's colour."""
 
 _ANSI = {
     "current": 32,
@@ -184,17 +187,18 @@ def dot(state: str) -> str:
     return f"<span style='color:{COLOURS.get(state, COLOURS['framework'])}' aria-hidden='true'>●</span> "
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], way: str = "") -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], state: int | None = None, way: str = "") -> str:
     """Return a table with escaped cells, without columns that are empty everywhere.
 
     Args:
         head: the headings.
         rows: the cells of each row.
+        state: the column that gets the dot of its state.
         way: how to see the rows that are not shown.
     """
     used = [at for at in range(len(head)) if any(row[at] for row in rows)]
     top = "".join(f"<th style='text-align:left'>{escape(head[at])}</th>" for at in used)
-    body = "".join("<tr>" + "".join(_cell(row[at]) for at in used) + "</tr>" for row in rows[:_MOST])
+    body = "".join("<tr>" + "".join(_cell(row[at], at == state) for at in used) + "</tr>" for row in rows[:_MOST])
     rest = paragraph(more(len(rows) - _MOST, way)) if len(rows) > _MOST else ""
     return f"<table style='margin:2px 0 6px 16px'><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{rest}"
 
@@ -229,8 +233,8 @@ def _title(text: str) -> str:
     return f" title='{escape(clean(text, 500))}'" if clean(text, 100) != text else ""
 
 
-def _cell(text: str) -> str:
-    return f"<td style='text-align:left'{_title(text)}>{escape(clean(text, 100))}</td>"
+def _cell(text: str, is_state: bool) -> str:
+    return f"<td style='text-align:left'{_title(text)}>{dot(text) if is_state else ''}{escape(clean(text, 100))}</td>"
 
 
 def fold(title: str, body: str, *, shut: bool = False) -> str:

@@ -60,6 +60,7 @@ class Notebook:
         self._deleted: set[str] = set()
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
+        self._uncounted = 0
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
         self.awaited: dict[str, Callable[[], None]] = {
             home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES
@@ -156,7 +157,9 @@ class Notebook:
 
     def cell_of(self, code: CodeType) -> int | None:
         """Return the execution count of the cell that this code was compiled in."""
-        return self._history.of_code(code)[1]
+        text, number = self._history.of_code(code)
+        owner = self._texts.get(text.strip()) if number is None or number >= len(self.typed()) else None
+        return number if owner is None else owner.number
 
     # -- cells begin and end
 
@@ -172,6 +175,9 @@ class Notebook:
             process.guard.recover()
             process.guard.between()
             run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
+            if not getattr(info, "store_history", True):  # nbval's: IPython counts none of them
+                self._uncounted += 1
+                run.number = run.owner.number = self._number + self._uncounted
             runs.begin_cell(run, id(info))
             process.guard.begin(run)
         except Exception as error:
@@ -191,7 +197,7 @@ class Notebook:
                 return
             if info is not None and not runs.has_loaded(run):
                 return
-        if getattr(result, "execution_count", None) is not None:
+        if getattr(result, "execution_count", None) is not None and getattr(info, "store_history", True):
             self._number = run.number = run.owner.number = result.execution_count
         outcome = _outcome(result)
         self._end(run, "failed" if run.broken and outcome == "success" else outcome)

@@ -1,0 +1,213 @@
+"""Tell what a statement does besides defining something: what must not be executed again in a module."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import enum
+from collections.abc import Callable, Container, Iterable
+from types import FunctionType, ModuleType
+from typing import Any
+
+from kreg_ipython.registries.harmless import makes_a_value
+
+_METHODS = {
+    *("capitalize", "copy", "count", "decode", "difference", "encode", "endswith", "format", "get", "index", "items"),
+    *("intersection", "isdigit", "join", "keys", "lower", "lstrip", "partition", "replace", "rpartition", "rsplit"),
+    *("rstrip", "split", "splitlines", "startswith", "strip", "title", "union", "upper", "values", "zfill"),
+}
+"""The methods of plain values that change nothing."""
+WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
+_CONTAINERS = (dict, list, tuple, set, str, bytes)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NOTHING = (ast.Import, ast.ImportFrom, ast.Pass, ast.Break, ast.Continue)
+_ABSENT = object()
+
+
+class Judge:
+    """Tells the effects of code in a notebook.
+
+    Args:
+        value_of: returns what a global name is; raises KeyError if it is nothing.
+        definition_of: returns the ``def`` or ``class`` of an object of the notebook's; None if it is not known.
+        home: the module of these objects.
+    """
+
+    def __init__(
+        self,
+        value_of: Callable[[str], Any],
+        definition_of: Callable[[Any], ast.AST | None],
+        home: str = "__main__",
+    ) -> None:
+        self._value_of, self._definition_of, self._home = value_of, definition_of, home
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def effect(self, node: ast.AST | None) -> str:
+        """Return what a statement or an expression does besides defining something; nothing if it does nothing."""
+        return _Frame(self).effect(node)
+
+    def of_call(self, callee: Any) -> str | None:
+        """Return what a call of an object does; None if that is not known."""
+        if makes_a_value(callee):
+            return ""
+        known = self._known.get(id(callee))
+        if known is None:
+            self._known[id(callee)] = callee, ""  # a function that calls itself
+            self._known[id(callee)] = known = callee, self._of_users(callee) or ""
+        return known[1] if known[1] != "?" else None
+
+    def _of_users(self, callee: Any) -> str:
+        if isinstance(callee, type) and callee.__module__ == self._home:
+            return self._of_class(callee)
+        node = self._definition_of(callee) if getattr(callee, "__module__", None) == self._home else None
+        if not isinstance(node, ast.FunctionDef) or not isinstance(callee, FunctionType):
+            return "?"
+        return self._of_body(node)
+
+    def _of_class(self, kind: type) -> str:
+        if type(kind) not in (type, enum.EnumMeta) and type(kind).__name__ != "ABCMeta":
+            return "?"
+        made: Any = getattr(kind, "__init__")  # noqa: B009 - mypy
+        own = isinstance(made, FunctionType)
+        if own and made.__code__.co_filename == "<string>":  # a dataclass's
+            made = getattr(kind, "__post_init__", object.__init__)
+        if any(each.__module__ not in (self._home, "builtins", "enum", "abc", "typing") for each in kind.__mro__):
+            return "?"
+        if not isinstance(made, FunctionType):
+            return ""
+        node = self._definition_of(kind)
+        body = node.body if isinstance(node, ast.ClassDef) else []
+        found = [each for each in body if isinstance(each, ast.FunctionDef) and each.name == made.__name__]
+        return self._of_body(found[-1]) if found else "?"
+
+    def _of_body(self, node: ast.FunctionDef) -> str:
+        args = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+        parameters = {each.arg for each in args if each is not None}
+        return _Frame(self, parameters, in_function=True).first(node.body)
+
+    def value(self, node: ast.expr, local: Container[str] = ()) -> Any:
+        """Return what a dotted name is; raise KeyError if that is not known."""
+        if isinstance(node, ast.Name) and node.id not in local:
+            try:
+                return self._value_of(node.id)
+            except KeyError:
+                return vars(builtins)[node.id]
+        if isinstance(node, ast.Attribute):
+            inner = self.value(node.value, local)
+            if isinstance(inner, (ModuleType, type)):
+                try:
+                    return getattr(inner, node.attr)
+                except Exception:  # a module's __getattr__ may raise anything
+                    raise KeyError(node.attr) from None
+        raise KeyError
+
+
+class _Frame:
+    """Judges the statements of one body.
+
+    Attributes:
+        in_function: whether it is a function's: what it assigns is its own.
+        local: the names that are its own.
+        parameters: those of them that somebody else may hold.
+    """
+
+    def __init__(self, judge: Judge, parameters: Iterable[str] = (), *, in_function: bool = False) -> None:
+        self.judge, self.in_function = judge, in_function
+        self.parameters, self.local = set(parameters), set(parameters)
+
+    def first(self, nodes: Iterable[ast.AST | None]) -> str:
+        """Return the first effect of these."""
+        return next(filter(None, map(self.effect, nodes)), "")
+
+    def effect(self, node: ast.AST | None) -> str:
+        """Return the effect of a node; see `Judge.effect`."""
+        if node is None or isinstance(node, _NOTHING):
+            return ""
+        if isinstance(node, _DEFINITIONS):
+            self.local |= {node.name} if self.in_function else set()
+            return ""
+        if isinstance(node, ast.Lambda):
+            return self.first([*node.args.defaults, *node.args.kw_defaults])
+        if isinstance(node, ast.Call):
+            return self._call(node) or self.first([*node.args, *(each.value for each in node.keywords)])
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            return f"changes {', '.join(node.names)}"
+        if isinstance(node, (ast.While, ast.Delete, ast.Await, ast.Yield, ast.YieldFrom)):
+            return f"executes `{_short(node)}`"
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor)):
+            return self._assigning(node)
+        if isinstance(node, (ast.Return, ast.Raise)) and not self.in_function:
+            return f"executes `{_short(node)}`"
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            inner = _Frame(self.judge, self.local, in_function=True)
+            return inner.first(ast.iter_child_nodes(node))
+        return self.first(ast.iter_child_nodes(node))
+
+    def _assigning(self, node: Any) -> str:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        value = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node.value
+        found = self.effect(value) or next(filter(None, map(self._target, targets)), "")
+        return found or self.first([*getattr(node, "body", ()), *getattr(node, "orelse", ())])
+
+    def _target(self, node: ast.expr) -> str:
+        """Return what storing to a target changes elsewhere."""
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return next(filter(None, map(self._target, node.elts)), "")
+        if isinstance(node, ast.Starred):
+            return self._target(node.value)
+        if isinstance(node, ast.Name):
+            self.local |= {node.id} if self.in_function else set()
+            return ""
+        root = _root(node)
+        is_own = root in self.local and (root == "self" or root not in self.parameters)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Call) and self._is_known(node.value):
+            is_own = True  # a registry's container, for which the text asks
+        return "" if is_own else f"changes {_short(node)}"
+
+    def _call(self, node: ast.Call) -> str:
+        """Return the effect of a call, without that of its arguments."""
+        if isinstance(node.func, ast.Call):  # a decorator that is made first
+            return self._call(node.func) or self.first(node.func.args) if self._is_known(node.func) else _calls(node)
+        if isinstance(node.func, ast.Lambda):
+            return self.effect(node.func.body)
+        try:
+            callee = self.judge.value(node.func, self.local)
+        except KeyError:
+            return "" if self._is_method(node.func) else _calls(node)
+        found = self.judge.of_call(callee)
+        return _calls(node) if found is None else found
+
+    def _is_known(self, node: ast.Call) -> bool:
+        try:
+            return makes_a_value(self.judge.value(node.func, self.local))
+        except KeyError:
+            return False
+
+    def _is_method(self, node: ast.expr) -> bool:
+        """Return whether this is a method of a plain value, or one that writes to a list of the function's own."""
+        if not isinstance(node, ast.Attribute):
+            return False
+        root = _root(node)
+        if node.attr in WRITERS:
+            is_own = isinstance(node.value, ast.Name) and root in self.local - self.parameters
+            return is_own or (isinstance(node.value, ast.Call) and self._is_known(node.value))
+        if node.attr not in _METHODS or self.effect(node.value):
+            return False
+        if isinstance(node.value, ast.Name) and root not in self.local:
+            return type(self.judge.value(node.value)) in _CONTAINERS
+        return True
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _calls(node: ast.Call) -> str:
+    return f"calls {_short(node.func)}()"
+
+
+def _short(node: ast.AST) -> str:
+    text = ast.unparse(node).split("\n")[0]
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,141 @@
+"""Make a module of the definitions in a notebook that some of its objects need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from kreg_ipython.checks.notebook import Notebook
+from kreg_ipython.export.copied import Copied, claimed_twice
+from kreg_ipython.export.pieces import LeftOut, Piece, Registration, leave_out_what_cannot_be_executed, ordered
+from kreg_ipython.export.slice import Slice
+from kreg_ipython.guard.ledger import Entry
+from kreg_ipython.lib import source
+from kreg_ipython.lib.naming import key_text
+
+__all__ = ["LeftOut", "Module", "module_for"]
+
+
+@dataclass(frozen=True)
+class Module:
+    """The text of a module, made of a notebook's definitions.
+
+    Attributes:
+        text: the text of the module.
+        objects: the keys that it registers.
+        cells: the execution counts of the cells whose text is in it.
+        left_out: what the objects need and the module does not define.
+    """
+
+    text: str
+    objects: tuple[str, ...]
+    cells: tuple[int, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def module_for(notebook: Notebook, roots: Iterable[Any], *, inline: bool = False) -> Module:
+    """Return a module that defines and registers what these objects need.
+
+    Args:
+        notebook: the notebook.
+        roots: classes, functions or other registered objects, or keys of entries as text.
+        inline: whether to copy what the user's own modules define, instead of importing it.
+    """
+    entries = [entry for entry in notebook.guard.ledger if not notebook.guard.ledger.is_shadowed(entry)]
+    registrations = [_registration(entry) for entry in entries]
+    subjects: list[Any] = []
+    for root in roots:
+        subjects += [each.subject for each in registrations if each.key == root] if isinstance(root, str) else [root]
+    texts, text_of = notebook.cells.texts, notebook.cells.text_of
+    return module_of(texts, notebook.variables, text_of, registrations, subjects, inline=inline)
+
+
+def module_of(
+    texts: Mapping[int, str],
+    namespace: Mapping[str, Any],
+    text_of: Callable[[CodeType], str | None],
+    registrations: Sequence[Registration],
+    subjects: Sequence[Any],
+    *,
+    inline: bool = False,
+) -> Module:
+    """Return the module that some objects need: see `Slice`.
+
+    A module of the user's is imported all the same if a name in it means something else in the notebook.
+    """
+    imported: set[str] = set()
+    while True:
+        copied = Copied(registrations, imported if inline else None)
+        made = Slice(texts, namespace, text_of, registrations, copied=copied)
+        for subject in subjects:
+            made.add(subject)
+        slices = [made, *filter(None, copied.slices.values())]
+        pieces = [piece for each in slices for piece in each.pieces()]
+        twice = claimed_twice(pieces)
+        if not twice:
+            return _module(pieces, [one for each in slices for one in each.missing], registrations)
+        imported |= twice
+
+
+def _module(found: Sequence[Piece], missing: Iterable[LeftOut], registrations: Iterable[Registration]) -> Module:
+    leave_out_what_cannot_be_executed(found)
+    pieces = ordered(found)
+    kept = [piece for piece in pieces if piece.left_out is None]
+    said = [piece.item for piece in kept if piece.item is not None and piece.alias is None]
+    keys = [
+        each.key
+        for each in registrations
+        if any((item.home, item.cell) == (each.home, each.cell) and item.executes(each.line) for item in said)
+    ]
+    return Module(
+        text_of(pieces),
+        tuple(dict.fromkeys(keys)),
+        tuple(sorted({piece.cell for piece in kept if piece.cell})),
+        tuple(dict.fromkeys([*missing, *(piece.left_out for piece in pieces if piece.left_out is not None)])),
+    )
+
+
+def text_of(pieces: Iterable[Piece]) -> str:
+    """Return the pieces as the text of a module."""
+    pieces = list(pieces)
+    annotations = any(piece.item is not None and piece.item.annotations_are_text for piece in pieces)
+    blocks = ["from __future__ import annotations"] if annotations else []
+    return "".join(_spaced([*blocks, *(piece.text for piece in pieces)]))
+
+
+def _spaced(blocks: list[str]) -> Iterator[str]:
+    """Yield the blocks with as many blank lines between them as people write."""
+    before = ""
+    for block in blocks:
+        if before:
+            kinds = {_kind(before), _kind(block)}
+            apart = len(kinds) > 1 or (block.startswith("#") and not before.startswith("#"))
+            yield "\n\n" if "definition" in kinds else "\n" if apart else ""
+        yield f"{block}\n"
+        before = block
+
+
+def _kind(block: str) -> str:
+    lines = [line for line in block.split("\n") if line and not line.startswith("#")]
+    if not lines:
+        return "value"
+    if lines[0].startswith(("import ", "from ")):
+        return "import"
+    return "definition" if lines[0].startswith(("class ", "def ", "async ", "@")) else "value"
+
+
+def _registration(entry: Entry) -> Registration:
+    """Return a registration with the line in the last text of its cell that says it."""
+    owner, line = entry.owner, entry.steps[0].line if entry.steps and entry.complete else entry.line
+    if owner is not None and owner.kind == "module":
+        return Registration(key_text(entry.key), entry.subject, 0, line, len(entry.steps) <= 1, owner.id or "")
+    if owner is None or owner.kind != "cell":
+        return Registration(key_text(entry.key), entry.subject, None, None, False)
+    said = entry.run.source if entry.run is not None else owner.source
+    if said is not None and owner.source is not None and said != owner.source:
+        statement = source.read(said).at(line)
+        standing = source.read(owner.source).standing(statement) if statement is not None else []
+        line = standing[0].first if standing else None
+    return Registration(key_text(entry.key), entry.subject, owner.number, line, len(entry.steps) <= 1)

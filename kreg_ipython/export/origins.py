@@ -1,0 +1,128 @@
+"""Tell where live objects come from: the statement of a cell that defined them, or the module that has them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from kreg_ipython.export.items import DEFINITIONS, Item
+from kreg_ipython.lib import source
+from kreg_ipython.lib.naming import definition
+
+
+class Origins:
+    """Finds the statements that defined objects.
+
+    Args:
+        texts: the text of each cell by its execution count.
+        text_of: returns the text that a code object was compiled in; None if it is not known.
+        binders: the statements that bind each name.
+        home: the module of what the cells define.
+    """
+
+    def __init__(
+        self,
+        texts: Mapping[int, str],
+        text_of: Callable[[CodeType], str | None],
+        binders: Mapping[str, Sequence[Item]],
+        home: str = "__main__",
+    ) -> None:
+        self._texts, self._text_of, self._binders, self.home = texts, text_of, binders, home
+
+    def of_live(self, live: Any, found: Sequence[Item]) -> Item | None:
+        """Return which of some statements made an object, if its code tells."""
+        code = code_of(live)
+        cell, line = self.place_of(code) if code is not None else (None, None)
+        return next((each for each in reversed(found) if each.cell == cell and each.spans(line)), None)
+
+    def place_of(self, code: CodeType) -> tuple[int | None, int | None]:
+        """Return the cell whose last text some code was compiled in, and its first line there."""
+        text = (self._text_of(code) or "").strip()
+        cell = next((cell for cell, each in reversed([*self._texts.items()]) if text and each.strip() == text), None)
+        return cell, None if cell is None else code.co_firstlineno + source.header(self._texts[cell])
+
+    def item_of(self, subject: Any) -> Item | None:
+        """Return the item that defines an object of the notebook's, by its code, or else by its name."""
+        found = definition(subject)
+        if found is None or found[-1] == "instance" or found[0] != self.home or not isinstance(found[1], str):
+            return None
+        if "<locals>" in found[1]:  # a function made it
+            return None
+        name, code = found[1].partition(".")[0], code_of(subject)
+        cell, line = self.place_of(code) if code is not None else (None, None)
+        named = [each for each in self._binders.get(name, ()) if _defines(each.node, name)]
+        by_code = [each for each in named if each.cell == cell and each.spans(line)]
+        if by_code:
+            return by_code[-1]
+        fitting = [each for each in named if fits(each.node, subject)]
+        return next(reversed(fitting or named), None)
+
+    def name_in(self, item: Item, subject: Any) -> str:
+        """Return the name by which a statement binds an object that it defines."""
+        found = definition(subject)
+        return str(found[1]).partition(".")[0] if found else next(iter(item.names.binds))
+
+    def node_of(self, subject: Any) -> ast.AST | None:
+        """Return the ``def`` or ``class`` of an object of the notebook's."""
+        found, item = definition(subject), self.item_of(subject)
+        if item is None or found is None:
+            return None
+        nodes = [each for each in ast.walk(item.node) if isinstance(each, DEFINITIONS)]
+        last = str(found[1]).rpartition(".")[2]
+        return next((each for each in nodes if each.name == last), None)
+
+
+def _defines(node: ast.AST, name: str) -> bool:
+    """Return whether a statement is, or has in it, the definition of a name."""
+    if isinstance(node, DEFINITIONS):
+        return node.name == name
+    return any(isinstance(each, DEFINITIONS) and each.name == name for each in ast.walk(node))
+
+
+def fits(node: ast.AST, subject: Any) -> bool:
+    """Return whether a statement may have defined a class: all its methods are there, and no others."""
+    kind = next((each for each in ast.walk(node) if isinstance(each, ast.ClassDef)), None)
+    if kind is None or not isinstance(subject, type):
+        return kind is None and not isinstance(subject, type)
+    said = {each.name for each in kind.body if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    return said <= {*vars(subject)} and bool(said) == (code_of(subject) is not None)
+
+
+def code_of(subject: Any) -> CodeType | None:
+    """Return some code of an object's definition: a function's own, or that of a class's first method."""
+    for _ in range(10):
+        if isinstance(subject, functools.partial):
+            subject = subject.func
+        elif not isinstance(subject, type) and hasattr(subject, "__wrapped__"):
+            subject = subject.__wrapped__
+    for candidate in list(vars(subject).values()) if isinstance(subject, type) else (subject,):
+        if isinstance(candidate, (property, classmethod, staticmethod)):
+            candidate = candidate.fget if isinstance(candidate, property) else candidate.__func__
+        is_own = not isinstance(subject, type) or getattr(candidate, "__qualname__", "").startswith(
+            subject.__qualname__
+        )
+        if isinstance(candidate, FunctionType) and is_own:
+            return candidate.__code__
+    return None
+
+
+def import_of(live: Any, name: str) -> str | None:
+    """Return the import by which another module has an object; without a name, one that only executes the module."""
+    if isinstance(live, ModuleType):
+        if sys.modules.get(live.__name__) is not live or live.__name__ == "__main__":
+            return None
+        return f"import {live.__name__}" + (f" as {name}" if name not in ("", live.__name__) else "")
+    module, qualname = getattr(live, "__module__", None), getattr(live, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(qualname, str) or module in ("__main__", "builtins"):
+        return None
+    if getattr(sys.modules.get(module), qualname, None) is not live:
+        return None
+    return (
+        f"import {module}"
+        if not name
+        else f"from {module} import {qualname}" + (f" as {name}" if name != qualname else "")
+    )

@@ -1,0 +1,194 @@
+"""The parts of a module: what each of them binds and needs, and the order in which they can be executed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from kreg_ipython.export.items import DEFINITIONS, Item
+
+_HOOKS = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
+"""The methods by which building on a class executes something of it."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A name that the objects need and that the module does not define.
+
+    Attributes:
+        name: the name, or the key of an entry.
+        cell: the execution count of the cell that gives it its value; None if no cell is known to.
+        why: why it was left out.
+    """
+
+    name: str
+    cell: int | None
+    why: str
+
+
+class Registration(NamedTuple):
+    """A registration of an object.
+
+    Attributes:
+        key: the key, as text.
+        subject: the object.
+        cell: the execution count of the cell that registered it; None if no cell did.
+        line: the line in the last text of the cell; None if that does not say it any more.
+        direct: whether the statement calls the framework's function itself.
+        home: the module whose statement registered it: ``__main__`` for a cell's.
+    """
+
+    key: str
+    subject: Any
+    cell: int | None
+    line: int | None
+    direct: bool
+    home: str = "__main__"
+
+
+@dataclass(eq=False)
+class Piece:
+    """A part of the module.
+
+    Attributes:
+        at: its place in the order of execution.
+        cell: the execution count of its cell.
+        text: its text.
+        binds: the names that it binds.
+        now: the names that it reads when it is executed, and the pieces that they are.
+        later: the names that its functions read, and the pieces that they are.
+        called: those of `now` that it calls.
+        left_out: what it stands for, if it only says that this is left out.
+        item: its statement.
+        alias: what it imports of an import statement.
+    """
+
+    at: tuple[int, ...]
+    cell: int | None
+    text: str
+    binds: frozenset[str]
+    now: dict[str, Piece | None] = field(default_factory=dict)
+    later: dict[str, Piece | None] = field(default_factory=dict)
+    called: frozenset[str] = frozenset()
+    left_out: LeftOut | None = None
+    item: Item | None = None
+    alias: ast.alias | None = None
+
+    @property
+    def is_import(self) -> bool:
+        """True if it is nothing but an import."""
+        return self.text.startswith(("import ", "from "))
+
+    @property
+    def is_definition(self) -> bool:
+        """True for a ``class`` or ``def`` as it was typed."""
+        return self.item is not None and isinstance(self.item.node, DEFINITIONS) and self.left_out is None
+
+
+def comment(left_out: LeftOut) -> str:
+    """Return the line that stands for what is left out."""
+    cell = "" if left_out.cell is None else f" of cell [{left_out.cell}]"
+    return f"# left out: {left_out.name}{cell}: {left_out.why}".replace("\n", " ")
+
+
+def leave_out_what_cannot_be_executed(pieces: Collection[Piece]) -> None:
+    """Replace pieces that would raise when they are executed: what they need is not there."""
+    changed = True
+    while changed:
+        changed = False
+        for piece in pieces:
+            lacking = piece.left_out is None and _lacks(piece)
+            if lacking:
+                name = next(iter(sorted(piece.binds)), None) or piece.text.split("\n")[0]
+                piece.left_out = LeftOut(name, piece.cell, f"it needs {lacking}, which is left out")
+                piece.text = comment(piece.left_out)
+                changed = True
+
+
+def _lacks(piece: Piece) -> str:
+    """Return the name of something that is left out and that the piece needs when it is executed."""
+    for name, needed in piece.now.items():
+        if needed is not None and needed.left_out is not None:
+            return name
+    return next((name for name, needed in _while_executed(piece) if needed.left_out is not None), "")
+
+
+def _while_executed(piece: Piece) -> Iterator[tuple[str, Piece]]:
+    """Yield what the functions read that are called when a piece is executed."""
+    seen: set[Piece] = set()
+    waiting = [needed for name, needed in piece.now.items() if needed is not None and name in piece.called]
+    waiting += [needed for needed in piece.now.values() if needed is not None and _has_hook(needed)]
+    while waiting:
+        function = waiting.pop()
+        if function not in seen:
+            seen.add(function)
+            for name, needed in (*function.later.items(), *function.now.items()):
+                if needed is not None:
+                    yield name, needed
+                    waiting.append(needed)
+
+
+def ordered(pieces: Collection[Piece]) -> list[Piece]:
+    """Return the pieces so that each comes after what it needs, and else in the order of their execution."""
+    done: dict[Piece, None] = {}
+    entered: set[Piece] = set()
+
+    def enter(piece: Piece) -> None:
+        if piece in entered:
+            return
+        entered.add(piece)
+        needed = [each for each in piece.now.values() if each is not None]
+        needed += [each for _, each in _while_executed(piece)]
+        for each in sorted(needed, key=_order):
+            enter(each)
+        done[piece] = None
+
+    for piece in sorted(pieces, key=_order):
+        enter(piece)
+    once = [piece for piece in done if piece.is_import and _binds_alone(piece, pieces)]
+    return [*_together(once), *(piece for piece in done if piece not in once)]
+
+
+def _binds_alone(piece: Piece, pieces: Collection[Piece]) -> bool:
+    return not any(other.binds & piece.binds and not other.is_import for other in pieces if other is not piece)
+
+
+def import_text(item: Item, aliases: list[ast.alias]) -> str:
+    """Return an import of some of the names of a statement; the statement itself if these are all."""
+    node = item.node
+    if len(node.names) == len(aliases):  # type: ignore[attr-defined]
+        return item.text
+    said = ", ".join(f"{each.name} as {each.asname}" if each.asname else each.name for each in aliases)
+    if isinstance(node, ast.ImportFrom):
+        return f"from {'.' * node.level}{node.module or ''} import {said}"
+    return f"import {said}"
+
+
+def _together(imports: list[Piece]) -> Iterator[Piece]:
+    """Yield imports, those of one statement together."""
+    by_item: dict[Any, list[Piece]] = {}
+    for piece in imports:
+        by_item.setdefault(piece.item or piece, []).append(piece)
+    for pieces in by_item.values():
+        item, aliases = pieces[0].item, [piece.alias for piece in pieces if piece.alias is not None]
+        if item is None or not aliases:
+            yield from pieces
+            continue
+        wanted = [each for each in item.node.names if each in aliases]  # type: ignore[attr-defined]
+        bound = frozenset(name for piece in pieces for name in piece.binds)
+        yield Piece(item.at, item.cell, import_text(item, wanted), bound, item=item)
+
+
+def _order(piece: Piece) -> tuple[Any, ...]:
+    return piece.at
+
+
+def _has_hook(piece: Piece) -> bool:
+    """Return whether building on a class executes something of it."""
+    node = piece.item.node if piece.item is not None else None
+    if not isinstance(node, ast.ClassDef):
+        return False
+    hooks = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
+    return bool(node.keywords) or any(getattr(each, "name", "") in hooks for each in node.body)

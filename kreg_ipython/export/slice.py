@@ -1,0 +1,460 @@
+"""Choose what a module needs of the cells: the definitions of some objects, and what these refer to, transitively.
+
+The shapes::
+
+    Item   a statement of a cell: see `items`
+    Piece  what the module has of an item: as it was typed, a literal in its place, or a comment that it is left out
+    Slice  all pieces; the names that each of them needs, and the pieces that these are
+
+A name that is read when a definition is executed is what was bound last before it. A name that a function reads when it
+is called is what is bound last of all, as in the notebook.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.util
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import CodeType, ModuleType
+from typing import Any
+
+from kreg_ipython.export import literals
+from kreg_ipython.export.harmless import Judge
+from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
+from kreg_ipython.export.origins import Origins, code_of, fits, import_of
+from kreg_ipython.export.pieces import (
+    LeftOut,
+    Piece,
+    Registration,
+    comment,
+    import_text,
+)
+from kreg_ipython.export.values import ABSENT, MUTABLE, Values, sets_attribute_of, writes_to, written
+from kreg_ipython.lib.naming import definition
+
+_OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
+_OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__", "__class__"}
+
+
+class Slice:
+    """The pieces of a module.
+
+    Args:
+        texts: the text of each cell by its execution count.
+        namespace: the notebook's variables.
+        text_of: returns the text of the cell that a code object was compiled in; None if it is not known.
+        registrations: what is registered, in the order of registration.
+        home: the module of what the texts define.
+        copied: returns the slice of a module of the user's whose definitions are to be copied; None for one that is to
+            be imported.
+    """
+
+    def __init__(
+        self,
+        texts: Mapping[int, str],
+        namespace: Mapping[str, Any],
+        text_of: Callable[[CodeType], str | None] = lambda code: None,
+        registrations: Iterable[Registration] = (),
+        *,
+        home: str = "__main__",
+        copied: Callable[[str], Slice | None] = lambda module: None,
+    ) -> None:
+        self._texts, self._namespace, self._text_of = dict(sorted(texts.items())), namespace, text_of
+        self._registrations = [each for each in registrations if each.home == home]
+        self._home, self._copied = home, copied
+        self.items = list(items(texts, home))
+        self._binders: dict[str, list[Item]] = {}
+        for item in self.items:
+            for name in item.names.binds:
+                self._binders.setdefault(name, []).append(item)
+        self._origins = Origins(self._texts, text_of, self._binders, home)
+        self._judge = Judge(namespace.__getitem__, self._origins.node_of, home)
+        self._values = Values(namespace, self._judge, home)
+        self._pieces: dict[tuple[Any, ...], Piece] = {}
+        self._waiting: list[Piece] = []
+        self.missing: list[LeftOut] = []
+        """The roots of which no statement is known."""
+
+    # -- what is needed
+
+    def add(self, subject: Any) -> None:
+        """Add an object: its definition, and the statements that register it."""
+        item = self._origins.item_of(subject)
+        mine = [each for each in self._registrations if each.subject is subject]
+        names = [name for name, value in self._namespace.items() if value is subject and name in self._binders]
+        names.sort(key=lambda name: self._origins.of_live(subject, self._binders[name]) is None)
+        unseen = [each for each in mine if self._take_registration(each) is None]
+        if item is not None and (not names or self._origins.name_in(item, subject) in names):
+            self._take_item(item, self._origins.name_in(item, subject))
+        elif names:
+            item = self._binder(names[0], None)
+            self._take(names[0], None)
+        home = import_of(subject, "")
+        copied = self._copied(str(subject.__module__)) if home is not None and item is None else None
+        if copied is not None:
+            copied.add(subject)
+        elif item is None and home is not None and len(unseen) == len(mine):
+            self._of_text(home, "")
+        elif item is None or not getattr(item.node, "decorator_list", ()):
+            self._miss(subject, item, unseen, mine)
+        self._follow()
+
+    def _miss(
+        self, subject: Any, item: Item | None, unseen: list[Registration], registrations: list[Registration]
+    ) -> None:
+        """Note what no statement of the cells defines, or registers."""
+        for each in unseen:
+            why = "no statement of its cell registers it by itself: a function of yours does, or the statement is gone"
+            why = why if each.cell is not None else "a script or a module registers it, and no cell"
+            self.missing.append(LeftOut(each.key, each.cell, why))
+        if item is None and not registrations:
+            found = definition(subject)
+            called = str(found[1]) if found and found[-1] != "instance" else literals.described(subject)
+            self.missing.append(LeftOut(called, None, "no cell's last text defines it"))
+
+    def _follow(self) -> None:
+        while self._waiting:
+            piece = self._waiting.pop()
+            if piece.item is None or piece.left_out is not None or piece.alias is not None:
+                continue
+            chains = piece.item.names.chains
+            for name in piece.now:
+                piece.now[name] = self._take(name, piece.item, chains)
+            for name in piece.later:
+                piece.later[name] = self._take(name, None, chains)
+            if piece.is_definition:
+                self._beside(piece)
+
+    def _beside(self, piece: Piece) -> None:
+        """Take what belongs to a definition and stands beside it: registrations, attributes that are set later."""
+        for name in piece.binds:
+            subject = self._namespace.get(name, ABSENT)
+            for each in self._registrations:
+                if each.subject is subject:
+                    self._take_registration(each)
+            for item in (inner for each in self.items if (each, None) not in self._pieces for inner in each.all()):
+                if item.at > piece.at and sets_attribute_of(item.node, name):
+                    self._take_statement(item, f"{ast.unparse(item.node.targets[0])}")  # type: ignore[attr-defined]
+
+    def _take_registration(self, one: Registration) -> Piece | None:
+        """Take the statement that registers an object."""
+        if one.cell is None:
+            return None
+        item = next((each for each in self.items if each.cell == one.cell and each.executes(one.line)), None)
+        if item is None:
+            return None
+        if item.inner and self._effect_of_statement(item.node, one.direct):  # not as a whole
+            item = item.at_line(one.line)
+        if isinstance(item.node, DEFINITIONS):
+            return self._take_item(item, item.node.name)
+        return self._take_statement(item, one.key, direct=one.direct)
+
+    def _take_statement(self, item: Item, name: str, *, direct: bool = False) -> Piece:
+        """Take a statement that binds no name, but does something to an object that is needed."""
+        effect = self._effect_of_statement(item.node, direct)
+        if not effect and not item.has_magic:
+            return self._typed(item)
+        why = f"its statement {effect or 'is a magic'}, which may do more than define it"
+        return self._left_out(item, name, why)
+
+    def _effect_of_statement(self, node: ast.stmt, direct: bool) -> str:
+        if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
+            inside = [part for each in node.targets for part in ast.walk(each) if isinstance(part, ast.Call)]
+            return self._judge.effect(node.value) or next(filter(None, map(self._judge.effect, inside)), "")
+        call = node.value if isinstance(node, ast.Expr) else None
+        if direct and isinstance(call, ast.Call):
+            given = [call, call.func] if isinstance(call.func, ast.Call) else [call]
+            parts = [part for each in given for part in (*each.args, *(arg.value for arg in each.keywords))]
+            return next(filter(None, map(self._judge.effect, parts)), "")
+        return self._judge.effect(node)
+
+    # -- which statement a name is
+
+    def _take(self, name: str, reader: Item | None, chains: Collection[str] = ()) -> Piece | None:
+        """Return the piece that binds a name: for a statement that reads it, or else for when all cells have run.
+
+        It is None for what Python itself defines, and for a name that the notebook does not know either.
+        """
+        item = self._binder(name, reader)
+        if item is not None:
+            for other in self._binders[name]:
+                if isinstance(other.node, ast.Import) and other is not item:
+                    self._take_submodules(other, name, chains)
+            return self._take_item(item, name, chains)
+        return self._of_no_statement(name, reader)
+
+    def _binder(self, name: str, reader: Item | None) -> Item | None:
+        """Return the item that binds a name; the last one before the reader, if there is one."""
+        found = [each for each in self._binders.get(name, []) if reader is None or _may_bind(each, name, reader)]
+        if not found or all(each.same_import(found[0]) for each in found):
+            return found[0] if found else None
+        live = self._origins.of_live(self._namespace.get(name), found)
+        if reader is not None:
+            found = [each for each in found if each.at < reader.at] or found[:1]
+        elif live is not None:
+            return live
+        while len(found) > 1 and found[-1] is not live and self._was_skipped(found[-1], name):
+            found.pop()
+        return found[-1]
+
+    def _was_skipped(self, item: Item, name: str) -> bool:
+        """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
+        if always_binds(item.node, name):
+            return False
+        live = self._namespace.get(name)
+        code = code_of(live)
+        known = code is not None and self._text_of(code) is not None
+        return known or (isinstance(live, type) and live.__module__ == self._home and not fits(item.node, live))
+
+    # -- pieces
+
+    def _piece(self, key: tuple[Any, ...], make: Callable[[], Piece]) -> Piece:
+        if key not in self._pieces:
+            self._pieces[key] = piece = make()
+            self._waiting.append(piece)
+        return self._pieces[key]
+
+    def _typed(self, item: Item) -> Piece:
+        """Return an item as it was typed."""
+        read = item.names
+
+        def make() -> Piece:
+            later = dict.fromkeys(sorted(read.later | read.quoted))
+            return Piece(
+                item.at,
+                item.cell,
+                item.text,
+                read.binds,
+                dict.fromkeys(sorted(read.now)),
+                later,
+                read.called,
+                item=item,
+            )
+
+        return self._piece((item, None), make)
+
+    def _left_out(self, item: Item, name: str, why: str) -> Piece:
+        left_out = LeftOut(name, item.cell or None, why)
+        return self._piece(
+            (item, name), lambda: Piece(item.at, item.cell, comment(left_out), frozenset({name}), left_out=left_out)
+        )
+
+    def _take_item(self, item: Item, name: str, chains: Collection[str] = ()) -> Piece:
+        """Return the piece by which an item binds a name."""
+        node = item.node
+        if isinstance(node, IMPORTS):
+            return self._of_import(item, name, chains)
+        if item.has_magic:
+            return self._left_out(item, name, "there is a magic in its statement")
+        if isinstance(node, DEFINITIONS) or type(node).__name__ == "TypeAlias":
+            return self._typed(item)
+        if item.inner:
+            return self._of_compound(item, name)
+        return self._of_value(item, name)
+
+    def _of_import(self, item: Item, name: str, chains: Collection[str]) -> Piece:
+        aliases = [each for each in item.node.names if (each.asname or _bound(item.node, each)) == name]  # type: ignore[attr-defined]
+        wanted = [each for each in aliases if each.name == name or each.asname or isinstance(item.node, ast.ImportFrom)]
+        wanted += [each for each in aliases if each not in wanted and _leads(each.name, chains)]
+        pieces = [self._alias(item, each) for each in wanted or aliases]
+        return pieces[-1]
+
+    def _take_submodules(self, item: Item, name: str, chains: Collection[str]) -> None:
+        """Take ``import a.b`` for who says ``a.b.c``, whichever statement binds ``a``."""
+        for alias in item.node.names:  # type: ignore[attr-defined]
+            if not alias.asname and alias.name.startswith(f"{name}.") and _leads(alias.name, chains):
+                self._alias(item, alias)
+
+    def _alias(self, item: Item, alias: ast.alias) -> Piece:
+        bound = alias.asname or _bound(item.node, alias)
+        text = import_text(item, [alias])
+        if isinstance(item.node, ast.ImportFrom):
+            module = _absolute(item.node, self._namespace)
+            copied = self._copied(module)
+            piece = copied.of_name(alias.name) if copied is not None else None
+            if piece is not None:
+                return piece if bound == alias.name else self._renamed(item, alias.name, bound, piece)
+            if item.node.level:
+                text = f"from {module} import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+                return self._of_text(text, bound, item)
+        return self._piece((text,), lambda: Piece(item.at, item.cell, text, frozenset({bound}), item=item, alias=alias))
+
+    def of_name(self, name: str) -> Piece | None:
+        """Return the piece that binds a name in the end; None if no statement of the texts does."""
+        piece = self._take(name, None) if name in self._binders else None
+        self._follow()
+        return piece
+
+    def _renamed(self, item: Item, name: str, bound: str, piece: Piece) -> Piece:
+        """Return the assignment that stands for an import under another name."""
+        text = f"{bound} = {name}"
+        return self._piece((text,), lambda: Piece(item.at, item.cell, text, frozenset({bound}), {name: piece}))
+
+    def _of_compound(self, item: Item, name: str) -> Piece:
+        """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
+        whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, ABSENT)) is None
+        if whole and not self._asks_for_state(item.node) and not self._judge.effect(item.node):
+            piece = self._typed(item)
+            before = [each for each in self._binders[name] if each.at < item.at]
+            if before and not always_binds(item.node, name):
+                piece.now[name] = self._take(name, item)
+            return piece
+        inner = [each for each in item.inner if name in each.names.binds]
+        live = self._namespace.get(name, ABSENT)
+        if inner and literals.literal(live) is None:
+            found = self._origins.of_live(live, [item])
+            executed = inner
+            code = code_of(live)
+            if found is not None and code is not None:
+                _, line = self._origins.place_of(code)
+                executed = [each for each in inner if each.spans(line)] or inner
+            elif isinstance(live, ModuleType):
+                executed = [
+                    each for each in inner if isinstance(each.node, IMPORTS) and _imports(each.node, live)
+                ] or inner
+            return self._take_item(executed[-1], name)
+        return self._of_value(item, name)
+
+    def _asks_for_state(self, node: ast.AST) -> bool:
+        """Return whether a condition asks for more than what is imported: the answer may be another one by now."""
+        asked = ast.walk(node.test) if isinstance(node, ast.If) else ()
+        names = {each.id for each in asked if isinstance(each, ast.Name)}
+        return any(
+            not all(isinstance(each.node, IMPORTS) for each in self._binders.get(name, [])) for name in names
+        ) or ("__name__" in names)
+
+    def _of_value(self, item: Item, name: str) -> Piece:
+        """Return the statement that gives a variable its value, if it may be executed again and comes to the same.
+
+        Else the value is written as a literal, or imported, or left out.
+        """
+        effect, live = self._judge.effect(item.node), self._namespace.get(name, ABSENT)
+        is_last = self._binders[name][-1] is item or item.at > self._binders[name][-1].at
+        if live is ABSENT or not is_last:
+            replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
+            return (
+                self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
+            )
+        if not effect and self._values.comes_to(item, name, live):
+            return self._typed(item)
+        text = literals.literal(live)
+        if text is not None:
+            line, origin = f"{name} = {text}", f"# computed in {item.place}"
+            line = f"{origin}\n{line}" if "\n" in line else f"{line}  {origin}"
+            return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
+        imported = import_of(live, name)
+        if effect and imported is not None:
+            return self._piece((imported,), lambda: Piece(item.at, item.cell, imported, frozenset({name})))
+        if effect:
+            return self._left_out(
+                item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
+            )
+        return self._filled(item, name, live) if not isinstance(item.node, ast.AugAssign) else self._changed(item, name)
+
+    def _filled(self, item: Item, name: str, live: Any) -> Piece:
+        """Return a container that was filled after it was made: by statements, or by the functions that use it."""
+        statements = [each for each in self.items if each.at > item.at and writes_to(each.node, name)]
+        piece = self._typed(item)
+        if statements and all(not self._judge.effect(part) for each in statements for part in written(each.node)):
+            made = self._values.replayed([item, *statements])
+            if literals.same(made, live):
+                for each in statements:
+                    self._typed(each)
+                return piece
+        fillers = set(self._functions_that_fill(name))
+        called = {
+            called for each in self.items if not isinstance(each.node, DEFINITIONS) for called in each.names.called
+        }
+        if statements or not fillers or fillers & called:
+            del self._pieces[item, None]
+            self._waiting = [each for each in self._waiting if each is not piece]
+            return self._changed(item, name)
+        for each in live.values() if isinstance(live, dict) else live if isinstance(live, MUTABLE) else ():
+            found = self._origins.item_of(each)
+            if found is not None:
+                self._take_item(found, self._origins.name_in(found, each))
+        return piece
+
+    def _changed(self, item: Item, name: str) -> Piece:
+        live = literals.described(self._namespace[name])
+        return self._left_out(
+            item, name, f"its statement may give another value by now, and {live} is no small plain value"
+        )
+
+    def _functions_that_fill(self, name: str) -> Iterator[str]:
+        """Yield the functions and classes of the cells in which something is written to a container."""
+        for item in self.items:
+            inside = ast.walk(item.node) if isinstance(item.node, DEFINITIONS) and name in item.names.later else ()
+            if any(writes_to(each, name) for each in inside if isinstance(each, ast.stmt)):
+                yield item.node.name  # type: ignore[attr-defined]
+
+    def _of_no_statement(self, name: str, reader: Item | None) -> Piece | None:
+        """Return the piece that binds a name that no statement of the cells binds."""
+        if name in self._binders and name not in vars(builtins):  # the reader itself does
+            return self._nowhere(name, f"no cell's last text gives it a value before cell [{reader and reader.cell}]")
+        if name in _OF_IPYTHON and name not in self._binders:
+            return self._of_text(_OF_IPYTHON[name], name)
+        live = self._namespace.get(name, ABSENT)
+        asks = reader is None or isinstance(reader.node, ast.Try)  # whether there is such a name
+        if live is ABSENT and not asks and name not in _OF_MODULES and not hasattr(builtins, name):
+            return self._nowhere(name, "the notebook has no such variable")
+        if live is ABSENT or name in _OF_MODULES or vars(builtins).get(name, ABSENT) is live:
+            return None
+        for item in (each for each in self.items if each.names.star):
+            for module in item.names.star:
+                if vars(sys.modules.get(module, sys)).get(name, ABSENT) is live:
+                    said = f"from {module} import {name}"
+                    return self._of_text(said, name, item)
+        value = literals.literal(live)
+        text = import_of(live, name) or (f"{name} = {value}" if value is not None else "")
+        if text:
+            return self._of_text(text, name)
+        return self._nowhere(name, f"no cell's last text gives it its value, {literals.described(live)}")
+
+    def _nowhere(self, name: str, why: str) -> Piece:
+        left_out = LeftOut(name, None, why)
+        return self._piece((name, why), lambda: Piece((-1,), None, comment(left_out), frozenset(), left_out=left_out))
+
+    def _of_text(self, text: str, name: str, item: Item | None = None) -> Piece:
+        """Return a piece of this text, in the place of an item, or before all others."""
+        at, cell = (item.at, item.cell) if item is not None else ((-1,), None)
+        return self._piece((text,), lambda: Piece(at, cell, text, frozenset({name} if name else ())))
+
+    def pieces(self) -> list[Piece]:
+        """Return all pieces, in the order in which they were found to be needed."""
+        self._follow()
+        return [*self._pieces.values()]
+
+
+def _may_bind(item: Item, name: str, reader: Item) -> bool:
+    """Return whether a statement binds a name for one that reads it, which may be a part of it."""
+    if item.at != reader.at[:2]:
+        return True
+    return any(each.at < reader.at and name in each.names.binds for each in item.inner)
+
+
+def _bound(node: ast.AST, alias: ast.alias) -> str:
+    return alias.name if isinstance(node, ast.ImportFrom) else alias.name.partition(".")[0]
+
+
+def _leads(module: str, chains: Collection[str]) -> bool:
+    return any(chain == module or chain.startswith(f"{module}.") for chain in chains)
+
+
+def _imports(node: ast.stmt, module: ModuleType) -> bool:
+    """Return whether an import binds this module."""
+    names = [each.name for each in node.names]  # type: ignore[attr-defined]
+    if isinstance(node, ast.ImportFrom):
+        names = [f"{node.module}.{each}" for each in names]
+    return any(sys.modules.get(name) is module for name in names)
+
+
+def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:
+    """Return the full name of the module that a statement imports from."""
+    relative = "." * node.level + (node.module or "")
+    try:
+        return importlib.util.resolve_name(relative, namespace.get("__package__") or "")
+    except ImportError:
+        return relative
