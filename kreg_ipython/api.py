@@ -78,7 +78,7 @@ def register_adapter(adapter: Registry) -> None:
         ValueError: if a registry that comes with kreg has its name.
     """
     name = checked(adapter).name
-    if name in registries.builtin_names():
+    if registries.is_builtin(name):
         raise ValueError(f"{name} is already guarded; give your adapter another name")
     registries.added[name] = adapter
     process = current()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from kernels import Kernel
+from library_cases import CASES, Case
 
 STATUS = "get_ipython().run_line_magic('kreg', '').to_dict()"
 LAYER = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"
@@ -75,3 +79,46 @@ def test_spyders_reloader_may_delete_our_modules(own_kernel):
         own_kernel.run("a", LAYER.format(name))
         assert own_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == [f"P>{name}"]
     assert "P>Three" in own_kernel.run("q", "%kreg").text
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Iterator[dict[str, Kernel]]:
+    """A kernel with the extension, and one without, which the libraries share: each is started when it is asked for."""
+    started: dict[str, Kernel] = {}
+    yield started
+    for kernel in started.values():
+        kernel.close()
+
+
+@pytest.fixture
+def library(kernels: dict[str, Kernel], mode: str) -> Kernel:
+    if mode not in kernels:
+        kernels[mode] = Kernel()
+        if mode == "kreg":
+            kernels[mode].run("load", "%load_ext kreg_ipython")
+    return kernels[mode]
+
+
+cases = pytest.mark.parametrize(
+    "case", [pytest.param(each, id=each.registry, marks=pytest.mark.needs(each.needs)) for each in CASES]
+)
+
+
+def text(case: Case, name: str, version: int) -> str:
+    return case.source.replace("NAME", name).replace("VERSION", str(version), 1)
+
+
+@cases
+@pytest.mark.fails("stock")
+def test_a_cell_that_registers_with_a_library_leaves_its_last_version_once(library, case):
+    """Run, again, edited, renamed, a run that fails, emptied."""
+    library.run("setup", case.setup)
+    cell = case.registry
+    acts = [(text(case, "one", 1), {"one": 1}), (text(case, "one", 1), {"one": 1}), (text(case, "one", 2), {"one": 2})]
+    acts += [(text(case, "two", 2), {"two": 2}), ("1 / 0\n" + text(case, "two", 1), {"two": 2}), ("x = 1", {})]
+    for source, expected in acts:
+        told = library.run(cell, source, fails="ZeroDivisionError" if source.startswith("1") else None)
+        assert library.value(case.shows) == expected, source
+        assert "kreg: " not in told.stderr
+    rows = library.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
+    assert not [row for row in rows["entries"] if row["registry"] == case.registry] and not rows["faults"]

@@ -200,7 +200,7 @@ class Guard:
 
     def name_of(self, container: Any) -> str | None:
         """Return the name of the registry that this container is of, if it is guarded."""
-        return next((each.name for each in self.present() if each.table() is container), None)
+        return next((each.name for each in self.present() if each.has(container)), None)
 
     @property
     def faults(self) -> dict[str, str]:
@@ -272,8 +272,11 @@ class Guard:
             self._bring_back(back, run)
             entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
-            removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            told: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            stays = {name for name, registry in self.registries.items() if registry.adapter.irreversible}
+            removed = {entry: each for entry, each in told.items() if entry.registry not in stays}
             run.remove(removed)
+            run.standing = {entry: each for entry, each in told.items() if entry.registry in stays}
             self._moves.take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
 
     def end(self, run: Run, outcome: Outcome) -> None:

@@ -53,12 +53,12 @@ def divert(
         somebody else has changed the code since.
 
     Raises:
-        TypeError: if ``function`` is a closure, or not a plain Python function.
+        TypeError: if ``function`` is not written in Python: a class, or a function of C.
     """
-    if not isinstance(function, FunctionType) or function.__code__.co_freevars:
+    if not isinstance(function, FunctionType):
         raise TypeError(f"{function!r} cannot be diverted: not a plain Python function")
     code = function.__code__
-    original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
+    original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     original.__kwdefaults__ = function.__kwdefaults__
     original.__qualname__, original.__module__ = function.__qualname__, function.__module__
     leads = _Around(around)
@@ -81,5 +81,6 @@ def divert(
 
 def _code_with(functions: dict[str, Callable[..., Any]], through: CodeType, like: CodeType) -> CodeType:
     consts = tuple(functions.get(const, const) if isinstance(const, str) else const for const in through.co_consts)
-    names = ("co_name", "co_qualname", "co_filename", "co_firstlineno")  # Python 3.10 has no qualname here
+    # Python 3.10 has no qualname here; the free variables are those of a closure, which must agree in number
+    names = ("co_name", "co_qualname", "co_filename", "co_firstlineno", "co_freevars")
     return through.replace(co_consts=consts, **{name: getattr(like, name) for name in names if hasattr(like, name)})

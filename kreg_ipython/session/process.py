@@ -235,16 +235,31 @@ class Process:
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
+        for package in registries.LIBRARIES:
+            self._imported[package] = functools.partial(self._guard_library, package)
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
         for module in {each.module for each in counters()} | {each.module for each in joints()}:
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
-        self.modules = Modules(self.guard, self.runs, registries.FRAMEWORKS, self._imported, self._owners)
+        self.modules = Modules(
+            self.guard, self.runs, registries.FRAMEWORKS, registries.LIBRARIES, self._imported, self._owners
+        )
 
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
+
+    def _guard_library(self, package: str) -> None:
+        """Guard the registries of a library that has been imported for the first time."""
+        modules = {package: None}
+        for adapter in registries.of_library(package):
+            self.guard.add(adapter, now=False)
+            modules[adapter.module] = None
+        for module in modules:
+            self._await(module)
+            if module in sys.modules:
+                self._arrived(module)
 
     def _arrived(self, module: str) -> None:
         """Attach what was waiting for a module that has been imported."""
@@ -324,10 +339,10 @@ class Process:
         It is a body that names its owner, a module, a script, a cell, or what started the thread.
         """
         passthrough |= registries.CALLERS
-        found = stack.trace(frame, passthrough, registries.FRAMEWORKS, files.file_of)
-        if found is None and (home := module_of(subject)) is not None and not self.is_framework(home):
+        found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
+        if found is None and (home := module_of(subject)) is not None and _root(home) not in registries.OWNING_NOTHING:
             found = stack.trace(frame, passthrough, (), files.file_of)
-        if found is None or _root(found.module or "") in registries.FRAMEWORKS:
+        if found is None or _root(found.module or "") in registries.OWNING_NOTHING:
             return None
         steps = registries.as_written(found.steps)
         if steps is not found.steps:
