@@ -195,7 +195,7 @@ CASES = [
         "`torch.serialization.add_safe_globals`",
         "import torch.serialization",
         "class NAME:\n    version = VERSION\ntorch.serialization.add_safe_globals([NAME])",
-        "dict(sorted((kind.__name__, kind.version) for kind in torch.serialization.get_safe_globals()))",
+        "dict(sorted((kind.__name__, kind.version) for kind in torch.serialization.get_safe_globals() if kind.__module__ == '__main__'))",
     ),
     Case(
         "hydra.instance",

@@ -58,8 +58,8 @@ class Registrations:
         frame = sys._getframe(1)
         passthrough = registry.adapter.passthrough_modules
         caller = registry.attempt(self._context.locate_caller, frame, passthrough, announced[1])
-        if caller is not None and registry.adapter.users_only and _is_by_a_library(caller, announced[1]):
-            caller = None
+        if caller is not None and registry.adapter.users_only and _is_by_a_library(caller):
+            caller = caller if is_users(announced[1]) else None
         registration = Registration(registry, *announced, caller)
         # A framework's function is called by one thread at a time, and calls inside it are part of the same
         # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
@@ -249,12 +249,17 @@ class Registrations:
             self._ledger.retire([former])
 
 
-def _is_by_a_library(caller: Caller, subject: Any) -> bool:
-    """Return whether an installed package registers an object that is not the user's."""
-    if not caller.steps or not stack.is_library(caller.steps[-1].code.co_filename):
-        return False
+def _is_by_a_library(caller: Caller) -> bool:
+    """Return whether it is a function of an installed package that registers."""
+    return bool(caller.steps) and stack.is_library(caller.steps[-1].code.co_filename)
+
+
+def is_users(subject: Any) -> bool:
+    """Return whether an object is defined in the notebook, or in a file of the user's."""
     home = module_of(subject)
-    return home != "__main__" and stack.is_library(str(getattr(sys.modules.get(home or ""), "__file__", "<frozen>")))
+    return home == "__main__" or not stack.is_library(
+        str(getattr(sys.modules.get(home or ""), "__file__", None) or "<frozen>")
+    )
 
 
 pass_over(Registrations.registering, Registrations._call)

@@ -27,7 +27,7 @@ from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.names import Names, Naming
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
-from kreg_ipython.guard.registration import Registrations
+from kreg_ipython.guard.registration import Registrations, is_users
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
@@ -256,6 +256,8 @@ class Guard:
                 registry.weaken_keys(entry.value)
             return
         subject = registry.subject(value)
+        if registry.adapter.users_only and not is_users(subject):
+            return
         caller = self._context.find_owner(subject, spot)
         if caller is not None:
             self._registrations.record(Registration(registry, key, subject, caller), value, "adopted")

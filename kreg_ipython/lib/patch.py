@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from kreg_ipython.lib.importlib_bootstrap import passed_over
@@ -53,10 +53,10 @@ def divert(
         somebody else has changed the code since.
 
     Raises:
-        TypeError: if ``function`` is not written in Python: a class, or a function of C.
+        TypeError: if it `cannot_be_diverted`.
     """
-    if not isinstance(function, FunctionType):
-        raise TypeError(f"{function!r} cannot be diverted: not a plain Python function")
+    if why := cannot_be_diverted(function):
+        raise TypeError(why)
     code = function.__code__
     original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     original.__kwdefaults__ = function.__kwdefaults__
@@ -77,6 +77,16 @@ def divert(
                 vars(function).pop(name, None)
 
     return original, undo
+
+
+def cannot_be_diverted(function: Any) -> str:
+    """Return why a function cannot be diverted, and what to name instead; nothing if it can."""
+    if isinstance(function, FunctionType):
+        return ""
+    if isinstance(function, MethodType):
+        return f"{function!r} cannot be diverted: it is a method that is bound; add .__func__ to its path"
+    instead = "name the method of it that registers" if isinstance(function, type) else "it is not written in Python"
+    return f"{function!r} cannot be diverted: {instead}"
 
 
 def _code_with(functions: dict[str, Callable[..., Any]], through: CodeType, like: CodeType) -> CodeType:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from kreg_ipython.lib.patch import cannot_be_diverted
 
 MISSING: Any = object()
 """The value of a key that is not registered."""
@@ -152,13 +155,18 @@ def checked(registry: Any) -> Registry:
     """Return the adapter if it is one.
 
     Raises:
-        TypeError: if it is not; the text says what it lacks.
+        TypeError: if it is not, or if one of its gates is a function that cannot be diverted, as far as it is imported.
+            The text says what it lacks.
     """
     wanted = [name for name in {*Registry.__annotations__, *vars(Registry)} if not name.startswith("_")]
     lacking = sorted(name for name in wanted if name not in dir(registry))
     if lacking or isinstance(registry, type):
         lacks = f" (it has no {', '.join(lacking)})" if lacking else ""
         raise TypeError(f"{registry!r} is not a registry adapter{lacks}; make a DictRegistry or a ListRegistry")
+    for gate in registry.gates:
+        with suppress(NotThere):
+            if why := cannot_be_diverted(locate(gate.function)):
+                raise TypeError(f"{registry.name}: {gate.function}: {why}")
     return registry  # type: ignore[no-any-return]
 
 
