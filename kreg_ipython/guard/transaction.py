@@ -28,6 +28,7 @@ from kreg_ipython.guard.names import Names, Naming
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations, is_users
+from kreg_ipython.guard.reruns import Reruns
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
@@ -54,6 +55,7 @@ class Guard:
         former: what a former guard knew of entries that may still stand.
         names: the automatic names that runs took.
         counters: the functions that number them.
+        reruns: what owners want called before they run again.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Guard:
         former: Ledger | None = None,
         names: Names | None = None,
         counters: Iterable[NameCounter | Joint] = (),
+        reruns: Reruns | None = None,
     ) -> None:
         self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()
@@ -87,7 +90,7 @@ class Guard:
         self._notices = Notices(say, notes, self.journal, self.settings, context.number)
         self.tell = self._notices.tell
         self._gates = Gates(self.tell)
-        self.names = names or Names()
+        self.names, self.reruns = names or Names(), reruns or Reruns()
         self._naming = Naming(self.names, counters, self._gates, context, self.settings, self._notices.fault)
         self._reconciler = Reconciler(self.ledger, self.registries)
         self._registrations = Registrations(
@@ -266,6 +269,8 @@ class Guard:
 
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
+        if run.owner in self.reruns:
+            self.reruns.call(run.owner, run.source, self.tell)
         back = self._withheld.coming_back(run)
         if not back and not self.ledger.has_entries(run.owner):
             return

@@ -18,6 +18,7 @@ from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
+from kreg_ipython.guard.reruns import Reruns
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
@@ -113,6 +114,7 @@ class Memory:
         owners: the modules and scripts.
         known: the entries by name.
         names: the automatic names that runs took.
+        reruns: what owners want called before they run again.
         ledger: the entries themselves; None if they are to be forgotten.
     """
 
@@ -122,6 +124,7 @@ class Memory:
     owners: dict[tuple[Kind, str, str | None], Owner]
     known: dict[Name, list[Known]]
     names: Names
+    reruns: Reruns
     ledger: Ledger | None
 
 
@@ -140,7 +143,7 @@ class Process:
         self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
         """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self.names = Names(self._held)
+        self.names, self.reruns = Names(self._held), Reruns()
         self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
         self._undo: list[Callable[[], None]] = []
         self._said = 0
@@ -208,13 +211,14 @@ class Process:
                 known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
         ledger = self._last if whole else None
         self.names.held = held_by_all  # and not by this process, which ends
-        return Memory(self.journal, self.pinned, self.watched, self._owners, known, self.names, ledger)
+        return Memory(self.journal, self.pinned, self.watched, self._owners, known, self.names, self.reruns, ledger)
 
     def go_on(self, memory: Memory) -> None:
         """Go on where another process was, before anything is guarded."""
         self.journal, self.pinned, self.watched = memory.journal, memory.pinned, memory.watched
         self._owners, self._known, self._said = memory.owners, memory.known, memory.journal.count
         self.names, memory.names.held = memory.names, self._held
+        self.reruns = memory.reruns
         # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
         self._fresh(memory.ledger if isinstance(memory.ledger, Ledger) else None)
 
@@ -231,6 +235,7 @@ class Process:
             former=former,
             names=self.names,
             counters=(*counters(), *joints()),
+            reruns=self.reruns,
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
