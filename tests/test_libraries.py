@@ -8,6 +8,8 @@ import pytest
 from kernels import Kernel
 from library_cases import CASES, Case
 
+from kreg_ipython.registries import LIBRARIES
+
 STATUS = "get_ipython().run_line_magic('kreg', '').to_dict()"
 GONE = ("superseded", "swept")
 LAYER = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"
@@ -44,26 +46,20 @@ class {}(tfds.core.GeneratorBasedBuilder):
 
 
 @pytest.mark.needs("tensorflow-datasets")
-def test_the_datasets_of_tensorflow_datasets_do_not_flood_the_status(own_kernel):
-    registry = "tensorflow_datasets.core.registered:_DATASET_REGISTRY"
+def test_the_datasets_of_tensorflow_datasets_are_its_own(own_kernel):
     own_kernel.run(
         "i",
         "import tensorflow_datasets as tfds, tensorflow_datasets.image_classification.mnist\n%load_ext kreg_ipython",
     )
-    own_kernel.run("w", f"%kreg watch {registry}")
     own_kernel.run("a", BUILDER.format("MyOwnSet"))
-    status = own_kernel.value(STATUS)
-    assert [entry["key"] for entry in status["entries"]] == ["my_own_set"]
-    assert status["library"][registry] >= 1
+    assert [entry["key"] for entry in own_kernel.value(STATUS)["entries"]] == ["my_own_set"]
     own_kernel.run("a", BUILDER.format("MyOtherSet"))
     own_kernel.run("b", "import tensorflow_datasets.text.imdb")
-    names = "sorted(name for name in tfds.core.registered._DATASET_REGISTRY if name.startswith('my_'))"
-    assert own_kernel.value(names) == ["my_other_set", "my_own_set"]  # a library wrote it for the class: it is kept
-    assert {entry["key"] for entry in own_kernel.value(STATUS)["entries"]} == {"my_other_set", "my_own_set"}
+    own_kernel.run("b", "x = 1")
+    names = "[name in tfds.core.registered._DATASET_REGISTRY for name in ('my_own_set', 'my_other_set', 'mnist', 'imdb_reviews')]"
+    assert own_kernel.value(names) == [False, True, True, True]
     own_kernel.run("c", "%kreg clear --all")
-    assert own_kernel.value(
-        "[name in tfds.core.registered._DATASET_REGISTRY for name in ('mnist', 'my_other_set')]"
-    ) == [True, False]
+    assert own_kernel.value(names) == [False, False, True, True]
 
 
 @pytest.mark.needs("spyder-kernels")
@@ -124,3 +120,173 @@ def test_a_cell_that_registers_with_a_library_leaves_its_last_version_once(libra
     rows = library.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
     standing = [row for row in rows["entries"] if row["registry"] == case.registry and row["state"] not in GONE]
     assert not standing and not rows["faults"]
+
+
+GUARDED = {
+    "matplotlib.colormaps": "if 'NAME' not in matplotlib.colormaps:",
+    "pandas.accessors": "if not hasattr(pandas.DataFrame, 'NAME'):",
+    "fvcore.registries": "if 'NAME' not in BACKBONES:",
+    "gymnasium.envs": "if 'NAME-v0' not in gymnasium.registry:",
+    "sqlalchemy.tables": "if 'NAME' not in metadata.tables:",
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(each, id=each.registry, marks=pytest.mark.needs(each.needs))
+        for each in CASES
+        if each.registry in GUARDED
+    ],
+)
+@pytest.mark.fails("stock")
+def test_a_guard_that_asks_the_library_lets_an_edit_through_and_keeps_what_it_skips(library, case):
+    library.run("setup", case.setup)
+    cell = f"guarded {case.registry}"
+
+    def guarded(name: str, version: int) -> str:
+        guard = GUARDED[case.registry].replace("NAME", name)
+        return guard + "".join(f"\n    {line}" for line in text(case, name, version).splitlines())
+
+    for version, expected in ((1, {"one": 1}), (1, {"one": 1}), (2, {"one": 2})):
+        library.run(cell, guarded("one", version))
+        assert library.value(case.shows) == expected
+    library.run(cell, guarded("two", 2))
+    assert library.value(case.shows) == {"two": 2}
+    library.run(cell, "x = 1")
+    assert library.value(case.shows) == {}
+
+
+MODULE = """
+import matplotlib
+from matplotlib.colors import ListedColormap
+matplotlib.colormaps.register(ListedColormap(["red"], name="NAME"))
+def setup():
+    matplotlib.colormaps.register(ListedColormap(["red"], name="by_setup"), force=True)
+"""
+
+
+@pytest.mark.needs("matplotlib")
+@pytest.mark.fails("stock")
+def test_a_module_that_registers_with_a_library_is_reloaded(library, tmp_path):
+    path = tmp_path / "my_colors.py"
+    path.write_text(MODULE.replace("NAME", "by_module"))
+    library.run(
+        "i", f"import importlib, sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport my_colors\nmy_colors.setup()"
+    )
+    library.run("i", "import importlib, sys\nimport my_colors\nmy_colors.setup()")
+    path.write_text(MODULE.replace("NAME", "by_the_new_module"))
+    library.run("r", "importlib.invalidate_caches()\nimportlib.reload(my_colors)")
+    names = "[name for name in matplotlib.colormaps if name.startswith('by_')]"
+    assert sorted(library.value(names)) == ["by_setup", "by_the_new_module"]
+    library.run("i", "x = 1")
+    library.run("r", "%kreg clear --module my_colors")
+    assert library.value(names) == []
+
+
+@pytest.mark.needs("jax")
+@pytest.mark.fails("stock")
+def test_jax_accepts_a_class_of_another_cell_again(library):
+    node = "jax.tree_util.register_pytree_node(Node, lambda node: ((VERSION,), None), lambda context, leaves: Node())"
+    library.run("class", "import jax\nclass Node: pass")
+    for _ in range(2):
+        library.run("node", node.replace("VERSION", "1"))
+    assert library.value("jax.tree_util.tree_leaves(Node())") == [1]
+    outcome = library.run("node", node.replace("VERSION", "2"), fails=True)
+    assert "Duplicate custom PyTreeDef" in outcome.error and "kreg: jax keeps the first functions" in outcome.traceback
+    library.run("class", "class Node: pass")
+    library.run("node", node.replace("VERSION", "2"))
+    assert library.value("jax.tree_util.tree_leaves(Node())") == [2]
+
+
+@pytest.mark.needs("spacy")
+def test_what_spacy_registers_for_itself_on_first_use_stays(library):
+    """Its cell is edited: spaCy thinks that it has done it."""
+    library.run("nlp", "import spacy\nnlp = spacy.blank('en')\nnlp.add_pipe('sentencizer')")
+    own = "len(spacy.registry.factories.get_all())"
+    before = library.value(own)
+    component = "@spacy.language.Language.component('NAME')\ndef component(doc): return doc"
+    library.run("mine", component.replace("NAME", "mine"))
+    library.run("mine", component.replace("NAME", "mine") + " ")
+    library.run("nlp", "x = 1")
+    library.run("mine", component.replace("NAME", "other"))
+    assert library.value(own) == before + 1
+    library.run("mine", "nlp = spacy.blank('de')\nnlp.add_pipe('sentencizer')")
+    assert library.value(own) == before
+
+
+@pytest.mark.needs("SQLAlchemy")
+def test_classes_that_know_each_other_by_name_can_be_defined_again(library):
+    orm = "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship"
+    library.run("base", f"import sqlalchemy as sa\n{orm}\nclass Base(DeclarativeBase): pass")
+    parent = (
+        "class Parent(Base):\n    __tablename__ = 'parent'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        "    children = relationship('Child', back_populates='parent')"
+    )
+    child = (
+        "class Child(Base):\n    __tablename__ = 'child'\n    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        "    of = mapped_column(sa.ForeignKey('parent.id'))\n    parent = relationship('Parent', back_populates='children')"
+    )
+    for _ in range(3):  # the second time, one of them has not been used
+        library.run("parent", parent)
+        library.run("child", child)
+        library.run("child", child)
+        assert library.value("type(Child(parent=Parent()).parent.children[0]) is Child")
+
+
+@pytest.mark.needs("SQLAlchemy")
+def test_a_table_that_means_the_former_one_is_no_definition(library):
+    library.run("metadata", "import sqlalchemy as sa\nmeaning = sa.MetaData()")
+    library.run("t", "sa.Table('t', meaning, sa.Column('id', sa.Integer))")
+    again = (
+        "t = sa.Table('t', meaning)\nu = sa.Table('t', meaning, sa.Column('more', sa.Integer), extend_existing=True)"
+    )
+    for _ in range(2):
+        library.run("again", again)
+        assert library.value("[t is u, [column.name for column in t.columns]]") == [True, ["id", "more"]]
+
+
+@pytest.mark.needs("SQLAlchemy", "prometheus-client", "fvcore")
+def test_two_cells_that_claim_a_name_get_the_librarys_error_and_both_places(library):
+    library.run("setup", CASES[[case.registry for case in CASES].index("fvcore.registries")].setup)
+    library.run("one", "@BACKBONES.register()\nclass Net: pass")
+    outcome = library.run("other", "@BACKBONES.register()\nclass Net:\n    pass\nNet.__qualname__ = 'x'", fails=None)
+    library.run("other", "def Net(): pass\nNet.__qualname__ = 'Another'\nBACKBONES.register(Net)", fails=True)
+    outcome = library.run("other", "def Net(): pass\nNet.__qualname__ = 'Another'\nBACKBONES.register(Net)", fails=True)
+    assert (
+        "was already registered in 'BACKBONES'" in outcome.traceback and "kreg: 'BACKBONES, Net'" in outcome.traceback
+    )
+
+
+@pytest.mark.needs("matplotlib")
+def test_half_of_a_registry_is_not_watched(library):
+    library.run("setup", "import matplotlib.scale, matplotlib")
+    for path, name in (
+        ("matplotlib.scale:_scale_has_axis_parameter", "matplotlib.scales"),
+        ("matplotlib:colormaps._cmaps", "matplotlib.colormaps"),
+    ):
+        outcome = library.run("w", f"%kreg watch {path}", fails=None)
+        assert f"{path} is already guarded, as {name}" in outcome.stderr + outcome.traceback
+
+
+DIVERTED = """[
+    gate.function for package in {packages!r} if package in sys.modules
+    for registry in sys.modules['kreg_ipython.registries'].of_library(package) for gate in registry.gates
+    for function in [sys.modules['kreg_ipython.registries.registry'].locate(gate.function)]
+    if any(type(each).__name__ == '_Around' for each in function.__code__.co_consts)
+]"""
+
+
+@pytest.mark.needs(*{case.needs for case in CASES})
+def test_unloading_gives_every_function_back(library):
+    for case in CASES:
+        library.run("setup", case.setup)
+    diverted = DIVERTED.format(packages=sorted(LIBRARIES))
+    library.run("i", "import sys")
+    assert len(library.value(diverted)) >= len(CASES)
+    try:
+        library.run("u", "%unload_ext kreg_ipython")
+        assert library.value(diverted) == []
+    finally:
+        library.run("u", "%load_ext kreg_ipython")
+    assert len(library.value(diverted)) >= len(CASES)

@@ -30,7 +30,14 @@ class TreeNodes(Untracked):
         said = [getattr(each, "__code__", each) for each in (*args[1:], *kwargs.values())]
         if self._known.get(subject) == said:
             return None
-        result = register(*args, **kwargs)
+        try:
+            result = register(*args, **kwargs)
+        except ValueError as error:
+            if subject in self._known and hasattr(error, "add_note"):
+                error.add_note(
+                    "kreg: jax keeps the first functions of a class. Run the cell that defines the class, too."
+                )
+            raise
         self._known[subject] = said
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,8 +33,8 @@ def registries() -> Iterator[Registry]:
         f"{_ORM}.decl_api:registry",
         "_class_registry",
         [Gate(f"{_ORM}.clsregistry:_add_class|{_ORM}.clsregistry:add_class", _announce_class)],
-        put=lambda registry, name, cls: _call("add_class", name, cls, registry._class_registry),
-        take=lambda registry, name, cls: _call("remove_class", name, cls, registry._class_registry),
+        put=_put_class,
+        take=_take_class,
         passthrough_modules=_BETWEEN,
     )
 
@@ -48,6 +49,27 @@ def _announce_table(cls: Any, name: str, metadata: Any, *columns: Any, schema: A
 def _announce_class(classname: str, cls: Any, known: Any) -> Any:
     registry = getattr(cls, "registry", None)
     return (registry, classname, cls) if getattr(registry, "_class_registry", None) is known else None
+
+
+_waiting: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The mappers of former classes that were never used: the first use of any class configures all that are not."""
+
+
+def _take_class(registry: Any, name: str, cls: Any) -> None:
+    _call("remove_class", name, cls, registry._class_registry)
+    mapper = vars(cls).get("__mapper__")
+    if mapper is not None and not mapper.configured:
+        mapper.configured = True
+        _waiting.add(mapper)
+
+
+def _put_class(registry: Any, name: str, cls: Any) -> None:
+    _call("add_class", name, cls, registry._class_registry)
+    mapper = vars(cls).get("__mapper__")
+    if mapper in _waiting:
+        mapper.configured = False
+        _waiting.discard(mapper)
+        registry._flag_new_mapper(mapper)
 
 
 def _call(function: str, *args: Any) -> None:
