@@ -48,10 +48,20 @@ STACKS = {
         "3.11",
         [
             *("keras>=3.10", "spyder-kernels", "tensorflow>=2.19", "tensorflow_datasets", "tf_keras>=2.19"),
-            *("catalogue", "fvcore", "gin-config", "gymnasium", "hydra-core", "jax[cpu]", "matplotlib", "mmengine"),
+            *(
+                "catalogue",
+                "fvcore",
+                "gin-config",
+                "gymnasium",
+                "hydra-core",
+                "ipywidgets",
+                "jax[cpu]",
+                "matplotlib",
+                "mmengine",
+            ),
             *("pandas", "polars", "prometheus_client", "spacy", "sqlalchemy", "torch==2.13.0", "xarray"),
         ],
-        tests=["tests/test_libraries.py", "tests/test_cells.py", "tests/test_modules.py"],
+        tests=["tests/test_libraries.py", "tests/test_extras.py", "tests/test_cells.py", "tests/test_modules.py"],
         by_name=True,
     ),
     # of TensorFlow there is only a candidate for Python 3.14

@@ -40,6 +40,9 @@ LIBRARIES = frozenset(
 They register on their own behalf, too. Other than a framework's, their functions may execute the user's code.
 """
 
+EXTRAS = {"ipython": "IPython", "ipywidgets": "ipywidgets", "logging": "logging"}
+"""The adapters that users have by wish only, and the module that each waits for: lists of handlers that pile up."""
+
 OWNING_NOTHING = FRAMEWORKS | LIBRARIES
 """The packages that register on their own behalf."""
 
@@ -64,7 +67,7 @@ def builtin() -> Iterator[Registry]:
 
 
 def of_library(package: str) -> list[Registry]:
-    """Return the adapters for one of the `LIBRARIES`. What other packages register there is theirs."""
+    """Return the adapters for one of the `LIBRARIES` or `EXTRAS`. What other packages register there is theirs."""
     found: list[Registry] = list(import_module(f"{__name__}.libraries.{package}").registries())
     for registry in found:
         registry.users_only = True
@@ -74,7 +77,8 @@ def of_library(package: str) -> list[Registry]:
 def is_builtin(name: str) -> bool:
     """Return whether an adapter that comes with kreg has this name, which no other adapter may have."""
     package = name.partition(".")[0]
-    return name in {each.name for each in (of_library(package) if package in LIBRARIES else builtin())}
+    ours = of_library(package) if package in LIBRARIES or package in EXTRAS else builtin()
+    return name in {each.name for each in ours}
 
 
 def all_registries(faults: dict[str, str]) -> list[Registry]:

@@ -145,6 +145,8 @@ class Process:
         """The containers of `%kreg watch`, by path; None until the module is imported."""
         self.names, self.reruns = Names(self._held), Reruns()
         self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
+        self.extras: tuple[str, ...] = ()
+        """The names of the `registries.EXTRAS` that the user wants guarded."""
         self._undo: list[Callable[[], None]] = []
         self._said = 0
         self._last: Ledger | None = None
@@ -241,7 +243,10 @@ class Process:
         self.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
         for package in registries.LIBRARIES:
-            self._imported[package] = functools.partial(self._guard_library, package)
+            self._imported[package] = functools.partial(self._guard_library, package, package)
+        for extra in self.extras:
+            module = registries.EXTRAS[extra]
+            self._imported[module] = functools.partial(self._guard_library, extra, module)
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
         for module in {each.module for each in counters()} | {each.module for each in joints()}:
@@ -255,9 +260,9 @@ class Process:
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
 
-    def _guard_library(self, package: str) -> None:
-        """Guard the registries of a library that has been imported for the first time."""
-        modules = {package: None}
+    def _guard_library(self, package: str, module: str) -> None:
+        """Guard the registries of a library whose module has been imported for the first time."""
+        modules = {module: None}
         for adapter in registries.of_library(package):
             self.guard.add(adapter, now=False)
             modules[adapter.module] = None
@@ -278,6 +283,20 @@ class Process:
                     self.guard.tell(f"cannot watch {path}: {error}")
 
     # -- registries that come later
+
+    def guard_extras(self, names: Iterable[str]) -> None:
+        """Guard the `registries.EXTRAS` of these names, and leave the others alone."""
+        former, self.extras = self.extras, tuple(dict.fromkeys(names))
+        for extra in set(former) - set(self.extras):
+            self._imported.pop(registries.EXTRAS[extra], None)
+            for adapter in registries.of_library(extra):
+                if adapter.name in self.guard.registries:
+                    self.guard.remove(adapter.name)
+        for extra in set(self.extras) - set(former):
+            module = registries.EXTRAS[extra]
+            self._imported[module] = functools.partial(self._guard_library, extra, module)
+            if self.on and module in sys.modules:
+                self._imported[module]()
 
     def add(self, adapter: Registry) -> None:
         """Guard one more registry; one of the same name makes way."""
