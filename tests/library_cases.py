@@ -208,4 +208,15 @@ CASES = [
         "{p[-5:-2]: int(p[-1]) for found in [GlobalHydra.instance().hydra] if found for p in [found.config_loader.get_search_path().get_path()[1].path]}",
         "raises",
     ),
+    Case(
+        "flask.routes",
+        "Flask",
+        "`@app.route`, `app.add_url_rule`, before the first request",
+        "import flask\napp = flask.Flask('mine')\n"
+        "def shown(name):\n    adapter = app.url_map.bind('localhost')\n"
+        "    return adapter.test(f'/{name}/3') and app.view_functions[adapter.match(f'/{name}/3')[0]](3)",
+        "@app.route('/NAME/<int:number>')\n@app.route('/NAME')\ndef NAME(number=0): return VERSION",
+        "{name: shown(name) for name in ('one', 'two') if shown(name)}",
+        "raises",
+    ),
 ]

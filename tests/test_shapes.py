@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import types
 from typing import Any
@@ -20,6 +21,7 @@ from kreg_ipython import (
     SlotRegistry,
     register_adapter,
 )
+from kreg_ipython.registries import EXTRAS, LIBRARIES, is_builtin, of_library
 from kreg_ipython.registries.instances import Within
 from kreg_ipython.registries.registry import checked
 
@@ -208,3 +210,20 @@ def test_a_gate_that_cannot_be_is_refused_at_once(shelf, function, instead, shap
     with pytest.raises(TypeError, match=f"r: {function}: .*cannot be diverted.*{instead}"):
         register_adapter(shape("r", "shelf:table", [Gate(function)]))
     assert checked(shape("r", "shelf:table", [Gate("shelf:Bound.make.__func__"), Gate("later:len")]))
+
+
+def test_the_package_imports_none_of_the_libraries_nor_their_adapters():
+    text = (
+        "import sys, kreg_ipython\nfrom kreg_ipython.registries import LIBRARIES, EXTRAS\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in LIBRARIES or '.libraries' in name])"
+    )
+    assert subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_each_adapter_of_a_library_can_be_made_without_the_library():
+    loaded = {*sys.modules}
+    for package in [*LIBRARIES, *EXTRAS]:
+        made = of_library(package)
+        assert made and all(each.name.startswith(f"{package}.") and each.users_only for each in made)
+        assert all(is_builtin(each.name) for each in made)
+    assert not LIBRARIES & ({*sys.modules} - loaded)

@@ -19,6 +19,7 @@ FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probabili
 LIBRARIES = frozenset(
     {
         "catalogue",
+        "flask",
         "fvcore",
         "gin",
         "gymnasium",
