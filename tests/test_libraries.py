@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kernels import Kernel
@@ -11,6 +12,7 @@ from library_cases import CASES, Case
 from kreg_ipython.registries import LIBRARIES
 
 STATUS = "get_ipython().run_line_magic('kreg', '').to_dict()"
+DOCS = Path(__file__).parent.parent / "docs"
 GONE = ("superseded", "swept")
 LAYER = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"
 
@@ -101,6 +103,20 @@ cases = pytest.mark.parametrize(
 
 def text(case: Case, name: str, version: int) -> str:
     return case.source.replace("NAME", name).replace("VERSION", str(version), 1)
+
+
+@cases
+def test_what_the_registries_page_says_of_a_library_is_so(kernels, case):
+    """It comes first: the other tests leave the names in the kernel without the extension."""
+    kernel = kernels["stock"] = kernels.get("stock") or Kernel()
+    kernel.run("setup", case.setup)
+    kernel.run("a", text(case, "one", 1))
+    if case.stock == "raises":
+        kernel.run("a", text(case, "one", 1), fails=True)
+        return
+    kernel.run("a", text(case, "one", 2))
+    kernel.run("a", text(case, "two", 2))
+    assert kernel.value(case.shows) == {"one": 2, "two": 2}
 
 
 @cases
@@ -287,3 +303,38 @@ def test_unloading_gives_every_function_back(library):
     finally:
         library.run("u", "%load_ext kreg_ipython")
     assert len(library.value(diverted)) >= len(CASES)
+
+
+WATCHED = {
+    "matplotlib": (
+        "import matplotlib.style",
+        "matplotlib.style:library",
+        "matplotlib.style.library['NAME'] = {}",
+        "matplotlib.style.library",
+    ),
+    "plotly": (
+        "import plotly.io, plotly.graph_objects as go",
+        "plotly.io:templates._templates",
+        "plotly.io.templates['NAME'] = go.layout.Template()",
+        "plotly.io.templates",
+    ),
+}
+
+
+@pytest.mark.parametrize("needs", [pytest.param(each, marks=pytest.mark.needs(each)) for each in WATCHED])
+@pytest.mark.fails("stock")
+def test_what_needs_no_adapter_is_watched_by_a_line(library, mode, needs):
+    """The lines of the reference."""
+    setup, path, source, names = WATCHED[needs]
+    library.run("setup", setup)
+    assert mode == "stock" or f"%kreg watch {path}" in (DOCS / "commands.md").read_text()
+    if mode == "kreg":
+        library.run("watch", f"%kreg watch {path}")
+    shown = f"[name for name in ('first', 'second') if name in {names}]"
+    for name in ("first", "first", "second"):
+        library.run(needs, source.replace("NAME", name))
+        assert library.value(shown) == [name]
+    library.run(needs, "x = 1")
+    assert library.value(shown) == []
+    if mode == "kreg":
+        library.run("watch", f"%kreg unwatch {path}")
