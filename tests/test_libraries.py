@@ -338,3 +338,35 @@ def test_what_needs_no_adapter_is_watched_by_a_line(library, mode, needs):
     assert library.value(shown) == []
     if mode == "kreg":
         library.run("watch", f"%kreg unwatch {path}")
+
+
+@pytest.mark.needs("torch")
+def test_what_two_cells_may_load_goes_with_the_last_of_them(library):
+    library.run("classes", "import torch.serialization as loading\nclass A: pass\nclass B: pass\nclass C: pass")
+    library.run("both", "loading.add_safe_globals([A, B])")
+    library.run("one", "loading.add_safe_globals([A])")
+    mine = "sorted(each.__name__ for each in loading.get_safe_globals() if each in (A, B))"
+    library.run("one", "x = 1")
+    assert library.value(mine) == ["A", "B"]
+    library.run("one", "with loading.safe_globals([C]): pass")
+    library.run("both", "loading.add_safe_globals([B])")
+    library.run("one", "x = 1")
+    assert library.value(mine) == ["B"]
+    library.run("both", "x = 1")
+    assert library.value(mine) == []
+
+
+@pytest.mark.needs("Flask-SQLAlchemy")
+@pytest.mark.fails("stock")
+def test_models_of_flask_sqlalchemy_can_be_defined_again(library):
+    setup = "import flask, flask_sqlalchemy\nweb = flask.Flask('web')\n"
+    setup += "web.config['SQLALCHEMY_DATABASE_URI'] = 'sqlite://'\ndb = flask_sqlalchemy.SQLAlchemy(web)"
+    library.run("db", setup)
+    for version in (1, 1, 2):
+        library.run(
+            "model",
+            f"class Model(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n    version = {version}",
+        )
+        assert library.value("[*db.metadata.tables, Model.version]") == ["model", version]
+    library.run("model", "x = 1")
+    assert library.value("[*db.metadata.tables]") == []

@@ -156,14 +156,15 @@ class DictRegistry(Shape):
         return there is value or (bool(self._beside) and same_value(there, value))
 
     def remove(self, key: Hashable, value: Any) -> None:
-        for container in (self.table, *self._others()):
-            _set_part(container, key, MISSING)
+        self.table.pop(key, None)
+        for other in self._others():
+            _set_part(other, key, MISSING)
         self._changed()
 
     def insert(self, key: Hashable, value: Any) -> None:
-        containers = [self.table, *self._others()]
-        for container, part in zip(containers, value if self._beside else [value]):
-            _set_part(container, key, part)
+        self.table[key], *parts = value if self._beside else (value,)
+        for other, part in zip(self._others(), parts):
+            _set_part(other, key, part)
         self._changed()
 
     def _changed(self) -> None:

@@ -13,6 +13,8 @@ _SCHEMA = "sqlalchemy.sql.schema"
 _ORM = "sqlalchemy.orm"
 _BETWEEN = [f"{_ORM}.{each}" for each in ("clsregistry", "decl_api", "decl_base", "instrumentation")] + [
     "sqlalchemy.util.deprecations",
+    "flask_sqlalchemy.model",
+    "flask_sqlalchemy.extension",
     "sqlmodel.main",
 ]
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, Registry, locate
 from kreg_ipython.registries.shapes import DictRegistry, Shape
 
@@ -57,6 +58,8 @@ class SafeGlobals(Shape):
     def __init__(self) -> None:
         gates = [Gate(f"{_LOAD}:_add_safe_globals", lambda safe_globals: (tuple(safe_globals), tuple(safe_globals)))]
         super().__init__("torch.safe_globals", _LOAD, gates, ["torch.serialization"])
+        self._calls: dict[Any, set[Any]] = {}
+        """The calls that registered each of them."""
 
     @property
     def table(self) -> Any:
@@ -71,8 +74,26 @@ class SafeGlobals(Shape):
     def holds(self, key: Any, value: Any) -> bool:
         return bool(self.table.issuperset(value))
 
+    def call(self, subject: Any, register: Any, args: Any, kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        self._note(subject)
+        return register(*args, **kwargs)
+
+    def _note(self, key: Any) -> None:
+        for each in key:
+            self._calls.setdefault(each, set()).add(key)
+
     def remove(self, key: Any, value: Any) -> None:
-        locate(f"{_LOAD}:_remove_safe_globals")(list(value))
+        for each in value:
+            self._calls.get(each, set()).discard(key)
+        gone = [each for each in value if not self._calls.get(each)]
+        locate(f"{_LOAD}:_remove_safe_globals")(gone)
+        for each in gone:
+            self._calls.pop(each, None)
 
     def insert(self, key: Any, value: Any) -> None:
+        self._note(key)
         locate(f"{_LOAD}:_add_safe_globals")(list(value))
+
+
+pass_over(SafeGlobals.call)
