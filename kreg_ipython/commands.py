@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, NoReturn
 
 from kreg_ipython import report
@@ -280,7 +281,8 @@ def _named_registry(notebook: Notebook, name: str) -> None:
 
 
 def _path(notebook: Notebook, text: str) -> str:
-    if ":" not in text and text.partition(".")[0] in notebook.variables():
+    variable = notebook.variables().get(text.partition(".")[0])
+    if ":" not in text and variable is not None and not isinstance(variable, ModuleType):
         text = f"__main__:{text}"
     if not re.fullmatch(r"[\w.]+:[\w.]+", text):
         raise Refused(f"{text!r} is not the path of a container; write MODULE:ATTR, such as mymodels.registry:MODELS.")
