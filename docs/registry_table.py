@@ -1,7 +1,8 @@
-"""The table of docs/registries.md: what becomes of a registration that is made a second time, measured without kreg.
+"""The tables of docs/registries.md: what becomes of a registration that is made a second time, measured without kreg.
 
-``python docs/registry_table.py`` writes it into the page; `check`, which the page executes when it is built, fails if
-it is no longer true. Names and homes come from the adapters, registrations from the cases of tests/test_registries.py.
+``python docs/registry_table.py`` writes them into the page; `check`, which the page executes when it is built, fails if
+they are no longer true. Names and homes come from the adapters, registrations from the cases of the tests:
+tests/test_registries.py, tests/library_cases.py. What libraries do is measured by tests/test_libraries.py.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
 from conftest import IMPORTS  # noqa: E402
+from library_cases import CASES as LIBRARY_CASES  # noqa: E402
 from test_registries import CASES, Case  # noqa: E402
 
-from kreg_ipython.registries import builtin  # noqa: E402
+from kreg_ipython.registries import LIBRARIES, builtin, of_library  # noqa: E402
 from kreg_ipython.registries.registry import Registry, is_there  # noqa: E402
 
 PAGE = HERE / "registries.md"
 HEAD = "| registry, and where it lives | users call | a second run, without kreg |\n| --- | --- | --- |\n"
+LIBRARY_HEAD = HEAD.replace("registry, and", "registry of a library, and")
 
 CALLS = {
     "keras.custom_objects": "`keras.saving.register_keras_serializable`, `get_custom_objects()[…] = …`",
@@ -81,6 +84,28 @@ def rows() -> list[str]:
     ]
 
 
+STOCK = {
+    "raises": "raises",
+    "stays": "**silent**: the second one stands, and what is renamed stays beside it",
+}
+"""What becomes of a library's registration, by the word of its case."""
+
+WITHOUT_CASE = {
+    "jax.tree_nodes": (
+        "`jax.tree_util.register_pytree_node`",
+        "raises for a class of another cell, which jax never forgets: kreg accepts it with the same functions",
+    ),
+    "tensorflow_datasets.collections": ("`class …(tfds.core.DatasetCollection)`", "as the builders"),
+}
+
+
+def library_rows() -> list[str]:
+    """A row for each registry of a library that is guarded, in the order of the libraries."""
+    known = {case.registry: (case.calls, STOCK[case.stock]) for case in LIBRARY_CASES} | WITHOUT_CASE
+    registries = [registry for package in sorted(LIBRARIES) for registry in of_library(package)]
+    return [f"| `{each.name}`<br>`{each.module}` | {' | '.join(known[each.name])} |" for each in registries]
+
+
 def second_run(registry: Registry, names: dict[str, Any]) -> str:
     """What becomes of a cell's registration when the cell is run again."""
     if registry.name in NOT_MEASURED:
@@ -116,15 +141,15 @@ def check() -> None:
     Raises:
         AssertionError: with the rows that differ.
     """
-    now, then = rows(), written()
+    now, then = rows() + library_rows(), written()
     differ = [row for row in now if row not in then] + [row for row in then if row not in now]
     assert now == then, "python docs/registry_table.py writes anew:\n" + "\n".join(differ or ["the order"])
     print(f"{len(now)} registries: the table says what was measured.")
 
 
 if __name__ == "__main__":
-    now = rows()
-    text = PAGE.read_text()
-    start = text.index(HEAD) + len(HEAD)
-    end = text.index("\n\n", start - 1)  # also of a table without rows
-    PAGE.write_text(text[:start] + "\n".join(now) + text[end:])
+    for head, now in ((HEAD, rows()), (LIBRARY_HEAD, library_rows())):
+        text = PAGE.read_text()
+        start = text.index(head) + len(head)
+        end = text.index("\n\n", start - 1)  # also of a table without rows
+        PAGE.write_text(text[:start] + "\n".join(now) + text[end:])

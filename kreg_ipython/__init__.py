@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kreg_ipython.api import owner, register_adapter, status, stop
-from kreg_ipython.registries.registry import Gate, Registry
-from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
+from kreg_ipython.api import on_rerun, owner, register_adapter, status, stop
+from kreg_ipython.registries.instances import AttributeRegistry, HandlerRegistry, InstanceRegistry
+from kreg_ipython.registries.registry import MISSING, CannotUndo, Gate, NotThere, Registry, locate
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, SlotRegistry
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -14,11 +15,20 @@ if TYPE_CHECKING:
     from kreg_ipython.magic import KregMagics
 
 __all__ = [
+    "MISSING",
+    "AttributeRegistry",
+    "CannotUndo",
     "DictRegistry",
     "Gate",
+    "HandlerRegistry",
+    "InstanceRegistry",
     "ListRegistry",
+    "NotThere",
     "Registry",
+    "SlotRegistry",
     "load_ipython_extension",
+    "locate",
+    "on_rerun",
     "owner",
     "register_adapter",
     "status",

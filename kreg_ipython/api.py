@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kreg_ipython import registries
 from kreg_ipython.registries.registry import Registry, checked
@@ -13,6 +15,8 @@ from kreg_ipython.session.process import current, started
 
 if TYPE_CHECKING:
     from kreg_ipython.report import Status
+
+Rerun = TypeVar("Rerun", bound=Callable[[], Any])
 
 
 @contextmanager
@@ -67,6 +71,40 @@ def status() -> Status:
     return report.status(process.guard, on=process.on, waiting=process.waiting())
 
 
+def on_rerun(function: Rerun) -> Rerun:
+    """Have a function called before the code that declares it runs again: a decorator.
+
+    Several are called newest first, each once. What one raises is shown in one line, and the run goes on. An emptied
+    cell calls them, too::
+
+        server = serve(model)
+
+        @kreg_ipython.on_rerun
+        def stop_server():
+            server.shutdown()
+
+    The code is a cell, a script or a module, as for what is registered. Where nothing is guarded, or nobody knows whose
+    code it is, nothing is called.
+
+    Args:
+        function: is called without arguments.
+
+    Returns:
+        The function.
+
+    Raises:
+        TypeError: if it cannot be called, or returns a coroutine, which nobody would await.
+    """
+    if not callable(function) or inspect.iscoroutinefunction(function):
+        raise TypeError(f"on_rerun takes a function that can be called without arguments, not {function!r}")
+    process = current()
+    if process is not None and process.on:
+        caller = process.locate_caller(sys._getframe(1), frozenset(), function)
+        if caller is not None:
+            process.reruns.declare(caller.owner, function)
+    return function
+
+
 def register_adapter(adapter: Registry) -> None:
     """Guard one more registry, as if its adapter came with kreg. An adapter of the same name is replaced.
 
@@ -78,7 +116,7 @@ def register_adapter(adapter: Registry) -> None:
         ValueError: if a registry that comes with kreg has its name.
     """
     name = checked(adapter).name
-    if name in registries.builtin_names():
+    if registries.is_builtin(name):
         raise ValueError(f"{name} is already guarded; give your adapter another name")
     registries.added[name] = adapter
     process = current()

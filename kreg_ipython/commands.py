@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kreg_ipython import report
@@ -282,7 +283,7 @@ def _release(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 
 def _watch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
-    paths = [_path(path) for path in args.path]
+    paths = [_path(notebook, path) for path in args.path]
     for path in paths:
         try:
             notebook.process.watch(path)
@@ -305,10 +306,11 @@ def _watch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 
 def _unwatch(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
-    for path in args.path:
-        if path not in notebook.process.watched:
-            raise Refused(f"{path} is not watched.{_choices(notebook.process.watched)}")
-    paths = dict.fromkeys(args.path)
+    watched = notebook.process.watched
+    paths = dict.fromkeys(path if path in watched else _path(notebook, path) for path in args.path)
+    for path in paths:
+        if path not in watched:
+            raise Refused(f"{path} is not watched.{_choices(watched)}")
     for path in paths:
         notebook.process.unwatch(path)
     return Done("unwatch", f"no longer watching {', '.join(paths)}; the contents stay")
@@ -388,7 +390,10 @@ def _named_registry(notebook: Notebook, name: str) -> None:
         raise Refused(f"unknown registry {name!r}.{meant}")
 
 
-def _path(text: str) -> str:
+def _path(notebook: Notebook, text: str) -> str:
+    variable = notebook.variables().get(text.partition(".")[0])
+    if ":" not in text and variable is not None and not isinstance(variable, ModuleType):
+        text = f"__main__:{text}"
     if not re.fullmatch(r"[\w.]+:[\w.]+", text):
         raise Refused(f"{text!r} is not the path of a container; write MODULE:ATTR, such as mymodels.registry:MODELS.")
     return text

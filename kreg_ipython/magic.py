@@ -13,11 +13,12 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.magic import Magics, line_magic, magics_class
-from traitlets import Bool, Enum, TraitError, Unicode, observe
+from traitlets import Bool, Enum, List, TraitError, Unicode, observe
 
 from kreg_ipython.guard.settings import ON_CONFLICT, VERBOSITIES
 from kreg_ipython.lib.naming import clean
 from kreg_ipython.lib.patch import divert
+from kreg_ipython.registries import EXTRAS
 from kreg_ipython.session.notebook import Notebook
 
 _EXTENSION = __name__.partition(".")[0]
@@ -69,6 +70,10 @@ class KregMagics(Magics):
     names = Bool(True, help="Whether a cell that runs again gets the names that Keras gave in its former run.").tag(
         config=True
     )
+    extras = List(
+        Enum(tuple(EXTRAS)),
+        help="Whose lists of handlers are guarded, too, so that they do not pile up when a cell runs again.",
+    ).tag(config=True)
     status = Unicode("", help="The options of %kreg and %kreg status without any, such as '--stale'.").tag(config=True)
 
     _ready = False
@@ -77,6 +82,7 @@ class KregMagics(Magics):
         self.notebook = notebook
         super().__init__(shell, **options)
         self._set()
+        self._set_extras()
         self._ready = True
         shell.set_hook("complete_command", self._complete, str_key="%kreg")
         load: Any = ExtensionManager.load_extension
@@ -86,6 +92,10 @@ class KregMagics(Magics):
     def _set(self, change: Any = None) -> None:
         settings = self.notebook.process.settings
         settings.verbosity, settings.on_conflict, settings.names = self.verbosity, self.on_conflict, self.names
+
+    @observe("extras")
+    def _set_extras(self, change: Any = None) -> None:
+        self.notebook.process.guard_extras(self.extras)
 
     @observe("enabled")
     def _switch(self, change: Any) -> None:

@@ -46,8 +46,22 @@ STACKS = {
     "torch": Stack("3.11", ["ipykernel", "keras>=3.10", "torch==2.13.0"], {"KERAS_BACKEND": "torch"}, by_name=True),
     "libraries": Stack(
         "3.11",
-        ["keras>=3.10", "spyder-kernels", "tensorflow>=2.19", "tensorflow_datasets", "tf_keras>=2.19"],
-        tests=["tests/test_libraries.py", "tests/test_cells.py", "tests/test_modules.py"],
+        [
+            *("keras>=3.10", "spyder-kernels", "tensorflow>=2.19", "tensorflow_datasets", "tf_keras>=2.19"),
+            *(
+                "catalogue",
+                "fvcore",
+                "gin-config",
+                "gymnasium",
+                "hydra-core",
+                "ipywidgets",
+                "jax[cpu]",
+                "matplotlib",
+                "mmengine",
+            ),
+            *("pandas", "polars", "prometheus_client", "spacy", "sqlalchemy", "torch==2.13.0", "xarray"),
+        ],
+        tests=["tests/test_libraries.py", "tests/test_extras.py", "tests/test_cells.py", "tests/test_modules.py"],
         by_name=True,
     ),
     # of TensorFlow there is only a candidate for Python 3.14

@@ -416,3 +416,15 @@ def test_a_class_that_is_reloaded_many_times_leaves_no_former_self(nb, files):
         files.write({"PKG/a.py": HEAD + THINGS["class"].replace("+ 1", f"+ {number}")})
     nb.run("x", "gc.collect()")
     assert nb.value("[each() is not None for each in former]") == [False] * 4
+
+
+@pytest.mark.needs("SQLAlchemy", "ipython>=9")
+def test_a_file_that_only_uses_a_library_is_patched_as_ipython_does(nb, files):
+    """It registers nothing: IPython changes the former class, and no variable is led to the new one."""
+    text = "import sqlalchemy\nfrom sqlalchemy import Table\nclass Uses: version = 1\n"
+    files.write({"PKGuses.py": text})
+    nb.run("l", "%load_ext autoreload\n%autoreload 2\nimport PKGuses\nbefore = PKGuses.Uses")
+    files.write({"PKGuses.py": text.replace("1", "2")})
+    nb.run("c", "x = 1")
+    assert nb.value("[before is PKGuses.Uses, before.version]") == [False, 2]
+    nb.run("l", "%autoreload 0")

@@ -13,12 +13,22 @@ from typing import get_args
 import pytest
 from differential import families
 
-from kreg_ipython import DictRegistry, Gate, ListRegistry, Registry
+import kreg_ipython
+from kreg_ipython import (
+    AttributeRegistry,
+    DictRegistry,
+    Gate,
+    HandlerRegistry,
+    InstanceRegistry,
+    ListRegistry,
+    Registry,
+    SlotRegistry,
+)
 from kreg_ipython.commands import SUBCOMMANDS
 from kreg_ipython.guard import journal, messages
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.magic import KregMagics
-from kreg_ipython.registries import builtin
+from kreg_ipython.registries import LIBRARIES, builtin, of_library
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -56,7 +66,15 @@ def test_each_setting_and_each_of_its_values_is_described():
 def test_each_registry_is_in_the_table_with_the_module_it_lives_in():
     """What becomes of a second registration is measured when the page is built."""
     rows = re.findall(r"\n\| `([\w.]+)`<br>`([\w.]+)` \|", page("registries"))
-    assert rows == [(registry.name, registry.module) for registry in builtin()]
+    libraries = [registry for package in sorted(LIBRARIES) for registry in of_library(package)]
+    assert rows == [(registry.name, registry.module) for registry in (*builtin(), *libraries)]
+
+
+def test_the_table_of_the_libraries_is_what_the_adapters_and_cases_say(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    import registry_table
+
+    assert registry_table.library_rows() == registry_table.written()[-len(registry_table.library_rows()) :]
 
 
 def test_the_tree_names_each_package_and_no_file_that_is_gone():
@@ -178,12 +196,21 @@ def test_each_line_of_ours_is_explained(text):
     assert f"`{text}" in page("troubleshooting")
 
 
-@pytest.mark.parametrize("kind", [Gate, DictRegistry, ListRegistry])
+SHAPES = [DictRegistry, ListRegistry, SlotRegistry, InstanceRegistry, HandlerRegistry, AttributeRegistry]
+
+
+@pytest.mark.parametrize("kind", [Gate, *SHAPES])
 def test_each_argument_of_an_adapter_is_described(kind: Callable[..., object]):
     text = section(page("adapters"), "What an adapter can say")
-    told = {"name", "table", "gates", "function", "announce"}
+    told = {"name", "table", "gates", "function", "announce", "slot", "attribute", "classes"}
     lacking = [name for name in inspect.signature(kind).parameters if f"`{name}=" not in text and name not in told]
     assert lacking == []
+
+
+def test_each_name_that_programs_may_use_is_described():
+    pages = "".join(path.read_text() for path in DOCS.glob("*.md"))
+    names = [name for name in kreg_ipython.__all__ if not name.endswith("_ipython_extension")]
+    assert [name for name in names if not re.search(rf"\b{name}\b", pages)] == []
 
 
 def test_each_member_of_an_adapter_is_described():

@@ -58,10 +58,45 @@ def test_a_diverted_function_is_the_same_object_under_every_name():
     assert early(1) == 3 and len(seen) == 1 and vars(function) == {}
 
 
-def test_a_closure_is_not_diverted():
-    free = 1
-    with pytest.raises(TypeError, match="cannot be diverted"):
-        patch.divert(lambda: free, print)
+def test_a_closure_is_diverted_alone():
+    def makes(free):
+        return lambda x: (free, x)
+
+    one, other = makes(1), makes(2)
+    original, undo = patch.divert(one, lambda x: [original(x)])
+    assert (one(3), other(3)) == ([(1, 3)], (2, 3))
+    undo()
+    assert one(3) == (1, 3)
+
+
+def test_what_a_base_class_does_with_its_subclasses_is_diverted():
+    class Base:
+        def __init_subclass__(cls, **options):
+            super().__init_subclass__(**options)
+            seen.append(cls)
+
+    seen, passed = [], []
+    original, undo = patch.divert(vars(Base)["__init_subclass__"].__func__, lambda cls: passed.append(original(cls)))
+
+    class Sub(Base):
+        pass
+
+    assert (seen, passed) == ([Sub], [None])
+    undo()
+
+
+@pytest.mark.parametrize(
+    ("function", "instead"),
+    [(len, "not written in Python"), (dict, "name the method"), (patch.FunctionType, "name the method")],
+)
+def test_what_cannot_be_diverted_says_what_can(function, instead):
+    with pytest.raises(TypeError, match=f"cannot be diverted: .*{instead}"):
+        patch.divert(function, print)
+
+
+def test_a_bound_method_says_how_to_name_its_function():
+    with pytest.raises(TypeError, match=r"bound; add \.__func__"):
+        patch.divert(test_a_bound_method_says_how_to_name_its_function.__call__.__self__.__get__(1), print)
 
 
 def test_statements_are_compared_by_what_they_say():

@@ -323,3 +323,15 @@ def test_an_object_may_stand_in_a_list_more_than_once(nb, files, cells, expected
     for cell, source in cells:
         nb.run(cell, source, fails=None)
     assert nb.value("sys.modules['PKGreg'].TABLE") == expected
+
+
+@pytest.mark.parametrize("path", ["mine", "holder.mine"])
+def test_a_variable_of_the_notebooks_is_watched_by_its_name(nb, path):
+    nb.run("i", "class Holder: mine = {}\nholder, mine = Holder(), Holder.mine")
+    assert nb.run("w", f"%kreg watch {path}").text == f"kreg: watching __main__:{path}"
+    nb.run("a", "mine['one'] = 1")
+    nb.run("a", "mine['two'] = 1")
+    assert nb.value("mine") == {"two": 1}
+    assert "no longer watching" in nb.run("w", f"%kreg unwatch {path}").text
+    nb.run("a", "x = 1")
+    assert nb.value("mine") == {"two": 1}

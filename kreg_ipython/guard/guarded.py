@@ -102,9 +102,13 @@ class GuardedRegistry:
         """Return whether an object is the same definition as the one in a value, run again."""
         return bool(self.attempt(self.adapter.same, key, value, subject, otherwise=False))
 
-    def table(self) -> Any:
-        """Return the framework's own container; None if it is not there."""
-        return self.attempt(getattr, self.adapter, "table")
+    def has(self, container: Any) -> bool:
+        """Return whether this is the framework's own container, or another one that belongs to it."""
+        found: bool = self.attempt(self._has, container, otherwise=False)
+        return found
+
+    def _has(self, container: Any) -> bool:
+        return any(each is container for each in (self.adapter.table, *self.adapter.parts))
 
     # -- changing
 

@@ -80,7 +80,7 @@ class Judge:
         kept: dict[Entry, str] = {}
         for way, some in self.by_way(formers):
             before = ways.source_of(some[0])
-            found = run.removed.get(some[0], "maybe")
+            found = run.removed.get(some[0]) or run.standing.get(some[0], "maybe")
             where = ran.get(some[0].registry, frozenset())
             left_out = self._decide(is_left_out, False, way, before, now, where, found)
             left_out = left_out or (found == "again" and ways.has_lost_a_function(some[0]))

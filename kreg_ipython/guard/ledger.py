@@ -82,6 +82,7 @@ class Run:
     Attributes:
         removed: what was removed before the run and is not registered again so far, and by which verdict.
         replaced: what gave way in the run, its own former entries and other owners', and the entry that took its place.
+        standing: what cannot be put back and so was not removed before the run, and its verdict.
         unregistered: what the run asked a framework to take out.
         accessed: the registries whose container it asked for.
         broken: a cell inside the cell failed, which the outer one does not show.
@@ -100,6 +101,7 @@ class Run:
         "removed",
         "replaced",
         "replays",
+        "standing",
         "unregistered",
     )
 
@@ -111,6 +113,7 @@ class Run:
         self.removed: dict[Entry, Verdict] = {}
         self._removed_at: dict[Spot, list[Entry]] = {}
         self.replaced: dict[Entry, Entry] = {}
+        self.standing: dict[Entry, Verdict] = {}
         self.unregistered: list[Entry] = []
         self.accessed: set[str] = set()
 
@@ -123,7 +126,7 @@ class Run:
 
     def settle(self) -> None:
         """Forget what was removed: it is settled, and need not live on with the run."""
-        self.removed = {}
+        self.removed, self.standing = {}, {}
         self._removed_at = {}
 
     def remove(self, removed: dict[Entry, Verdict]) -> None:

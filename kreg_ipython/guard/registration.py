@@ -17,9 +17,10 @@ from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Entry, Ledger, Spot, replayed_order
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
-from kreg_ipython.lib.naming import same_definition
+from kreg_ipython.lib.naming import module_of, same_definition
 from kreg_ipython.registries.registry import MISSING, Announcement, same_value
 
 
@@ -57,6 +58,8 @@ class Registrations:
         frame = sys._getframe(1)
         passthrough = registry.adapter.passthrough_modules
         caller = registry.attempt(self._context.locate_caller, frame, passthrough, announced[1])
+        if caller is not None and registry.adapter.users_only and _is_by_a_library(caller):
+            caller = caller if is_users(announced[1]) else None
         registration = Registration(registry, *announced, caller)
         # A framework's function is called by one thread at a time, and calls inside it are part of the same
         # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
@@ -244,6 +247,19 @@ class Registrations:
             run.replaced[former] = entry
         elif former.subject is not entry.subject:
             self._ledger.retire([former])
+
+
+def _is_by_a_library(caller: Caller) -> bool:
+    """Return whether it is a function of an installed package that registers."""
+    return bool(caller.steps) and stack.is_library(caller.steps[-1].code.co_filename)
+
+
+def is_users(subject: Any) -> bool:
+    """Return whether an object is defined in the notebook, or in a file of the user's."""
+    home = module_of(subject)
+    return home == "__main__" or not stack.is_library(
+        str(getattr(sys.modules.get(home or ""), "__file__", None) or "<frozen>")
+    )
 
 
 pass_over(Registrations.registering, Registrations._call)

@@ -27,7 +27,8 @@ from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.names import Names, Naming
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
-from kreg_ipython.guard.registration import Registrations
+from kreg_ipython.guard.registration import Registrations, is_users
+from kreg_ipython.guard.reruns import Reruns
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
@@ -54,6 +55,7 @@ class Guard:
         former: what a former guard knew of entries that may still stand.
         names: the automatic names that runs took.
         counters: the functions that number them.
+        reruns: what owners want called before they run again.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Guard:
         former: Ledger | None = None,
         names: Names | None = None,
         counters: Iterable[NameCounter | Joint | Reset] = (),
+        reruns: Reruns | None = None,
     ) -> None:
         self.ledger = Ledger(former)
         self.journal, self.settings = journal or Journal(), settings or Settings()
@@ -87,7 +90,7 @@ class Guard:
         self._notices = Notices(say, notes, self.journal, self.settings, context.number)
         self.tell = self._notices.tell
         self._gates = Gates(self.tell)
-        self.names = names or Names()
+        self.names, self.reruns = names or Names(), reruns or Reruns()
         self._naming = Naming(self.names, counters, self._gates, context, self.settings, self._notices)
         self._reconciler = Reconciler(self.ledger, self.registries)
         self._registrations = Registrations(
@@ -131,6 +134,8 @@ class Guard:
         self.clear, self.empty, self.undo = self._clearing.clear, self._clearing.empty, self._clearing.undo
         self._executed: dict[Owner, dict[Owner, Caller]] = {}
         """The scripts whose text each owner has executed, and how it came to that."""
+        self._irreversible: set[str] = set()
+        """The registries whose entries cannot be put back, and so are not removed before a run."""
         for adapter in registries:
             self._guard(adapter)
 
@@ -200,7 +205,7 @@ class Guard:
 
     def name_of(self, container: Any) -> str | None:
         """Return the name of the registry that this container is of, if it is guarded."""
-        return next((each.name for each in self.present() if each.table() is container), None)
+        return next((each.name for each in self.present() if each.has(container)), None)
 
     @property
     def faults(self) -> dict[str, str]:
@@ -213,6 +218,8 @@ class Guard:
         self.registries[adapter.name] = registry
         if registry.allows_duplicates:
             self.ledger.side_by_side.add(registry.name)
+        if adapter.irreversible:
+            self._irreversible.add(registry.name)
         return registry
 
     def _attach(self, registry: GuardedRegistry) -> None:
@@ -256,6 +263,8 @@ class Guard:
                 registry.weaken_keys(entry.value)
             return
         subject = registry.subject(value)
+        if registry.adapter.users_only and not is_users(subject):
+            return
         caller = self._context.find_owner(subject, spot)
         if caller is not None:
             self._registrations.record(Registration(registry, key, subject, caller), value, "adopted")
@@ -264,6 +273,8 @@ class Guard:
 
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
+        if run.owner in self.reruns:
+            self.reruns.call(run.owner, run.source, self.tell)
         back = self._withheld.coming_back(run)
         if not back and not self.ledger.has_entries(run.owner):
             return
@@ -273,8 +284,10 @@ class Guard:
                 self._bring_back(back, run)
             entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
-            removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            told: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            removed = {entry: each for entry, each in told.items() if entry.registry not in self._irreversible}
             run.remove(removed)
+            run.standing = {entry: each for entry, each in told.items() if entry not in removed}
             self._moves.take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
 
     def end(self, run: Run, outcome: Outcome) -> None:

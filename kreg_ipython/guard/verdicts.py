@@ -178,8 +178,9 @@ class _Look:
     rephrased: bool = False
 
     def asks(self, way: Way) -> bool:
-        """Return whether a guard on it asks the registry: for the key, or by the function that hands it out."""
-        words = {each for each in (way.key, way.accessor) if isinstance(each, str) and each}
+        """Return whether a guard on it asks the registry: for the key or a part of it, or by the accessor."""
+        parts = way.key if isinstance(way.key, tuple) else (way.key,)
+        words = {each for each in (*parts, way.accessor) if isinstance(each, str) and each}
         return any(stands.guards_mention(words) for _, stands in self.places)
 
     def is_changed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 from kreg_ipython.lib.importlib_bootstrap import passed_over
@@ -53,12 +53,12 @@ def divert(
         somebody else has changed the code since.
 
     Raises:
-        TypeError: if ``function`` is a closure, or not a plain Python function.
+        TypeError: if it `cannot_be_diverted`.
     """
-    if not isinstance(function, FunctionType) or function.__code__.co_freevars:
-        raise TypeError(f"{function!r} cannot be diverted: not a plain Python function")
+    if why := cannot_be_diverted(function):
+        raise TypeError(why)
     code = function.__code__
-    original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__)
+    original = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     original.__kwdefaults__ = function.__kwdefaults__
     original.__qualname__, original.__module__ = function.__qualname__, function.__module__
     leads = _Around(around)
@@ -79,7 +79,18 @@ def divert(
     return original, undo
 
 
+def cannot_be_diverted(function: Any) -> str:
+    """Return why a function cannot be diverted, and what to name instead; nothing if it can."""
+    if isinstance(function, FunctionType):
+        return ""
+    if isinstance(function, MethodType):
+        return f"{function!r} cannot be diverted: it is a method that is bound; add .__func__ to its path"
+    instead = "name the method of it that registers" if isinstance(function, type) else "it is not written in Python"
+    return f"{function!r} cannot be diverted: {instead}"
+
+
 def _code_with(functions: dict[str, Callable[..., Any]], through: CodeType, like: CodeType) -> CodeType:
     consts = tuple(functions.get(const, const) if isinstance(const, str) else const for const in through.co_consts)
-    names = ("co_name", "co_qualname", "co_filename", "co_firstlineno")  # Python 3.10 has no qualname here
+    # Python 3.10 has no qualname here; the free variables are those of a closure, which must agree in number
+    names = ("co_name", "co_qualname", "co_filename", "co_firstlineno", "co_freevars")
     return through.replace(co_consts=consts, **{name: getattr(like, name) for name in names if hasattr(like, name)})

@@ -6,6 +6,7 @@ Only this package names a framework. A new registry is a few lines in one of its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from importlib.metadata import entry_points
 
 from kreg_ipython.lib.naming import error_text
@@ -14,6 +15,37 @@ from kreg_ipython.registries.registry import Registry, checked
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """The packages that register on their own behalf. Their entries have no owner, see docs/how-it-works.md."""
+
+LIBRARIES = frozenset(
+    {
+        "catalogue",
+        "flask",
+        "fvcore",
+        "gin",
+        "gymnasium",
+        "hydra",
+        "jax",
+        "matplotlib",
+        "mmengine",
+        "pandas",
+        "polars",
+        "prometheus_client",
+        "sqlalchemy",
+        "tensorflow_datasets",
+        "torch",
+        "xarray",
+    }
+)
+"""The packages beside Keras that have adapters of ours, which are made when the package is imported.
+
+They register on their own behalf, too. Other than a framework's, their functions may execute the user's code.
+"""
+
+EXTRAS = {"ipython": "IPython", "ipywidgets": "ipywidgets", "logging": "logging"}
+"""The adapters that users have by wish only, and the module that each waits for: lists of handlers that pile up."""
+
+OWNING_NOTHING = FRAMEWORKS | LIBRARIES
+"""The packages that register on their own behalf."""
 
 CALLERS = frozenset({"tensorflow.python.autograph.impl.api"})
 """The frameworks' modules that call what the user's own code calls: AutoGraph's, inside a ``tf.function``."""
@@ -35,9 +67,19 @@ def builtin() -> Iterator[Registry]:
         yield from framework.registries()
 
 
-def builtin_names() -> set[str]:
-    """Return the names of the adapters that come with kreg, which no other adapter may have."""
-    return {registry.name for registry in builtin()}
+def of_library(package: str) -> list[Registry]:
+    """Return the adapters for one of the `LIBRARIES` or `EXTRAS`. What other packages register there is theirs."""
+    found: list[Registry] = list(import_module(f"{__name__}.libraries.{package}").registries())
+    for registry in found:
+        registry.users_only = True
+    return found
+
+
+def is_builtin(name: str) -> bool:
+    """Return whether an adapter that comes with kreg has this name, which no other adapter may have."""
+    package = name.partition(".")[0]
+    ours = of_library(package) if package in LIBRARIES or package in EXTRAS else builtin()
+    return name in {each.name for each in ours}
 
 
 def all_registries(faults: dict[str, str]) -> list[Registry]:

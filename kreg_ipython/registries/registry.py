@@ -9,8 +9,11 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
+
+from kreg_ipython.lib.patch import cannot_be_diverted
 
 MISSING: Any = object()
 """The value of a key that is not registered."""
@@ -37,7 +40,7 @@ def locate(path: str) -> Any:
     """
     for module, attributes in _alternatives(path):
         found = sys.modules.get(module, MISSING)
-        for attribute in attributes:
+        for attribute in filter(None, attributes):
             found = getattr(found, attribute, MISSING)
         if found is not MISSING:
             return found
@@ -82,7 +85,8 @@ class Gate:
     Attributes:
         function: where it is, as `locate` finds it.
         announce: returns what a call is about to do, given its arguments; None if that is for no guarded registry. For
-            a ``decorator`` factory it gets the decorated object first, then the factory's arguments.
+            a ``decorator`` factory it gets the decorated object first, then the factory's arguments. Shapes of what is
+            on instances take an instance, too.
         decorator: whether the function returns the decorator that registers.
         act: what the function does: register a key, unregister one, look one up and raise if it is missing, or give
             access to the container, which users then write to.
@@ -91,7 +95,7 @@ class Gate:
     """
 
     function: str
-    announce: Callable[..., Announcement | None] = lambda: (None, None)
+    announce: Callable[..., tuple[Any, ...] | None] = lambda: (None, None)
     decorator: bool = False
     act: Literal["register", "unregister", "look up", "access"] = "register"
     lacks: Callable[[BaseException, str], bool] | None = None
@@ -111,6 +115,9 @@ class Registry(Protocol):
         direct: whether users write to the container themselves without any function that returns it.
         refuses: whether registering a definition again raises.
         resolved_by_live_graphs: whether graphs look up its keys by name, however long ago they were traced.
+        irreversible: whether nothing that was removed can be put back. An entry is then only removed when it is
+            registered again, or swept: never before a run.
+        users_only: whether what installed packages register, on their own behalf, is not tracked.
     """
 
     name: str
@@ -122,10 +129,16 @@ class Registry(Protocol):
     direct: bool
     refuses: bool
     resolved_by_live_graphs: bool
+    irreversible: bool
+    users_only: bool
 
     @property
     def table(self) -> Any:
         """The framework's own container."""
+
+    @property
+    def parts(self) -> Iterable[Any]:
+        """The framework's other containers that belong to this registry."""
 
     @property
     def names(self) -> dict[Any, Hashable] | None:
@@ -169,13 +182,18 @@ def checked(registry: Any) -> Registry:
     """Return the adapter if it is one.
 
     Raises:
-        TypeError: if it is not; the text says what it lacks.
+        TypeError: if it is not, or if one of its gates is a function that cannot be diverted, as far as it is imported.
+            The text says what it lacks.
     """
     wanted = [name for name in {*Registry.__annotations__, *vars(Registry)} if not name.startswith("_")]
     lacking = sorted(name for name in wanted if name not in dir(registry))
     if lacking or isinstance(registry, type):
         lacks = f" (it has no {', '.join(lacking)})" if lacking else ""
         raise TypeError(f"{registry!r} is not a registry adapter{lacks}; make a DictRegistry or a ListRegistry")
+    for gate in registry.gates:
+        with suppress(NotThere):
+            if why := cannot_be_diverted(locate(gate.function)):
+                raise TypeError(f"{registry.name}: {gate.function}: {why}")
     return registry  # type: ignore[no-any-return]
 
 

@@ -1,16 +1,18 @@
-"""Provide the shapes of registries: a dict, a list, and C++ state that cannot be removed.
+"""Provide the shapes of registries: a dict, a list, an attribute, and C++ state that cannot be removed.
 
-A new registry is one more instance of a shape, in a module beside this one.
+What a library keeps on its instances and classes is in ``instances.py``. A new registry is one more instance of a
+shape, in a module beside this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import definition_text, same_definition
-from kreg_ipython.registries.registry import MISSING, Gate, locate
+from kreg_ipython.registries.registry import MISSING, Gate, NotThere, locate, same_value
 
 
 class Shape:
@@ -21,6 +23,8 @@ class Shape:
     direct = False
     refuses = False
     resolved_by_live_graphs = False
+    irreversible = False
+    users_only = False
     names: dict[Any, Hashable] | None = None
 
     def __init__(
@@ -35,6 +39,11 @@ class Shape:
         registering = (gate.function.partition(":")[0] for gate in self.gates if gate.act == "register")
         self.passthrough_modules = frozenset({module, *registering, *passthrough_modules})
         self.ordered = ordered or type(self).ordered
+
+    @property
+    def parts(self) -> Iterable[Any]:
+        """The library's other containers that belong to this registry."""
+        return [self.names] if self.names is not None else []
 
     def current(self, key: Hashable) -> Any:
         raise NotImplementedError
@@ -85,11 +94,32 @@ class DictRegistry(Shape):
         ordered: bool = False,
         refuses: bool = False,
         resolved_by_live_graphs: bool = False,
+        irreversible: bool = False,
+        beside: Iterable[str] = (),
+        after: Callable[[], object] | None = None,
         passthrough_modules: Iterable[str] = (),
     ) -> None:
+        """Make a registry of a dict.
+
+        Args:
+            name: the name that users know it by.
+            table: where the dict is: ``"package.module:attribute"``.
+            gates: the functions that register.
+            reverse: where a dict from object to key is.
+            subject: returns the user's object in a value; None if a value is that object.
+            ordered: whether the order of the entries means something.
+            refuses: whether registering a definition again raises.
+            resolved_by_live_graphs: whether graphs look keys up by name, however long ago they were traced.
+            irreversible: whether nothing that was removed can be put back as it was.
+            beside: where other dicts and sets with the same keys are, which change together with this one.
+            after: is called when we have changed the dict: it clears a cache, for one.
+            passthrough_modules: the modules between the user's statement and a gate.
+        """
         super().__init__(name, table.partition(":")[0], gates, passthrough_modules, ordered)
         self._table, self._reverse, self._subject = table, reverse, subject
+        self._beside, self._after = tuple(beside), after
         self.refuses, self.resolved_by_live_graphs = refuses, resolved_by_live_graphs
+        self.irreversible = irreversible
 
     @property
     def table(self) -> dict[Hashable, Any]:
@@ -102,20 +132,112 @@ class DictRegistry(Shape):
         """The framework's own reverse dict."""
         return locate(self._reverse) if self._reverse else None
 
+    @property
+    def parts(self) -> Iterable[Any]:
+        return [*super().parts, *self._others()]
+
+    def _others(self) -> Iterator[Any]:
+        for path in self._beside:
+            with suppress(NotThere):  # in this version
+                yield locate(path)
+
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        return self.table.copy().items()
+        known = self.table.copy()
+        return [(key, self.current(key)) for key in known] if self._beside else known.items()
 
     def current(self, key: Hashable) -> Any:
-        return self.table.get(key, MISSING)
+        value = self.table.get(key, MISSING)
+        if value is MISSING or not self._beside:
+            return value
+        return (value, *(_part(other, key) for other in self._others()))
+
+    def holds(self, key: Hashable, value: Any) -> bool:
+        there = self.current(key)
+        return there is value or (bool(self._beside) and same_value(there, value))
 
     def remove(self, key: Hashable, value: Any) -> None:
         self.table.pop(key, None)
+        for other in self._others():
+            _set_part(other, key, MISSING)
+        self._changed()
 
     def insert(self, key: Hashable, value: Any) -> None:
-        self.table[key] = value
+        self.table[key], *parts = value if self._beside else (value,)
+        for other, part in zip(self._others(), parts):
+            _set_part(other, key, part)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._after is not None:
+            self._after()
 
     def subject(self, value: Any) -> Any:
+        value = value[0] if self._beside else value
         return self._subject(value) if self._subject else value
+
+
+def _part(container: Any, key: Hashable) -> Any:
+    """Return what stands at a key of a dict; of a set, the key itself."""
+    if isinstance(container, set):
+        return key if key in container else MISSING
+    return container.get(key, MISSING)
+
+
+def _set_part(container: Any, key: Hashable, part: Any) -> None:
+    """Set what stands at a key of a dict or set."""
+    if part is not MISSING and not isinstance(container, set):
+        container[key] = part
+    elif part is not MISSING:
+        container.add(key)
+    elif isinstance(container, set):
+        container.discard(key)
+    else:
+        container.pop(key, None)
+
+
+class SlotRegistry(Shape):
+    """One attribute that is set or empty. Its name is the key.
+
+    Args:
+        name: the name that users know it by.
+        slot: where the attribute is: ``"package.module:attribute"``.
+        gates: the functions that set it.
+        empty: its value while nothing is registered.
+        passthrough_modules: the modules between the user's statement and a gate.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slot: str,
+        gates: Iterable[Gate] = (),
+        *,
+        empty: Any = None,
+        passthrough_modules: Iterable[str] = (),
+    ) -> None:
+        super().__init__(name, slot.partition(":")[0], gates, passthrough_modules)
+        home, _, attributes = slot.partition(":")
+        path, _, self._attribute = attributes.rpartition(".")
+        self._holder, self._empty = f"{home}:{path}", empty
+
+    @property
+    def table(self) -> Any:
+        """The object that has the attribute."""
+        return locate(self._holder)
+
+    def entries(self) -> Iterable[tuple[Hashable, Any]]:
+        value = self.current(self._attribute)
+        return [] if value is MISSING else [(self._attribute, value)]
+
+    def current(self, key: Hashable) -> Any:
+        value = getattr(self.table, self._attribute)
+        return MISSING if value is self._empty else value
+
+    def remove(self, key: Hashable, value: Any) -> None:
+        setattr(self.table, self._attribute, self._empty)
+
+    def insert(self, key: Hashable, value: Any) -> None:
+        setattr(self.table, self._attribute, value)
 
 
 class ListRegistry(Shape):

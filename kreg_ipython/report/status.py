@@ -15,7 +15,7 @@ from kreg_ipython.guard.ledger import Entry, Former, Order, Owner
 from kreg_ipython.guard.messages import PINNED
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.naming import definition_text, key_text
-from kreg_ipython.registries import FRAMEWORKS
+from kreg_ipython.registries import OWNING_NOTHING, added
 from kreg_ipython.registries.registry import NotThere, Registry
 from kreg_ipython.report import render
 
@@ -287,7 +287,8 @@ def status(
 def _awaited(guard: Guard) -> dict[str, str]:
     """Return a line for each adapter of the user's whose registry is not there. The frameworks' differ by version."""
     modules = {name: guard.registries[name].adapter.module for name in guard.absent}
-    awaited = [name for name, module in modules.items() if module.partition(".")[0] not in FRAMEWORKS]
+    ours = {name for name, module in modules.items() if module.partition(".")[0] in OWNING_NOTHING} - added.keys()
+    awaited = [name for name in modules if name not in ours]
     return dict.fromkeys(awaited, "it is not there, and is guarded once it is")
 
 

@@ -30,6 +30,7 @@ class Modules:
         guard: knows their entries.
         runs: has their runs.
         frameworks: packages whose modules are nobody's.
+        libraries: other packages whose modules are nobody's, and which users import for other reasons, too.
         imported: what to do when a module of this name has been imported.
         owners: the modules and scripts that are known already.
     """
@@ -39,12 +40,13 @@ class Modules:
         guard: Guard,
         runs: Runs,
         frameworks: Container[str],
+        libraries: Container[str],
         imported: Mapping[str, Callable[[], None]],
         owners: dict[tuple[Kind, str, str | None], Owner],
     ) -> None:
-        self._guard, self._runs, self._frameworks, self._imported = guard, runs, frameworks, imported
-        self._owners = owners
-        self._executed = {name for name in sys.modules if _root(name) in frameworks}
+        self._guard, self._runs, self._imported, self._owners = guard, runs, imported, owners
+        self._frameworks, self._libraries = frameworks, libraries
+        self._executed = {name for name in sys.modules if self._owns_nothing(name)}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
 
@@ -120,7 +122,7 @@ class Modules:
 
     def _begin_framework(self, name: str) -> End | None:
         executed = name in self._executed
-        if _root(name) in self._frameworks:
+        if self._owns_nothing(name):
             self._executed.add(name)
         if not executed:
             return None
@@ -183,7 +185,8 @@ class Modules:
             str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", ""))
             for value in list(vars(module).values())
         }
-        return any(_root(home) in self._frameworks or home in self._imported for home in homes) or any(
+        awaited = {home for home in homes if home in self._imported and _root(home) not in self._libraries}
+        return any(_root(home) in self._frameworks or home in awaited for home in homes) or any(
             self._uses(sys.modules[home], seen) for home in homes - seen if home in sys.modules and self._is_users(home)
         )
 
@@ -200,7 +203,10 @@ class Modules:
 
     def _is_foreign(self, module: str) -> bool:
         """Return whether a module is Python's own or a framework's."""
-        return _root(module) in self._frameworks or _is_pythons_own(_root(module))
+        return self._owns_nothing(module) or _is_pythons_own(_root(module))
+
+    def _owns_nothing(self, module: str) -> bool:
+        return _root(module) in self._frameworks or _root(module) in self._libraries
 
 
 def script_id(path: str) -> str:

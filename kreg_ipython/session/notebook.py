@@ -205,8 +205,10 @@ class Notebook:
     def _empty(self, info: Any) -> None:
         """Sweep what a cell registered that has no code any more: it has no pre_run_cell."""
         owner, guard = self._cells.get(getattr(info, "cell_id", None) or ""), self.process.guard
-        if owner is not None and guard.ledger.has_entries(owner) and not (info.raw_cell or "").strip():
-            guard.empty(owner)
+        if owner is not None and not (info.raw_cell or "").strip():
+            guard.reruns.call(owner, None, guard.tell)
+            if guard.ledger.has_entries(owner):
+                guard.empty(owner)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         try:

@@ -18,6 +18,7 @@ from kreg_ipython.guard.context import Caller, Variable
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
+from kreg_ipython.guard.reruns import Reruns
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
@@ -117,6 +118,7 @@ class Memory:
         owners: the modules and scripts.
         known: the entries by name.
         names: the automatic names that runs took.
+        reruns: what owners want called before they run again.
         ledger: the entries themselves; None if they are to be forgotten.
     """
 
@@ -126,6 +128,7 @@ class Memory:
     owners: dict[tuple[Kind, str, str | None], Owner]
     known: dict[Name, list[Known]]
     names: Names
+    reruns: Reruns
     ledger: Ledger | None
 
 
@@ -144,8 +147,10 @@ class Process:
         self.pinned: set[Name] = set()
         self.watched: dict[str, Registry | None] = {}
         """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self.names = Names(self._held)
+        self.names, self.reruns = Names(self._held), Reruns()
         self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
+        self.extras: tuple[str, ...] = ()
+        """The names of the `registries.EXTRAS` that the user wants guarded."""
         self._undo: list[Callable[[], None]] = []
         self._said = 0
         self._last: Ledger | None = None
@@ -212,13 +217,14 @@ class Process:
                 known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
         ledger = self._last if whole else None
         self.names.held = held_by_all  # and not by this process, which ends
-        return Memory(self.journal, self.pinned, self.watched, self._owners, known, self.names, ledger)
+        return Memory(self.journal, self.pinned, self.watched, self._owners, known, self.names, self.reruns, ledger)
 
     def go_on(self, memory: Memory) -> None:
         """Go on where another process was, before anything is guarded."""
         self.journal, self.pinned, self.watched = memory.journal, memory.pinned, memory.watched
         self._owners, self._known, self._said = memory.owners, memory.known, memory.journal.count
         self.names, memory.names.held = memory.names, self._held
+        self.reruns = memory.reruns
         # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
         self._fresh(memory.ledger if isinstance(memory.ledger, Ledger) else None)
 
@@ -236,20 +242,39 @@ class Process:
             former=former,
             names=self.names,
             counters=naming,
+            reruns=self.reruns,
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
+        for package in registries.LIBRARIES:
+            self._imported[package] = functools.partial(self._guard_library, package, package)
+        for extra in self.extras:
+            module = registries.EXTRAS[extra]
+            self._imported[module] = functools.partial(self._guard_library, extra, module)
         for registry in self.guard.registries.values():
             self._await(registry.adapter.module)
         for module in dict.fromkeys(each.module for each in naming):
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
-        self.modules = Modules(self.guard, self.runs, registries.FRAMEWORKS, self._imported, self._owners)
+        self.modules = Modules(
+            self.guard, self.runs, registries.FRAMEWORKS, registries.LIBRARIES, self._imported, self._owners
+        )
 
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
+
+    def _guard_library(self, package: str, module: str) -> None:
+        """Guard the registries of a library whose module has been imported for the first time."""
+        modules = {module: None}
+        for adapter in registries.of_library(package):
+            self.guard.add(adapter, now=False)
+            modules[adapter.module] = None
+        for module in modules:
+            self._await(module)
+            if module in sys.modules:
+                self._arrived(module)
 
     def _arrived(self, module: str) -> None:
         """Attach what was waiting for a module that has been imported."""
@@ -263,6 +288,20 @@ class Process:
                     self.guard.tell(f"cannot watch {path}: {error}")
 
     # -- registries that come later
+
+    def guard_extras(self, names: Iterable[str]) -> None:
+        """Guard the `registries.EXTRAS` of these names, and leave the others alone."""
+        former, self.extras = self.extras, tuple(dict.fromkeys(names))
+        for extra in set(former) - set(self.extras):
+            self._imported.pop(registries.EXTRAS[extra], None)
+            for adapter in registries.of_library(extra):
+                if adapter.name in self.guard.registries:
+                    self.guard.remove(adapter.name)
+        for extra in set(self.extras) - set(former):
+            module = registries.EXTRAS[extra]
+            self._imported[module] = functools.partial(self._guard_library, extra, module)
+            if self.on and module in sys.modules:
+                self._imported[module]()
 
     def add(self, adapter: Registry) -> None:
         """Guard one more registry; one of the same name makes way."""
@@ -329,10 +368,10 @@ class Process:
         It is a body that names its owner, a module, a script, a cell, or what started the thread.
         """
         passthrough |= registries.CALLERS
-        found = stack.trace(frame, passthrough, registries.FRAMEWORKS, files.file_of)
-        if found is None and (home := module_of(subject)) is not None and not self.is_framework(home):
+        found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
+        if found is None and (home := module_of(subject)) is not None and _root(home) not in registries.OWNING_NOTHING:
             found = stack.trace(frame, passthrough, (), files.file_of)
-        if found is None or _root(found.module or "") in registries.FRAMEWORKS:
+        if found is None or _root(found.module or "") in registries.OWNING_NOTHING:
             return None
         steps = registries.as_written(found.steps)
         if steps is not found.steps:

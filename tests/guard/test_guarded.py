@@ -71,7 +71,7 @@ def test_a_container_that_is_gone_for_a_while_is_no_fault(desk):
     assert desk.registry.is_there()
     del desk.home.table
     assert not desk.registry.is_there() and desk.registry.current("x", "unknown") == "unknown"
-    assert desk.registry.entries() == [] and desk.registry.table() is None
+    assert desk.registry.entries() == [] and not desk.registry.has({})
     assert (desk.registry.fault, desk.told) == ("", [])
     desk.home.table = {}
     assert desk.registry.is_there()
@@ -153,7 +153,8 @@ def test_what_stands_in_a_registry_is_read_off_its_container(desk):
     desk.home.table.update(x=value, y=2)
     assert desk.registry.current("x") is value and desk.registry.current("z") is MISSING
     assert desk.registry.holds("x", value) is True and desk.registry.holds("y", value) is False
-    assert desk.registry.entries() == [("x", value), ("y", 2)] and desk.registry.table() is desk.home.table
+    assert desk.registry.entries() == [("x", value), ("y", 2)]
+    assert desk.registry.has(desk.home.table) and not desk.registry.has({})
     assert desk.registry.count() == {identity(value): 1, identity(2): 1}
 
 
