@@ -120,7 +120,7 @@ class KregMagics(Magics):
             if getattr(args, "engines", False):
                 from kreg_ipython.engines.command import everywhere
 
-                result = everywhere(self.notebook, word, [each for each in rest if not _is_engines(each)])
+                result = everywhere(self.notebook, word, rest)
             else:
                 result = subcommand.run(self.notebook, args)
         except Refused as error:
@@ -169,11 +169,6 @@ class KregMagics(Magics):
         shell.magics_manager.registry.pop("KregMagics", None)
         shell.configurables[:] = [each for each in shell.configurables if each is not self]
         shell.strdispatchers["complete_command"].strs.pop("%kreg", None)
-
-
-def _is_engines(word: str) -> bool:
-    """Return whether this is ``--engines``, which may be cut short."""
-    return word.startswith("--e") and "--engines".startswith(word)
 
 
 def _one_line(text: str) -> str:

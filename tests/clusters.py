@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from kernels import ENVIRONMENT, PATIENCE, Kernel, Outcome
-
-ENGINE = "import sys; sys.path[:0] = {path!r}; from ipyparallel.engine.app import main; main()"
 
 
 class Cluster:
@@ -78,7 +75,3 @@ class Cluster:
         for process in self._processes:
             process.wait()
         self._folder.cleanup()
-
-
-def loaded(text: str) -> Any:
-    return json.loads(text)

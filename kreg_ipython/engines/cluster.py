@@ -108,7 +108,9 @@ class Cluster:
 
     # -- asking
 
-    def ask(self, function: Callable[..., Any], *args: Any, timeout: float, ids: Iterable[int] | None = None) -> Answers:
+    def ask(
+        self, function: Callable[..., Any], *args: Any, timeout: float, ids: Iterable[int] | None = None
+    ) -> Answers:
         """Call a function on the engines, all at once; those that have not answered by then have not."""
         idents, known = self._engines()
         asked = [(each, ident) for each, ident in zip(known, idents) if ids is None or each in ids]
@@ -125,7 +127,7 @@ class Cluster:
                 marks = {"cellId": request.id, MARKS: {"number": request.number}}
                 with _silently():
                     future = self.client.send_execute_request(
-                        self.client._mux_socket, request.text, silent=False, ident=ident, metadata=marks
+                        self.client._mux_stream, request.text, silent=False, ident=ident, metadata=marks
                     )
                 _, missing = self._gather({each: future}, timeout)
                 if missing:
@@ -135,7 +137,7 @@ class Cluster:
 
     def _send(self, ident: bytes, function: Callable[..., Any], *args: Any) -> Any:
         with _silently():
-            return self.client.send_apply_request(self.client._mux_socket, function, list(args), ident=ident)
+            return self.client.send_apply_request(self.client._mux_stream, function, list(args), ident=ident)
 
     def _gather(self, futures: dict[int, Any], timeout: float) -> Answers:
         """Wait for the answers; what has not begun by then never will."""
@@ -199,7 +201,7 @@ class Cluster:
         new = {each: one for each, one in zip(ids, idents) if one not in self._loaded and ident in (None, one)}
         for one in new.values():
             self._load(one)
-        if new and socket is not self.client._mux_socket:
+        if new and socket is not self.client._mux_stream:
             self._gather({each: self._loaded[one] for each, one in new.items()}, _PATIENCE)
 
     def _end_cell(self, run: Run, outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from kreg_ipython.engines import remote
 from kreg_ipython.engines.cluster import Answers, Cluster, Request, cluster_of
 from kreg_ipython.report.done import Refused
 from kreg_ipython.report.engines import Difference, Engines, Everywhere
+from kreg_ipython.report.findings import MistakesFound
 from kreg_ipython.report.render import count
 from kreg_ipython.session.notebook import Notebook
 
@@ -55,15 +57,25 @@ def engines(
 
 
 def everywhere(notebook: Notebook, word: str, arguments: Iterable[str], timeout: float = TIMEOUT) -> Everywhere:
-    """Execute ``%kreg WORD ARGUMENTS`` on all engines.
+    """Execute ``%kreg WORD ARGUMENTS`` on all engines. ``--engines`` and ``--json`` are for here.
 
     Raises:
-        Refused: if there is no cluster, or nothing is loaded on its engines.
+        Refused: if there is no cluster, or nothing is loaded on its engines, or they all refuse.
+        MistakesFound: if ``%kreg check --strict`` raises it on one of them.
     """
     cluster = _cluster(notebook, None, None)
-    answers = cluster.ask(remote.command, shlex.join([word, *arguments]), timeout=timeout)
+    there = [each for each in arguments if not any(_may_be(each, option) for option in ("--engines", "--json"))]
+    answers = cluster.ask(remote.command, shlex.join([word, *there]), timeout=timeout)
+    for engine, why in answers.missing.items():
+        if why.startswith(f"{MistakesFound.__name__}: "):
+            raise MistakesFound(f"on engine {engine}: {why.partition(': ')[2]}")
     _must_have_answered(answers)
     return Everywhere(dict(sorted(answers.given.items())), _explained(answers.missing))
+
+
+def _may_be(word: str, option: str) -> bool:
+    """Return whether a word is an option, which may be cut short."""
+    return len(word) > 2 and option.startswith(word)
 
 
 def _cluster(notebook: Notebook, variable: str | None, profile: str | None) -> Cluster:
@@ -81,7 +93,9 @@ def _cluster(notebook: Notebook, variable: str | None, profile: str | None) -> C
     else:
         magics: Any = notebook.shell.magics_manager.registry.get("ParallelMagics")
         if magics is None or magics.view is None:
-            raise Refused("no client of ipyparallel is active; rc = ipyparallel.Client() makes one, or give --profile P.")
+            raise Refused(
+                "no client of ipyparallel is active; rc = ipyparallel.Client() makes one, or give --profile P."
+            )
         client = magics.view.client
     return known if known is not None and known.client is client else Cluster(notebook, client)
 
@@ -109,13 +123,19 @@ def _must_have_answered(answers: Answers) -> None:
     if not answers.given and not answers.missing:
         raise Refused("the cluster has no engines.")
     if not answers.given:
-        engine, why = min(_explained(answers.missing).items())
-        raise Refused(f"no engine answers; engine {engine}: {why}.")
+        reasons = dict.fromkeys(why.rstrip(".") for _, why in sorted(_explained(answers.missing).items()))
+        raise Refused(f"on {count(len(answers.missing), 'engine')}: {'; '.join(reasons)}.")
 
 
 def _explained(missing: dict[int, str]) -> dict[int, str]:
-    not_loaded = "KeyError: 'KregMagics'"
-    return {engine: f"kreg is not loaded; {_LOAD}" if why == not_loaded else why for engine, why in missing.items()}
+    return {engine: _explanation(why) for engine, why in missing.items()}
+
+
+def _explanation(why: str) -> str:
+    """Return why an engine did not answer: what is refused there is said as it is here."""
+    if why == "KeyError: 'KregMagics'":
+        return f"kreg is not loaded; {_LOAD}"
+    return re.sub(r"^UsageError: %kreg \w+: ", "", why)
 
 
 # -- what lags
@@ -134,9 +154,7 @@ def _sync(cluster: Cluster, found: Engines, timeout: float) -> list[str]:
     return did
 
 
-def lagging(
-    differences: Iterable[Difference], sent: dict[str, Request]
-) -> tuple[dict[int, list[Request]], set[str]]:
+def lagging(differences: Iterable[Difference], sent: dict[str, Request]) -> tuple[dict[int, list[Request]], set[str]]:
     """Find the pieces of cells that engines have to execute again, in the order of their last runs.
 
     An engine lags that does not have what a piece's last run registered, or still has what it does not register.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,11 +39,14 @@ class Difference:
 
     def who_has_what(self) -> str:
         """Return ``engine 3: current from run [2]; the 63 others: current from run [5]``."""
-        by_rows: dict[str, list[int]] = {}
+        groups: dict[Rows, list[int]] = {}
         for engine, rows in self.engines.items():
-            by_rows.setdefault(_rows_text(rows), []).append(engine)
-        few_first = sorted(by_rows.items(), key=lambda item: len(item[1]))
-        return "; ".join(f"{_engines_text(ids, len(self.engines))}: {text}" for text, ids in few_first)
+            groups.setdefault(_seen(rows), []).append(engine)
+        few_first = sorted(groups.values(), key=len)
+        texts = [_rows_text(self.engines[ids[0]], _brief) for ids in few_first]
+        if len(set(texts)) < len(texts):
+            texts = [_rows_text(self.engines[ids[0]], _full) for ids in few_first]
+        return "; ".join(f"{_engines_text(ids, len(self.engines))}: {text}" for ids, text in zip(few_first, texts))
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,8 +118,8 @@ class Engines(render.Shown):
     def _head(self) -> Iterable[str]:
         for sentence in self.did:
             yield f"kreg: {clean(sentence, 300)}"
-        differ = f"{render.count(len(self.differences), 'key')} that differ" if self.differences else "no difference"
-        yield f"kreg: {render.count(len(self.status), 'engine')}, {differ}" + (":" if self.differences else "")
+        differ = render.count(len(self.differences), "key differs:", "keys differ:")
+        yield f"kreg: {render.count(len(self.status), 'engine')}, {differ if self.differences else 'no difference'}"
 
     def _equal_title(self) -> str:
         where = f"on all {len(self.status)} engines" if len(self.status) > 1 else "on the engine"
@@ -188,14 +191,19 @@ def _seen(rows: list[dict[str, Any]]) -> Rows:
     return tuple((*(row[each] for each in _SEEN), row["owner"]["label"]) for row in rows)
 
 
-def _rows_text(rows: list[dict[str, Any]]) -> str:
-    return ", ".join(map(_row_text, rows)) or "not there"
+def _rows_text(rows: list[dict[str, Any]], text: Callable[[dict[str, Any]], str]) -> str:
+    return " and ".join(map(text, rows)) or "not there"
 
 
-def _row_text(row: dict[str, Any]) -> str:
+def _brief(row: dict[str, Any]) -> str:
     label = row["owner"]["label"] or "no owner"
-    where = f"run [{row['run']}]" if row["run"] is not None else label
-    return f"{row['state']} from {where}, {row['object']}"
+    where = label if row["run"] is None else f"run [{row['run']}]"
+    return f"{row['state']} from {where}"
+
+
+def _full(row: dict[str, Any]) -> str:
+    line = "" if row["line"] is None else f", line {row['line']}"
+    return f"{_brief(row)}{line}, {row['object']}" + (f", {row['note']}" if row["note"] else "")
 
 
 def _engines_text(ids: list[int], number: int) -> str:
