@@ -95,7 +95,8 @@ class KregMagics(Magics):
     @line_magic
     def kreg(self, line: str) -> Any:
         """Show and change how kreg_ipython guards the registries of Keras and TensorFlow."""
-        from kreg_ipython.commands import SUBCOMMANDS, Refused
+        from kreg_ipython.commands import SUBCOMMANDS
+        from kreg_ipython.report.done import Refused
 
         try:
             word, *rest = shlex.split(line) or ["status"]
@@ -120,7 +121,7 @@ class KregMagics(Magics):
             if getattr(args, "engines", False):
                 from kreg_ipython.engines.command import everywhere
 
-                result = everywhere(self.notebook, word, rest)
+                result: Any = everywhere(self.notebook, word, rest)
             else:
                 result = subcommand.run(self.notebook, args)
         except Refused as error:

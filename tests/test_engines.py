@@ -163,7 +163,8 @@ def test_what_differs_is_said_and_the_engine_that_lags_is_brought_up(engines):
 
 def test_words_are_said_on_all_engines(engines):
     engines.run("cell", "%%px\nmod.T['one'] = 1")
-    assert result(engines, "status --engines")["engines"]["2"]["entries"][0]["key"] == "one"
+    entries = result(engines, "status --engines --registry mod:T")["engines"]["2"]["entries"]
+    assert [entry["key"] for entry in entries] == ["one"]
     assert engines.run(None, "%kreg clear one --engines").text.startswith("all 3 engines:\n  kreg: cleared 1 entry")
     assert table(engines) == everywhere([])
     engines.run(None, "%kreg undo --engines")
@@ -196,6 +197,27 @@ def test_an_engine_that_joins_is_loaded_and_one_that_died_is_said(engines):
     assert found["missing"] == {} and [*found["engines"]] == ["0", "1", "3"]
     assert [row["key"] for row in found["engines"]["3"]["entries"]] == ["epsilon"]
     prepare(engines)
+
+
+@pytest.mark.needs("keras>=3")
+def test_a_keras_layer_is_renamed_on_an_engine_and_a_mistake_there_is_found_here(engines):
+    cell = """
+        %%px --targets 0
+        import keras
+        @keras.saving.register_keras_serializable("P")
+        class {}(keras.layers.Layer): pass
+        names = [name for name in keras.saving.get_custom_objects() if name[:2] == "P>"]
+        """
+    for name in ("Old", "New"):
+        engines.run("cell", cell.format(name).strip())
+    assert engines.kernel.value("rc[0].pull('names', block=True)") == ["P>New"]
+    assert engines.run(None, "%kreg check --engines --strict").error is None
+    model = (
+        "model = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile(metrics=[keras.metrics.AUC() for _ in '12'])"
+    )
+    engines.run("model", f"%%px --targets 0\n{model}")
+    failed = engines.run(None, "%kreg check --engines --strict", fails=True)
+    assert failed.error.startswith("MistakesFound: on engine 0: 1 finding: duplicate-metric: model, cell [")
 
 
 def test_without_a_client_the_way_out_is_said(own_kernel):

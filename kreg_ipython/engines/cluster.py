@@ -108,15 +108,12 @@ class Cluster:
 
     # -- asking
 
-    def ask(
-        self, function: Callable[..., Any], *args: Any, timeout: float, ids: Iterable[int] | None = None
-    ) -> Answers:
-        """Call a function on the engines, all at once; those that have not answered by then have not."""
-        idents, known = self._engines()
-        asked = [(each, ident) for each, ident in zip(known, idents) if ids is None or each in ids]
-        for _, ident in asked if self._undo else ():
+    def ask(self, function: Callable[..., Any], *args: Any, timeout: float) -> Answers:
+        """Call a function on the engines, all at once; those that have not answered by then are missing."""
+        idents, ids = self._engines()
+        for ident in idents if self._undo else ():
             self._load(ident)
-        return self._gather({each: self._send(ident, function, *args) for each, ident in asked}, timeout)
+        return self._gather({each: self._send(ident, function, *args) for each, ident in zip(ids, idents)}, timeout)
 
     def execute(self, requests: Mapping[int, Iterable[Request]], timeout: float) -> dict[int, str]:
         """Execute pieces of cells on engines again; return what failed there, by engine."""

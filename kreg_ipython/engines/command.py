@@ -93,9 +93,7 @@ def _cluster(notebook: Notebook, variable: str | None, profile: str | None) -> C
     else:
         magics: Any = notebook.shell.magics_manager.registry.get("ParallelMagics")
         if magics is None or magics.view is None:
-            raise Refused(
-                "no client of ipyparallel is active; rc = ipyparallel.Client() makes one, or give --profile P."
-            )
+            raise Refused("no ipyparallel client is active; rc = ipyparallel.Client() makes one, or give --profile P.")
         client = magics.view.client
     return known if known is not None and known.client is client else Cluster(notebook, client)
 

@@ -165,8 +165,8 @@ class Everywhere(render.Shown):
         groups: dict[tuple[str, ...], list[int]] = {}
         for engine, (_, lines) in sorted(self.results.items()):
             groups.setdefault(tuple(lines), []).append(engine)
-        for lines, ids in groups.items():
-            yield _engines_text(ids, len(self.results)), list(lines)
+        for shown, ids in groups.items():
+            yield _engines_text(ids, len(self.results)), [*shown]
         for engine, why in sorted(self.missing.items()):
             yield f"engine {engine}", [why]
 
