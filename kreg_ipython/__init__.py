@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kreg_ipython.api import owner, register_adapter, status, stop
+from kreg_ipython.api import load, owner, register_adapter, status, stop
 from kreg_ipython.registries.registry import Gate, Registry
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -18,6 +18,7 @@ __all__ = [
     "Gate",
     "ListRegistry",
     "Registry",
+    "load",
     "load_ipython_extension",
     "owner",
     "register_adapter",

@@ -5,7 +5,10 @@ It keeps no state. Whose a body is, is not known here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
+import linecache
 import os
 import sys
 from collections.abc import Callable, Container, Iterable
@@ -150,6 +153,29 @@ def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:
             if is_body(steps[at].code):
                 break
     return found
+
+
+def from_code(steps: tuple[Step, ...], code: CodeType | None) -> tuple[Step, ...]:
+    """Return the steps from the innermost one on that is in this code; none if no step is."""
+    at = next((at for at in range(len(steps) - 1, -1, -1) if steps[at].code is code), len(steps))
+    return steps[at:]
+
+
+def user_of_context(frame: FrameType) -> CodeType | None:
+    """Return the code that uses a context manager, whose generator executes in ``frame``, or that it decorates."""
+    user = frame.f_back
+    while user is not None and user.f_code.co_filename == contextlib.__file__:
+        decorated = user.f_locals.get("func")
+        if user.f_code.co_name == "inner" and callable(decorated):
+            return getattr(inspect.unwrap(decorated), "__code__", None)
+        user = user.f_back
+    return None if user is None else user.f_code
+
+
+def text_of(code: CodeType) -> str | None:
+    """Return the text that a code was compiled from, whole, as `linecache` knows it; None if nobody knows it."""
+    linecache.checkcache(code.co_filename)
+    return "".join(linecache.getlines(code.co_filename)) or None
 
 
 @functools.lru_cache(maxsize=1024)
