@@ -92,7 +92,7 @@ def trace(
             # the kernel's own main module, which runpy executes, too, is not in sys.modules any more
             listed = getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
             file = frame.f_globals.get("__file__")
-            imported = caller == _IMPORT or (listed and name != "__main__")
+            imported = caller == _IMPORT or (listed and name != "__main__" and not _is_libraries_string(frame))
             if not body and listed and caller in _SCRIPT:
                 return Origin(script=code.co_filename, steps=_steps(frames))
             if not body and imported and file:
@@ -184,6 +184,11 @@ def is_library(filename: str) -> bool:
     if filename.startswith("<frozen"):
         return True
     return "-packages" in filename or filename.startswith(_STANDARD_LIBRARY)
+
+
+def _is_libraries_string(frame: FrameType) -> bool:
+    """Return whether a body is a text that an installed package executes: no body of its module's."""
+    return frame.f_code.co_filename == "<string>" and is_library(str(frame.f_globals.get("__file__")))
 
 
 def body_of(frame: FrameType | None) -> str | None:
