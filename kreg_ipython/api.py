@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kreg_ipython import registries
 from kreg_ipython.lib import stack
@@ -50,10 +50,10 @@ def owner(name: str | os.PathLike[str], source: str | None = None) -> Iterator[N
 def load() -> None:
     """Guard the registries of this process: the way in for every kernel and script.
 
-    In an IPython shell it is ``%load_ext kreg_ipython``. Elsewhere modules and `owner` are guarded, and a kernel without
-    magics has `status`.
+    In an IPython shell it does what ``%load_ext kreg_ipython`` does. Elsewhere it guards modules, threads, and the
+    bodies that `owner` names.
     """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if hasattr(shell, "extension_manager"):
         shell.extension_manager.load_extension(__name__.partition(".")[0])
     else:

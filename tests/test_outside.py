@@ -18,7 +18,9 @@ LAYER = """
 class NAME(keras.layers.Layer):
     pass
 """
-COMMON = f"LAYER = {LAYER!r}" + '''
+COMMON = (
+    f"LAYER = {LAYER!r}"
+    + '''
 import gc, json, os, weakref
 import keras, kreg_ipython
 
@@ -30,6 +32,7 @@ def alive():
     gc.collect()
     return sum(issubclass(each, keras.layers.Layer) and each.__name__ in ("One", "Two") for each in keras.layers.Layer.__subclasses__())
 '''
+)
 """What each program begins with."""
 
 
@@ -44,7 +47,7 @@ def program(code: str, folder: Path, *, guarded: bool = True) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-MARIMO = '''
+MARIMO = """
     import asyncio, queue, sys
     from marimo._ast.app_config import _AppConfig
     from marimo._config.config import DEFAULT_CONFIG
@@ -66,14 +69,14 @@ MARIMO = '''
         text = LAYER.replace("NAME", name)
         return 'with kreg_ipython.owner("layers"):' + text.replace("\\n", "\\n    ") if GUARDED else text
     run("first", "import keras, kreg_ipython")
-'''
+"""
 
 
 @pytest.mark.needs("marimo", "keras>=3")
 def test_a_marimo_cell_is_an_owner_with_text(tmp_path):
     found = program(
         MARIMO
-        + '''
+        + """
     seen = []
     for name in ("One", "Two"):
         run("layers", layer(name))
@@ -83,7 +86,7 @@ def test_a_marimo_cell_is_an_owner_with_text(tmp_path):
     run("use", "loaded = keras.saving.get_registered_object('P>Two') is Two")
     rows = [[row.key, row.line, row.state] for row in kreg_ipython.status().rows]
     print(json.dumps({"seen": seen, "alive": alive(), "loaded": kernel.globals["loaded"], "rows": rows}))
-    ''',
+    """,
         tmp_path,
     )
     assert found["seen"] == [["P>One"], ["P>Two"]] and found["loaded"]
@@ -100,7 +103,7 @@ def test_without_kreg_a_marimo_notebook_leaks(tmp_path):
     assert stock == ["P>One", "P>Two"]
 
 
-STREAMLIT = '''
+STREAMLIT = """
     from streamlit.testing.v1 import AppTest
 
     def write(name, moment=[1_000_000_000]):
@@ -117,14 +120,14 @@ STREAMLIT = '''
         app = AppTest.from_file(os.path.abspath("app.py"), default_timeout=600).run()
         assert not app.exception, app.exception
         return app
-'''
+"""
 
 
 @pytest.mark.needs("streamlit", "keras>=3")
 def test_a_streamlit_app_is_an_owner_with_text(tmp_path):
     found = program(
         STREAMLIT
-        + '''
+        + """
     seen = []
     for name in ("One", "Two"):
         write(name)
@@ -137,7 +140,7 @@ def test_a_streamlit_app_is_an_owner_with_text(tmp_path):
     rows = [[row.key, row.line, row.state, row.owner["label"] == f"script {os.path.abspath('app.py')}"]
             for row in kreg_ipython.status().rows]
     print(json.dumps({"seen": seen, "alive": max(classes), "rows": rows, "app": len(app.button)}))
-    ''',
+    """,
         tmp_path,
     )
     assert found["seen"] == [["P>One"], ["P>Two"]] and found["app"] == 1

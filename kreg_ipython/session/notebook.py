@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
+from kreg_ipython.guard import messages
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.transaction import Outcome
@@ -21,7 +22,7 @@ from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries.registry import NotThere
-from kreg_ipython.session import autoreload, engine, process, scripts
+from kreg_ipython.session import autoreload, engine, process, recalls, scripts
 from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
 from kreg_ipython.session.runs import End
@@ -235,11 +236,24 @@ class Notebook:
     def _end(self, run: Run, outcome: Outcome) -> None:
         try:
             self.process.runs.end_cell(run, outcome)
+            if outcome == "success" and run.owner.id is None and self._is_typed():
+                self._offer_to_clear(run)
             for each in self.ended:
                 each(run, outcome)
         except Exception as error:
             self.process.tell_fault(error)
         self.process.say_acts()
+
+    def _is_typed(self) -> bool:
+        """Return whether somebody types the inputs, at a prompt: programs that execute notebooks take no input."""
+        request = getattr(self.shell, "parent_header", None)
+        return not self._has_requests or bool(request and (request.get("content") or {}).get("allow_stdin"))
+
+    def _offer_to_clear(self, run: Run) -> None:
+        """Name what a rename may have left, if an input looks like a former one that was recalled and edited."""
+        found = recalls.left_behind(run, self._texts.values(), self.process.guard.ledger)
+        if found is not None:
+            self.process.guard.tell(messages.left_by_an_edit(run, *found))
 
     def _begin_late(self, code: CodeType) -> None:
         """Begin the cell that loads kreg.
