@@ -19,6 +19,9 @@ TABLE = {}
 def register(thing):
     TABLE[thing.__name__] = thing
     return thing
+class Base:
+    def __init_subclass__(cls):
+        register(cls)
 kreg_ipython.register_adapter(kreg_ipython.DictRegistry(
     "things", "things:TABLE", [kreg_ipython.Gate("things:register", lambda thing: (thing.__name__, thing))]))
 """
