@@ -122,3 +122,12 @@ def test_the_raw_kernel_without_magics_has_owners(folder):
         assert "['Two', 'Plain']" in said and "script things: 2 entries (1 current, 1 swept)" in said
     finally:
         kernel.close()
+
+
+def test_each_row_of_the_table_names_the_file_that_shows_it():
+    page = (Path(__file__).parent.parent / "docs" / "front-ends.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 15
+    for row in rows:
+        file = row.rpartition("`tests/")[2].partition("`")[0]
+        assert (Path(__file__).parent / file).exists(), row

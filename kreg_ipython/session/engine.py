@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from kreg_ipython.guard.ledger import Run
-    from kreg_ipython.session.notebook import Notebook
+from kreg_ipython.guard.ledger import Run
 
 MARKS = "kreg"
 """Where the metadata of a request say which run of a client's cell sends it.
@@ -16,7 +14,29 @@ MARKS = "kreg"
 """
 
 
-def follow_requests(notebook: Notebook) -> Iterator[Callable[[], None]]:
+class Cells(Protocol):
+    """The side of a notebook that begins and ends runs: see `session.notebook.Notebook`.
+
+    Attributes:
+        shell: the engine's.
+    """
+
+    shell: Any
+
+    def begin_silent(self) -> Run | None:
+        """Begin the cell of a request that fires no event."""
+
+    def begin_call(self) -> Run | None:
+        """Begin a call that a cell of the client asked for."""
+
+    def end_request(self, run: Run, *, success: bool) -> None:
+        """End what one of these began."""
+
+    def tell_fault(self, error: Exception) -> None:
+        """Tell the user a fault of ours."""
+
+
+def follow_requests(notebook: Cells) -> Iterator[Callable[[], None]]:
     """Begin and end a run around each silent request and each call of a client's cell; yield each undo.
 
     It does nothing in a kernel that is no engine.
@@ -53,7 +73,7 @@ def follow_requests(notebook: Notebook) -> Iterator[Callable[[], None]]:
         yield lambda name=name, around=around: _give_back(kernel, name, around)  # type: ignore[misc]
 
 
-def _begun(notebook: Notebook, begin: Callable[[], Run | None], *, silent: bool = False) -> Run | None:
+def _begun(notebook: Cells, begin: Callable[[], Run | None], *, silent: bool = False) -> Run | None:
     """Begin the run of a request; None if no cell sent it, if its events tell, or if a fault of ours prevents it."""
     request = getattr(notebook.shell, "parent_header", None) or {}
     marks = (request.get("metadata") or {}).get(MARKS)
@@ -62,7 +82,7 @@ def _begun(notebook: Notebook, begin: Callable[[], Run | None], *, silent: bool 
     try:
         return begin()
     except Exception as error:
-        notebook.process.tell_fault(error)
+        notebook.tell_fault(error)
         return None
 
 

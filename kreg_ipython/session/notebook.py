@@ -244,6 +244,10 @@ class Notebook:
             self.process.tell_fault(error)
         self.process.say_acts()
 
+    def tell_fault(self, error: Exception) -> None:
+        """Tell the user a fault of ours."""
+        self.process.tell_fault(error)
+
     def _is_typed(self) -> bool:
         """Return whether somebody types the inputs, at a prompt: programs that execute notebooks take no input."""
         request = getattr(self.shell, "parent_header", None)
