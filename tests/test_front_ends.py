@@ -15,13 +15,6 @@ from test_prompts import LIBRARY, THING
 ONE, TWO = (THING.replace("NAME", name).strip() for name in ("One", "Two"))
 LOAD = "import kreg_ipython; kreg_ipython.load()\nimport things"
 
-IDS = {
-    "JupyterLab and Notebook 7": {"cellId": "c1", "deletedCells": [], "recordTiming": False, "trusted": True},
-    "VS Code": {"cellId": "vscode-notebook-cell:/home/me/model.ipynb#W0sZmlsZQ%3D%3D"},
-    "Colab": {"colab": {"cell_id": "xYz-1_2"}},
-}
-"""The metadata of an execute request."""
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -40,16 +33,6 @@ def run(folder: Path, *command: str | Path, typed: str = "") -> str:
     done = subprocess.run([*map(str, command)], input=typed, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("front_end", IDS)
-def test_an_id_tells_that_a_cell_was_edited(nb, files, front_end):
-    files.write({"PKGthings.py": LIBRARY.replace("things", "PKGthings")})
-    nb.run(None, "import PKGthings")
-    for text in (ONE, TWO):
-        cell = text.replace("things", f"{nb.package}things")
-        assert nb.kernel.collect(nb.kernel.send(cell, IDS[front_end])).error is None
-    assert nb.value("list(PKGthings.TABLE)") == ["Two"]
 
 
 TOOLS = {

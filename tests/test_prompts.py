@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from kernels import PATIENCE
+from kernels import PATIENCE, Kernel
 
-from kreg_ipython.__main__ import LINE, disable, enable, status
+from kreg_ipython.__main__ import LINE, disable, enable, main, status
 from kreg_ipython.session.recalls import is_edit
 
 LIBRARY = """
@@ -53,19 +53,11 @@ def ipython(tmp_path: Path):
 
 def test_an_edited_recall_of_a_former_input_is_offered_and_not_guessed(ipython):
     one, two = THING.replace("NAME", "One"), THING.replace("NAME", "Two")
-    said = ipython("%load_ext kreg_ipython", "import things", one, one, two, "print(list(things.TABLE))")
-    assert "kreg: run [5] looks like an edit of cell [4], which registered more: %kreg clear One\n" in said
-    assert "['One', 'Two']" in said
-    said = ipython("%load_ext kreg_ipython", "import things", one, two, "%kreg clear One", "print(list(things.TABLE))")
-    assert "['Two']" in said
-
-
-def test_another_input_is_no_recall(ipython):
     other = "@things.register\nclass Other:\n    words = ['something', 'else', 'altogether']\n"
-    said = ipython(
-        "%load_ext kreg_ipython", "import things", THING.replace("NAME", "One"), other, "print(things.TABLE)"
-    )
-    assert "looks like" not in said and "Other" in said
+    show = "print(list(things.TABLE))"
+    said = ipython("%load_ext kreg_ipython", "import things", one, one, two, other, show, "%kreg clear One", show)
+    assert "kreg: run [5] looks like an edit of cell [4], which registered more: %kreg clear One\n" in said
+    assert said.count("looks like") == 1 and "['One', 'Two', 'Other']" in said and "['Two', 'Other']" in said
 
 
 @pytest.mark.parametrize(
@@ -86,23 +78,31 @@ def test_an_edit_defines_the_same_or_the_same_under_another_name(former, text, e
 # -- always on
 
 
-def test_enabled_it_is_loaded_in_each_new_shell_and_disabled_the_file_is_as_before(ipython, tmp_path):
-    def command(word: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "kreg_ipython", word],
-            env={**os.environ, "IPYTHONDIR": str(tmp_path), "PYTHONPATH": os.getcwd()},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+def test_enabled_it_is_loaded_in_each_new_shell_and_disabled_the_file_is_as_before(
+    ipython, tmp_path, monkeypatch, capsys
+):
+    def command(*words: str) -> str:
+        assert main([*words]) == 0
+        return capsys.readouterr().out
 
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     file = tmp_path / "profile_default" / "ipython_config.py"
     assert command("status") == f"kreg: not enabled in {file}\n"
     assert command("enable").endswith(f"The line is in {file}\n")
     assert command("status") == f"kreg: enabled in {file}\n"
+    assert "other" in command("status", "--profile", "other")
     assert "0 of yours" in ipython("%kreg status")
-    assert command("disable") == f"kreg: disabled: the line is out of {file}\n" and not file.exists()
-    assert "UsageError: Line magic function `%kreg` not found" in ipython("%kreg status")
+    said = ipython("import runpy, sys; sys.argv[1:] = ['disable']", "runpy.run_module('kreg_ipython', {}, '__main__')")
+    assert f"kreg: disabled: the line is out of {file}\n" in said and not file.exists()
+
+
+def test_a_kernel_of_jupyters_has_it_too(tmp_path):
+    enable(tmp_path / "profile_default" / "ipython_config.py")
+    kernel = Kernel(IPYTHONDIR=str(tmp_path), PYTHONPATH=os.getcwd())
+    try:
+        assert "0 of yours" in kernel.run("a", "%kreg").text
+    finally:
+        kernel.close()
 
 
 @pytest.mark.parametrize("text", ["c = get_config()\nc.X.y = 1\n", "c.X.y = 1", "", None])
