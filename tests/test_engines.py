@@ -174,6 +174,11 @@ def test_words_are_said_on_all_engines(engines):
     assert "on 3 engines: none of your entries has the key 'no_such_key'" in refused.stderr
 
 
+def test_a_client_or_a_view_or_a_profile_names_the_cluster(engines):
+    for meant in ("rc", "view", "--profile default"):
+        assert [*result(engines, f"engines {meant}")["engines"]] == ["0", "1", "2"]
+
+
 def test_a_busy_engine_keeps_nobody_waiting(engines):
     engines.run("cell", "%%px\nmod.T['one'] = 1")
     engines.run("busy", "import time\nbusy = rc[1].apply_async(time.sleep, 600)")

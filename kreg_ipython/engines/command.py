@@ -18,6 +18,8 @@ from kreg_ipython.session.notebook import Notebook
 TIMEOUT = 10.0
 """How many seconds the engines may take to answer, unless the user says."""
 _LOAD = "%kreg engines --load loads kreg there"
+_clients: dict[str, Any] = {}
+"""The clients that `--profile` made."""
 
 
 def engines(
@@ -82,8 +84,8 @@ def _cluster(notebook: Notebook, variable: str | None, profile: str | None) -> C
     """Return the cluster that is meant: the one that was loaded, unless another client is named."""
     known = cluster_of(notebook)
     if profile is not None:
-        return Cluster(notebook, _client_of_profile(profile))
-    if variable is not None:
+        client = _client_of_profile(profile)
+    elif variable is not None:
         meant = notebook.named(variable)
         client = getattr(meant, "client", meant)
         if not hasattr(client, "send_apply_request"):
@@ -99,14 +101,19 @@ def _cluster(notebook: Notebook, variable: str | None, profile: str | None) -> C
 
 
 def _client_of_profile(profile: str) -> Any:
+    """Return the client of a profile's cluster: the same one each time."""
+    known = _clients.get(profile)
+    if known is not None and not known._closed:
+        return known
     try:
         import ipyparallel
     except ImportError:
         raise Refused("ipyparallel is not installed; pip install 'kreg_ipython[parallel]'.") from None
     try:
-        return ipyparallel.Client(profile=profile)
+        _clients[profile] = ipyparallel.Client(profile=profile)
     except Exception as error:
         raise Refused(f"no cluster of profile {profile!r}: {' '.join(str(error).split())}") from None
+    return _clients[profile]
 
 
 def _status(cluster: Cluster, timeout: float, missing: dict[int, str]) -> Engines:
@@ -133,6 +140,8 @@ def _explanation(why: str) -> str:
     """Return why an engine did not answer: what is refused there is said as it is here."""
     if why == "KeyError: 'KregMagics'":
         return f"kreg is not loaded; {_LOAD}"
+    if why.startswith("ModuleNotFoundError") and "kreg_ipython" in why:
+        return "kreg_ipython is not installed there; pip install kreg_ipython"
     return re.sub(r"^UsageError: %kreg \w+: ", "", why)
 
 
