@@ -155,7 +155,7 @@ def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:
     return found
 
 
-def from_code(steps: tuple[Step, ...], code: CodeType | None) -> tuple[Step, ...]:
+def from_code(steps: tuple[Step, ...], code: CodeType) -> tuple[Step, ...]:
     """Return the steps from the innermost one on that is in this code; none if no step is."""
     at = next((at for at in range(len(steps) - 1, -1, -1) if steps[at].code is code), len(steps))
     return steps[at:]

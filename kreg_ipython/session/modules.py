@@ -137,9 +137,11 @@ class Modules:
         The run has the text that is given, or that of the file that the owner is, or that of the code which the body is
         in.
         """
+        if text is not None or source.of_file(owner.id or "") is not None:
+            code = None
+        elif code is not None:
+            text = stack.text_of(code)
         owner.source = text
-        if text is None and source.of_file(owner.id or "") is None and code is not None:
-            owner.source = text = stack.text_of(code)
         run = Run(owner, functools.partial(_text, owner) if text is None else text)
         return self._runs.begin_body(run, "failed", declared=True, code=code)
 

@@ -334,8 +334,11 @@ class Process:
             found = found._replace(steps=steps)
         declared = self.runs.declared()
         if declared is not None:
-            steps = stack.from_file(found.steps, declared.owner.id or "")
-            steps = steps or stack.from_code(found.steps, self.runs.declared_in(declared))
+            code = self.runs.declared_in(declared)
+            if code is not None:
+                steps = stack.from_code(found.steps, code)
+            else:
+                steps = stack.from_file(found.steps, declared.owner.id or "")
             return Caller(declared.owner, declared, stack.innermost_line(steps), steps)
         if found.module is not None or found.script is not None:
             if found.module is not None:

@@ -74,7 +74,7 @@ class Runs:
         return run if run in self._declared else None
 
     def declared_in(self, run: Run) -> CodeType | None:
-        """Return the code with the statement by which a body says whose it is."""
+        """Return the code with the statement by which a body says whose it is; None if its text is another one."""
         return self._declared.get(run)
 
     def of(self, owner: Owner) -> Run | None:
@@ -144,7 +144,7 @@ class Runs:
             run: the run.
             unsuccessful: what its outcome is if the body raises.
             declared: whether the body says whose it is.
-            code: the code with the statement that says so.
+            code: the code with the statement that says so, if the run's text is that code's.
 
         Returns:
             What ends it.
