@@ -19,6 +19,7 @@ class Cluster:
     def __init__(self, engines: int) -> None:
         self.kernel: Any = None
         self._folder = tempfile.TemporaryDirectory()
+        self.profile = Path(self._folder.name, "profile_default")
         self._environment = {**os.environ, **ENVIRONMENT, "IPYTHONDIR": self._folder.name, "PYTHONPATH": os.getcwd()}
         self._controller = self._start("ipyparallel.controller", "--ip=127.0.0.1", "--ping=500")
         self._processes = [self._controller]
@@ -29,7 +30,7 @@ class Cluster:
             raise
 
     def _connect(self, engines: int) -> None:
-        security = Path(self._folder.name, "profile_default", "security")
+        security = self.profile / "security"
         self._wait(lambda: all((security / f"ipcontroller-{name}.json").exists() for name in ("client", "engine")))
         self._add(engines)
         self.kernel = Kernel(IPYTHONDIR=self._folder.name, PYTHONPATH=f"{os.getcwd()}:{Path(__file__).parent}")

@@ -12,6 +12,8 @@ import pytest
 from clusters import Cluster
 from kernels import CPU
 
+from kreg_ipython.__main__ import enable
+
 pytestmark = pytest.mark.needs("ipyparallel>=9")
 
 CONTAINER = """
@@ -116,14 +118,15 @@ def test_a_local_cell_of_px_is_one_cell_in_both_places(engines):
 
 
 def test_all_calls_of_a_cell_are_one_run(engines):
-    cell = "def f(key):\n    import mod\n    mod.T[key] = 1\nview.map_sync(f, ['a', 'b', 'c'])\nview.apply_sync(f, 'd')"
+    cell = "def f(key):\n    import mod\n    mod.T[key] = object()\nview.map_sync(f, ['a', 'b', 'c'])\nview.apply_sync(f, 'd')"
     for _ in range(2):
         engines.run("cell", cell)
         assert [*map(sorted, table(engines))] == [["a", "d"], ["b", "d"], ["c", "d"]]
-    owners = {
-        entry["owner"]["id"] for status in result(engines, "engines")["engines"].values() for entry in status["entries"]
-    }
-    assert owners == {"cell@call"}
+    status = result(engines, "engines")["engines"].values()
+    rows = [
+        (row["owner"]["id"], row["state"]) for each in status for row in each["entries"] if row["registry"] == "mod:T"
+    ]
+    assert rows == [("cell@call", "current")] * 6
 
 
 def test_what_a_call_registers_by_a_gate_goes_when_the_function_names_it_otherwise(engines):
@@ -179,14 +182,23 @@ def test_a_client_or_a_view_or_a_profile_names_the_cluster(engines):
         assert [*result(engines, f"engines {meant}")["engines"]] == ["0", "1", "2"]
 
 
+ASK_TO_CLEAR = """
+from kreg_ipython.engines import cluster, remote
+notebook = get_ipython().magics_manager.registry["KregMagics"].notebook
+cluster.cluster_of(notebook).ask(remote.command, "clear one", timeout=0.5)
+"""
+
+
 def test_a_busy_engine_keeps_nobody_waiting(engines):
     engines.run("cell", "%%px\nmod.T['one'] = 1")
     engines.run("busy", "import time\nbusy = rc[1].apply_async(time.sleep, 600)")
     found = result(engines, "engines --timeout 0.5")
     assert found["missing"] == {"1": "busy: no answer within 0.5 s"} and [*found["engines"]] == ["0", "2"]
+    engines.run("clear", ASK_TO_CLEAR)
     engines.run("end", "rc.send_signal('SIGINT', targets=1, block=True)")
     engines.run("wait", "busy.wait(600)")
     assert result(engines, "engines")["missing"] == {}
+    assert table(engines) == [[], ["one"], []]  # nothing is done later that nobody waits for any more
 
 
 def test_an_engine_that_joins_is_loaded_and_one_that_died_is_said(engines):
@@ -201,6 +213,14 @@ def test_an_engine_that_joins_is_loaded_and_one_that_died_is_said(engines):
     found = result(engines, "engines")
     assert found["missing"] == {} and [*found["engines"]] == ["0", "1", "3"]
     assert [row["key"] for row in found["engines"]["3"]["entries"]] == ["epsilon"]
+    prepare(engines)
+
+
+def test_an_engine_has_it_without_a_cell_if_the_profile_says_so(engines):
+    enable(engines.profile / "ipython_config.py")
+    engines.add()
+    loaded = "'KregMagics' in __import__('IPython').get_ipython().magics_manager.registry"
+    assert engines.kernel.value(f"ipp.Client()[rc.ids[-1]].apply_sync(eval, {loaded!r})")  # by another client
     prepare(engines)
 
 
