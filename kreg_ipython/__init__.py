@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kreg_ipython.api import on_rerun, owner, register_adapter, status, stop
+from kreg_ipython.api import load, on_rerun, owner, register_adapter, status, stop
 from kreg_ipython.registries.instances import AttributeRegistry, HandlerRegistry, InstanceRegistry
 from kreg_ipython.registries.registry import MISSING, CannotUndo, Gate, NotThere, Registry, locate
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, SlotRegistry
@@ -26,6 +26,7 @@ __all__ = [
     "NotThere",
     "Registry",
     "SlotRegistry",
+    "load",
     "load_ipython_extension",
     "locate",
     "on_rerun",

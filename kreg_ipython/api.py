@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kreg_ipython import registries
+from kreg_ipython.lib import stack
 from kreg_ipython.registries.registry import Registry, checked
 from kreg_ipython.session.process import current, started
 
@@ -37,15 +38,29 @@ def owner(name: str | os.PathLike[str], source: str | None = None) -> Iterator[N
 
     Args:
         name: the name of the owner: the path of a script, always written the same way, or any other name.
-        source: the text that is executed, if ``name`` is not the path of it. If the text is not known, entries that are
-            not registered again are kept: the body may have skipped them.
+        source: the text that is executed, if ``name`` is not the path of it. Without it, the text is that of the file,
+            or of the cell, in which the with statement stands. If nobody knows the text, entries that are not
+            registered again are kept: the body may have skipped them.
     """
     process = started()
     if process.on:
-        with process.owner(os.fspath(name), source):
+        with process.owner(os.fspath(name), source, stack.user_of_context(sys._getframe())):
             yield
     else:
         yield
+
+
+def load() -> None:
+    """Guard the registries of this process: the way in for every kernel and script.
+
+    In an IPython shell it does what ``%load_ext kreg_ipython`` does. Elsewhere it guards modules, threads, and the
+    bodies that `owner` names.
+    """
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if hasattr(shell, "extension_manager"):
+        shell.extension_manager.load_extension(__name__.partition(".")[0])
+    else:
+        started()
 
 
 def stop() -> None:

@@ -19,7 +19,7 @@ from kreg_ipython.lib.holders import Opaque
 from kreg_ipython.lib.naming import clean, enumerated, key_text, named
 from kreg_ipython.registries import BUILT_UPON, is_opaque
 from kreg_ipython.registries.registry import NotThere
-from kreg_ipython.report.done import Done
+from kreg_ipython.report.done import Done, Refused
 from kreg_ipython.report.render import count
 from kreg_ipython.report.status import in_registry, is_library, is_stale
 from kreg_ipython.session.notebook import Notebook
@@ -27,10 +27,6 @@ from kreg_ipython.session.notebook import Notebook
 if TYPE_CHECKING:
     from kreg_ipython import checks
     from kreg_ipython.export.models import Subject
-
-
-class Refused(Exception):
-    """A command that cannot be carried out. The text is one line that says why, and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +209,22 @@ def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> l
         else:
             raise Refused(f"no variable and no key {name!r}.{_closest(name, [*variables, *_known(notebook)])}")
     return found
+
+
+# -- many engines
+
+
+def _engines(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
+    from kreg_ipython.engines import command
+
+    return command.engines(
+        notebook,
+        variable=args.client,
+        profile=args.profile,
+        load=args.load,
+        sync=args.sync,
+        timeout=args.timeout,
+    )
 
 
 # -- changing
@@ -528,6 +540,9 @@ def _flag(name: str, words: str) -> Argument:
     return Argument((name,), {"action": "store_true", "help": words})
 
 
+_ENGINES = _flag("--engines", "on all engines of the ipyparallel cluster, see %%kreg engines")
+
+
 SUBCOMMANDS = {
     subcommand.name: subcommand
     for subcommand in (
@@ -540,6 +555,7 @@ SUBCOMMANDS = {
                 _CELL,
                 _flag("--stale", "only entries that a fresh kernel may not have"),
                 _flag("--all", "also list what frameworks and installed packages registered"),
+                _ENGINES,
                 _JSON,
             ),
         ),
@@ -568,6 +584,7 @@ SUBCOMMANDS = {
                 Argument(("name",), {"metavar": "NAME", "nargs": "*", "help": "only these variables"}, _variables),
                 _flag("--strict", "raise an exception if anything is found"),
                 _flag("--convert", "also convert the models to TFLite, and compare the outputs"),
+                _ENGINES,
                 _JSON,
             ),
         ),
@@ -609,7 +626,7 @@ SUBCOMMANDS = {
                 _JSON,
             ),
         ),
-        Subcommand("undo", "Undo the last sweep or clear.", _undo),
+        Subcommand("undo", "Undo the last sweep or clear.", _undo, (_ENGINES,)),
         Subcommand(
             "clear",
             "Remove entries for good; what they shadowed is restored.",
@@ -622,6 +639,7 @@ SUBCOMMANDS = {
                 ),
                 _flag("--stale", "everything that the last runs did not register again"),
                 _flag("--all", "all your entries"),
+                _ENGINES,
             ),
         ),
         Subcommand("keep", "Never sweep these keys, whatever the next runs register.", _keep, (_KEYS,)),
@@ -635,6 +653,26 @@ SUBCOMMANDS = {
             (Argument(_PATHS.names, {**_PATHS.options, "nargs": "*"}, _containers),),
         ),
         Subcommand("unwatch", "End %kreg watch for these containers; their contents stay.", _unwatch, (_PATHS,)),
+        Subcommand(
+            "engines",
+            "Show the engines of an ipyparallel cluster in one table: what differs, and what is equal everywhere.",
+            _engines,
+            (
+                Argument(
+                    ("client",),
+                    {"metavar": "CLIENT", "nargs": "?", "help": "a variable: a client or a view"},
+                    _variables,
+                ),
+                Argument(("--profile",), {"metavar": "P", "help": "connect to the cluster of this profile"}),
+                _flag("--load", "first load kreg on the engines; then what cells send says which cell it is of"),
+                _flag("--sync", "first run the cells that differ again on the engines that lag"),
+                Argument(
+                    ("--timeout",),
+                    {"metavar": "S", "type": _seconds, "default": 10.0, "help": "wait for S seconds (10)"},
+                ),
+                _JSON,
+            ),
+        ),
         Subcommand("on", "Guard the registries again, and adopt what is in them.", _on),
         Subcommand("off", "Stop guarding the registries; nothing is removed.", _off),
     )

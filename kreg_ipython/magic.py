@@ -105,7 +105,8 @@ class KregMagics(Magics):
     @line_magic
     def kreg(self, line: str) -> Any:
         """Show and change how kreg_ipython guards the registries of Keras and TensorFlow."""
-        from kreg_ipython.commands import SUBCOMMANDS, Refused
+        from kreg_ipython.commands import SUBCOMMANDS
+        from kreg_ipython.report.done import Refused
 
         try:
             word, *rest = shlex.split(line) or ["status"]
@@ -127,7 +128,12 @@ class KregMagics(Magics):
                 print(parser.format_help())
                 return None
             args = parser.parse_args(rest)
-            result = subcommand.run(self.notebook, args)
+            if getattr(args, "engines", False):
+                from kreg_ipython.engines.command import everywhere
+
+                result: Any = everywhere(self.notebook, word, rest)
+            else:
+                result = subcommand.run(self.notebook, args)
         except Refused as error:
             raise UsageError(_one_line(f"%kreg {word}: {error}")) from None
         self.enabled = self.notebook.process.on

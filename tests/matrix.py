@@ -64,6 +64,16 @@ STACKS = {
         tests=["tests/test_libraries.py", "tests/test_extras.py", "tests/test_cells.py", "tests/test_modules.py"],
         by_name=True,
     ),
+    "front-ends": Stack(
+        "3.11",
+        [
+            *("ipykernel", "jax[cpu]", "jupyter-console", "jupytext", "keras>=3.10", "marimo", "nbconvert", "nbval"),
+            *("papermill", "spyder-kernels", "streamlit", "xeus-python"),
+        ],
+        {"KERAS_BACKEND": "jax"},
+        tests=["tests/test_front_ends.py", "tests/test_outside.py", "tests/test_prompts.py"],
+        by_name=True,
+    ),
     # of TensorFlow there is only a candidate for Python 3.14
     "python-3.14-tensorflow": Stack("3.14", ["ipykernel", "keras>=3.10", "tensorflow>=2.22.0rc0"], by_name=True),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import PATIENCE
+from kernels import DECORATED, PATIENCE
 
 PRELUDE = """
 import json, sys, threading, types
@@ -502,3 +502,56 @@ def test_unloading_leaves_nothing_of_ours_behind(own_kernel):
         """,
     )
     assert own_kernel.value("alive() is None")
+
+
+def test_a_text_that_is_executed_in_a_packages_namespace_is_not_the_packages():
+    found = python(
+        """
+        import asyncio.events
+        kreg_ipython.load()
+        register = keras.utils.register_keras_serializable("P")
+        vars(asyncio.events)["text"] = lambda: register(type("Own", (keras.layers.Layer,), {"__module__": "app"}))
+        exec("text()", vars(asyncio.events))
+        print(json.dumps([row.owner["label"] for row in kreg_ipython.status().rows]))
+        """
+    )
+    assert found == ["module __main__"]
+
+
+def test_an_owner_finds_the_text_that_its_with_statement_is_in(tmp_path):
+    (tmp_path / "train.py").write_text("")
+    found = python(
+        """
+        import importlib, os, train
+        kreg_ipython.load()
+        TEXT = '''
+        import keras, kreg_ipython
+        register = keras.utils.register_keras_serializable("P")
+        def train():
+            with kreg_ipython.owner("train"):
+                @register
+                class NAME(keras.layers.Layer): pass
+        @kreg_ipython.owner("decorated")
+        def decorated():
+            @register
+            class DecoratedNAME(keras.layers.Layer): pass
+        '''
+        seen = []
+        for moment, name in enumerate(("One", "Two", "Two")):
+            with open(train.__file__, "w") as file:
+                file.write(__import__("textwrap").dedent(TEXT).replace("NAME", name))
+            os.utime(train.__file__, (1e9 + 10 * moment,) * 2)
+            importlib.reload(train)
+            for _ in range(2):
+                train.train(), train.decorated()
+            seen.append(keys())
+        owners = {row.key: [row.owner["label"], row.line] for row in kreg_ipython.status().rows if row.state == "current"}
+        print(json.dumps({"seen": seen, "owners": owners}))
+        """,
+        tmp_path,
+    )
+    assert found["seen"] == [["P>DecoratedOne", "P>One"], *[["P>DecoratedTwo", "P>Two"]] * 2]
+    assert {key: [owner, line - DECORATED] for key, (owner, line) in found["owners"].items()} == {
+        "P>Two": ["script train", 6],
+        "P>DecoratedTwo": ["script decorated", 10],
+    }

@@ -303,6 +303,7 @@ def test_on_again_knows_what_off_has_forgotten_and_what_is_shadowed(nb, off):
 
 
 EXAMPLES = {
+    "engines": "engines",
     "status": "status --stale",
     "show": "show PKG>Foo",
     "log": "log -n 3",
@@ -357,7 +358,7 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "unknown subcommand 'stauts'; choose from status, show, log, check, verify, export, undo, clear, keep, release, watch, unwatch, on, off",
+            "unknown subcommand 'stauts'; choose from status, show, log, check, verify, export, undo, clear, keep, release, watch, unwatch, engines, on, off",
         ),
         ("status extra", "unrecognized arguments: extra"),
         ("status --registry kears", "unknown registry 'kears'. Did you mean 'keras', "),
@@ -368,6 +369,10 @@ def refusal(nb, line: str) -> str:
         ("show Nothing", "unknown key 'Nothing'"),
         ("show Nothing --registry nowhere", "unknown registry 'nowhere'"),
         ("log -n x", "'x' is not a number of events"),
+        ("engines", "no ipyparallel client is active; rc = ipyparallel.Client() makes one"),
+        ("status --engines", "no ipyparallel client is active"),
+        ("engines nothing", "'nothing' is no client and no view"),
+        ("engines --timeout x", "'x' is not a number of seconds"),
         ("undo", "nothing to undo"),
         ("clear", "give exactly one of: "),
         ("clear --all --stale", "give exactly one of: "),

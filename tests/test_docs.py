@@ -177,6 +177,7 @@ def said() -> Iterator[str]:
     yield messages.overwritten(entry, first, second, 2)
     yield messages.said_twice(entry, first, second, 2)
     yield f"'K' was {messages.swept(entry, Run(second, '', 12), ['L'])}"
+    yield messages.left_by_an_edit(Run(second, "", 12), first, [entry])
     yield messages.served("K", "tensorflow.gradients")
     owner = journal.OwnerText("cell", "a", 3)
     yield messages.gone(journal.Event("removed", "R", "K", owner, 3, ""))

@@ -69,10 +69,20 @@ def test_without_ids_running_a_notebook_from_top_to_bottom_loses_nothing(nb):
     assert nb.custom_objects() == {"Foo": "Foo", "Bar": "Bar", "Other": "Foo"}
 
 
+IDS = {
+    "JupyterLab and Notebook 7": {"cellId": "c1", "deletedCells": [], "recordTiming": False, "trusted": True},
+    "VS Code": {"cellId": "vscode-notebook-cell:/home/me/model.ipynb#W0sZmlsZQ%3D%3D"},
+    "Colab": {"colab": {"cell_id": "xYz-1_2"}},
+}
+"""The metadata of the execute requests of front ends."""
+
+
 @stock
-def test_colabs_id_in_the_parent_header_names_the_cell(nb):
-    nb.run(None, LAYER.format(1), colab={"cell_id": "PKGcell"})
-    nb.run(None, LAYER.format(1).replace("Foo", "Bar"), colab={"cell_id": "PKGcell"})
+@pytest.mark.parametrize("front_end", IDS)
+def test_the_id_of_each_front_end_names_the_cell(nb, front_end):
+    for name in ("Foo", "Bar"):
+        cell = LAYER.format(1).replace("Foo", name).replace("PKG", nb.package)
+        assert nb.kernel.collect(nb.kernel.send(cell, IDS[front_end])).error is None
     assert nb.custom_objects() == {"Bar": "Bar"}
 
 

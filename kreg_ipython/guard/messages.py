@@ -22,6 +22,12 @@ WHY_RESTORED = {
 }
 
 
+def left_by_an_edit(run: Run, former: Owner, left: list[Entry]) -> str:
+    """Return what an input says that looks like an edit of a former one: nothing tells that it is."""
+    words = " ".join(dict.fromkeys(shlex.quote(key_text(entry.key)) for entry in left))
+    return f"run [{run.number}] looks like an edit of {former.label}, which registered more: %kreg clear {words}"
+
+
 def why_kept(seen: bool, unreadable: bool) -> str:
     """Return why an entry is kept that a successful run did not register again.
 

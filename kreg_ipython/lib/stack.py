@@ -5,7 +5,10 @@ It keeps no state. Whose a body is, is not known here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
+import linecache
 import os
 import sys
 from collections.abc import Callable, Container, Iterable
@@ -89,7 +92,7 @@ def trace(
             # the kernel's own main module, which runpy executes, too, is not in sys.modules any more
             listed = getattr(sys.modules.get(name), "__dict__", None) is frame.f_globals
             file = frame.f_globals.get("__file__")
-            imported = caller == _IMPORT or (listed and name != "__main__")
+            imported = caller == _IMPORT or (listed and name != "__main__" and not _is_libraries_string(frame))
             if not body and listed and caller in _SCRIPT:
                 return Origin(script=code.co_filename, steps=_steps(frames))
             if not body and imported and file:
@@ -152,12 +155,40 @@ def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:
     return found
 
 
+def from_code(steps: tuple[Step, ...], code: CodeType) -> tuple[Step, ...]:
+    """Return the steps from the innermost one on that is in this code; none if no step is."""
+    at = next((at for at in range(len(steps) - 1, -1, -1) if steps[at].code is code), len(steps))
+    return steps[at:]
+
+
+def user_of_context(frame: FrameType) -> CodeType | None:
+    """Return the code that uses a context manager, whose generator executes in ``frame``, or that it decorates."""
+    user = frame.f_back
+    while user is not None and user.f_code.co_filename == contextlib.__file__:
+        decorated = user.f_locals.get("func")
+        if user.f_code.co_name == "inner" and callable(decorated):
+            return getattr(inspect.unwrap(decorated), "__code__", None)
+        user = user.f_back
+    return None if user is None else user.f_code
+
+
+def text_of(code: CodeType) -> str | None:
+    """Return the text that a code was compiled from, whole, as `linecache` knows it; None if nobody knows it."""
+    linecache.checkcache(code.co_filename)
+    return "".join(linecache.getlines(code.co_filename)) or None
+
+
 @functools.lru_cache(maxsize=1024)
 def is_library(filename: str) -> bool:
     """Return whether a file is an installed package's or Python's own. An editable install is the user's."""
     if filename.startswith("<frozen"):
         return True
     return "-packages" in filename or filename.startswith(_STANDARD_LIBRARY)
+
+
+def _is_libraries_string(frame: FrameType) -> bool:
+    """Return whether a body is a text that an installed package executes: no body of its module's."""
+    return frame.f_code.co_filename == "<string>" and is_library(str(frame.f_globals.get("__file__")))
 
 
 def body_of(frame: FrameType | None) -> str | None:

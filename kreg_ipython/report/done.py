@@ -10,6 +10,10 @@ from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
 
+class Refused(Exception):
+    """A command that cannot be carried out. The text is one line that says why, and what to do instead."""
+
+
 @dataclass(frozen=True, repr=False)
 class Done(render.Shown):
     """One act in a sentence, and the entries it was done to as ``(registry, key)``."""

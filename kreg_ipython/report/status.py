@@ -15,7 +15,7 @@ from kreg_ipython.guard.ledger import Entry, Former, Order, Owner
 from kreg_ipython.guard.messages import PINNED
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.naming import definition_text, key_text
-from kreg_ipython.registries import OWNING_NOTHING, added
+from kreg_ipython.registries import FRAMEWORKS, OWNING_NOTHING, added
 from kreg_ipython.registries.registry import NotThere, Registry
 from kreg_ipython.report import render
 

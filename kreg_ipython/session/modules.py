@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from kreg_ipython.guard import ways
@@ -133,14 +133,19 @@ class Modules:
         """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
         return self._begin(self.owner("script", script_id(path)), "failed")
 
-    def begin_declared(self, owner: Owner, text: str | None = None) -> End:
+    def begin_declared(self, owner: Owner, text: str | None = None, code: CodeType | None = None) -> End:
         """Begin the run of a body that names its owner; return what ends it.
 
-        The run has the body's text unless the owner is a file.
+        The run has the text that is given, or that of the file that the owner is, or that of the code which the body is
+        in.
         """
+        if text is not None or source.of_file(owner.id or "") is not None:
+            code = None
+        elif code is not None:
+            text = stack.text_of(code)
         owner.source = text
         run = Run(owner, functools.partial(_text, owner) if text is None else text)
-        return self._runs.begin_body(run, "failed", declared=True)
+        return self._runs.begin_body(run, "failed", declared=True, code=code)
 
     def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> End:
         """Begin a run; return what ends it.

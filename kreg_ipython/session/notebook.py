@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
+from kreg_ipython.guard import messages
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.transaction import Outcome
@@ -22,13 +23,20 @@ from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries.registry import NotThere
-from kreg_ipython.session import autoreload, process, scripts
+from kreg_ipython.session import autoreload, engine, process, recalls, scripts
 from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
 from kreg_ipython.session.runs import End
 
 _MEMORY = "_kreg_ipython"
 """The attribute of a shell by which a notebook leaves its memory to the next one."""
+
+
+class Call(NamedTuple):
+    """A call on an engine that a cell of its client asked for: the cell's run, and the statement that asked."""
+
+    run: Run
+    step: stack.Step
 
 
 @dataclass
@@ -49,6 +57,7 @@ class Notebook:
 
     Attributes:
         process: what guards the process.
+        ended: is called with each run that has ended, and how.
     """
 
     shows_notes = IPython.version_info >= (8, 15)
@@ -58,6 +67,8 @@ class Notebook:
         self._history = History(shell)
         self._cells: dict[str, Owner] = {}
         self._deleted: set[str] = set()
+        self._call: Call | None = None
+        self.ended: list[Callable[[Run, Outcome], None]] = []
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
@@ -93,6 +104,7 @@ class Notebook:
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
         yield scripts.notice(self.process.at_the_boundary(self.process.begin_script))
+        yield from engine.follow_requests(self)
 
     def _divert_autoreload(self, home: str) -> None:
         modules, undo_later = self.process.modules, self.process.undo_later
@@ -155,6 +167,10 @@ class Notebook:
         except (ValueError, KeyError, TypeError, AttributeError):  # not known, or not a notebook that we can read
             return {}
 
+    def owner_of(self, cell_id: str) -> Owner | None:
+        """Return the cell that has this id; None if it has not run."""
+        return self._cells.get(cell_id)
+
     def cell_of(self, code: CodeType) -> int | None:
         """Return the execution count of the cell that this code was compiled in."""
         text, number = self._history.of_code(code)
@@ -171,17 +187,48 @@ class Notebook:
             if _is_inside(before, process):
                 return  # run_cell inside a cell, %%capture: what it registers is the outer cell's
             self._end(before, "failed")  # its post_run_cell never came
+        counted = getattr(info, "store_history", True)  # nbval's are not: IPython counts none of them
+        self._begin(getattr(info, "cell_id", None), info.raw_cell or "", id(info), counted=counted)
+
+    def _begin(self, cell_id: str | None, text: str, info: int | None, *, counted: bool = True) -> Run | None:
+        """Begin the run of a cell; None if a fault of ours prevents it."""
         try:
-            process.guard.recover()
-            process.guard.between()
-            run = self._identify(getattr(info, "cell_id", None), info.raw_cell or "")
-            if not getattr(info, "store_history", True):  # nbval's: IPython counts none of them
+            self.process.guard.recover()
+            self.process.guard.between()
+            run = self._identify(cell_id, text)
+            if not counted:
                 self._uncounted += 1
                 run.number = run.owner.number = self._number + self._uncounted
-            runs.begin_cell(run, id(info))
-            process.guard.begin(run)
+            self.process.runs.begin_cell(run, info)
+            self.process.guard.begin(run)
+            return run
         except Exception as error:
-            process.tell_fault(error)
+            self.process.tell_fault(error)
+            return None
+
+    def begin_silent(self) -> Run | None:
+        """Begin the cell of a request that fires no event, as it is on an engine: ``view.execute``."""
+        metadata, _, code = self._request()
+        return self._begin(metadata.get("cellId"), code, None)
+
+    def begin_call(self) -> Run | None:
+        """Begin a call that a cell of the client asked for, or go on with its run: the cell may ask for many calls."""
+        metadata, session, _ = self._request()
+        asked, former = metadata[engine.MARKS], self._call
+        step = stack.Step(compile("", asked["file"], "exec"), asked["line"] or 0, "__main__")
+        if former is not None:
+            run, (number, known) = former.run, (former.run.number, former.run.owner)
+            if (number, known.id) == (asked["number"], metadata.get("cellId")) and session in known.sessions:
+                self._call = Call(run, step)
+                self.process.runs.begin_cell(run, None)
+                return run
+        run_anew = self._begin(metadata.get("cellId"), asked["text"], None)
+        self._call = Call(run_anew, step) if run_anew is not None else None
+        return run_anew
+
+    def end_request(self, run: Run, *, success: bool) -> None:
+        """End what `begin_silent` or `begin_call` began."""
+        self._end(run, "success" if success else "failed")
 
     def _post_run_cell(self, result: Any) -> None:
         """End a cell: IPython's post_run_cell, outside the cell's context if the cell is asynchronous."""
@@ -198,7 +245,9 @@ class Notebook:
             if info is not None and not runs.has_loaded(run):
                 return
         if getattr(result, "execution_count", None) is not None and getattr(info, "store_history", True):
-            self._number = run.number = run.owner.number = result.execution_count
+            self._number = result.execution_count
+            if engine.MARKS not in self._request()[0]:  # a client counts its cells itself
+                run.number = run.owner.number = self._number
         outcome = _outcome(result)
         self._end(run, "failed" if run.broken and outcome == "success" else outcome)
 
@@ -213,9 +262,28 @@ class Notebook:
     def _end(self, run: Run, outcome: Outcome) -> None:
         try:
             self.process.runs.end_cell(run, outcome)
+            if outcome == "success" and run.owner.id is None and self._is_typed():
+                self._offer_to_clear(run)
+            for each in self.ended:
+                each(run, outcome)
         except Exception as error:
             self.process.tell_fault(error)
         self.process.say_acts()
+
+    def tell_fault(self, error: Exception) -> None:
+        """Tell the user a fault of ours."""
+        self.process.tell_fault(error)
+
+    def _is_typed(self) -> bool:
+        """Return whether somebody types the inputs, at a prompt: programs that execute notebooks take no input."""
+        request = getattr(self.shell, "parent_header", None)
+        return not self._has_requests or bool(request and (request.get("content") or {}).get("allow_stdin"))
+
+    def _offer_to_clear(self, run: Run) -> None:
+        """Name what a rename may have left, if an input looks like a former one that was recalled and edited."""
+        found = recalls.left_behind(run, self._texts.values(), self.process.guard.ledger)
+        if found is not None:
+            self.process.guard.tell(messages.left_by_an_edit(run, *found))
 
     def _begin_late(self, code: CodeType) -> None:
         """Begin the cell that loads kreg.
@@ -240,7 +308,7 @@ class Notebook:
         metadata, session, request = self._request() if self._has_requests else ({}, None, "")
         if cell_id is None and request == raw:  # and not a call-back's run_cell
             cell_id = (metadata.get("colab") or {}).get("cell_id")
-        number = self._number + 1
+        number = metadata.get(engine.MARKS, {}).get("number") or self._number + 1
         self._note_deleted(set(metadata.get("deletedCells", self._deleted)))
         text = raw.strip()
         owner = (self._cells.get(cell_id) if cell_id else None) or self._of_equal_text(text, session)
@@ -284,6 +352,8 @@ class Notebook:
         """Return the cell of this context or thread, or the one that defines the running code; None without one."""
         runs, steps = self.process.runs, found.steps
         run = runs.cell()
+        if run is not None and self._call is not None and run is self._call.run:
+            return self._in_call(self._call, steps)
         if run is not None and found.in_cell and runs.is_in_cells_task(run):
             typed = run.source or ""
             steps = steps[found.inner :] if typed.lstrip().startswith("%%") else steps
@@ -305,6 +375,13 @@ class Notebook:
             return Caller(run.owner, run, None, steps, False)
         file, header = own[-1].code.co_filename, source.header(run.source or "")
         return Caller(run.owner, run, own[-1].line + header, stack.shifted(steps, file, header), False)
+
+    def _in_call(self, call: Call, steps: tuple[stack.Step, ...]) -> Caller:
+        """Return the client's cell that asked for a call: its statement, and then the functions that are called."""
+        called = tuple(step for step in steps if step.code.co_filename != "<string>")
+        header = source.header(call.run.source or "")
+        whole = stack.shifted((call.step, *called), call.step.code.co_filename, header)
+        return Caller(call.run.owner, call.run, stack.innermost_line(whole), whole)
 
     def find_in_main(self, subject: Any) -> Caller | None:
         """Return the cell that ran the definition of an object that was registered unseen."""

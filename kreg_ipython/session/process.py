@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import FrameType, FunctionType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from kreg_ipython import registries
@@ -345,10 +345,10 @@ class Process:
     # -- bodies that say whose they are
 
     @contextmanager
-    def owner(self, name: str, source: str | None = None) -> Iterator[Owner]:
-        """Execute the body of the with statement as a run of this owner: see `kreg_ipython.owner`."""
+    def owner(self, name: str, source: str | None = None, code: CodeType | None = None) -> Iterator[Owner]:
+        """Execute the body of the with statement, which is in this code, as a run: see `kreg_ipython.owner`."""
         owner = self.modules.owner("script", name)
-        begin = functools.partial(self.modules.begin_declared, text=source)
+        begin = functools.partial(self.modules.begin_declared, text=source, code=code)
         end = self.at_the_boundary(begin)(owner) or (lambda error: None)
         try:
             yield owner
@@ -378,7 +378,11 @@ class Process:
             found = found._replace(steps=steps)
         declared = self.runs.declared()
         if declared is not None:
-            steps = stack.from_file(found.steps, declared.owner.id or "")
+            code = self.runs.declared_in(declared)
+            if code is not None:
+                steps = stack.from_code(found.steps, code)
+            else:
+                steps = stack.from_file(found.steps, declared.owner.id or "")
             return Caller(declared.owner, declared, stack.innermost_line(steps), steps)
         if found.module is not None or found.script is not None:
             if found.module is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from kreg_ipython.guard.context import Caller
@@ -49,7 +50,7 @@ class Runs:
         self._guard = guard
         self._cells: list[_Cell] = []
         self._bodies: dict[Owner, Run] = {}
-        self._declared: dict[Run, None] = {}
+        self._declared: dict[Run, CodeType | None] = {}
         self._inside: dict[Run, list[Run]] = {}
         self._starters: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
 
@@ -71,6 +72,10 @@ class Runs:
         """Return the body that is executing in this context, if the innermost one says whose it is."""
         run = _body.get()
         return run if run in self._declared else None
+
+    def declared_in(self, run: Run) -> CodeType | None:
+        """Return the code with the statement by which a body says whose it is; None if its text is another one."""
+        return self._declared.get(run)
 
     def of(self, owner: Owner) -> Run | None:
         """Return the execution of a module or script that is going on."""
@@ -130,13 +135,16 @@ class Runs:
 
     # -- bodies
 
-    def begin_body(self, run: Run, unsuccessful: Outcome, *, declared: bool = False) -> End:
+    def begin_body(
+        self, run: Run, unsuccessful: Outcome, *, declared: bool = False, code: CodeType | None = None
+    ) -> End:
         """Begin the run of a module's or script's body in this context.
 
         Args:
             run: the run.
             unsuccessful: what its outcome is if the body raises.
             declared: whether the body says whose it is.
+            code: the code with the statement that says so, if the run's text is that code's.
 
         Returns:
             What ends it.
@@ -146,7 +154,7 @@ class Runs:
         outer = self._bodies.get(owner)
         run.active = True
         if declared:
-            self._declared[run] = None
+            self._declared[run] = code
         self._bodies[owner] = run
         token = _body.set(run)
 
