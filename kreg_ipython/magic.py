@@ -1,6 +1,6 @@
 """Bring ``%kreg`` to IPython: the magic, its configuration and its completion.
 
-The subcommands are in commands.py, which is imported when one is used first: loading must be quick.
+The subcommands are in commands, which is imported when one is used first: loading must be quick.
 """
 
 from __future__ import annotations
