@@ -48,8 +48,8 @@ while (texts.nextNode()) {
 
 TABLE = """
 const shown = notebook.widgets[arguments[0]].node;
-return [...shown.querySelectorAll('details')].flatMap(group => [...group.querySelectorAll('tbody tr')].map(row =>
-  [group.querySelector('summary').innerText.split(':')[0], row.cells[0].innerText, row.cells[1].innerText.slice(2)]));
+return [...shown.querySelectorAll('details')].flatMap(group => [...group.querySelectorAll('li')].map(row =>
+  [group.querySelector('summary').innerText.split(':')[0], row.children[1].innerText, row.children[0].innerText.slice(2)]));
 """
 
 

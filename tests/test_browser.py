@@ -104,7 +104,7 @@ def quickstart(lab: Lab) -> Iterator[Lab]:
     (lab.folder / "quickstart.ipynb").write_text(json.dumps(QUICKSTART))
     lab.open("quickstart.ipynb")
     lab.menu("Run", "Run All Cells")
-    lab.answers(7)
+    lab.answers(8)
     yield lab
     lab.close()
 
@@ -142,8 +142,8 @@ def test_long_lists_are_folded_and_open_by_a_click(page):
 
 
 def test_run_all_shows_what_each_cell_registered(quickstart):
-    assert quickstart.answers(7) == ["ok"] * 7
-    assert quickstart.sent() == ["load", "imports", "layer", "gradient", "type", "model", "status"]
+    assert quickstart.answers(8) == ["ok"] * 8
+    assert quickstart.sent() == ["load", "imports", "layer", "gradient", "type", "model", "status", "check"]
     assert registered(quickstart) == owners(quickstart, "Quickstart>Scaled")
 
 
@@ -151,7 +151,7 @@ def test_an_edited_cell_that_is_run_again_changes_the_table(quickstart):
     quickstart.retype("class Scaled", "Scaled", "Tripled")
     quickstart.run("class Tripled", "%kreg status")
     assert registered(quickstart) == owners(quickstart, "Quickstart>Tripled")
-    former = Row(quickstart.label("class Tripled"), "Quickstart>Scaled", "swept")  # a model still uses it
+    former = Row("gone, but still alive", "Quickstart>Scaled", "swept")  # a model still uses it
     assert former in quickstart.table("%kreg status")
 
 
@@ -193,7 +193,7 @@ def test_a_restarted_kernel_claims_nothing_of_the_former_one(quickstart):
     assert "kreg: 0 of yours" in quickstart.text("%kreg status")
     count = len(quickstart.sent())
     quickstart.restart("Restart Kernel and Run All Cells…")
-    assert quickstart.answers(count + 7)[count:] == ["ok"] * 7
+    assert quickstart.answers(count + 8)[count:] == ["ok"] * 8
     assert {row.state for row in quickstart.table("%kreg status")} == {"current"}
     assert registered(quickstart) == owners(quickstart, "Quickstart>Tripled")
 
@@ -217,7 +217,7 @@ def test_a_saved_and_reopened_notebook_has_the_same_cells_in_the_same_kernel(qui
 def test_a_reopened_notebook_that_stores_no_ids_is_known_by_its_sources_and_definitions(lab):
     lab.open("without ids.ipynb")
     lab.menu("Run", "Run All Cells")
-    lab.answers(6)
+    lab.answers(7)
     before = lab.ids(), lab.kernel()
     lab.close()
     lab.open("without ids.ipynb")

@@ -426,7 +426,9 @@ def _needs_no_look(row: Row) -> bool:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    """Return what is shown of a row. The run is said where it is not the owner's last."""
-    line = "" if row.line is None else f"line {row.line}"
-    run = f" of run [{row.run}]" if row.state in STALE and row.run is not None else ""
-    return row.state, row.key, f"{line}{run}".removeprefix(" of "), row.registry, row.source, row.note
+    """Return what is shown of a row. The run is said where it is not the owner's last, and the owner of what is gone."""
+    owner = row.owner["label"] if row.state in GONE else None
+    line = f"line {row.line}" if row.line is not None else None
+    run = f"run [{row.run}]" if row.state in STALE and row.run is not None else None
+    where = " of ".join(filter(None, (line, run)))
+    return row.state, row.key, ", ".join(filter(None, (owner, where))), row.registry, row.source, row.note
