@@ -426,7 +426,7 @@ def _needs_no_look(row: Row) -> bool:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    """Return what is shown of a row. The run is said where it is not the owner's last, and the owner of what is gone."""
+    """Return what is shown of a row. The run is said where it is not the owner's last; of what is gone, the owner."""
     owner = row.owner["label"] if row.state in GONE else None
     line = f"line {row.line}" if row.line is not None else None
     run = f"run [{row.run}]" if row.state in STALE and row.run is not None else None
