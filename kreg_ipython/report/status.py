@@ -188,11 +188,12 @@ class Status(render.Shown):
         there, gone = [], []
         for group in self.groups:
             rows = tuple(sorted((row for row in group.rows if row.state not in GONE), key=_needs_no_look))
+            former = tuple(row for row in group.rows if row.state in GONE)
             there += [replace(group, rows=rows)] if rows else []
-            gone += [row for row in group.rows if row.state in GONE]
+            gone += [replace(group, title=f"gone from {group.title}", rows=former)] if former else []
         there.sort(key=lambda group: (group.rows[0].state == "framework", _needs_no_look(group.rows[0]), group.place))
         own = [group for group in there if group.rows[0].state != "framework"]
-        return [*own, *([Group("gone, but still alive", tuple(gone))] if gone else []), *there[len(own) :]]
+        return [*own, *gone, *there[len(own) :]]
 
     def _head(self) -> Iterable[str]:
         if not self.on:
@@ -426,9 +427,7 @@ def _needs_no_look(row: Row) -> bool:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    """Return what is shown of a row. The run is said where it is not the owner's last; of what is gone, the owner."""
-    owner = row.owner["label"] if row.state in GONE else None
+    """Return what is shown of a row. The run is said where it is not the owner's last."""
     line = f"line {row.line}" if row.line is not None else None
     run = f"run [{row.run}]" if row.state in STALE and row.run is not None else None
-    where = " of ".join(filter(None, (line, run)))
-    return row.state, row.key, ", ".join(filter(None, (owner, where))), row.registry, row.source, row.note
+    return row.state, row.key, " of ".join(filter(None, (line, run))), row.registry, row.source, row.note
