@@ -48,6 +48,7 @@ def here(nb, tmp_path: Path):
     nb.run("import", "import keras, numpy as np\nimport tensorflow as tf")
     for cell, text in (("layer", LAYER), ("beside", BESIDE), ("model", MODEL)):
         nb.run(cell, text)
+    nb.run("plain", "plain = keras.Sequential([keras.layers.Dense(1)])  # needs nothing, and has no input shape yet")
     yield nb
     nb.silently("os.chdir(before); sys.path.remove('')")
 

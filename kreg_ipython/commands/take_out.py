@@ -72,7 +72,8 @@ def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         write(path, text)
     except CannotWrite as error:
         raise Refused(f"{error}.") from None
-    named_ones = [each for each in models if all(any(one is root for root in roots) for one in each.roots)]
+    given = {id(root) for root in roots}
+    named_ones = [each for each in models if each.roots and all(id(one) in given for one in each.roots)]
     name = os.path.splitext(os.path.basename(path))[0]
     try:
         with Line() as line:

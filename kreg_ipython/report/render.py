@@ -51,7 +51,6 @@ _SYNTAX = {
     Token.Keyword: ("--jp-mirror-editor-keyword-color", "#23863a"),
     Token.Literal.String: ("--jp-mirror-editor-string-color", "#c2452d"),
     Token.Literal.Number: ("--jp-mirror-editor-number-color", "#23863a"),
-    Token.Name.Decorator: ("--jp-mirror-editor-meta-color", "#9a5fd0"),
     Token.Comment: ("--jp-mirror-editor-comment-color", "#767676"),
 }
 """The colours of a line of source: the page's own variable, and what stands for it elsewhere."""

@@ -103,7 +103,7 @@ class Notebook:
             yield functools.partial(self._unregister, event, callback)
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
-        yield scripts.notice(self.process.at_the_boundary(self.process.begin_script))
+        yield scripts.notice(self.process.at_the_boundary(self.process.modules.begin_script))
         yield from engine.follow_requests(self)
 
     def _divert_autoreload(self, home: str) -> None:

@@ -401,18 +401,10 @@ class Process:
     def begin_module(self, module: ModuleType) -> End | None:
         """Begin the run of a module's body, if that is the user's; return what ends it."""
         if sys.modules.get(module.__name__) is not module:  # nothing keeps it from being executed each time
-            self._note_executor(self.modules.owner_of(module))
+            executor = self.locate_caller(sys._getframe(), frozenset())
+            if executor is not None:
+                self.guard.executes(executor, self.modules.owner_of(module))
         return self.modules.begin(module)
-
-    def begin_script(self, path: str) -> End:
-        """Begin the run of a script that ``%run`` or `runpy` executes; return what ends it."""
-        self._note_executor(self.modules.owner("script", script_id(path)))
-        return self.modules.begin_script(path)
-
-    def _note_executor(self, script: Owner) -> None:
-        executor = self.locate_caller(sys._getframe(), frozenset())
-        if executor is not None:
-            self.guard.executes(executor, script)
 
     def _executor(self, frame: FrameType | None) -> Caller | None:
         """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""

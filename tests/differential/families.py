@@ -1061,16 +1061,7 @@ def executed() -> Iterator[Made]:
         yield f"skipped-{name}", [*files(p=first, q="x = 1\n"), *cells(once, once)], {}
         callers = [Run("a", way), Run("b", way), Run("a", way), Run("b", "x = 1"), Run("a", way)]
         yield f"two-cells-{name}", [*files(p=first, q="x = 1\n"), *callers], {"probes": ["held('P>first')"]}
-        if name not in ("listed", "load-module"):  # what is imported stays
-            other = "%run p.py" if way != "%run p.py" else EXECUTED["exec"]
-            two_ways = [
-                *files(p=first, q="x = 1\n"),
-                Run("a", way),
-                Run("b", other),
-                Run("a", "x = 1"),
-                Run("b", other),
-            ]
-            yield f"two-ways-{name}", [*two_ways, Run("b", "x = 1")], {"probes": ["held('P>first')"]}
+        if not name.startswith(("listed", "load-module", "run")):  # what is imported or run stays
             yield f"dropped-{name}", played(texts[0], cells(way, "x = 1")), {}
         if name not in ("listed", "load-module"):
             guard = guarded("registry", KERAS)
