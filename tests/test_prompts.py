@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kernels import PATIENCE, Kernel
+from traitlets.config import PyFileConfigLoader
 
 from kreg_ipython.__main__ import LINE, disable, enable, main, status
 from kreg_ipython.session.recalls import is_edit
@@ -105,16 +107,71 @@ def test_a_kernel_of_jupyters_has_it_too(tmp_path):
         kernel.close()
 
 
-@pytest.mark.parametrize("text", ["c = get_config()\nc.X.y = 1\n", "c.X.y = 1", "", None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c = get_config()\nc.X.y = 1\n",
+        "c.X.y = 1",
+        "c.X.y = 1\r\nc.X.z = 2\r\n",
+        "from __future__ import annotations\nc.X.y = 1\n",
+        "\ufeffc.X.y = 1\n",
+        "",
+        None,
+    ],
+)
 def test_a_configuration_keeps_what_it_says(tmp_path, text):
     file = tmp_path / "profile_default" / "ipython_config.py"
     if text is not None:
         file.parent.mkdir()
-        file.write_text(text)
+        file.write_bytes(text.encode())
     assert "enabled" in enable(file) and "already" in enable(file)
     assert file.read_text().splitlines()[-1] == LINE and status(file) == f"kreg: enabled in {file}"
-    compile(file.read_text(), file, "exec")
+    config = loaded(file)
+    assert "".join(config.InteractiveShellApp.extensions.get_value([])) == "kreg_ipython"
     disable(file)
     assert disable(file) == f"kreg: not enabled in {file}"
-    left = file.read_text() if file.exists() else ""
-    assert left.replace("c = get_config()\n", "").strip() == (text or "").replace("c = get_config()\n", "").strip()
+    left = file.read_bytes().decode() if file.exists() else ""
+    assert left.strip() == (text or "").strip()
+
+
+def loaded(file: Path) -> Any:
+    """What IPython makes of a configuration."""
+    return PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
+
+
+def test_a_link_to_a_configuration_stays_one(tmp_path):
+    real, file = tmp_path / "dotfiles.py", tmp_path / "profile_default" / "ipython_config.py"
+    real.write_text("c = get_config()\n")
+    file.parent.mkdir()
+    file.symlink_to(real)
+    enable(file)
+    assert file.is_symlink() and LINE in real.read_text()
+    disable(file)
+    assert file.is_symlink() and real.read_text() == "c = get_config()\n"
+
+
+def test_what_cannot_be_enabled_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    file = tmp_path / "profile_default" / "ipython_config.py"
+    file.parent.mkdir()
+    file.write_text("c.InteractiveShellApp.extensions = ('autoreload',)\n")
+    assert main(["enable"]) == 1 and "a tuple; add 'kreg_ipython' to it" in capsys.readouterr().err
+    file.write_bytes(b"# caf\xe9\n")
+    assert main(["enable"]) == 1 and str(file) in capsys.readouterr().err
+    assert main(["enable", "--profile", "tpyo"]) == 1 and "no profile 'tpyo'" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["profile_default"]
+
+
+def test_a_line_of_the_users_own_counts(tmp_path):
+    file = tmp_path / "profile_default" / "ipython_config.py"
+    file.parent.mkdir()
+    file.write_text("c.InteractiveShellApp.extensions = ['autoreload', 'kreg_ipython']\n")
+    assert "enabled in" in status(file) and "already" in enable(file)
+    assert "a line of your own" in disable(file)
+
+
+def test_where_kreg_is_not_installed_the_line_does_nothing(tmp_path, monkeypatch):
+    file = tmp_path / "profile_default" / "ipython_config.py"
+    enable(file)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert not loaded(file)
