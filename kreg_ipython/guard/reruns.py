@@ -26,6 +26,8 @@ class Reruns:
     def call(self, owner: Owner, source: str | None, tell: Callable[[str], None]) -> None:
         """Call what the owner has declared, the newest first, each once. What it raises is one line.
 
+        Ctrl-C ends a function that hangs, and the next one is called.
+
         Args:
             owner: is about to run.
             source: what it is about to execute. If that does not compile, nothing is called.
@@ -33,8 +35,10 @@ class Reruns:
         """
         if owner not in self._declared or (source is not None and not read(source).parses):
             return
-        for function in reversed(self._declared.pop(owner)):
+        functions = self._declared.pop(owner)
+        while functions:
+            function = functions.pop()
             try:
                 function()
-            except Exception as error:
+            except BaseException as error:  # SystemExit, too: the run goes on
                 tell(f"on_rerun: {definition_text(function)} raised {error_text(error)}")

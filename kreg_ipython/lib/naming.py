@@ -120,7 +120,11 @@ def _ask(subject: Any, name: str) -> Any:
 
 def error_text(error: BaseException) -> str:
     """Return an error in one line: its class, and the first line of its text that says something."""
-    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+    try:
+        text = str(error).strip()
+    except Exception:  # a __str__ of the user's
+        text = ""
+    return f"{type(error).__name__}: {text}".splitlines()[0].removesuffix(": ")
 
 
 def names_in(code: CodeType) -> Iterator[str]:

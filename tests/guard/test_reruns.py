@@ -33,16 +33,30 @@ def test_the_newest_is_called_first_and_each_once(called, told):
     assert (called, told) == (["two", "one"], []) and owner not in reruns
 
 
-def test_an_error_is_one_line_and_the_others_are_called(called, told):
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("no server\nat all"), "ValueError: no server"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (SystemExit(3), "SystemExit: 3"),
+        (Mute(), "Mute"),
+    ],
+)
+def test_whatever_one_raises_is_one_line_and_the_others_are_called(called, told, error, said):
     def stop():
-        raise ValueError("no server\nat all")
+        raise error
 
     owner = Owner("cell", "a")
     reruns = declared(owner, called, "one")
     reruns.declare(owner, stop)
     reruns.call(owner, None, told.append)
     assert called == ["one"] and len(told) == 1
-    assert told[0].startswith("on_rerun: ") and told[0].endswith("stop raised ValueError: no server")
+    assert told[0].startswith("on_rerun: ") and told[0].endswith(f"stop raised {said}")
 
 
 def test_a_source_that_does_not_compile_calls_nothing(called, told):
