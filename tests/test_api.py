@@ -555,3 +555,35 @@ def test_an_owner_finds_the_text_that_its_with_statement_is_in(tmp_path):
         "P>Two": ["script train", 6],
         "P>DecoratedTwo": ["script decorated", 10],
     }
+
+
+def test_a_file_that_was_saved_since_and_not_reloaded_is_not_the_text_of_what_is_running(tmp_path):
+    """The function remembers what it has done, so nothing would register it again."""
+    (tmp_path / "svc.py").write_text("")
+    found = python(
+        """
+        import importlib, os, svc
+        kreg_ipython.load()
+        TEXT = '''
+        import functools, keras, kreg_ipython
+        @functools.lru_cache
+        def NAME(): keras.utils.register_keras_serializable("P", "remembered")(len)
+        def job():
+            with kreg_ipython.owner("job"):
+                NAME()
+        '''
+        seen = []
+        for moment, name in enumerate(("setup", "init")):
+            with open(svc.__file__, "w") as file:
+                file.write(__import__("textwrap").dedent(TEXT).replace("NAME", name))
+            os.utime(svc.__file__, (1e9 + 10 * moment,) * 2)
+            if name == "setup":
+                importlib.reload(svc)
+            for _ in range(2):
+                svc.job()
+            seen.append(keys())
+        print(json.dumps(seen))
+        """,
+        tmp_path,
+    )
+    assert found == [["P>remembered"]] * 2

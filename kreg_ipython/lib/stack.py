@@ -173,9 +173,25 @@ def user_of_context(frame: FrameType) -> CodeType | None:
 
 
 def text_of(code: CodeType) -> str | None:
-    """Return the text that a code was compiled from, whole, as `linecache` knows it; None if nobody knows it."""
+    """Return the text that a code was compiled from, whole, as `linecache` knows it; None if nobody knows it.
+
+    The file of a function may have been saved since, and say something else now.
+    """
     linecache.checkcache(code.co_filename)
-    return "".join(linecache.getlines(code.co_filename)) or None
+    text = "".join(linecache.getlines(code.co_filename))
+    says_it = is_body(code) or not os.path.isfile(code.co_filename) or code in _codes_in(text, code.co_filename)
+    return text if text and says_it else None
+
+
+@functools.lru_cache(maxsize=16)
+def _codes_in(text: str, filename: str) -> list[CodeType]:
+    """Return the codes of all functions in a text."""
+    found: list[CodeType] = []
+    with contextlib.suppress(SyntaxError, ValueError):
+        found.append(compile(text, filename, "exec", dont_inherit=True))
+    for code in found:
+        found += [each for each in code.co_consts if isinstance(each, CodeType)]
+    return found
 
 
 @functools.lru_cache(maxsize=1024)
