@@ -27,7 +27,9 @@ STATUS = Status(
         Group("cell [3]", (row("Demo>attention"), row("Demo>former", "superseded"))),
         Group("cell [4]", (row("Demo>small"), row("Demo>kept", "kept", WHY)), 1),
         Group("cell [5]", (row("Demo>fifth"),), 0),
-        Group("keras, filled by its framework", (row("Custom>theirs", "framework"),)),
+        Group(
+            "keras.custom_objects, which has a long name, filled by its framework", (row("Custom>theirs", "framework"),)
+        ),
     ),
     {"current": 3, "kept": 1, "superseded": 1},
     {"keras.custom_objects": 12},
@@ -98,7 +100,7 @@ def test_what_needs_a_look_comes_first_and_what_is_gone_or_a_frameworks_last(ter
         "cell [5]",
         "cell [3]",
         "gone from cell [3]",
-        "keras, filled by its framework",
+        "keras.custom_objects, which has a long name, filled by its framework",
     ]
     [kept] = [at for at, line in enumerate(lines()) if "Demo>kept" in line]
     assert "Demo>small" in lines()[kept + (2 if "@keras" in lines()[kept] else 3)]

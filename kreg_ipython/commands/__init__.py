@@ -113,6 +113,7 @@ SUBCOMMANDS = {
                     {
                         "metavar": "NAME",
                         "nargs": "*",
+                        "default": [],
                         "help": "only what these models, classes, functions or keys need",
                     },
                     lambda notebook: [*find.variable_names(notebook), *find.known_keys(notebook)],

@@ -19,6 +19,9 @@ from kreg_ipython.session.notebook import Notebook
 if TYPE_CHECKING:
     from kreg_ipython import checks
 
+_MOST = 20
+"""The most choices that are named."""
+
 
 def looked_at(notebook: Notebook, asked: list[str], *, convert: bool = False) -> checks.Notebook:
     """Return the objects and cells that the checks look at, with the variables that the user names."""
@@ -117,8 +120,9 @@ def closest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
 
 def choices(words: Iterable[str]) -> str:
     """Return the sentence that names what may be chosen."""
-    found = ", ".join(words)
-    return f" Choose from {found}." if found else ""
+    found = list(words)
+    more = f" and {len(found) - _MOST:,} more" if len(found) > _MOST else ""
+    return f" Choose from {', '.join(found[:_MOST])}{more}." if found else ""
 
 
 def pinned_text(notebook: Notebook) -> str:

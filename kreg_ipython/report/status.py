@@ -160,7 +160,7 @@ class Status(render.Shown):
         view = self._view()
         widths = render.widths_of([_cells(row) for group in view for row in group.rows])
         for group in view[:_GROUPS]:
-            yield group.summary()
+            yield from render.wrapped([group.summary()])
             yield from render.entries([_cells(row) for row in group.rows[: render.FOLDED]], widths)
             if len(group.rows) > render.FOLDED:
                 yield "  " + render.more(len(group.rows) - render.FOLDED, _EVERYTHING)
