@@ -153,7 +153,11 @@ def test_an_edited_cell_that_is_run_again_changes_the_table(quickstart):
     assert registered(quickstart) == owners(quickstart, "Quickstart>Tripled")
     label = quickstart.label("class Tripled")
     former = Row(f"gone from {label}", "Quickstart>Scaled", "swept")  # a model still uses it
-    assert former in quickstart.table("%kreg status")
+    table = quickstart.table("%kreg status")
+    assert former in table
+    assert [row.owner for row in table[:3]] == [
+        quickstart.label(cell) for cell in ("class Tripled", "GuidedRelu", "Masked")
+    ]
 
 
 @pytest.mark.parametrize(("away", "back"), [("dd", "z"), ("x", "v")], ids=["deleted and undone", "cut and pasted"])

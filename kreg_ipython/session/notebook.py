@@ -162,9 +162,9 @@ class Notebook:
     def places(self) -> dict[str, int]:
         """Return where each cell stands in the saved notebook, by id; empty if its file is not known."""
         try:
-            cells = json.loads(self.text_of_file()[1])["cells"]
-            return {str(cell.get("id")): at for at, cell in enumerate(cells)}
-        except (ValueError, KeyError, TypeError, AttributeError):  # not known, or not a notebook that we can read
+            with open(os.environ.get("JPY_SESSION_NAME", ""), encoding="utf-8") as file:
+                return {str(cell.get("id")): at for at, cell in enumerate(json.load(file)["cells"])}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not a notebook that we can read
             return {}
 
     def owner_of(self, cell_id: str) -> Owner | None:
