@@ -92,7 +92,8 @@ def _subject(name: str, model: Any, keras: Keras | None, notebook: Notebook) -> 
     roots = roots_of(model, keras, notebook)
     entries = [entry for entry in _current(notebook) if any(entry.subject is each for each in roots)]
     numbers = {entry.owner.number for entry in entries if entry.owner is not None and entry.owner.kind == "cell"}
-    numbers |= {number for each in roots for number in _numbers(each, notebook)}
+    registered = {id(entry.subject) for entry in entries}
+    numbers |= {number for each in roots if id(each) not in registered for number in _numbers(each, notebook)}
     reasons = why_not(model, notebook, keras) if keras is not None else ()
     return Subject(
         name,
