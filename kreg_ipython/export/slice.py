@@ -178,6 +178,9 @@ class Slice:
         It is None for what Python itself defines, and for a name that the notebook does not know either.
         """
         item = self._binder(name, reader)
+        star = self._star(name, reader, item)
+        if star:
+            return self._of_text(star[1], name, star[0])
         if item is not None:
             for other in self._binders[name]:
                 if isinstance(other.node, ast.Import) and other is not item:
@@ -188,16 +191,33 @@ class Slice:
     def _binder(self, name: str, reader: Item | None) -> Item | None:
         """Return the item that binds a name; the last one before the reader, if there is one."""
         found = [each for each in self._binders.get(name, []) if reader is None or _may_bind(each, name, reader)]
-        if not found or all(each.same_import(found[0]) for each in found):
+        if not found or (all(each.same_import(found[0]) for each in found) and name not in vars(builtins)):
             return found[0] if found else None
         live = self._origins.of_live(self._namespace.get(name), found)
         if reader is not None:
-            found = [each for each in found if each.at < reader.at] or found[:1]
+            before = [each for each in found if each.at < reader.at]
+            found = before or ([] if name in vars(builtins) else found[:1])
+            if not found:
+                return None
         elif live is not None:
             return live
         while len(found) > 1 and found[-1] is not live and self._was_skipped(found[-1], name):
             found.pop()
         return found[-1]
+
+    def _star(self, name: str, reader: Item | None, item: Item | None) -> tuple[Item, str] | None:
+        """Return the star import that binds a name, and an import of it alone; None if an item or nothing does."""
+        for star in reversed(self.items):
+            if not star.names.star or (reader is not None and star.at > reader.at):
+                continue
+            if item is not None and star.at < item.at and (reader is None or item.at < reader.at):
+                return None
+            live = self._namespace.get(name, ABSENT)
+            for module in reversed(sorted(star.names.star)):
+                value = _given_by_star(module, name)
+                if value is not ABSENT and (reader is not None or value is live):
+                    return star, f"from {module} import {name}"
+        return None
 
     def _was_skipped(self, item: Item, name: str) -> bool:
         """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
@@ -392,7 +412,9 @@ class Slice:
 
     def _of_no_statement(self, name: str, reader: Item | None) -> Piece | None:
         """Return the piece that binds a name that no statement of the cells binds."""
-        if name in self._binders and name not in vars(builtins):  # the reader itself does
+        if name in self._binders and name in vars(builtins) and reader is not None:  # a later cell does
+            return None
+        if name in self._binders:  # the reader itself does
             return self._nowhere(name, f"no cell's last text gives it a value before cell [{reader and reader.cell}]")
         if name in _OF_IPYTHON and name not in self._binders:
             return self._of_text(_OF_IPYTHON[name], name)
@@ -402,11 +424,6 @@ class Slice:
             return self._nowhere(name, "the notebook has no such variable")
         if live is ABSENT or name in _OF_MODULES or vars(builtins).get(name, ABSENT) is live:
             return None
-        for item in (each for each in self.items if each.names.star):
-            for module in item.names.star:
-                if vars(sys.modules.get(module, sys)).get(name, ABSENT) is live:
-                    said = f"from {module} import {name}"
-                    return self._of_text(said, name, item)
         value = literals.literal(live)
         text = import_of(live, name) or (f"{name} = {value}" if value is not None else "")
         if text:
@@ -426,6 +443,12 @@ class Slice:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
         return [*self._pieces.values()]
+
+
+def _given_by_star(module: str, name: str) -> Any:
+    """Return what a star import of a module binds a name to; nothing if it does not."""
+    names = vars(sys.modules[module]) if module in sys.modules else {}
+    return ABSENT if name.startswith("_") or name not in names.get("__all__", names) else names.get(name, ABSENT)
 
 
 def _may_bind(item: Item, name: str, reader: Item) -> bool:
