@@ -28,7 +28,7 @@ def test_the_header_says_how_the_file_was_made(tmp_path):
 
 
 def test_a_module_of_no_cell_has_a_header(tmp_path):
-    assert "from no cell: " in export(tmp_path / "mine.py", Module("import math\n", (), (), ()))
+    assert "from no cell of here.ipynb: " in export(tmp_path / "mine.py", Module("import math\n", (), (), ()))
 
 
 def test_what_we_wrote_is_overwritten_and_what_was_edited_is_not(tmp_path):

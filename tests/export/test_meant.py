@@ -30,3 +30,45 @@ def test_a_module_has_what_was_meant(cells):
     module = notebook.module("f")
     assert module.left_out == (), module.text
     assert executed(module)["f"]() == before, module.text
+
+
+TRAIN = "LOG = []\ndef train(*x):\n    LOG.append(1)\n    return 2"
+MADE = "import functools\nimport dataclasses as d\nfrom itertools import starmap\nimport numpy as np\n"
+FACTORY = "@d.dataclass\nclass C:\n    v: int = d.field(default_factory=train)\nW = C()"
+NEW = "class C:\n    def __new__(cls): return train() and object.__new__(cls)\nW = C()"
+GIVES = "class D:\n    def __get__(self, *_): return train()\nclass C:\n    v = D()\nW = [C.v]"
+LOGGED = "@functools.wraps(plain)\ndef loud(): return train()\nW = loud()"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "W = list(map(train, [1]))",
+        "W = sorted([1, 2], key=train)",
+        "W = max([1, 2], key=train)",
+        "W = dict(zip('ab', map(train, [1, 2])))",
+        "W = functools.partial(train, 3)()",
+        "W = list(map(functools.partial(train, 3), [1]))",
+        "W = functools.partial(map, train)([1])",
+        "p = functools.partial(train, 3)\nW = p()",
+        "W = functools.reduce(train, [1, 2])",
+        "W = list(starmap(train, [(1, 2)]))",
+        "W = list(map(lambda x: train(x), [1]))",
+        "W = [*map([train][0], [1])]",
+        "W = np.vectorize(train)([1]).tolist()",
+        "W = np.apply_along_axis(train, 0, [1]).tolist()",
+        "def each(f): return list(map(f, [1]))\nW = each(train)",
+        "def plain(): return 1\n" + LOGGED,
+        FACTORY,
+        NEW,
+        GIVES,
+    ],
+)
+def test_nothing_of_the_users_is_called(text):
+    notebook = Cells(MADE + TRAIN, text, "def f(): return W")
+    log = notebook.namespace["LOG"]
+    log.clear()
+    module = notebook.module("f")
+    namespace = executed(module)
+    assert not log and not namespace.get("LOG"), module.text
+    assert "W" in namespace or "W" in {each.name for each in module.left_out}
