@@ -54,7 +54,7 @@ class Judge:
         definition_of: Callable[[Any], ast.AST | None],
         home: str = "__main__",
     ) -> None:
-        self._value_of, self._definition_of, self._home = value_of, definition_of, home
+        self._value_of, self.definition_of, self._home = value_of, definition_of, home
         self._known: dict[int, tuple[Any, str]] = {}
 
     def effect(self, node: ast.AST | None) -> str:
@@ -76,7 +76,7 @@ class Judge:
     def _of_users(self, callee: Any) -> str:
         if isinstance(callee, type) and callee.__module__ == self._home:
             return self._of_class(callee)
-        node = self._definition_of(callee) if getattr(callee, "__module__", None) == self._home else None
+        node = self.definition_of(callee) if getattr(callee, "__module__", None) == self._home else None
         if not isinstance(node, ast.FunctionDef) or not isinstance(callee, FunctionType):
             return "?"
         if hasattr(callee, "__wrapped__"):  # the statement is that of another function
@@ -100,7 +100,7 @@ class Judge:
             return "?"
         if not isinstance(made, FunctionType):
             return ""
-        node = self._definition_of(kind)
+        node = self.definition_of(kind)
         body = node.body if isinstance(node, ast.ClassDef) else []
         found = [each for each in body if isinstance(each, ast.FunctionDef) and each.name == made.__name__]
         return self._of_body(found[-1]) if found else "?"

@@ -31,7 +31,7 @@ from kreg_ipython.export.pieces import (
     comment,
     import_text,
 )
-from kreg_ipython.export.values import ABSENT, MUTABLE, Values, sets_attribute_of, writes_to, written
+from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, sets_attribute_of, writes_to, written
 from kreg_ipython.lib.naming import definition
 
 _OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
@@ -354,6 +354,8 @@ class Slice:
         is_last = self._binders[name][-1] is item or item.at > self._binders[name][-1].at
         if live is ABSENT or not is_last:
             replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
+            if not effect and self._changes(item, name):
+                effect = "gives what was changed later"
             return (
                 self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
             )
@@ -364,6 +366,11 @@ class Slice:
             line, origin = f"{name} = {text}", f"# computed in {item.place}"
             line = f"{origin}\n{line}" if "\n" in line else f"{line}  {origin}"
             return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
+        numpy = next((each for each, value in self._namespace.items() if value is sys.modules.get("numpy", ABSENT)), "")
+        text = literals.array_literal(live, numpy) if numpy in self._binders else None
+        if text is not None:
+            text = f"# computed in {item.place}\n{name} = {text}"
+            return self._piece((item, name), lambda: Piece(item.at, item.cell, text, frozenset({name}), {numpy: self._take(numpy, None)}))
         imported = import_of(live, name)
         if effect and imported is not None:
             return self._piece((imported,), lambda: Piece(item.at, item.cell, imported, frozenset({name})))
@@ -372,6 +379,10 @@ class Slice:
                 item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
             )
         return self._filled(item, name, live) if not isinstance(item.node, ast.AugAssign) else self._changed(item, name)
+
+    def _changes(self, item: Item, name: str) -> bool:
+        """Return whether a later statement changes what a variable holds, without giving it another value."""
+        return any(each.at > item.at and [*changes_of(each.node, name)] for each in self.items)
 
     def _filled(self, item: Item, name: str, live: Any) -> Piece:
         """Return a container that was filled after it was made: by statements, or by the functions that use it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from in_process import Cells, executed
 
@@ -72,3 +74,78 @@ def test_nothing_of_the_users_is_called(text):
     namespace = executed(module)
     assert not log and not namespace.get("LOG"), module.text
     assert "W" in namespace or "W" in {each.name for each in module.left_out}
+
+
+NP = "import numpy as np\nW = np.zeros(3)"
+SPACE = "from types import SimpleNamespace\ncfg = SimpleNamespace(alpha=.25)"
+POINT = "from typing import NamedTuple\nclass P(NamedTuple):\n    a: int = 1\n    b: int = 2"
+STORES = "class V:\n    def __init__(self, words, n=2):\n        '''Store.'''\n        self.words = words\n        self.n = n\nv = V(['a'])"
+DATA = "from dataclasses import dataclass, field\n@dataclass\nclass C:\n    n: int\n    v: list = field(default_factory=list)\nc = C(3)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "left_out"),
+    [
+        ([NP, "def f(): return W.tolist()"], False),
+        ([NP, "W[0] = 5", "def f(): return W.tolist()"], False),
+        ([NP, "for i in range(3):\n    W[i] = i", "def f(): return W.tolist()"], False),
+        ([NP, "W.fill(2)", "def f(): return W.tolist()"], False),
+        ([NP, "W[1] += 2", "def f(): return W.tolist()"], False),
+        ([NP, "V = W\nV[1] = 3", "def f(): return W.tolist()"], False),
+        ([NP, "W[0] = float('nan')", "def f(): return str(W)"], False),
+        ([NP, "def g(): W[0] = float('nan')\ng()", "def f(): return str(W)"], True),
+        ([NP, "W = np.zeros(5000)\nW[0] = 1", "def f(): return W.sum()"], False),
+        ([NP, "W = np.zeros(5000)\nfor i in range(2): W[i] = 1", "def f(): return W.sum()"], True),
+        ([NP, "W[1] = 3\ndef g(w=W): return w.tolist()", "W = 0", "def f(): return g()"], True),
+        (["import numpy as np\nW = np.random.rand(2, 2).astype('float32')", "def f(): return W.tolist(), W.dtype.name"], False),
+        (["import numpy as np\nS = np.random.default_rng(0).normal(size=1)[0]", "def f(): return S, type(S).__name__"], False),
+        ([SPACE, "def f(): return cfg.alpha"], False),
+        ([SPACE, "cfg.alpha = .75", "def f(): return cfg.alpha"], True),
+        ([SPACE, "def g(): cfg.alpha = .75\ng()", "def f(): return cfg.alpha"], True),
+        (["from collections import deque\nd = deque()", "d.append(3)", "def f(): return list(d)"], False),
+        (["from collections import deque\nd = deque()", "for i in range(3): d.append(i)", "def f(): return list(d)"], True),
+        (["T = {'a': lambda x: x * 2}", "def f(): return T['a'](1)"], False),
+        (["T = {'a': lambda x: x * 2}", "T['a'] = lambda x: x * 3", "def f(): return T['a'](1)"], False),
+        (["T = {'a': lambda x: x * 2}", "def g(): T['a'] = lambda x: x * 3\ng()", "def f(): return T['a'](1)"], True),
+        (["T = {'a': lambda x, n=2: x * n}", "def g(): T['a'] = lambda x, n=3: x * n\ng()", "def f(): return T['a'](1)"], True),
+        (["def make(n): return lambda: n\nT = {'a': make(2)}", "T['a'] = make(3)", "def f(): return T['a']()"], True),
+        (["FS = [lambda x, i=i: x * i for i in range(3)]", "def f(): return [g(2) for g in FS]"], False),
+        (["S = object()", "def f(x=S): return x is S"], False),
+        (["from typing import TypeVar, Optional\nT = TypeVar('T', bound=int)\nO = Optional[T]", "def f(): return str(O)"], False),
+        (["import itertools\nids = itertools.count()\nnext(ids)", "def f(): return next(ids)"], True),
+        (["N = float('nan')\ndef f(): return str(N)"], False),
+        (["Z = 0.0\ndef f(): return str(Z)"], False),
+        ([POINT, "p = P(3)", "def f(): return p"], False),
+        ([STORES, "def f(): return v.words, v.n"], False),
+        ([STORES, "v.n = 4", "def f(): return v.words, v.n"], True),
+        ([DATA, "def f(): return c.n, c.v"], False),
+        ([DATA, "c.v.append(1)", "def f(): return c.n, c.v"], True),
+    ],
+)  # fmt: skip
+def test_a_value_that_changed_is_not_typed_again(cells, left_out):
+    notebook = Cells(*cells)
+    before = notebook.namespace["f"]()
+    module = notebook.module("f")
+    assert bool(module.left_out) == left_out, module.text
+    assert left_out or executed(module)["f"]() == before, module.text
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("A = keras.initializers.RandomNormal()((3, 2))", False),
+        ("A = keras.initializers.RandomNormal(stddev=0.5)", True),
+        ("A = keras.initializers.RandomNormal(stddev=0.5)\nA.stddev = 0.7", False),
+        ("A = keras.regularizers.L2(0.5)", True),
+        ("A = keras.losses.MeanSquaredError()", True),
+        ("A = keras.ops.zeros((2,))", True),
+        ("import tensorflow as tf\nA = tf.constant([1.0, 2.0])", True),
+    ],
+)
+def test_a_frameworks_object_is_compared_and_not_made(text, typed):
+    pytest.importorskip("keras")
+    notebook = Cells("import keras", text, "def f(): return A")
+    state = random.getstate()
+    module = notebook.module("f")
+    assert (module.left_out == ()) is typed, module.text
+    assert random.getstate() == state
