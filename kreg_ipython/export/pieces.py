@@ -101,17 +101,18 @@ def leave_out_what_cannot_be_executed(pieces: Collection[Piece]) -> None:
         for piece in pieces:
             lacking = piece.left_out is None and _lacks(piece)
             if lacking:
-                _leave_out(piece, f"it needs {lacking}, which is left out")
+                leave_out(piece, f"it needs {lacking}, which is left out")
                 changed = True
         if not changed:
             for piece, name in list(_confused(in_order(pieces))):
                 if piece.left_out is None:
-                    _leave_out(piece, f"it needs another {name} than what stands before it in a module")
+                    leave_out(piece, f"it needs another {name} than what stands before it in a module")
                     changed = True
                     break
 
 
-def _leave_out(piece: Piece, why: str) -> None:
+def leave_out(piece: Piece, why: str) -> None:
+    """Replace a piece by a comment."""
     name = next(iter(sorted(piece.binds)), None) or piece.text.split("\n")[0]
     piece.left_out = LeftOut(name, piece.cell, why)
     piece.text = comment(piece.left_out)
@@ -122,7 +123,7 @@ def _confused(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, str]]:
     bound: dict[str, Piece] = {}
     kept = [piece for piece in pieces if piece.left_out is None]
     for piece in kept:
-        for name, needed in (*piece.now.items(), *_while_executed(piece)):
+        for name, needed in (*piece.now.items(), *while_executed(piece)):
             here = bound.get(name)
             if here is not None and here is not piece and not _binds_the_same(here, needed, name):
                 yield piece, name
@@ -135,8 +136,10 @@ def _confused(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, str]]:
 
 def _binds_the_same(one: Piece, other: Piece | None, name: str) -> bool:
     """Return whether two pieces bind a name to the same: imports of a module, or of modules in it."""
-    if other is None or one is other or other.left_out is not None:
-        return one is other or other is not None
+    if other is None:  # Python's own
+        return False
+    if one is other or other.left_out is not None:
+        return True
     if one.alias is None or other.alias is None:
         return one.text == other.text
     mine, its = ((each.alias.asname, _module_bound(each)) for each in (one, other) if each.alias is not None)
@@ -156,10 +159,10 @@ def _lacks(piece: Piece) -> str:
     for name, needed in piece.now.items():
         if needed is not None and needed.left_out is not None:
             return name
-    return next((name for name, needed in _while_executed(piece) if needed.left_out is not None), "")
+    return next((name for name, needed in while_executed(piece) if needed.left_out is not None), "")
 
 
-def _while_executed(piece: Piece) -> Iterator[tuple[str, Piece]]:
+def while_executed(piece: Piece) -> Iterator[tuple[str, Piece]]:
     """Yield what the functions read that are called when a piece is executed."""
     seen: set[Piece] = set()
     waiting = [needed for name, needed in piece.now.items() if needed is not None and name in piece.called]
@@ -194,7 +197,7 @@ def in_order(pieces: Collection[Piece]) -> list[Piece]:
             return
         entered.add(piece)
         needed = [each for each in piece.now.values() if each is not None]
-        needed += [each for _, each in _while_executed(piece)] if piece.left_out is None else []
+        needed += [each for _, each in while_executed(piece)] if piece.left_out is None else []
         for each in sorted(needed, key=_order):
             enter(each)
         done[piece] = None

@@ -30,6 +30,8 @@ from kreg_ipython.export.pieces import (
     Registration,
     comment,
     import_text,
+    leave_out,
+    while_executed,
 )
 from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, sets_attribute_of, writes_to, written
 from kreg_ipython.lib.naming import definition
@@ -453,7 +455,20 @@ class Slice:
     def pieces(self) -> list[Piece]:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
-        return [*self._pieces.values()]
+        found = [*self._pieces.values()]
+        for piece in found:
+            changed = next((name for name, each in while_executed(piece) if self._was_another(name, each, piece)), "")
+            if changed and piece.left_out is None:
+                leave_out(piece, f"it was executed when {changed} was another one")
+        return found
+
+    def _was_another(self, name: str, needed: Piece, piece: Piece) -> bool:
+        """Return whether a name had another value when a piece was executed than it has in the end."""
+        if needed.at <= piece.at or needed.item is piece.item:
+            return False
+        former = [each for each in self._binders.get(name, ()) if each.at < piece.at]
+        now = needed.item and ast.dump(needed.item.node)
+        return any(ast.dump(each.node) != now for each in former)
 
 
 def _given_by_star(module: str, name: str) -> Any:

@@ -149,3 +149,29 @@ def test_a_frameworks_object_is_compared_and_not_made(text, typed):
     module = notebook.module("f")
     assert (module.left_out == ()) is typed, module.text
     assert random.getstate() == state
+
+
+DECO = "K = 2\ndef deco(fn):\n    fn.k = K\n    return fn"
+FLOORS = "from math import floor\ndef g(n=floor(2.5)): return type(n).__name__"
+TWO = "def f(): return g(), type(h()).__name__"
+
+
+@pytest.mark.parametrize(
+    ("cells", "left_out"),
+    [
+        ([DECO, "@deco\ndef g(): return 1", "K = 5", "@deco\ndef h(): return 2", "def f(): return g.k, h.k"], {"g", "f"}),
+        ([DECO, "@deco\ndef g(): return 1", "def f(): return g.k"], set()),
+        (["K = 2", DECO, "@deco\ndef g(): return 1", "K = 2", "def f(): return g.k"], set()),
+        ([DECO, "@deco\ndef g(): return 1", "def h(n=K): return n", "K = 5", "def f(): return g.k, h()"], {"g", "f"}),
+        ([FLOORS, "from numpy import floor\ndef h(): return floor(2.5)", TWO], set()),
+        (["from numpy import floor\ndef h(n=floor(2.5)): return n", FLOORS, TWO], set()),
+        (["import math as m\ndef g(): return m.pi", "import cmath as m\ndef f(): return g(), m.__name__"], set()),
+        (["import os.path\nimport os\nimport os.path as p\ndef f(x=os.path.sep): return x, p.sep, os.sep"], set()),
+    ],
+)  # fmt: skip
+def test_what_a_name_was_when_it_was_read(cells, left_out):
+    notebook = Cells(*cells)
+    before = notebook.namespace["f"]()
+    module = notebook.module("f")
+    assert {each.name for each in module.left_out} <= left_out and bool(left_out) == bool(module.left_out), module.text
+    assert module.left_out or executed(module)["f"]() == before, module.text
