@@ -17,10 +17,11 @@ import builtins
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from kreg_ipython.export import literals
+from kreg_ipython.export.attributes import Attributes
 from kreg_ipython.export.harmless import Judge
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
 from kreg_ipython.export.origins import Origins, code_of, fits, import_of
@@ -33,7 +34,7 @@ from kreg_ipython.export.pieces import (
     leave_out,
     while_executed,
 )
-from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, sets_attribute_of, writes_to, written
+from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, writes_to, written
 from kreg_ipython.lib.naming import definition
 
 _OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
@@ -136,9 +137,53 @@ class Slice:
             for each in self._registrations:
                 if each.subject is subject:
                     self._take_registration(each)
-            for item in (inner for each in self.items if (each, None) not in self._pieces for inner in each.all()):
-                if item.at > piece.at and sets_attribute_of(item.node, name):
-                    self._take_statement(item, f"{ast.unparse(item.node.targets[0])}")  # type: ignore[attr-defined]
+            if isinstance(subject, (type, FunctionType)) and piece.item is not None:
+                self._attributes(piece, piece.item, name, subject)
+
+    def _attributes(self, piece: Piece, definition: Item, name: str, subject: Any) -> None:
+        """Take the statements that set attributes of a definition; write down those that were changed otherwise."""
+        if subject.__module__ != self._home or self._origins.item_of(subject) is not definition:
+            subject = lambda: None  # noqa: E731 - another object has its name by now
+        attributes = Attributes(self.items, definition, name, subject, self._values)
+        inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
+        for item in attributes.replayed:
+            if item not in inside:
+                self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
+        last = max([piece.at, *(each.at for each in attributes.replayed)])
+        users = [piece.now[each] for each in piece.called & piece.now.keys()]
+        decorated = any(each is not None and each.item is not None and each.alias is None for each in users)
+        for attribute, item, by_functions in attributes.changed(decorated=decorated):
+            live = vars(subject).get(attribute, ABSENT)
+            if by_functions and self._takes_what_is_in(live):
+                continue
+            called, text = f"{name}.{attribute}".rstrip("."), literals.literal(live) if attribute else None
+            said = f"{called} = {text}  # what it was in the end"
+            why = "it was changed after its definition"
+            left_out = None if text is not None and live is not ABSENT else LeftOut(called, item.cell or None, why)
+            self._piece(
+                (definition, name, attribute),
+                lambda said=said, left_out=left_out: Piece(  # type: ignore[misc]
+                    (*last, sys.maxsize),
+                    item.cell,
+                    said if left_out is None else comment(left_out),
+                    frozenset(),
+                    {name: piece},
+                    left_out=left_out,
+                ),
+            )
+
+    def _takes_what_is_in(self, container: Any) -> bool:
+        """Take the definitions in a container that functions fill; return whether that is all that is in it."""
+        inside = [*container.values()] if isinstance(container, dict) else container
+        if not isinstance(inside, (list, tuple, set)) or not inside:
+            return False
+        found = [self._origins.item_of(each) if callable(each) else None for each in inside]
+        if None in found:
+            return False
+        for item, each in zip(found, inside):
+            if item is not None:
+                self._take_item(item, self._origins.name_in(item, each))
+        return True
 
     def _take_registration(self, one: Registration) -> Piece | None:
         """Take the statement that registers an object."""

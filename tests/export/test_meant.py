@@ -175,3 +175,49 @@ def test_what_a_name_was_when_it_was_read(cells, left_out):
     module = notebook.module("f")
     assert {each.name for each in module.left_out} <= left_out and bool(left_out) == bool(module.left_out), module.text
     assert module.left_out or executed(module)["f"]() == before, module.text
+
+
+CLASS = "class A:\n    n = 1\n    k = 2\n    t = {}"
+SAID = "def f(): return A.n, A.k, A.t"
+FILLED = "class B:\n    ALL = {}\n    def __init_subclass__(cls): B.ALL[cls.__name__] = cls\nclass C(B): pass"
+
+
+@pytest.mark.parametrize(
+    ("cells", "left_out"),
+    [
+        ([CLASS, SAID], set()),
+        ([CLASS, "A.n = 5", SAID], set()),
+        ([CLASS, "A.n += 4", SAID], set()),
+        ([CLASS, "A.n = 5\nA.n += 4", SAID], set()),
+        ([CLASS, "A.n, A.k = 5, 6", SAID], set()),
+        ([CLASS, "A.n: int = 5", SAID], set()),
+        ([CLASS, "setattr(A, 'n', 5)", SAID], set()),
+        ([CLASS, "for each in 'nk': setattr(A, each, 5)", SAID], {"A.*"}),
+        ([CLASS, "A.t['step'] = 10", SAID], set()),
+        ([CLASS, "A.t.update(step=10)", SAID], set()),
+        ([CLASS, "A.t['f'] = len", SAID], {"A.t"}),
+        ([CLASS, "for v in (1, 7): A.n = v", SAID], set()),
+        ([CLASS, "def setup(): A.n = 4\nsetup()", SAID], set()),
+        ([CLASS, "type(A()).n = 4", SAID], set()),
+        ([CLASS, "a = A()\na.t['x'] = 1", SAID], set()),
+        ([CLASS, "if A.n == 1:\n    A.n = 8", SAID], set()),
+        ([CLASS, "def m2(self): return 3\nA.m = m2", "def f(): return A().m()"], set()),
+        (["class A:\n    def m(self): return 1", "for each in (lambda self: 2,): A.m = each", "def f(): return A().m()"], {"A.m"}),
+        (["class A:\n    n = 1", "A.x = 3\nA.x += 1", "def f(): return A.x"], set()),
+        (["class A:\n    n = 1", "setattr(A, 'x', 3)", "def f(): return A.x"], set()),
+        (["K = 2", "class A:\n    n = K", "K = 3", "def f(): return A.n, K"], set()),
+        (["class A:\n    for i in range(3): n = i\n    m = n", "def f(): return A.n, A.m"], set()),
+        (["def g(): return g.n\ng.n = 3\ng.n += 1", "def f(): return g()"], set()),
+        (["def deco(c):\n    c.k = [0]\n    return c\n@deco\nclass A: pass", "def f(): return A.k"], set()),
+        (["import enum\nclass A(enum.Enum):\n    n = 1\n    k = enum.auto()", "def f(): return A.n.value, A.k.value"], set()),
+        ([FILLED, "def f(): return sorted(B.ALL)"], set()),
+        (["import abc\nclass B(abc.ABC): pass\nclass C: pass", "B.register(C)", "def f(): return isinstance(C(), B)"], {"B"}),
+        (["from functools import singledispatch\n@singledispatch\ndef g(x): return 1", "@g.register(str)\ndef _(x): return 2", "def f(): return g('')"], {"g"}),
+    ],
+)  # fmt: skip
+def test_attributes_that_changed(cells, left_out):
+    notebook = Cells(*cells)
+    before = notebook.namespace["f"]()
+    module = notebook.module("f")
+    assert {each.name for each in module.left_out} == left_out, module.text
+    assert left_out or executed(module)["f"]() == before, module.text
