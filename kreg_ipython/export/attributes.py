@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from types import FunctionType
 from typing import Any
 
 from kreg_ipython.export import literals
@@ -58,7 +57,7 @@ class Attributes:
         Args:
             decorated: whether a function of the user's may have set some when it was defined.
         """
-        direct = {attribute: each for attribute, each in self._changes}
+        direct = dict(self._changes)
         names = dict.fromkeys([*direct, *(() if self._is_made_otherwise else self._body)])
         if not decorated and not self._is_made_otherwise:
             names.update(dict.fromkeys(sorted(self._said_otherwise & {*self._live})))

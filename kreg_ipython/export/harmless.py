@@ -8,8 +8,10 @@ import dataclasses
 import enum
 import functools
 import inspect
+import os
 import re
-from collections.abc import Callable, Container, Iterable
+import sys
+from collections.abc import Callable, Container, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -23,7 +25,9 @@ _METHODS = {
 }
 """The methods of plain values that change nothing."""
 WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
-_REGISTERS = re.compile(r".*(register|Register|dispatch_for|no_gradient|NotDifferentiable).*|functools\.(wraps|lru_cache)")
+_REGISTERS = re.compile(
+    r".*(register|Register|dispatch_for|no_gradient|NotDifferentiable).*|functools\.(wraps|lru_cache)"
+)
 """What makes a decorator that does not call what it decorates."""
 _HOLDS = re.compile(
     rf"{_REGISTERS.pattern}|builtins\.(?!(filter|map|max|min|sorted)$)\w+|functools\.(?!reduce$)\w+"
@@ -60,6 +64,16 @@ class Judge:
     def effect(self, node: ast.AST | None) -> str:
         """Return what a statement or an expression does besides defining something; nothing if it does nothing."""
         return _Frame(self).effect(node)
+
+    def reads_environment(self, node: ast.AST) -> str:
+        """Return what a definition reads of the environment when it is executed; nothing if it does not."""
+        frame = _Frame(self)
+        for each in executed_in(node):
+            if isinstance(each, ast.Call) and ast.unparse(each.func) in ("os.getenv", "getenv"):
+                return "reads os.environ"
+            if isinstance(each, (ast.Name, ast.Attribute)) and frame.is_environment(each):
+                return f"reads {_short(each)}"
+        return ""
 
     def of_call(self, callee: Any) -> str | None:
         """Return what a call of an object does; None if that is not known."""
@@ -159,6 +173,8 @@ class _Frame:
             return self.first([*node.args.defaults, *node.args.kw_defaults])
         if isinstance(node, ast.Call):
             return self._call(node) or self.first([*node.args, *(each.value for each in node.keywords)])
+        if isinstance(node, (ast.Name, ast.Attribute)) and self.is_environment(node):
+            return f"reads {_short(node)}"
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             return f"changes {', '.join(node.names)}"
         if isinstance(node, (ast.While, ast.Delete, ast.Await, ast.Yield, ast.YieldFrom)):
@@ -171,6 +187,14 @@ class _Frame:
             inner = _Frame(self.judge, self.local, in_function=True)
             return inner.first(ast.iter_child_nodes(node))
         return self.first(ast.iter_child_nodes(node))
+
+    def is_environment(self, node: ast.expr) -> bool:
+        """Return whether this is what another process may have another value for: ``os.environ``, ``sys.argv``."""
+        try:
+            live = self.judge.value(node, self.local)
+        except KeyError:
+            return False
+        return live is os.environ or live is getattr(os, "environb", os.environ) or live is sys.argv
 
     def _assigning(self, node: Any) -> str:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -270,6 +294,18 @@ class _Frame:
         if isinstance(node.value, ast.Name) and root not in self.local:
             return type(self.judge.value(node.value)) in _CONTAINERS
         return True
+
+
+def executed_in(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is executed of a definition, without the bodies of the functions in it."""
+    yield node
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        children = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+    elif isinstance(node, ast.Lambda):
+        children = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    for child in children:
+        yield from executed_in(child)
 
 
 def holds(callee: Any) -> bool:

@@ -51,7 +51,11 @@ def array_literal(value: Any, numpy: str) -> str | None:
         numpy: the name of the module in the text.
     """
     np = sys.modules.get("numpy")
-    if np is None or not (type(value) is np.ndarray or isinstance(value, np.generic)) or value.dtype.kind not in "biufc":
+    if (
+        np is None
+        or not (type(value) is np.ndarray or isinstance(value, np.generic))
+        or value.dtype.kind not in "biufc"
+    ):
         return None
     said = literal(value.tolist()) if value.size * 20 < _LONGEST else None
     if said is None:
@@ -83,10 +87,16 @@ def same(one: Any, other: Any, depth: int = 20) -> bool:
         if isinstance(one, FunctionType):
             return _same_functions(one, other, depth - 1)
         if isinstance(one, functools.partial):
-            return all(same(getattr(one, each), getattr(other, each), depth - 1) for each in ("func", "args", "keywords"))
+            return all(
+                same(getattr(one, each), getattr(other, each), depth - 1) for each in ("func", "args", "keywords")
+            )
         if kind is object:
             return True
-        if kind.__module__ == "__main__" or kind.__eq__ is object.__eq__ or kind is SimpleNamespace:
+        if (
+            kind.__module__ == "__main__"
+            or getattr(kind, "__eq__", None) is getattr(object, "__eq__", None)
+            or kind is SimpleNamespace
+        ):
             return bool(vars(one) or kind.__module__ == "__main__") and same(vars(one), vars(other), depth - 1)
         if hasattr(kind, "dtype") and hasattr(kind, "shape"):
             return _same_arrays(one, other)

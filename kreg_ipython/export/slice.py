@@ -162,7 +162,7 @@ class Slice:
             left_out = None if text is not None and live is not ABSENT else LeftOut(called, item.cell or None, why)
             self._piece(
                 (definition, name, attribute),
-                lambda said=said, left_out=left_out: Piece(  # type: ignore[misc]
+                lambda item=item, said=said, left_out=left_out: Piece(  # type: ignore[misc]
                     (*last, sys.maxsize),
                     item.cell,
                     said if left_out is None else comment(left_out),
@@ -260,7 +260,7 @@ class Slice:
             if item is not None and star.at < item.at and (reader is None or item.at < reader.at):
                 return None
             live = self._namespace.get(name, ABSENT)
-            for module in reversed(sorted(star.names.star)):
+            for module in sorted(star.names.star, reverse=True):
                 value = _given_by_star(module, name)
                 if value is not ABSENT and (reader is not None or value is live):
                     return star, f"from {module} import {name}"
@@ -315,6 +315,9 @@ class Slice:
             return self._of_import(item, name, chains)
         if item.has_magic:
             return self._left_out(item, name, "there is a magic in its statement")
+        environment = self._judge.reads_environment(node) if isinstance(node, DEFINITIONS) else ""
+        if environment:
+            return self._left_out(item, name, f"it {environment}, which may be another one elsewhere")
         if isinstance(node, DEFINITIONS) or type(node).__name__ == "TypeAlias":
             return self._typed(item)
         if item.inner:
@@ -417,7 +420,10 @@ class Slice:
         text = literals.array_literal(live, numpy) if numpy in self._binders else None
         if text is not None:
             text = f"# computed in {item.place}\n{name} = {text}"
-            return self._piece((item, name), lambda: Piece(item.at, item.cell, text, frozenset({name}), {numpy: self._take(numpy, None)}))
+            return self._piece(
+                (item, name),
+                lambda: Piece(item.at, item.cell, text, frozenset({name}), {numpy: self._take(numpy, None)}),
+            )
         imported = import_of(live, name)
         if effect and imported is not None:
             return self._piece((imported,), lambda: Piece(item.at, item.cell, imported, frozenset({name})))

@@ -81,9 +81,11 @@ class Values:
     @staticmethod
     def _is_around(callee: Any, function: Any, live: Any) -> bool:
         inner = [getattr(live, each, ABSENT) for each in ("__wrapped__", "python_function", "pyfunc")]
-        return makes_a_value(callee) and holds(callee) and callable(function) and any(each is function for each in inner)
+        return (
+            makes_a_value(callee) and holds(callee) and callable(function) and any(each is function for each in inner)
+        )
 
-    def _made_simply(self, kind: Any, given: list[Any], named: dict[str, Any], live: Any) -> bool:
+    def _made_simply(self, kind: Any, given: list[Any], named: dict[Any, Any], live: Any) -> bool:
         """Return whether an object has what its class gives it that only stores its arguments."""
         if issubclass(kind, tuple) and kind.__new__.__module__ == f"namedtuple_{kind.__name__}":
             bound = inspect.signature(kind.__new__).bind(kind, *given, **named)
@@ -92,20 +94,21 @@ class Values:
         plain = [kind.__new__ is object.__new__, kind.__setattr__ is object.__setattr__, type(kind) is type]
         if not all(plain) or any("__slots__" in vars(each) for each in kind.__mro__[:-1]):
             return False
-        if kind.__init__ is object.__init__:
+        init: Any = inspect.getattr_static(kind, "__init__")
+        if init is inspect.getattr_static(object, "__init__"):
             return not given and not named and not vars(live)
-        bound = inspect.signature(kind.__init__).bind(live, *given, **named)
+        bound = inspect.signature(init).bind(live, *given, **named)
         bound.apply_defaults()
-        if dataclasses.is_dataclass(kind) and kind.__init__.__code__.co_filename == "<string>":
+        if dataclasses.is_dataclass(kind) and init.__code__.co_filename == "<string>":
             return not hasattr(kind, "__post_init__") and self._made_fields(kind, bound.arguments, live)
         node = self._judge.definition_of(kind)
         stored: dict[str, Any] = {}
-        (init,) = (each for each in node.body if getattr(each, "name", "") == "__init__")  # type: ignore[union-attr]
-        for each in init.body:
+        (said,) = (each for each in node.body if getattr(each, "name", "") == "__init__")  # type: ignore[union-attr]
+        for each in said.body:
             if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant):
                 continue
             (target,) = each.targets
-            if target.value.id != init.args.args[0].arg:
+            if target.value.id != said.args.args[0].arg:
                 return False
             stored[target.attr] = self.evaluated(each.value, bound.arguments)
         return not any(each is ABSENT for each in stored.values()) and literals.same(stored, vars(live))
@@ -136,7 +139,9 @@ class Values:
         if not all(self._is_at_rest(each, local) for each in inside):
             return ABSENT
         try:
-            return eval(compile(ast.Expression(value), "<kreg>", "eval", dont_inherit=True), {**self._namespace, **local})
+            return eval(
+                compile(ast.Expression(value), "<kreg>", "eval", dont_inherit=True), {**self._namespace, **local}
+            )
         except Exception:  # what it reads has changed since
             return ABSENT
 
@@ -198,7 +203,10 @@ class Values:
         value, _ = assigned(statements[0].node, next(iter(statements[0].names.binds)))
         if not isinstance(value, (ast.Dict, ast.List, ast.Set, ast.Call)):
             return ABSENT  # another variable's own
-        if any(self.evaluated(part) is ABSENT for part in (value, *(p for each in statements[1:] for p in written(each.node)))):
+        if any(
+            self.evaluated(part) is ABSENT
+            for part in (value, *(p for each in statements[1:] for p in written(each.node)))
+        ):
             return ABSENT
         scratch = dict(self._namespace)
         name = next(iter(statements[0].names.binds))
@@ -215,7 +223,7 @@ def _is_frameworks(callee: Any, parts: str = "") -> bool:
     return re.match(rf"(keras|tf_keras)\.(.*\.)?{parts}", definition_text(callee)) is not None
 
 
-def _is_configured(kind: Any, given: list[Any], named: dict[str, Any], live: Any) -> bool:
+def _is_configured(kind: Any, given: list[Any], named: dict[Any, Any], live: Any) -> bool:
     """Return whether the configuration of an object is what a call says."""
     config = live.get_config()
     bound = inspect.signature(kind.__init__).bind(live, *given, **named)
@@ -256,7 +264,19 @@ def sets_attribute_of(node: ast.stmt, name: str) -> bool:
 
 _CHANGERS = {
     *WRITERS,
-    *("appendleft", "clear", "discard", "extendleft", "fill", "itemset", "partition", "pop", "popitem", "popleft", "put"),
+    *(
+        "appendleft",
+        "clear",
+        "discard",
+        "extendleft",
+        "fill",
+        "itemset",
+        "partition",
+        "pop",
+        "popitem",
+        "popleft",
+        "put",
+    ),
     *("register", "remove", "resize", "reverse", "setfield", "setflags", "sort", "subtract", "update_from"),
 }
 """The methods that change an object."""
@@ -276,7 +296,10 @@ def changes_of(node: ast.AST, name: str) -> Iterator[tuple[str, ast.AST]]:
             found = _path(each.func.value, name)
             if found is not None:
                 yield found, each
-        elif isinstance(each, ast.Call) and ast.unparse(each.func).rpartition(".")[2].strip("_") in ("setattr", "delattr"):
+        elif isinstance(each, ast.Call) and ast.unparse(each.func).rpartition(".")[2].strip("_") in (
+            "setattr",
+            "delattr",
+        ):
             given = each.args
             if len(given) > 1 and isinstance(given[0], ast.Name) and given[0].id == name:
                 yield str(given[1].value) if isinstance(given[1], ast.Constant) else "*", each

@@ -221,3 +221,33 @@ def test_attributes_that_changed(cells, left_out):
     module = notebook.module("f")
     assert {each.name for each in module.left_out} == left_out, module.text
     assert left_out or executed(module)["f"]() == before, module.text
+
+
+ENVIRONMENT = "import os, sys\nfrom os import environ"
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("W = int(os.environ['KREG_MADE_UP'])", set()),
+        ("W = int(environ.get('KREG_MADE_UP', 7))", set()),
+        ("W = int(os.getenv('KREG_MADE_UP', '7'))", set()),
+        ("W = [*sys.argv]", set()),
+        ("W = 3 if 'KREG_MADE_UP' in os.environ else len", set()),
+        ("if os.environ.get('KREG_MADE_UP'):\n    W = 1\nelse:\n    W = 2", set()),
+        ("if os.environ.get('KREG_MADE_UP'):\n    def g(): return 1\nelse:\n    def g(): return 2\ndef f(): return g()", set()),
+        ("def g(n=os.environ['KREG_MADE_UP']): return n\ndef f(): return g()", {"g"}),
+        ("class A:\n    n = os.environ['KREG_MADE_UP']\ndef f(): return A.n", {"A"}),
+        ("class A:\n    def m(self): return os.environ.get('KREG_MADE_UP')\ndef f(): return A().m()", set()),
+    ],
+)  # fmt: skip
+def test_the_environment_is_not_asked_again(text, left_out, monkeypatch):
+    monkeypatch.setenv("KREG_MADE_UP", "3")
+    notebook = Cells(ENVIRONMENT, "def f(): return W", text)
+    before = notebook.namespace["f"]()
+    module = notebook.module("f")
+    assert {each.name for each in module.left_out} == left_out, module.text
+    if "def m" not in text:
+        monkeypatch.delenv("KREG_MADE_UP")
+        monkeypatch.setattr("sys.argv", [])
+    assert left_out or executed(module)["f"]() == before, module.text
