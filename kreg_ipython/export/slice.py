@@ -262,6 +262,8 @@ class Slice:
             live = self._namespace.get(name, ABSENT)
             for module in sorted(star.names.star, reverse=True):
                 value = _given_by_star(module, name)
+                if item is not None and value is not ABSENT and _gives(item.node, name, value):
+                    return None
                 if value is not ABSENT and (reader is not None or value is live):
                     return star, f"from {module} import {name}"
         return None
@@ -549,6 +551,15 @@ def _imports(node: ast.stmt, module: ModuleType) -> bool:
     if isinstance(node, ast.ImportFrom):
         names = [f"{node.module}.{each}" for each in names]
     return any(sys.modules.get(name) is module for name in names)
+
+
+def _gives(node: ast.stmt, name: str, value: Any) -> bool:
+    """Return whether an import binds a name to this."""
+    if isinstance(node, ast.Import):
+        return isinstance(value, ModuleType) and _imports(node, value)
+    names = node.names if isinstance(node, ast.ImportFrom) else []
+    of = vars(sys.modules.get(getattr(node, "module", None) or "", sys))
+    return any((each.asname or each.name) == name and of.get(each.name, ABSENT) is value for each in names)
 
 
 def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:

@@ -19,6 +19,8 @@ from kreg_ipython.registries.harmless import makes_a_value
 
 ABSENT = object()
 MUTABLE = (dict, list, set)
+_PYTHONS = ("builtins", "collections", "types")
+"""The modules of what is called once more for a plain value."""
 _STATEFUL = r"(initializers|regularizers|constraints|losses|dtype_policies|optimizers)\."
 """What counts names or draws numbers when it is called once more."""
 _AT_REST = {"numpy", "tensorflow", "jax", "jaxlib", "pathlib", "re", "typing", "decimal", "fractions", "datetime"}
@@ -46,12 +48,28 @@ class Values:
         value, at = assigned(item.node, name)
         if isinstance(value, ast.Call) and at is None and self._makes(value, live):
             return True
+        if literals.literal(live) is not None and not self._is_pythons(value):
+            return False  # the value says more than how a library computed it
         made = self.evaluated(value)
         try:
             made = made if at is None or made is ABSENT else list(made)[at]
         except Exception:
             return False
         return made is not ABSENT and literals.same(made, live)
+
+    def _is_pythons(self, value: ast.expr | None) -> bool:
+        """Return whether an expression calls Python's own types and nothing else."""
+        for each in ast.walk(value) if value is not None else ():
+            if isinstance(each, ast.Call) and not (
+                isinstance(each.func, ast.Attribute) and isinstance(each.func.value, ast.Constant)
+            ):
+                try:
+                    callee = self._judge.value(each.func)
+                except KeyError:
+                    return False
+                if getattr(callee, "__module__", None) not in _PYTHONS:
+                    return False
+        return True
 
     def _makes(self, call: ast.Call, live: Any) -> bool:
         """Return whether a call makes an object, as far as can be told without the call.

@@ -21,6 +21,7 @@ WRAPS = "import functools\nplain = g\n@functools.wraps(plain)\ndef g(): return p
         pytest.param(["def g(): return 1", WRAPS, "def f(): return g()"], id="what wraps its former self"),
         pytest.param(["def floor(x): return 1", "from math import *", "def f(): return floor(2.5)"], id="a star over a def"),
         pytest.param(["from math import *", "def floor(x): return 1", "def f(): return floor(2.5)"], id="a def over a star"),
+        pytest.param(["import os", "from shutil import *", "def f(): return os.sep"], id="an import before a star"),
         pytest.param(["class A:\n    @property\n    def m(self): return 4", "property = {'price': 3}", "def f(): return A().m"], id="a later property"),
         pytest.param(["class A:\n    s = list(range(3))", "list = [1, 2]", "def f(): return A.s"], id="a later list"),
         pytest.param(["from math import *\ndef g(n=pow(2, 2)): return type(n).__name__", "pow = 3", "def f(): return g()"], id="a later name of a star's"),
