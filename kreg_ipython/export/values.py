@@ -109,7 +109,11 @@ class Values:
             bound = inspect.signature(kind.__new__).bind(kind, *given, **named)
             bound.apply_defaults()
             return literals.same([*bound.args[1:]], [*live])
-        plain = [kind.__new__ is object.__new__, kind.__setattr__ is object.__setattr__, type(kind) is type]
+        frozen = dataclasses.is_dataclass(kind) and getattr(kind, "__dataclass_params__").frozen  # noqa: B009 - mypy
+        sets = kind.__setattr__ is object.__setattr__ or (
+            frozen and kind.__setattr__.__code__.co_filename == "<string>"
+        )
+        plain = [kind.__new__ is object.__new__, sets, type(kind) is type]
         if not all(plain) or any("__slots__" in vars(each) for each in kind.__mro__[:-1]):
             return False
         init: Any = inspect.getattr_static(kind, "__init__")
@@ -137,14 +141,11 @@ class Values:
         for each in dataclasses.fields(kind):
             value = arguments.get(each.name, each.default)
             factory: Any = each.default_factory
-            if factory is not dataclasses.MISSING and (each.name not in arguments or value is not ABSENT):
-                given = arguments.get(each.name)
-                if type(given).__name__ != "_HAS_DEFAULT_FACTORY_CLASS":
-                    value = given
-                elif factory in MUTABLE:
-                    value = factory()
-                else:
+            is_given = each.name in arguments and type(value).__name__ != "_HAS_DEFAULT_FACTORY_CLASS"
+            if factory is not dataclasses.MISSING and not is_given:
+                if factory not in MUTABLE:
                     return False
+                value = factory()
             stored[each.name] = value
         return literals.same(stored, vars(live))
 

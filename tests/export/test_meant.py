@@ -120,6 +120,7 @@ DATA = "from dataclasses import dataclass, field\n@dataclass\nclass C:\n    n: i
         ([STORES, "def f(): return v.words, v.n"], False),
         ([STORES, "v.n = 4", "def f(): return v.words, v.n"], True),
         ([DATA, "def f(): return c.n, c.v"], False),
+        ([DATA.replace("@dataclass", "@dataclass(frozen=True)"), "def f(): return c.n, c.v"], False),
         ([DATA, "c.v.append(1)", "def f(): return c.n, c.v"], True),
     ],
 )  # fmt: skip
