@@ -153,3 +153,12 @@ def test_what_cannot_be_done_is_one_line(here, line, message):
     shown = here.run("x", f"%kreg export {line}", fails=None)
     told = f"{shown.stderr}{shown.stdout}{shown.error}{shown.traceback}"
     assert message in told and "Traceback" not in told
+
+
+@pytest.mark.needs("keras>=3", "tensorflow")
+def test_a_module_that_would_be_empty_is_not_written(here, tmp_path):
+    here.run("of", "def magical():\n    %time x = 1\n    return x")
+    shown = here.run("x", "%kreg export empty.py magical", fails=None)
+    told = f"{shown.stderr}{shown.stdout}{shown.error}{shown.traceback}"
+    assert "nothing of it can be written: there is a magic in its statement." in told and "Traceback" not in told
+    assert not (tmp_path / "empty.py").exists()

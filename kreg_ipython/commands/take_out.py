@@ -62,7 +62,7 @@ def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     models = subjects(find.looked_at(notebook, []))
     roots = _roots(notebook, args.name, models)
     module = module_for(find.looked_at(notebook, []), roots, inline=args.inline)
-    if not module.text.strip():
+    if not any(line.strip() and not line.startswith("#") for line in module.text.splitlines()):
         raise Refused(f"nothing of it can be written: {'; '.join(each.why for each in module.left_out)}.")
     text = with_header(module, notebook.text_of_file()[0])
     try:

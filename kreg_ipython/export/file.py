@@ -87,7 +87,8 @@ def with_header(module: Module, notebook: str = "") -> str:
         notebook: the name of the notebook's file; empty if it is not known.
     """
     cells = enumerated(f"[{number}]" for number in module.cells)
-    origin = (f"cells {cells}" if len(module.cells) != 1 else f"cell {cells}") + (f" of {notebook}" if notebook else "")
+    origin = {0: "no cell", 1: f"cell {cells}"}.get(len(module.cells), f"cells {cells}")
+    origin += f" of {notebook}" if notebook else ""
     lines = [
         f"# Made by %kreg export from {origin}: definitions as they were typed there, and what they need.",
         "# It does not need kreg_ipython. Edit it as you like: it will not be overwritten then.",

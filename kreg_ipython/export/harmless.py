@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import enum
-from collections.abc import Callable, Container, Iterable
-from types import FunctionType, ModuleType
+import functools
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Container, Iterable, Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from kreg_ipython.lib.naming import definition_text
 from kreg_ipython.registries.harmless import makes_a_value
 
 _METHODS = {
@@ -18,6 +25,18 @@ _METHODS = {
 }
 """The methods of plain values that change nothing."""
 WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
+_REGISTERS = re.compile(
+    r".*(register|Register|dispatch_for|no_gradient|NotDifferentiable).*|functools\.(wraps|lru_cache)"
+)
+"""What makes a decorator that does not call what it decorates."""
+_HOLDS = re.compile(
+    rf"{_REGISTERS.pattern}|builtins\.(?!(filter|map|max|min|sorted)$)\w+|functools\.(?!reduce$)\w+"
+    r"|types\.(?!new_class$)\w+|(typing|typing_extensions|_?collections|collections\.abc|enum|dataclasses|abc)\..*"
+    r"|tensorflow\.python\.(eager|ops\.custom_gradient)\..*|jax\._src\.(api\.(jit|grad|vmap|value_and_grad)|custom_.*)"
+    r"|numpy\.(vectorize|frompyfunc)"
+)
+"""What does not call the functions that it is given, before somebody calls what it makes of them."""
+_CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, functools.partial, type)
 _CONTAINERS = (dict, list, tuple, set, str, bytes)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NOTHING = (ast.Import, ast.ImportFrom, ast.Pass, ast.Break, ast.Continue)
@@ -39,16 +58,28 @@ class Judge:
         definition_of: Callable[[Any], ast.AST | None],
         home: str = "__main__",
     ) -> None:
-        self._value_of, self._definition_of, self._home = value_of, definition_of, home
+        self._value_of, self.definition_of, self._home = value_of, definition_of, home
         self._known: dict[int, tuple[Any, str]] = {}
 
     def effect(self, node: ast.AST | None) -> str:
         """Return what a statement or an expression does besides defining something; nothing if it does nothing."""
         return _Frame(self).effect(node)
 
+    def reads_environment(self, node: ast.AST) -> str:
+        """Return what a definition reads of the environment when it is executed; nothing if it does not."""
+        frame = _Frame(self)
+        for each in executed_in(node):
+            if isinstance(each, ast.Call) and ast.unparse(each.func) in ("os.getenv", "getenv"):
+                return "reads os.environ"
+            if isinstance(each, (ast.Name, ast.Attribute)) and frame.is_environment(each):
+                return f"reads {_short(each)}"
+        return ""
+
     def of_call(self, callee: Any) -> str | None:
         """Return what a call of an object does; None if that is not known."""
-        if makes_a_value(callee):
+        if isinstance(callee, (functools.partial, MethodType)):
+            return None
+        if makes_a_value(callee) or _is_method_of_plain(callee):
             return ""
         known = self._known.get(id(callee))
         if known is None:
@@ -59,13 +90,21 @@ class Judge:
     def _of_users(self, callee: Any) -> str:
         if isinstance(callee, type) and callee.__module__ == self._home:
             return self._of_class(callee)
-        node = self._definition_of(callee) if getattr(callee, "__module__", None) == self._home else None
+        node = self.definition_of(callee) if getattr(callee, "__module__", None) == self._home else None
         if not isinstance(node, ast.FunctionDef) or not isinstance(callee, FunctionType):
+            return "?"
+        if hasattr(callee, "__wrapped__"):  # the statement is that of another function
             return "?"
         return self._of_body(node)
 
     def _of_class(self, kind: type) -> str:
         if type(kind) not in (type, enum.EnumMeta) and type(kind).__name__ != "ABCMeta":
+            return "?"
+        if getattr(kind.__new__, "__module__", None) == self._home:
+            return "?"
+        fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+        factories = [each.default_factory for each in fields if each.default_factory is not dataclasses.MISSING]
+        if any(self.of_call(each) != "" for each in factories):
             return "?"
         made: Any = getattr(kind, "__init__")  # noqa: B009 - mypy
         own = isinstance(made, FunctionType)
@@ -75,7 +114,7 @@ class Judge:
             return "?"
         if not isinstance(made, FunctionType):
             return ""
-        node = self._definition_of(kind)
+        node = self.definition_of(kind)
         body = node.body if isinstance(node, ast.ClassDef) else []
         found = [each for each in body if isinstance(each, ast.FunctionDef) and each.name == made.__name__]
         return self._of_body(found[-1]) if found else "?"
@@ -94,6 +133,10 @@ class Judge:
                 return vars(builtins)[node.id]
         if isinstance(node, ast.Attribute):
             inner = self.value(node.value, local)
+            if isinstance(inner, type) and inner.__module__ == self._home:
+                found = inspect.getattr_static(inner, node.attr, None)
+                if hasattr(type(found), "__get__") and type(found).__module__ == self._home:
+                    raise KeyError(node.attr)  # a function of the user's gives it
             if isinstance(inner, (ModuleType, type)):
                 try:
                     return getattr(inner, node.attr)
@@ -130,6 +173,8 @@ class _Frame:
             return self.first([*node.args.defaults, *node.args.kw_defaults])
         if isinstance(node, ast.Call):
             return self._call(node) or self.first([*node.args, *(each.value for each in node.keywords)])
+        if isinstance(node, (ast.Name, ast.Attribute)) and self.is_environment(node):
+            return f"reads {_short(node)}"
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             return f"changes {', '.join(node.names)}"
         if isinstance(node, (ast.While, ast.Delete, ast.Await, ast.Yield, ast.YieldFrom)):
@@ -142,6 +187,14 @@ class _Frame:
             inner = _Frame(self.judge, self.local, in_function=True)
             return inner.first(ast.iter_child_nodes(node))
         return self.first(ast.iter_child_nodes(node))
+
+    def is_environment(self, node: ast.expr) -> bool:
+        """Return whether this is what another process may have another value for: ``os.environ``, ``sys.argv``."""
+        try:
+            live = self.judge.value(node, self.local)
+        except KeyError:
+            return False
+        return live is os.environ or live is getattr(os, "environb", os.environ) or live is sys.argv
 
     def _assigning(self, node: Any) -> str:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -166,8 +219,15 @@ class _Frame:
 
     def _call(self, node: ast.Call) -> str:
         """Return the effect of a call, without that of its arguments."""
+        given = [*node.args, *(each.value for each in node.keywords)]
         if isinstance(node.func, ast.Call):  # a decorator that is made first
-            return self._call(node.func) or self.first(node.func.args) if self._is_known(node.func) else _calls(node)
+            if not self._is_known(node.func):
+                return _calls(node)
+            made = self.judge.value(node.func.func, self.local)
+            inner = [*node.func.args, *(each.value for each in node.func.keywords)]
+            called = [] if _REGISTERS.fullmatch(definition_text(made)) else inner
+            called += given if made is functools.partial or not holds(made) else []
+            return self._call(node.func) or self.first(inner) or next(filter(None, map(self._called, called)), "")
         if isinstance(node.func, ast.Lambda):
             return self.effect(node.func.body)
         try:
@@ -175,7 +235,45 @@ class _Frame:
         except KeyError:
             return "" if self._is_method(node.func) else _calls(node)
         found = self.judge.of_call(callee)
-        return _calls(node) if found is None else found
+        if found is None or found or holds(callee):
+            return _calls(node) if found is None else found
+        first = node.args[:1] if callee in (map, filter, functools.reduce) else []
+        first += [each.value for each in node.keywords if each.arg == "key"]
+        unknown = next((each for each in first if not self._is_function(each)), None)
+        if unknown is not None:
+            return f"calls {_short(unknown)}()"
+        return next(filter(None, map(self._called, given)), "")
+
+    def _is_function(self, node: ast.expr) -> bool:
+        """Return whether it is known what a call of this does."""
+        if isinstance(node, (ast.Lambda, ast.Constant)) or self._is_method(node):
+            return True
+        if isinstance(node, ast.Call):
+            return self._is_known(node)
+        try:
+            return self.judge.value(node, self.local) is not _ABSENT
+        except KeyError:
+            return False
+
+    def _called(self, node: ast.expr) -> str:
+        """Return the effect of calling what an expression gives; nothing if that is no function."""
+        if isinstance(node, ast.Lambda):
+            names = {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+            inner = _Frame(self.judge, self.local | names, in_function=True)
+            return inner.effect(node.body)
+        if isinstance(node, ast.Call):
+            return next(filter(None, map(self._called, (*node.args, *(each.value for each in node.keywords)))), "")
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.IfExp, ast.BoolOp, ast.Starred)):
+            inside = (each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+            return next(filter(None, map(self._called, inside)), "")
+        try:
+            value = self.judge.value(node, self.local)
+        except KeyError:
+            return ""
+        if not isinstance(value, _CALLABLES) or isinstance(value, ModuleType):
+            return ""
+        found = self.judge.of_call(value)
+        return f"calls {_short(node)}()" if found is None else found
 
     def _is_known(self, node: ast.Call) -> bool:
         try:
@@ -196,6 +294,29 @@ class _Frame:
         if isinstance(node.value, ast.Name) and root not in self.local:
             return type(self.judge.value(node.value)) in _CONTAINERS
         return True
+
+
+def executed_in(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is executed of a definition, without the bodies of the functions in it."""
+    yield node
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        children = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+    elif isinstance(node, ast.Lambda):
+        children = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    for child in children:
+        yield from executed_in(child)
+
+
+def holds(callee: Any) -> bool:
+    """Return whether something does not call the functions that it is given, before what it makes is called."""
+    return _HOLDS.fullmatch(definition_text(callee)) is not None
+
+
+def _is_method_of_plain(callee: Any) -> bool:
+    """Return whether this is a method that changes nothing: ``str.strip``."""
+    owner = getattr(callee, "__objclass__", None) if type(callee).__name__ == "method_descriptor" else None
+    return owner in _CONTAINERS and callee.__name__ in _METHODS
 
 
 def _root(node: ast.AST) -> str:

@@ -12,7 +12,6 @@ from functools import cached_property
 from kreg_ipython.export.scopes import Names, names
 from kreg_ipython.lib import source
 from kreg_ipython.lib.source import Source
-from kreg_ipython.lib.statements import MAGIC
 
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -66,9 +65,7 @@ class Item:
     @cached_property
     def has_magic(self) -> bool:
         """True if there is a line in it that only IPython executes."""
-        said = (each.value for each in ast.walk(self.node) if isinstance(each, (ast.Expr, ast.Assign, ast.AnnAssign)))
-        texts = (each.value for each in said if isinstance(each, ast.Constant) and isinstance(each.value, str))
-        return any(MAGIC.fullmatch(text) for text in texts)
+        return not self._source.magics.isdisjoint(range(self.first, self.last + 1))
 
     @cached_property
     def text(self) -> str:

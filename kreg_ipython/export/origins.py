@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -34,10 +34,13 @@ class Origins:
         self._texts, self._text_of, self._binders, self.home = texts, text_of, binders, home
 
     def of_live(self, live: Any, found: Sequence[Item]) -> Item | None:
-        """Return which of some statements made an object, if its code tells."""
-        code = code_of(live)
-        cell, line = self.place_of(code) if code is not None else (None, None)
-        return next((each for each in reversed(found) if each.cell == cell and each.spans(line)), None)
+        """Return which of some statements made an object, if its code tells; its own code tells first."""
+        for code in codes_of(live):
+            cell, line = self.place_of(code)
+            for each in reversed(found):
+                if each.cell == cell and each.spans(line):
+                    return each
+        return None
 
     def place_of(self, code: CodeType) -> tuple[int | None, int | None]:
         """Return the cell whose last text some code was compiled in, and its first line there."""
@@ -52,12 +55,11 @@ class Origins:
             return None
         if "<locals>" in found[1]:  # a function made it
             return None
-        name, code = found[1].partition(".")[0], code_of(subject)
-        cell, line = self.place_of(code) if code is not None else (None, None)
+        name = found[1].partition(".")[0]
         named = [each for each in self._binders.get(name, ()) if _defines(each.node, name)]
-        by_code = [each for each in named if each.cell == cell and each.spans(line)]
-        if by_code:
-            return by_code[-1]
+        by_code = self.of_live(subject, named)
+        if by_code is not None:
+            return by_code
         fitting = [each for each in named if fits(each.node, subject)]
         return next(reversed(fitting or named), None)
 
@@ -93,12 +95,26 @@ def fits(node: ast.AST, subject: Any) -> bool:
 
 
 def code_of(subject: Any) -> CodeType | None:
-    """Return some code of an object's definition: a function's own, or that of a class's first method."""
+    """Return some code of an object's definition: a function's own, or that of a class's first method.
+
+    Of a decorated function it is that of the function that it wraps.
+    """
+    return next(reversed([*codes_of(subject)]), None)
+
+
+def codes_of(subject: Any) -> Iterator[CodeType]:
+    """Yield the code of an object's definition, and of the functions that it wraps, its own first."""
     for _ in range(10):
+        yield from _own_code(subject)
         if isinstance(subject, functools.partial):
             subject = subject.func
         elif not isinstance(subject, type) and hasattr(subject, "__wrapped__"):
             subject = subject.__wrapped__
+        else:
+            return
+
+
+def _own_code(subject: Any) -> Iterator[CodeType]:
     for candidate in list(vars(subject).values()) if isinstance(subject, type) else (subject,):
         if isinstance(candidate, (property, classmethod, staticmethod)):
             candidate = candidate.fget if isinstance(candidate, property) else candidate.__func__
@@ -106,8 +122,8 @@ def code_of(subject: Any) -> CodeType | None:
             subject.__qualname__
         )
         if isinstance(candidate, FunctionType) and is_own:
-            return candidate.__code__
-    return None
+            yield candidate.__code__
+            return
 
 
 def import_of(live: Any, name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -94,17 +94,64 @@ def comment(left_out: LeftOut) -> str:
 
 
 def leave_out_what_cannot_be_executed(pieces: Collection[Piece]) -> None:
-    """Replace pieces that would raise when they are executed: what they need is not there."""
+    """Replace pieces that would raise when they are executed, or read another thing by a name than they did."""
     changed = True
     while changed:
         changed = False
         for piece in pieces:
             lacking = piece.left_out is None and _lacks(piece)
             if lacking:
-                name = next(iter(sorted(piece.binds)), None) or piece.text.split("\n")[0]
-                piece.left_out = LeftOut(name, piece.cell, f"it needs {lacking}, which is left out")
-                piece.text = comment(piece.left_out)
+                leave_out(piece, f"it needs {lacking}, which is left out")
                 changed = True
+        if not changed:
+            for piece, name in list(_confused(in_order(pieces))):
+                if piece.left_out is None:
+                    leave_out(piece, f"it needs another {name} than what stands before it in a module")
+                    changed = True
+                    break
+
+
+def leave_out(piece: Piece, why: str) -> None:
+    """Replace a piece by a comment."""
+    name = next(iter(sorted(piece.binds)), None) or piece.text.split("\n")[0]
+    piece.left_out = LeftOut(name, piece.cell, why)
+    piece.text = comment(piece.left_out)
+
+
+def _confused(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, str]]:
+    """Yield the pieces for which a name is another thing than they need, when they are executed in this order."""
+    bound: dict[str, Piece] = {}
+    kept = [piece for piece in pieces if piece.left_out is None]
+    for piece in kept:
+        for name, needed in (*piece.now.items(), *while_executed(piece)):
+            here = bound.get(name)
+            if here is not None and here is not piece and not _binds_the_same(here, needed, name):
+                yield piece, name
+        bound.update(dict.fromkeys(piece.binds, piece))
+    for piece in kept:
+        for name, needed in piece.later.items():
+            if name in bound and bound[name] is not piece and not _binds_the_same(bound[name], needed, name):
+                yield piece, name
+
+
+def _binds_the_same(one: Piece, other: Piece | None, name: str) -> bool:
+    """Return whether two pieces bind a name to the same: imports of a module, or of modules in it."""
+    if other is None:  # Python's own
+        return False
+    if one is other or other.left_out is not None:
+        return True
+    if one.alias is None or other.alias is None:
+        return one.text == other.text
+    mine, its = ((each.alias.asname, _module_bound(each)) for each in (one, other) if each.alias is not None)
+    return one.text == other.text or (mine[1] == its[1] and name in (mine[0] or name, its[0] or name))
+
+
+def _module_bound(piece: Piece) -> str:
+    """Return what an import binds its name to: for ``import a.b`` that is ``a``."""
+    alias, node = piece.alias, piece.item.node if piece.item is not None else None
+    if alias is None or isinstance(node, ast.ImportFrom):
+        return f"{getattr(node, 'level', '')} {getattr(node, 'module', '')}.{alias and alias.name}"
+    return alias.name if alias.asname else alias.name.partition(".")[0]
 
 
 def _lacks(piece: Piece) -> str:
@@ -112,10 +159,10 @@ def _lacks(piece: Piece) -> str:
     for name, needed in piece.now.items():
         if needed is not None and needed.left_out is not None:
             return name
-    return next((name for name, needed in _while_executed(piece) if needed.left_out is not None), "")
+    return next((name for name, needed in while_executed(piece) if needed.left_out is not None), "")
 
 
-def _while_executed(piece: Piece) -> Iterator[tuple[str, Piece]]:
+def while_executed(piece: Piece) -> Iterator[tuple[str, Piece]]:
     """Yield what the functions read that are called when a piece is executed."""
     seen: set[Piece] = set()
     waiting = [needed for name, needed in piece.now.items() if needed is not None and name in piece.called]
@@ -131,7 +178,17 @@ def _while_executed(piece: Piece) -> Iterator[tuple[str, Piece]]:
 
 
 def ordered(pieces: Collection[Piece]) -> list[Piece]:
-    """Return the pieces so that each comes after what it needs, and else in the order of their execution."""
+    """Return the pieces so that each comes after what it needs, and else in the order of their execution.
+
+    The imports come first, those of one statement together, unless something else has one of their names.
+    """
+    done = in_order(pieces)
+    once = [piece for piece in done if piece.is_import and _binds_alone(piece, pieces)]
+    return [*_together(once), *(piece for piece in done if piece not in once)]
+
+
+def in_order(pieces: Collection[Piece]) -> list[Piece]:
+    """Return the pieces in the order of `ordered`."""
     done: dict[Piece, None] = {}
     entered: set[Piece] = set()
 
@@ -140,7 +197,7 @@ def ordered(pieces: Collection[Piece]) -> list[Piece]:
             return
         entered.add(piece)
         needed = [each for each in piece.now.values() if each is not None]
-        needed += [each for _, each in _while_executed(piece)]
+        needed += [each for _, each in while_executed(piece)] if piece.left_out is None else []
         for each in sorted(needed, key=_order):
             enter(each)
         done[piece] = None
@@ -148,11 +205,17 @@ def ordered(pieces: Collection[Piece]) -> list[Piece]:
     for piece in sorted(pieces, key=_order):
         enter(piece)
     once = [piece for piece in done if piece.is_import and _binds_alone(piece, pieces)]
-    return [*_together(once), *(piece for piece in done if piece not in once)]
+    return [*once, *(piece for piece in done if piece not in once)]
 
 
 def _binds_alone(piece: Piece, pieces: Collection[Piece]) -> bool:
-    return not any(other.binds & piece.binds and not other.is_import for other in pieces if other is not piece)
+    """Return whether all pieces that bind a name of an import bind it to the same."""
+    return all(
+        _binds_the_same(piece, other, name)
+        for other in pieces
+        if other is not piece and other.left_out is None
+        for name in other.binds & piece.binds
+    )
 
 
 def import_text(item: Item, aliases: list[ast.alias]) -> str:

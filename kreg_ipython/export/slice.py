@@ -17,10 +17,11 @@ import builtins
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from kreg_ipython.export import literals
+from kreg_ipython.export.attributes import Attributes
 from kreg_ipython.export.harmless import Judge
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
 from kreg_ipython.export.origins import Origins, code_of, fits, import_of
@@ -30,8 +31,10 @@ from kreg_ipython.export.pieces import (
     Registration,
     comment,
     import_text,
+    leave_out,
+    while_executed,
 )
-from kreg_ipython.export.values import ABSENT, MUTABLE, Values, sets_attribute_of, writes_to, written
+from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, writes_to, written
 from kreg_ipython.lib.naming import definition
 
 _OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
@@ -134,9 +137,53 @@ class Slice:
             for each in self._registrations:
                 if each.subject is subject:
                     self._take_registration(each)
-            for item in (inner for each in self.items if (each, None) not in self._pieces for inner in each.all()):
-                if item.at > piece.at and sets_attribute_of(item.node, name):
-                    self._take_statement(item, f"{ast.unparse(item.node.targets[0])}")  # type: ignore[attr-defined]
+            if isinstance(subject, (type, FunctionType)) and piece.item is not None:
+                self._attributes(piece, piece.item, name, subject)
+
+    def _attributes(self, piece: Piece, definition: Item, name: str, subject: Any) -> None:
+        """Take the statements that set attributes of a definition; write down those that were changed otherwise."""
+        if subject.__module__ != self._home or self._origins.item_of(subject) is not definition:
+            subject = lambda: None  # noqa: E731 - another object has its name by now
+        attributes = Attributes(self.items, definition, name, subject, self._values)
+        inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
+        for item in attributes.replayed:
+            if item not in inside:
+                self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
+        last = max([piece.at, *(each.at for each in attributes.replayed)])
+        users = [piece.now[each] for each in piece.called & piece.now.keys()]
+        decorated = any(each is not None and each.item is not None and each.alias is None for each in users)
+        for attribute, item, by_functions in attributes.changed(decorated=decorated):
+            live = vars(subject).get(attribute, ABSENT)
+            if by_functions and self._takes_what_is_in(live):
+                continue
+            called, text = f"{name}.{attribute}".rstrip("."), literals.literal(live) if attribute else None
+            said = f"{called} = {text}  # what it was in the end"
+            why = "it was changed after its definition"
+            left_out = None if text is not None and live is not ABSENT else LeftOut(called, item.cell or None, why)
+            self._piece(
+                (definition, name, attribute),
+                lambda item=item, said=said, left_out=left_out: Piece(  # type: ignore[misc]
+                    (*last, sys.maxsize),
+                    item.cell,
+                    said if left_out is None else comment(left_out),
+                    frozenset(),
+                    {name: piece},
+                    left_out=left_out,
+                ),
+            )
+
+    def _takes_what_is_in(self, container: Any) -> bool:
+        """Take the definitions in a container that functions fill; return whether that is all that is in it."""
+        inside = [*container.values()] if isinstance(container, dict) else container
+        if not isinstance(inside, (list, tuple, set)) or not inside:
+            return False
+        found = [self._origins.item_of(each) if callable(each) else None for each in inside]
+        if None in found:
+            return False
+        for item, each in zip(found, inside):
+            if item is not None:
+                self._take_item(item, self._origins.name_in(item, each))
+        return True
 
     def _take_registration(self, one: Registration) -> Piece | None:
         """Take the statement that registers an object."""
@@ -178,6 +225,9 @@ class Slice:
         It is None for what Python itself defines, and for a name that the notebook does not know either.
         """
         item = self._binder(name, reader)
+        star = self._star(name, reader, item)
+        if star:
+            return self._of_text(star[1], name, star[0])
         if item is not None:
             for other in self._binders[name]:
                 if isinstance(other.node, ast.Import) and other is not item:
@@ -188,16 +238,35 @@ class Slice:
     def _binder(self, name: str, reader: Item | None) -> Item | None:
         """Return the item that binds a name; the last one before the reader, if there is one."""
         found = [each for each in self._binders.get(name, []) if reader is None or _may_bind(each, name, reader)]
-        if not found or all(each.same_import(found[0]) for each in found):
+        if not found or (all(each.same_import(found[0]) for each in found) and name not in vars(builtins)):
             return found[0] if found else None
         live = self._origins.of_live(self._namespace.get(name), found)
         if reader is not None:
-            found = [each for each in found if each.at < reader.at] or found[:1]
+            before = [each for each in found if each.at < reader.at]
+            found = before or ([] if name in vars(builtins) else found[:1])
+            if not found:
+                return None
         elif live is not None:
             return live
         while len(found) > 1 and found[-1] is not live and self._was_skipped(found[-1], name):
             found.pop()
         return found[-1]
+
+    def _star(self, name: str, reader: Item | None, item: Item | None) -> tuple[Item, str] | None:
+        """Return the star import that binds a name, and an import of it alone; None if an item or nothing does."""
+        for star in reversed(self.items):
+            if not star.names.star or (reader is not None and star.at > reader.at):
+                continue
+            if item is not None and star.at < item.at and (reader is None or item.at < reader.at):
+                return None
+            live = self._namespace.get(name, ABSENT)
+            for module in sorted(star.names.star, reverse=True):
+                value = _given_by_star(module, name)
+                if item is not None and value is not ABSENT and _gives(item.node, name, value):
+                    return None
+                if value is not ABSENT and (reader is not None or value is live):
+                    return star, f"from {module} import {name}"
+        return None
 
     def _was_skipped(self, item: Item, name: str) -> bool:
         """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
@@ -248,6 +317,9 @@ class Slice:
             return self._of_import(item, name, chains)
         if item.has_magic:
             return self._left_out(item, name, "there is a magic in its statement")
+        environment = self._judge.reads_environment(node) if isinstance(node, DEFINITIONS) else ""
+        if environment:
+            return self._left_out(item, name, f"it {environment}, which may be another one elsewhere")
         if isinstance(node, DEFINITIONS) or type(node).__name__ == "TypeAlias":
             return self._typed(item)
         if item.inner:
@@ -334,6 +406,8 @@ class Slice:
         is_last = self._binders[name][-1] is item or item.at > self._binders[name][-1].at
         if live is ABSENT or not is_last:
             replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
+            if not effect and self._changes(item, name):
+                effect = "gives what was changed later"
             return (
                 self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
             )
@@ -344,6 +418,14 @@ class Slice:
             line, origin = f"{name} = {text}", f"# computed in {item.place}"
             line = f"{origin}\n{line}" if "\n" in line else f"{line}  {origin}"
             return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
+        numpy = next((each for each, value in self._namespace.items() if value is sys.modules.get("numpy", ABSENT)), "")
+        text = literals.array_literal(live, numpy) if numpy in self._binders else None
+        if text is not None:
+            text = f"# computed in {item.place}\n{name} = {text}"
+            return self._piece(
+                (item, name),
+                lambda: Piece(item.at, item.cell, text, frozenset({name}), {numpy: self._take(numpy, None)}),
+            )
         imported = import_of(live, name)
         if effect and imported is not None:
             return self._piece((imported,), lambda: Piece(item.at, item.cell, imported, frozenset({name})))
@@ -352,6 +434,10 @@ class Slice:
                 item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
             )
         return self._filled(item, name, live) if not isinstance(item.node, ast.AugAssign) else self._changed(item, name)
+
+    def _changes(self, item: Item, name: str) -> bool:
+        """Return whether a later statement changes what a variable holds, without giving it another value."""
+        return any(each.at > item.at and [*changes_of(each.node, name)] for each in self.items)
 
     def _filled(self, item: Item, name: str, live: Any) -> Piece:
         """Return a container that was filled after it was made: by statements, or by the functions that use it."""
@@ -392,7 +478,9 @@ class Slice:
 
     def _of_no_statement(self, name: str, reader: Item | None) -> Piece | None:
         """Return the piece that binds a name that no statement of the cells binds."""
-        if name in self._binders and name not in vars(builtins):  # the reader itself does
+        if name in self._binders and name in vars(builtins) and reader is not None:  # a later cell does
+            return None
+        if name in self._binders:  # the reader itself does
             return self._nowhere(name, f"no cell's last text gives it a value before cell [{reader and reader.cell}]")
         if name in _OF_IPYTHON and name not in self._binders:
             return self._of_text(_OF_IPYTHON[name], name)
@@ -402,11 +490,6 @@ class Slice:
             return self._nowhere(name, "the notebook has no such variable")
         if live is ABSENT or name in _OF_MODULES or vars(builtins).get(name, ABSENT) is live:
             return None
-        for item in (each for each in self.items if each.names.star):
-            for module in item.names.star:
-                if vars(sys.modules.get(module, sys)).get(name, ABSENT) is live:
-                    said = f"from {module} import {name}"
-                    return self._of_text(said, name, item)
         value = literals.literal(live)
         text = import_of(live, name) or (f"{name} = {value}" if value is not None else "")
         if text:
@@ -425,7 +508,26 @@ class Slice:
     def pieces(self) -> list[Piece]:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
-        return [*self._pieces.values()]
+        found = [*self._pieces.values()]
+        for piece in found:
+            changed = next((name for name, each in while_executed(piece) if self._was_another(name, each, piece)), "")
+            if changed and piece.left_out is None:
+                leave_out(piece, f"it was executed when {changed} was another one")
+        return found
+
+    def _was_another(self, name: str, needed: Piece, piece: Piece) -> bool:
+        """Return whether a name had another value when a piece was executed than it has in the end."""
+        if needed.at <= piece.at or needed.item is piece.item:
+            return False
+        former = [each for each in self._binders.get(name, ()) if each.at < piece.at]
+        now = needed.item and ast.dump(needed.item.node)
+        return any(ast.dump(each.node) != now for each in former)
+
+
+def _given_by_star(module: str, name: str) -> Any:
+    """Return what a star import of a module binds a name to; nothing if it does not."""
+    names = vars(sys.modules[module]) if module in sys.modules else {}
+    return ABSENT if name.startswith("_") or name not in names.get("__all__", names) else names.get(name, ABSENT)
 
 
 def _may_bind(item: Item, name: str, reader: Item) -> bool:
@@ -449,6 +551,15 @@ def _imports(node: ast.stmt, module: ModuleType) -> bool:
     if isinstance(node, ast.ImportFrom):
         names = [f"{node.module}.{each}" for each in names]
     return any(sys.modules.get(name) is module for name in names)
+
+
+def _gives(node: ast.stmt, name: str, value: Any) -> bool:
+    """Return whether an import binds a name to this."""
+    if isinstance(node, ast.Import):
+        return isinstance(value, ModuleType) and _imports(node, value)
+    names = node.names if isinstance(node, ast.ImportFrom) else []
+    of = vars(sys.modules.get(getattr(node, "module", None) or "", sys))
+    return any((each.asname or each.name) == name and of.get(each.name, ABSENT) is value for each in names)
 
 
 def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ def enumerated(names: Iterable[str]) -> str:
     names = list(names)
     if len(names) > 5:
         return f"{', '.join(names[:5])} and {len(names) - 5:,} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _escaped(character: str) -> str:

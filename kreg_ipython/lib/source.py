@@ -38,8 +38,8 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.python, tree = _python(text)
-        """The text as Python, with the lines of the tree: see `_python`."""
+        self.python, tree, self.magics = _python(text)
+        """The text as Python, with the lines of the tree, and the lines that are magics: see `_python`."""
         self.parses = tree is not None
         """False if the text cannot be read here: IPython may understand more."""
         self.tree = tree or ast.Module(body=[], type_ignores=[])
@@ -293,23 +293,45 @@ def header(text: str) -> int:
     return lines + 1 + header(body)
 
 
-def _python(text: str) -> tuple[str, ast.Module | None]:
-    """Return the text as Python, and its tree, both with the lines of the text; None if it cannot be read.
+def _python(text: str) -> tuple[str, ast.Module | None, frozenset[int]]:
+    """Return the text as Python, its tree, None if it cannot be read, and the lines of it that were magics.
 
-    The text may be indented as a whole, and have prompts. Magics, which are no statements of Python's, become strings,
-    each on one line.
+    All have the lines of the text. It may be indented as a whole, and have prompts. Magics, which are no statements of
+    Python's, become strings, each on one line.
     """
     if _OTHER_LANGUAGES.match(text):
-        return "", ast.Module(body=[], type_ignores=[])
-    body = textwrap.dedent("\n".join(text.split("\n")[header(text) :]))
+        return "", ast.Module(body=[], type_ignores=[]), frozenset()
+    before = header(text)
+    body = textwrap.dedent("\n".join(text.split("\n")[before:]))
     body = _PROMPT.sub("", body) if _PROMPT.match(body) else body
-    for python in (body, MAGIC.sub(_as_string, body)):
+    for replaces in (False, True):
+        python, magics = _with_strings(body) if replaces else (body, set[int]())
         try:
-            tree, before = ast.parse(python), header(text)
-            return "\n" * before + python, ast.increment_lineno(tree, before) if before else tree
+            tree = ast.parse(python)
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # a null byte; nested too deeply
             continue
-    return "", None
+        return (
+            "\n" * before + python,
+            ast.increment_lineno(tree, before) if before else tree,
+            frozenset(line + before for line in magics),
+        )
+    return "", None, frozenset()
+
+
+def _with_strings(body: str) -> tuple[str, set[int]]:
+    """Return a text in which magics are strings, and the lines of these."""
+    parts: list[str] = []
+    magics: set[int] = set()
+    line, end = 1, 0
+    for magic in MAGIC.finditer(body):
+        said = _as_string(magic)
+        parts += [body[end : magic.start()], said]
+        line += parts[-2].count("\n")
+        if said != magic[0]:
+            magics.add(line)
+        line += said.count("\n")
+        end = magic.end()
+    return "".join([*parts, body[end:]]), magics
 
 
 def _as_string(magic: re.Match[str]) -> str:

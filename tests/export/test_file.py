@@ -27,6 +27,10 @@ def test_the_header_says_how_the_file_was_made(tmp_path):
     assert text.endswith("\n\ndef f():\n    return 1\n") and "import kreg" not in text
 
 
+def test_a_module_of_no_cell_has_a_header(tmp_path):
+    assert "from no cell of here.ipynb: " in export(tmp_path / "mine.py", Module("import math\n", (), (), ()))
+
+
 def test_what_we_wrote_is_overwritten_and_what_was_edited_is_not(tmp_path):
     path = tmp_path / "mine.py"
     first = export(path)
