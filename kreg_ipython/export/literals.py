@@ -7,7 +7,7 @@ import functools
 import pprint
 import sys
 from types import CodeType, FunctionType, SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 _LONGEST = 20_000
 """The most characters of a value that is still small."""
@@ -66,6 +66,9 @@ def array_literal(value: Any, numpy: str) -> str | None:
     return text if made.shape == value.shape and _same_arrays(made, value) else None
 
 
+_OF_TYPE_VARIABLES = ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__")
+
+
 def same(one: Any, other: Any, depth: int = 20) -> bool:
     """Return whether two values are equal, and of equal types all the way down.
 
@@ -90,6 +93,8 @@ def same(one: Any, other: Any, depth: int = 20) -> bool:
             return all(
                 same(getattr(one, each), getattr(other, each), depth - 1) for each in ("func", "args", "keywords")
             )
+        if isinstance(one, TypeVar):  # without a dict from Python 3.12 on
+            return all(same(getattr(one, each), getattr(other, each), depth - 1) for each in _OF_TYPE_VARIABLES)
         if kind is object:
             return True
         if (
