@@ -362,7 +362,7 @@ def refusal(nb, line: str) -> str:
         ),
         ("status extra", "unrecognized arguments: extra"),
         ("status --registry kears", "unknown registry 'kears'. Did you mean 'keras', "),
-        ("status --registry x", "unknown registry 'x'. Choose from absl, "),
+        ("status --registry x", "unknown registry 'x'. Choose from "),
         ("status --cell 99999", "cell [99999] has no entries"),
         ("status --cell x", "invalid cell number value: 'x'"),
         ("show", "the following arguments are required: KEY"),
