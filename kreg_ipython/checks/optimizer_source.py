@@ -85,7 +85,7 @@ def arguments(kind: type) -> dict[str, Any]:
 
 
 class Source:
-    """What is known about the classes that are written together: a class of the user's, and its bases.
+    """The facts about the classes that are written together: a class of the user's, and its bases.
 
     Args:
         kind: the class.

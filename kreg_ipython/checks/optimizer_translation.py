@@ -88,7 +88,7 @@ _RAW = ("raw_ops", "training_ops", "gen_training_ops")
 
 @dataclass(frozen=True)
 class Target:
-    """What a translation is for.
+    """The target of a translation.
 
     Attributes:
         keras: the expression for this Keras.

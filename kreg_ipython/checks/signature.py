@@ -17,7 +17,7 @@ _PLAIN = {
 
 
 class Refusal(NamedTuple):
-    """Why a class does not take its config, and what to do."""
+    """The reason why a class does not take its config, and the remedy."""
 
     why: str
     fix: str

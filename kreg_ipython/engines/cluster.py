@@ -31,7 +31,7 @@ _clusters: weakref.WeakKeyDictionary[Notebook, Cluster] = weakref.WeakKeyDiction
 
 
 class Answers(NamedTuple):
-    """What the engines answered, and why others did not, by their ids."""
+    """The engines' answers, and the reasons why others did not answer, by their ids."""
 
     given: dict[int, Any]
     missing: dict[int, str]

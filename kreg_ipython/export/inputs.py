@@ -21,7 +21,7 @@ _WORDS = ("kreg", "the", "a", "words of a text")
 
 
 class Unknown(Exception):
-    """What a model takes is not known. The text says why."""
+    """The input of a model is not known. The text says why."""
 
 
 class Inputs(NamedTuple):

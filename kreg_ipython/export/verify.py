@@ -33,7 +33,7 @@ _NOT_COMPARED = "it loads, but its answers were not compared: "
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one model.
+    """The outcome for one model.
 
     Attributes:
         name: the expression that leads to it in the notebook.

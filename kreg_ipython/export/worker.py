@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How far two answers differ: the largest difference relative to the largest value, and why they are not equal.
+    """The difference of two answers: the largest difference relative to the largest value, and why they are not equal.
 
     ``much`` is None if there is no such number; ``why`` is empty if the answers are equal.
     """
@@ -236,7 +236,7 @@ def error_line(error: BaseException) -> str:
 
 
 class _Parent:
-    """What the process says to its parent, and is told by it: one line of JSON each.
+    """The messages between the process and its parent: one line of JSON each.
 
     The user's code prints elsewhere, and reads nothing. If the parent is gone, this process ends.
     """

@@ -134,8 +134,6 @@ class Guard:
         self.clear, self.empty, self.undo = self._clearing.clear, self._clearing.empty, self._clearing.undo
         self._executed: dict[Owner, dict[Owner, Caller]] = {}
         """The scripts whose text each owner has executed, and how it came to that."""
-        self._irreversible: set[str] = set()
-        """The registries whose entries cannot be put back, and so are not removed before a run."""
         for adapter in registries:
             self._guard(adapter)
 
@@ -218,8 +216,6 @@ class Guard:
         self.registries[adapter.name] = registry
         if registry.allows_duplicates:
             self.ledger.side_by_side.add(registry.name)
-        if adapter.irreversible:
-            self._irreversible.add(registry.name)
         return registry
 
     def _attach(self, registry: GuardedRegistry) -> None:
@@ -284,10 +280,10 @@ class Guard:
                 self._bring_back(back, run)
             entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
-            told: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
-            removed = {entry: each for entry, each in told.items() if entry.registry not in self._irreversible}
+            removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            fixed = [each for each in removed if self.registries[each.registry].adapter.irreversible]
+            run.standing = {each: removed.pop(each) for each in fixed}
             run.remove(removed)
-            run.standing = {entry: each for entry, each in told.items() if entry not in removed}
             self._moves.take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
 
     def end(self, run: Run, outcome: Outcome) -> None:

@@ -54,7 +54,7 @@ def _alternatives(path: str) -> list[tuple[str, list[str]]]:
 
 
 class Absence(NamedTuple):
-    """What is known of a key that is looked up, and was never registered in this process.
+    """The facts about a key that is looked up, and was never registered in this process.
 
     Attributes:
         key: the key.
