@@ -116,7 +116,7 @@ def on_rerun(function: Rerun) -> Rerun:
     if process is not None and process.on:
         caller = process.locate_caller(sys._getframe(1), frozenset(), function)
         if caller is not None:
-            process.reruns.declare(caller.owner, function)
+            process.guard.memory.reruns.declare(caller.owner, function)
     return function
 
 

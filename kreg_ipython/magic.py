@@ -90,7 +90,7 @@ class KregMagics(Magics):
 
     @observe("verbosity", "on_conflict", "names")
     def _set(self, change: Any = None) -> None:
-        settings = self.notebook.process.settings
+        settings = self.notebook.process.guard.memory.settings
         settings.verbosity, settings.on_conflict, settings.names = self.verbosity, self.on_conflict, self.names
 
     @observe("extras")

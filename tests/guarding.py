@@ -19,6 +19,7 @@ from typing import Any
 
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run, Spot
+from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
@@ -177,11 +178,10 @@ class Lab:
         for name in ("home", "shelf"):
             self.guard.attach(name)
 
-    def new_guard(self, former: Ledger | None = None, **options: Any) -> Guard:
+    def new_guard(self, former: Ledger | None = None, **remembered: Any) -> Guard:
         """Make a guard, which watches nothing yet."""
-        return Guard(
-            adapters(), self, say=self.said.append, notes=self.notes, settings=self.settings, former=former, **options
-        )
+        memory = Memory(settings=self.settings, ledger=former, **remembered)
+        return Guard(adapters(), self, say=self.said.append, notes=self.notes, memory=memory)
 
     def _module(self, name: str, text: str, register: bool = True) -> types.ModuleType:
         module = types.ModuleType(name)
@@ -336,12 +336,12 @@ class Lab:
 
     def acts(self, key: str | None = None) -> list[str]:
         """What was done, to this key or to all, in order: ``"swept x"``."""
-        events = self.guard.journal.events()
+        events = self.guard.memory.journal.events()
         return [f"{each.act} {each.key}" for each in events if key is None or each.key == key]
 
     def reasons(self, key: str, act: str) -> list[str]:
         """Why something was done to a key, each time."""
-        return [each.reason for each in self.guard.journal.events() if each.key == key and each.act == act]
+        return [each.reason for each in self.guard.memory.journal.events() if each.key == key and each.act == act]
 
     def noted(self, error: BaseException) -> list[str]:
         """The notes on an error; where Python has none, the lines that were shown instead."""

@@ -349,7 +349,7 @@ class Histories(RuleBasedStateMachine):
             self.execute("%kreg off")
             self.execute("%kreg on")
         else:
-            for name in sorted({name for _, name in self.guard.pinned}):
+            for name in sorted({name for _, name in self.guard.memory.pinned}):
                 self.execute(f"%kreg release {name}")
             self.fresh.pinned.clear()
 

@@ -15,8 +15,9 @@ from test_cells import stock
 
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.ledger import Owner, Run
-from kreg_ipython.guard.names import Names, Naming
-from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.memory import Memory
+from kreg_ipython.guard.names import Names
+from kreg_ipython.guard.numbering import Numbering
 from kreg_ipython.lib.holders import Opaque, reached
 from kreg_ipython.lib.rebinding import rebound
 from kreg_ipython.registries.names import Counter as NameCounter
@@ -207,13 +208,15 @@ def test_a_function_is_diverted_for_the_module_that_defines_it_and_not_for_one_t
     context: Any = SimpleNamespace(find_asker=lambda frame: (run, None))
     gates = Gates(said.append)
     notices: Any = SimpleNamespace(fault=lambda *fault: said.append(fault))
-    naming = Naming(Names(), map(counter, (shows, home)), gates, context, Settings(), notices)
+    names = Names()
+    shared: Any = SimpleNamespace(memory=Memory(names=names), gates=gates, context=context, notices=notices)
+    naming = Numbering(shared, map(counter, (shows, home)))
     for name in order:
         naming.attach(name)
     for run in runs:
         run.active, run.owner = True, runs[0].owner
         assert [home.get_uid("dense") for _ in range(2)] == [1, 2]
-        naming.names.end(run, True)
+        names.end(run, True)
     gates.close()
     assert not said and not naming.faults
     assert home.get_uid("dense") == 5

@@ -170,7 +170,7 @@ def _reason(custom: Custom, notebook: Notebook, keras: Keras) -> Reason | None:
         return None  # Keras 2.13 to 2.15 writes the name alone, and looks for it in all packages
     if custom.function and _built_in(custom.name, keras) is not None:
         return None
-    event = notebook.guard.journal.last(registry, custom.key)
+    event = notebook.guard.memory.journal.last(registry, custom.key)
     if event is not None and event.act in GONE:
         fix = f"re-run the cell that registers {custom.key!r}, or rebuild the model"
         return Reason(messages.gone(event), fix, gone=custom.key)

@@ -37,7 +37,7 @@ def clear(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
             entry
             for entry in entries
             if not is_library(entry.owner)
-            and (args.all or (is_stale(entry) and entry.name not in notebook.process.guard.pinned))
+            and (args.all or (is_stale(entry) and entry.name not in notebook.process.guard.memory.pinned))
         ]
     return _done("clear", "cleared", notebook.process.guard.clear(chosen), "%kreg undo restores what was cleared.")
 
@@ -67,17 +67,17 @@ def _over(notebook: Notebook, entry: Entry) -> Owner | None:
 def keep(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     """Carry out ``%kreg keep``."""
     entries = find.entries_with_keys(notebook, args.key)
-    notebook.process.guard.pinned.update(entry.name for entry in entries)
+    notebook.process.guard.memory.pinned.update(entry.name for entry in entries)
     return _done("keep", "keeping", entries, "%kreg release ends this.")
 
 
 def release(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     """Carry out ``%kreg release``."""
-    released = tuple((registry, key) for registry, key in notebook.process.guard.pinned if key in args.key)
+    released = tuple((registry, key) for registry, key in notebook.process.guard.memory.pinned if key in args.key)
     missing = [key for key in dict.fromkeys(args.key) if key not in {key for _, key in released}]
     if missing:
         raise Refused(f"not kept: {named(missing)}. {find.pinned_text(notebook)}")
-    notebook.process.guard.pinned -= {*released}
+    notebook.process.guard.memory.pinned -= {*released}
     for entry in notebook.process.guard.ledger:
         if entry.kept and entry.name in released:
             entry.kept = "%kreg release: the next run sweeps it"

@@ -148,7 +148,7 @@ def variable_names(notebook: Notebook) -> list[str]:
 
 def pinned_keys(notebook: Notebook) -> list[str]:
     """Return the keys that are kept."""
-    return sorted({key for _, key in notebook.process.guard.pinned})
+    return sorted({key for _, key in notebook.process.guard.memory.pinned})
 
 
 def registry_names(notebook: Notebook) -> list[str]:

@@ -53,7 +53,7 @@ def show(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 
 def log(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     """Carry out ``%kreg log``."""
-    events = notebook.process.journal.acts()
+    events = notebook.process.guard.memory.journal.acts()
     if args.number is None:
         return report.Log(tuple(events))
     earlier = max(len(events) - args.number, 0)

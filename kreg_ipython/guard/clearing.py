@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import ExecutionContext
+from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run
+from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.moves import Moves
-from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
@@ -30,34 +29,17 @@ class Clearing:
     """The acts that remove entries for good outside of runs, and the one that takes the last sweep back.
 
     Args:
-        ledger: what should stand where.
-        registries: the guarded registries, by name.
+        shared: what the parts of the guard share.
         moves: take entries out and put them back.
-        active: the runs that are going on.
-        pinned: what the user wants kept.
+        writes: follow what users write themselves.
         withheld: holds what was swept with its statement.
-        context: says what is being executed.
-        notices: write each act down.
-        lock: lets one thread at a time change the ledger.
-        between: gives what was written until now to the run around it.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        registries: Mapping[str, GuardedRegistry],
-        moves: Moves,
-        active: Mapping[Run, None],
-        pinned: set[Name],
-        withheld: Withheld,
-        context: ExecutionContext,
-        notices: Notices,
-        lock: threading.RLock,
-        between: Callable[[Run | None], None],
-    ) -> None:
-        self._ledger, self._registries, self._moves, self._active = ledger, registries, moves, active
-        self._pinned, self._withheld, self._context = pinned, withheld, context
-        self._notices, self._lock, self._between = notices, lock, between
+    def __init__(self, shared: Shared, moves: Moves, writes: DirectWrites, withheld: Withheld) -> None:
+        self._moves, self._writes, self._withheld = moves, writes, withheld
+        self._ledger, self._registries, self._active = shared.ledger, shared.registries, shared.active
+        self._pinned, self._context = shared.memory.pinned, shared.context
+        self._notices, self._lock = shared.notices, shared.lock
         self.undoable = Undoable()
 
     def forget(self, registry: str) -> None:
@@ -74,7 +56,7 @@ class Clearing:
             The entries that were there. `undo` brings them back if ``for_undo``.
         """
         with self._lock, defer_interrupts():
-            self._between(self._context.running())
+            self._writes.between(self._context.running())
             chosen = list(entries)
             self._pinned -= {entry.name for entry in chosen}
             cleared = self._remove_for_good(chosen, "cleared", "%kreg clear")
@@ -103,7 +85,7 @@ class Clearing:
             What is registered again, or shadowed.
         """
         with self._lock, defer_interrupts():
-            self._between(self._context.running())
+            self._writes.between(self._context.running())
             act, taken = self.undoable
             self.undoable = Undoable()
             entries = [entry for entry in taken if not self._is_registered_anew(entry)]

@@ -6,10 +6,9 @@ from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
-from kreg_ipython.guard.ledger import Entry, Ledger
-from kreg_ipython.guard.notices import Notices
-from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.context import Caller, Registration
+from kreg_ipython.guard.ledger import Entry
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import same_definition
 from kreg_ipython.registries.registry import MISSING
 
@@ -18,14 +17,12 @@ class Conflicts:
     """The rules where a registration meets an entry of another owner.
 
     Args:
-        ledger: who stands where.
-        context: whether an owner would register something again, or a framework does.
-        settings: what the user wants in a conflict.
-        notices: tell the user.
+        shared: what the parts of the guard share.
     """
 
-    def __init__(self, ledger: Ledger, context: ExecutionContext, settings: Settings, notices: Notices) -> None:
-        self._ledger, self._context, self._settings, self._notices = ledger, context, settings, notices
+    def __init__(self, shared: Shared) -> None:
+        self._ledger, self._context = shared.ledger, shared.context
+        self._settings, self._notices = shared.memory.settings, shared.notices
 
     def gives_way(self, entry: Entry, subject: Any, caller: Caller) -> bool:
         """Return whether the entry's owner would not register it any more, or is the calling cell under another id.

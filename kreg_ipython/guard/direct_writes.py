@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable
 from typing import Any
 
-from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
-from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.context import Caller, Registration
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Entry, Ledger, Run
+from kreg_ipython.guard.ledger import Run
+from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.registration import Registrations
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.snapshot import Contents, Snapshot
 from kreg_ipython.lib.importlib_bootstrap import pass_over
+from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.source import read
 from kreg_ipython.registries.registry import same_value
@@ -21,38 +24,39 @@ class DirectWrites:
     """Follows the containers that users change without any function of the framework's.
 
     Args:
-        ledger: what should stand where.
-        registries: the guarded registries, by name.
+        shared: what the parts of the guard share.
         reconciler: moves entries.
-        context: says whose an object is that was written unseen.
-        forget: forgets entries that the user took out.
-        record: writes down what was written: a registration, and what the registry stores.
+        moves: forget the entries that the user took out.
+        registrations: write down what was written.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        registries: Mapping[str, GuardedRegistry],
-        reconciler: Reconciler,
-        context: ExecutionContext,
-        forget: Callable[[list[Entry], Run | None], None],
-        record: Callable[[Registration, Any], None],
-    ) -> None:
-        self._ledger, self._registries, self._reconciler = ledger, registries, reconciler
-        self._context, self._forget, self._record = context, forget, record
+    def __init__(self, shared: Shared, reconciler: Reconciler, moves: Moves, registrations: Registrations) -> None:
+        self._ledger, self._registries, self._gates = shared.ledger, shared.registries, shared.gates
+        self._context, self._lock = shared.context, shared.lock
+        self._reconciler, self._moves, self._registrations = reconciler, moves, registrations
         self._followed: dict[str, GuardedRegistry] = {}
 
-    def watch(self, registry: GuardedRegistry, gates: Gates) -> None:
+    def watch(self, registry: GuardedRegistry) -> None:
         """Follow what users write to this registry's container from now on, if they write to it at all."""
         registry.look()
         if registry.snapshot is not None:
             self._followed[registry.name] = registry
         for gate in registry.gates("access"):
-            gates.add(registry, gate, self._accessing)
+            self._gates.add(registry, gate, self._accessing)
 
     def unwatch(self, name: str) -> None:
         """Leave a registry's container alone."""
         self._followed.pop(name, None)
+
+    def between(self, run: Run | None = None) -> None:
+        """Give what was written until now to the run around it, before something else begins.
+
+        Between two cells there is no run, since a thread or a widget wrote it. A look at the sizes is enough then.
+        """
+        changed = self.changed(thoroughly=run is not None)
+        if changed:
+            with self._lock, defer_interrupts():
+                self.follow(changed, run)
 
     def changed(self, thoroughly: bool) -> list[GuardedRegistry]:
         """Return the registries that users may have written to since the last look.
@@ -99,7 +103,7 @@ class DirectWrites:
             stack = self._ledger.stack((registry.name, key))
             if registry.allows_duplicates:
                 stack = [entry for entry in stack if same_value(entry.value, value)][:1]
-            self._forget(stack, run)
+            self._moves.forget(stack, run)
         for key, value, before in changes.written:
             registry.attempt(self._wrote, registry, key, value, before, run)
         if anew and run is not None:  # a fresh kernel would fill the module's new container
@@ -114,7 +118,8 @@ class DirectWrites:
         else:
             caller = Caller(run.owner, run, _line_of(run.source, key, subject))
         if caller is not None:
-            self._record(Registration(registry, key, subject, caller, before, before), value)
+            registration = Registration(registry, key, subject, caller, before, before)
+            self._registrations.record(registration, value, written=True)
 
     def _follow_equal(self, registry: GuardedRegistry, run: Run) -> None:
         for key in read(run.source or "").literal_keys:
@@ -124,7 +129,8 @@ class DirectWrites:
             top = stack[-1] if stack else None
             if top is not None and top.owner not in (None, run.owner) and registry.holds(key, top.value):
                 caller = Caller(run.owner, run, _line_of(run.source, key, top.subject))
-                self._record(Registration(registry, key, top.subject, caller, top.value, top.value), top.value)
+                registration = Registration(registry, key, top.subject, caller, top.value, top.value)
+                self._registrations.record(registration, top.value, written=True)
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kreg_ipython.guard import messages, ways
-from kreg_ipython.guard.context import Caller, ExecutionContext
-from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run
-from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.context import Caller
+from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
 
@@ -19,20 +18,12 @@ class Judge:
     """Applies the verdicts to entries.
 
     Args:
-        registries: the guarded registries, by name.
-        pinned: what the user wants kept.
-        context: knows the texts of other cells.
-        notices: tell the user what cannot be decided.
+        shared: what the parts of the guard share.
     """
 
-    def __init__(
-        self,
-        registries: Mapping[str, GuardedRegistry],
-        pinned: set[Name],
-        context: ExecutionContext,
-        notices: Notices,
-    ) -> None:
-        self._registries, self._pinned, self._context, self._notices = registries, pinned, context, notices
+    def __init__(self, shared: Shared) -> None:
+        self._registries, self._pinned = shared.registries, shared.memory.pinned
+        self._context, self._notices = shared.context, shared.notices
         self.said_elsewhere: dict[Entry, None] = {}
         """The entries that stay only because something else than their owner's own statement may lead to them."""
 

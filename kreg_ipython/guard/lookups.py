@@ -7,17 +7,15 @@ was traced earlier.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import ExecutionContext
-from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.journal import GONE, Journal
-from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Spot
-from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.journal import GONE
+from kreg_ipython.guard.ledger import Entry, Owner, Spot
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import key_text
 from kreg_ipython.registries.registry import Absence, Gate, NotThere
@@ -30,29 +28,14 @@ class Lookups:
     """The functions of the frameworks' that look a key up and raise if it is not there.
 
     Args:
-        ledger: has what was swept last.
-        registries: the guarded registries by name.
-        gates: divert the functions.
-        context: says who looks up.
-        notices: tell the user.
-        journal: says what became of a key.
-        pending: returns what is removed at the moment for runs that have not ended.
+        shared: what the parts of the guard share.
         put_back: puts back what was removed from a spot only to let an edit through; returns whether it did.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        registries: Mapping[str, GuardedRegistry],
-        gates: Gates,
-        context: ExecutionContext,
-        notices: Notices,
-        journal: Journal,
-        pending: Callable[[], list[Entry]],
-        put_back: Callable[[Spot], bool],
-    ) -> None:
-        self._ledger, self._registries, self._gates, self._context = ledger, registries, gates, context
-        self._notices, self._journal, self._pending, self._put_back = notices, journal, pending, put_back
+    def __init__(self, shared: Shared, put_back: Callable[[Spot], bool]) -> None:
+        self._ledger, self._registries, self._gates = shared.ledger, shared.registries, shared.gates
+        self._context, self._notices, self._journal = shared.context, shared.notices, shared.memory.journal
+        self._pending, self._put_back = shared.pending, put_back
 
     def miss(self, registry: GuardedRegistry, entry: Entry) -> None:
         """Take note that an entry does not stand in its registry from now on."""

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Ledger, Run, order_of
+from kreg_ipython.guard.ledger import Entry, Run, order_of
 from kreg_ipython.guard.lookups import Lookups
-from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.shared import Shared
 
 
 class Moves:
     """The acts by which an entry goes and comes.
 
     Args:
-        ledger: what should stand where.
-        registries: the guarded registries, by name.
+        shared: what the parts of the guard share.
         reconciler: moves entries.
         lookups: handle what is looked up and is gone.
-        notices: write each act down.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        registries: Mapping[str, GuardedRegistry],
-        reconciler: Reconciler,
-        lookups: Lookups,
-        notices: Notices,
-    ) -> None:
-        self._ledger, self._registries, self._reconciler = ledger, registries, reconciler
-        self._lookups, self._notices = lookups, notices
+    def __init__(self, shared: Shared, reconciler: Reconciler, lookups: Lookups) -> None:
+        self._ledger, self._registries, self._notices = shared.ledger, shared.registries, shared.notices
+        self._reconciler, self._lookups = reconciler, lookups
 
     def take_out(self, entries: list[Entry], act: Act, reason: str, run: Run | None = None) -> None:
         """Take entries out; what they shadowed comes back."""

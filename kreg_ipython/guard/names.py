@@ -12,23 +12,12 @@ being taken, or was asked for outside of runs, is taken for good: when in doubt,
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import ExecutionContext
-from kreg_ipython.guard.gates import Gates
-from kreg_ipython.guard.ledger import Owner, Run, label
-from kreg_ipython.guard.notices import Notices
-from kreg_ipython.guard.settings import Settings
-from kreg_ipython.lib.naming import error_text
-from kreg_ipython.registries.names import Counter, Joint, Reset, rename
-from kreg_ipython.registries.registry import NotThere, locate
+from kreg_ipython.guard.ledger import Owner, Run
 
 Held = Callable[[Run, list[Any]], set[int] | None]
 """Returns which objects are held, by their ``id``, by something other than what the run binds anew; None if unknown."""
@@ -230,143 +219,3 @@ def _weak(object: Any) -> weakref.ref[Any] | None:
         return None if object is None else weakref.ref(object)
     except TypeError:  # it is then as one that is not known
         return None
-
-
-@dataclass(eq=False)
-class _Guarded:
-    """A function of the framework's, as `Gates` knows a registry."""
-
-    name: str
-    counter: Any
-    fail: Callable[[Exception, Callable[..., Any]], None]
-
-
-class Naming:
-    """The functions that number names, diverted so that their answers are those of `Names`.
-
-    Args:
-        names: has the numbers.
-        counters: the functions; those that want names to be unique in a model; those that let the count begin anew.
-        gates: divert them.
-        context: says who asks.
-        settings: say whether names are to be as in a fresh kernel.
-        notices: tell what went wrong, and explain the framework's errors.
-
-    Attributes:
-        faults: what went wrong, by the name of the counter, whose names are the framework's own from then on.
-    """
-
-    def __init__(
-        self,
-        names: Names,
-        counters: Iterable[Counter | Joint | Reset],
-        gates: Gates,
-        context: ExecutionContext,
-        settings: Settings,
-        notices: Notices,
-    ) -> None:
-        self.names, self._counters, self._gates = names, list(counters), gates
-        self._context, self._settings, self._notices = context, settings, notices
-        self.faults: dict[str, str] = {}
-
-    def attach(self, module: str) -> None:
-        """Divert the functions of a module that has been imported, but not those that it has from another module."""
-        for counter in self._counters:
-            if counter.module == module:
-                try:
-                    if locate(counter.gate.function).__module__ != module:
-                        continue  # ``keras.backend`` of Keras 2.13 shows functions of ``keras.src.backend``
-                    guarded = _Guarded(counter.name, counter, partial(self._fail, counter.name))
-                    around = {Counter: self._asked, Joint: self._joining, Reset: self._resetting}[type(counter)]
-                    self._gates.add(guarded, counter.gate, around)
-                except NotThere:
-                    continue  # another version of Keras
-                except Exception as error:
-                    self._fail(counter.name, error)
-
-    def _asked(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Answer as the framework does, but for the number."""
-        __tracebackhide__ = True
-        answer = original(*args, **kwargs)
-        if not self._settings.names or guarded.name in self.faults:
-            return answer
-        try:
-            prefix, text = announced
-            run, object = self._context.find_asker(sys._getframe())
-            life, counts = guarded.counter.counts()
-            name = text(self.names.take(guarded.counter.module, life, counts, prefix, run, object))
-            if name != answer and isinstance(name, str):
-                self.names.exchanged[name] = partial(original, *args, **kwargs)
-            return name
-        except Exception as error:
-            guarded.fail(error, self._asked)
-            return answer
-
-    def _joining(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Let no model meet two objects of one name that have different ones without us.
-
-        What holds an object cannot always be seen. The later object gets a name of the framework's own then.
-        """
-        __tracebackhide__ = True
-        if self.names.exchanged and guarded.name not in self.faults:
-            try:
-                first: dict[str, Any] = {}
-                for each in announced[0]():
-                    if first.setdefault(each.name, each) is not each and each.name in self.names.exchanged:
-                        rename(each, self.names.exchanged[each.name]())
-            except Exception as error:
-                guarded.fail(error, self._joining)
-        try:
-            return original(*args, **kwargs)
-        except ValueError as error:
-            name = guarded.counter.names(error)
-            if name is not None and guarded.name not in self.faults:
-                try:
-                    objects = [each for each in announced[0]() if each.name == name]
-                    self._explain(name, guarded.counter.what, objects, error)
-                except Exception as fault:
-                    guarded.fail(fault, self._joining)
-            raise
-
-    def _resetting(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        """Note who lets the framework begin to count anew; a framework that does is part of somebody else's call."""
-        __tracebackhide__ = True
-        try:
-            caller = self._context.locate_caller(sys._getframe(1), frozenset({original.__module__}))
-            if caller is not None:
-                self.names.reset(f"{announced[0]} in {messages.where(caller.owner, caller.line)}")
-        except Exception as error:
-            guarded.fail(error, self._resetting)
-        with self._gates.open():  # one such function may call another
-            return original(*args, **kwargs)
-
-    def _explain(self, name: str, what: str, objects: list[Any], error: ValueError) -> None:
-        """Tell in a note on the framework's error where the first two objects of one name come from.
-
-        Nothing is said of names that the running owner gave itself, unless the count began anew in between.
-        """
-        if len(objects) < 2:
-            return  # a model does not list its inputs
-        one, other = objects[:2]
-        (owner, text), (other_owner, other_text) = self._origin(one), self._origin(other)
-        running = self._context.running()
-        others = {owner, other_owner} - {None, running.owner if running is not None else None}
-        since = self.names.since_between(one, other)
-        if since or (others and owner is not other_owner):
-            self._notices.annotate(error, messages.same_name(name, what, text, other_text, since))
-
-    def _origin(self, object: Any) -> tuple[Owner | None, str]:
-        """Return who made an object, or assigned the variable that holds it, and that in words."""
-        taken = self.names.taken(object)
-        if taken is not None:
-            return taken.owner, f"one that {label(taken.owner.kind, taken.owner.id, taken.run, taken.owner.file)} made"
-        found = self._context.find_variable(object)
-        if found is None:
-            return None, "one that no variable holds"
-        held = found.name if found.is_it else f"one in {found.name}"
-        return found.owner, f"{held} ({messages.where(found.owner, found.line)})"
-
-    def _fail(self, name: str, error: Exception, act: object = None) -> None:
-        """Leave these names to the framework from now on, and say so."""
-        self.faults[name] = error_text(error)
-        self._notices.fault(name, self.faults[name])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Entry, Ledger, Order, Spot, order_of
+from kreg_ipython.guard.ledger import Entry, Order, Spot, order_of
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import same_definition
 from kreg_ipython.registries.registry import MISSING, identity, same_value
 
@@ -18,12 +19,11 @@ class Reconciler:
     The invariant: each registry shows, for each key, the top of its stack; one that allows duplicates holds each entry.
 
     Args:
-        ledger: what should stand where.
-        registries: the guarded registries, by name.
+        shared: what the parts of the guard share.
     """
 
-    def __init__(self, ledger: Ledger, registries: Mapping[str, GuardedRegistry]) -> None:
-        self._ledger, self._registries = ledger, registries
+    def __init__(self, shared: Shared) -> None:
+        self._ledger, self._registries = shared.ledger, shared.registries
 
     def change(self, remove: Iterable[Entry] = (), insert: Iterable[Entry] = ()) -> list[Entry]:
         """Take entries out of the ledger and put others in, then reconcile the registries.

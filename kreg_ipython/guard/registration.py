@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
-from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.context import Caller, Registration
 from kreg_ipython.guard.guarded import UNKNOWN, GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Ledger, Spot, replayed_order
-from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.ledger import Entry, Spot, replayed_order
 from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
@@ -28,27 +26,14 @@ class Registrations:
     """Lets registrations happen, and gives each to its owner.
 
     Args:
-        ledger: what should stand where.
+        shared: what the parts of the guard share. The gates stand open inside a registration.
         reconciler: moves entries.
-        conflicts: says who gives way.
-        context: says who registers.
-        gates: stand open inside a registration.
-        notices: write each act down.
-        lock: lets one thread at a time change the ledger.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        reconciler: Reconciler,
-        conflicts: Conflicts,
-        context: ExecutionContext,
-        gates: Gates,
-        notices: Notices,
-        lock: threading.RLock,
-    ) -> None:
-        self._ledger, self._reconciler, self._conflicts, self._context = ledger, reconciler, conflicts, context
-        self._gates, self._notices, self._lock = gates, notices, lock
+    def __init__(self, shared: Shared, reconciler: Reconciler) -> None:
+        self._reconciler, self._conflicts = reconciler, Conflicts(shared)
+        self._ledger, self._context, self._gates = shared.ledger, shared.context, shared.gates
+        self._notices, self._lock = shared.notices, shared.lock
 
     def registering(
         self, registry: GuardedRegistry, announced: Announcement, original: Callable[..., Any], args: Any, kwargs: Any

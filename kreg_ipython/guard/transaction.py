@@ -7,29 +7,26 @@ adapters, what becomes of an entry from `verdicts`.
 from __future__ import annotations
 
 import gc
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.clearing import Clearing, Undoable
-from kreg_ipython.guard.conflicts import Conflicts
 from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.judge import Judge
-from kreg_ipython.guard.ledger import Entry, Ledger, Name, Owner, Run, Spot, order_of
+from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
+from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.moves import Moves
-from kreg_ipython.guard.names import Names, Naming
 from kreg_ipython.guard.notices import Notices
+from kreg_ipython.guard.numbering import Numbering
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations, is_users
-from kreg_ipython.guard.reruns import Reruns
-from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
@@ -49,13 +46,8 @@ class Guard:
         context: says what is being executed.
         say: shows one line to the user.
         notes: whether the notes of an exception are shown with it.
-        journal: where each act is written down.
-        settings: what the user has set.
-        pinned: what the user wants kept.
-        former: what a former guard knew of entries that may still stand.
-        names: the automatic names that runs took.
-        counters: the functions that number them.
-        reruns: what owners want called before they run again.
+        memory: what a former guard of the process has left.
+        counters: the functions that number automatic names.
     """
 
     def __init__(
@@ -65,73 +57,36 @@ class Guard:
         *,
         say: Callable[[str], None],
         notes: bool = True,
-        journal: Journal | None = None,
-        settings: Settings | None = None,
-        pinned: set[Name] | None = None,
-        former: Ledger | None = None,
-        names: Names | None = None,
+        memory: Memory | None = None,
         counters: Iterable[NameCounter | Joint | Reset] = (),
-        reruns: Reruns | None = None,
     ) -> None:
-        self.ledger = Ledger(former)
-        self.journal, self.settings = journal or Journal(), settings or Settings()
-        self.pinned: set[Name] = set() if pinned is None else pinned
-        """The entries that are never swept: the user said `%kreg keep`."""
+        self.memory = memory = memory or Memory()
+        notices = Notices(say, notes, memory.journal, memory.settings, context.number)
+        self.tell = notices.tell
+        self.ledger = Ledger(memory.ledger)
         self.absent: list[str] = []
         """Registries that their framework, which is imported, does not have: in this version, or so far."""
         self.foreign_faults: dict[str, str] = {}
         """A line for each package whose adapters cannot be had."""
-        self.registries: dict[str, GuardedRegistry] = {}
         self.remembered: dict[Spot, list[Entry]] = {}
         """The entries that a former guard knew, until everything that stands has been adopted."""
-        for entry in former.all() if former is not None else ():
+        for entry in memory.ledger.all() if memory.ledger is not None else ():
             self.remembered.setdefault(entry.spot, []).append(entry)
-        self._context, self._lock = context, threading.RLock()
-        self._notices = Notices(say, notes, self.journal, self.settings, context.number)
-        self.tell = self._notices.tell
-        self._gates = Gates(self.tell)
-        self.names, self.reruns = names or Names(), reruns or Reruns()
-        self._naming = Naming(self.names, counters, self._gates, context, self.settings, self._notices)
-        self._reconciler = Reconciler(self.ledger, self.registries)
-        self._registrations = Registrations(
-            self.ledger,
-            self._reconciler,
-            Conflicts(self.ledger, context, self.settings, self._notices),
-            context,
-            self._gates,
-            self._notices,
-            self._lock,
-        )
-        self._lookups = Lookups(
-            self.ledger,
-            self.registries,
-            self._gates,
-            context,
-            self._notices,
-            self.journal,
-            self.pending,
-            self._put_back,
-        )
-        self._moves = Moves(self.ledger, self.registries, self._reconciler, self._lookups, self._notices)
-        self._writes = DirectWrites(
-            self.ledger, self.registries, self._reconciler, context, self._moves.forget, self._record_write
-        )
-        self._judge = Judge(self.registries, self.pinned, context, self._notices)
+        self._shared = shared = Shared(context, notices, memory, self.ledger, Gates(self.tell))
+        self.registries, self.pending = shared.registries, shared.pending
+        self._context, self._notices, self._gates = context, notices, shared.gates
+        self._active, self._lock = shared.active, shared.lock
+        self._numbering = Numbering(shared, counters)
+        self._reconciler = Reconciler(shared)
+        self._registrations = Registrations(shared, self._reconciler)
+        self._lookups = Lookups(shared, self._put_back)
+        self._moves = Moves(shared, self._reconciler, self._lookups)
+        self._writes = DirectWrites(shared, self._reconciler, self._moves, self._registrations)
+        self._judge = Judge(shared)
         self._withheld = Withheld(self._judge)
-        self._active: dict[Run, None] = {}
-        self._clearing = Clearing(
-            self.ledger,
-            self.registries,
-            self._moves,
-            self._active,
-            self.pinned,
-            self._withheld,
-            context,
-            self._notices,
-            self._lock,
-            self.between,
-        )
+        self._clearing = Clearing(shared, self._moves, self._writes, self._withheld)
         self.clear, self.empty, self.undo = self._clearing.clear, self._clearing.empty, self._clearing.undo
+        self.between = self._writes.between
         self._executed: dict[Owner, dict[Owner, Caller]] = {}
         """The scripts whose text each owner has executed, and how it came to that."""
         for adapter in registries:
@@ -141,7 +96,7 @@ class Guard:
 
     def attach(self, module: str) -> None:
         """Guard the registries that live in this module, which has been imported; adopt what users put there."""
-        self._naming.attach(module)
+        self._numbering.attach(module)
         for registry in self.registries.values():
             if registry.adapter.module == module:
                 with self._lock:
@@ -184,10 +139,10 @@ class Guard:
     def detach(self) -> None:
         """Give everything back: what was removed for runs, the functions where they are still ours, strong keys."""
         with self._lock:
-            self.between(self._context.running())
+            self._writes.between(self._context.running())
             for run in list(self._active):
                 self.end(run, "failed")
-            self.names.end_all()
+            self.memory.names.end_all()
             if self._clearing.undoable.entries or self._withheld:
                 self._clearing.undoable = Undoable()
                 self._withheld.forget()
@@ -209,7 +164,7 @@ class Guard:
     def faults(self) -> dict[str, str]:
         """A line for each registry that is not guarded properly."""
         failing = {registry.name: registry.fault for registry in list(self.registries.values()) if registry.fault}
-        return {**self.foreign_faults, **failing, **self._naming.faults}
+        return {**self.foreign_faults, **failing, **self._numbering.faults}
 
     def _guard(self, adapter: Registry) -> GuardedRegistry:
         registry = GuardedRegistry(adapter, self._gates, self._notices.fault)
@@ -229,7 +184,7 @@ class Guard:
         for gate in registry.gates("unregister"):
             self._gates.add(registry, gate, self._clearing.unregistering)
         registry.attached, registry.diverts_lookups = True, False
-        self._writes.watch(registry, self._gates)
+        self._writes.watch(registry)
         explained = any(gate.lacks for gate in registry.gates("look up"))
         if explained or any(name == registry.name for name, _ in self.ledger.swept):
             self._lookups.divert(registry)
@@ -269,8 +224,8 @@ class Guard:
 
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
-        if run.owner in self.reruns:
-            self.reruns.call(run.owner, run.source, self.tell)
+        if run.owner in self.memory.reruns:
+            self.memory.reruns.call(run.owner, run.source, self.tell)
         back = self._withheld.coming_back(run)
         if not back and not self.ledger.has_entries(run.owner):
             return
@@ -339,26 +294,12 @@ class Guard:
         self._notices.end_run()
         self._attach_late()
 
-    def between(self, run: Run | None = None) -> None:
-        """Give what was written until now to the run around it, before something else begins.
-
-        Between two cells there is no run, since a thread or a widget wrote it. A look at the sizes is enough then.
-        """
-        changed = self._writes.changed(thoroughly=run is not None)
-        if changed:
-            with self._lock, defer_interrupts():
-                self._writes.follow(changed, run)
-
-    def pending(self) -> list[Entry]:
-        """Return what is removed at the moment for runs that have not ended."""
-        return [entry for run in list(self._active) for entry in list(run.removed)]
-
     def differences(self) -> list[str]:
         """Return where a registry does not show the top of a stack: nowhere, after each act."""
         return self._reconciler.differences()
 
     def _has_ended(self, run: Run, outcome: Outcome) -> None:
-        self.names.end(run, outcome == "success")
+        self.memory.names.end(run, outcome == "success")
         if run.active:  # an interrupt may make it end twice
             run.active = False
             if outcome in ("success", "failed"):
@@ -473,6 +414,3 @@ class Guard:
                 entry.restored = entry.restored or entry.run is not run
         self._moves.restore(removed, messages.WHY_RESTORED[outcome], run)
         run.settle()
-
-    def _record_write(self, registration: Registration, value: Any) -> None:
-        self._registrations.record(registration, value, written=True)

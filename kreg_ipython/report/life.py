@@ -202,7 +202,7 @@ class _Biographer:
             for one in self.formers
             if one.registry == registry
         ]
-        events = self.guard.journal.events()
+        events = self.guard.memory.journal.events()
         history = tuple(event for event in events if (event.registry, event.key) == (registry, self.key))
         return Life(registry, self.key, row, below, tuple(mine), history)
 

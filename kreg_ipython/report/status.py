@@ -256,7 +256,7 @@ def status(
     framework, theirs = _of_frameworks(guard, everything)
     counts = _counts(row for _, rows in groups for row in rows)
 
-    named = guard.names.in_use() if guard.settings.names else {}
+    named = guard.memory.names.in_use() if guard.memory.settings.names else {}
     names = {owner.label: number for owner, number in named.items() if owners is None or owner in owners}
 
     def wanted(row: Row) -> bool:
@@ -362,7 +362,7 @@ def stands(guard: Guard, entry: Entry) -> bool:
 def row_of(guard: Guard, entry: Entry) -> Row:
     """Return the row of an entry of the user's."""
     state = _state(entry, guard.ledger.is_shadowed(entry))
-    pinned = "" if entry.name not in guard.pinned else PINNED
+    pinned = "" if entry.name not in guard.memory.pinned else PINNED
     number = entry.run.number if entry.run else None
     subject, owner = definition_text(entry.subject), owner_dict(entry.owner)
     note, source = entry.kept or pinned, line_of_source(entry)

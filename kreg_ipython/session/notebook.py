@@ -85,7 +85,7 @@ class Notebook:
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
         self.process.close()
-        memory = Memory(self.process.memory(whole=whole), self._cells, self._texts, self._deleted)
+        memory = Memory(self.process.leave(whole=whole), self._cells, self._texts, self._deleted)
         vars(self.shell)[_MEMORY] = memory
 
     def start(self) -> None:
@@ -255,7 +255,7 @@ class Notebook:
         """Sweep what a cell registered that has no code any more: it has no pre_run_cell."""
         owner, guard = self._cells.get(getattr(info, "cell_id", None) or ""), self.process.guard
         if owner is not None and not (info.raw_cell or "").strip():
-            guard.reruns.call(owner, None, guard.tell)
+            guard.memory.reruns.call(owner, None, guard.tell)
             if guard.ledger.has_entries(owner):
                 guard.empty(owner)
 

@@ -14,12 +14,10 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from kreg_ipython import registries
+from kreg_ipython.guard import memory
 from kreg_ipython.guard.context import Caller, Variable
-from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
-from kreg_ipython.guard.reruns import Reruns
-from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.holders import Opaque, holders
@@ -112,30 +110,22 @@ class Memory:
     """The knowledge of a process that has been closed, for the next one to go on with.
 
     Attributes:
-        journal: the log.
-        pinned: what the user wants kept.
+        guard: what its guard knew.
         watched: the containers of ``%kreg watch``.
         owners: the modules and scripts.
         known: the entries by name.
-        names: the automatic names that runs took.
-        reruns: what owners want called before they run again.
-        ledger: the entries themselves; None if they are to be forgotten.
     """
 
-    journal: Journal
-    pinned: set[Name]
+    guard: memory.Memory
     watched: dict[str, Registry | None]
     owners: dict[tuple[Kind, str, str | None], Owner]
     known: dict[Name, list[Known]]
-    names: Names
-    reruns: Reruns
-    ledger: Ledger | None
 
 
 class Process:
     """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
 
-    What users decided (``settings``, ``pinned``, ``watched``), the ``journal`` and the owners outlive `stop`.
+    What the guard's memory has, what users want to be watched, and the owners outlive `stop`.
 
     Args:
         front: knows of cells; None in a program without IPython.
@@ -143,18 +133,14 @@ class Process:
 
     def __init__(self, front: Front | None = None) -> None:
         self._front = front
-        self.settings, self.journal = Settings(), Journal()
-        self.pinned: set[Name] = set()
+        self._memory = memory.Memory(names=Names(self._held))
         self.watched: dict[str, Registry | None] = {}
         """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self.names, self.reruns = Names(self._held), Reruns()
         self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
         self.extras: tuple[str, ...] = ()
         """The names of the `registries.EXTRAS` that the user wants guarded."""
         self._undo: list[Callable[[], None]] = []
         self._said = 0
-        self._last: Ledger | None = None
-        """The ledger when the process stopped last."""
         self._known: dict[Name, list[Known]] = {}
         self._fresh()
 
@@ -171,7 +157,7 @@ class Process:
         if _current is not None and _current is not self and _current._front is None:
             former = _current
             former.close()
-            self.go_on(former.memory(whole=True))
+            self.go_on(former.leave(whole=True))
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
@@ -188,47 +174,52 @@ class Process:
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
-        if not self.on:
-            return
+        if self.on:
+            self._detach()
+            self._fresh()
+
+    def close(self) -> None:
+        """Give everything back for good: the next one to guard this process is another one."""
+        global _current
+        if self.on:
+            self._detach()
+        if _current is self:
+            _current = None
+
+    def _detach(self) -> None:
         while self._undo:
             self._undo.pop()()
         self.guard.detach()
         self.runs.close()
-        self._last = self.guard.ledger
-        self._fresh(self._last)
-
-    def close(self) -> None:
-        """`stop` for good: the next one to guard this process is another one."""
-        global _current
-        self.stop()
-        if _current is self:
-            _current = None
+        self._memory.ledger = self.guard.ledger
 
     def undo_later(self, undo: Callable[[], None]) -> None:
         """Undo one more thing when the process stops."""
         self._undo.append(undo)
 
-    def memory(self, *, whole: bool) -> Memory:
+    def leave(self, *, whole: bool) -> Memory:
         """Return what the next process needs to go on after this one: the ``whole`` ledger, or who registered what."""
         known: dict[Name, list[Known]] = {}
-        for entry in self._last or ():
+        for entry in self._memory.ledger or ():
             with suppress(TypeError):  # it cannot be referenced weakly
                 caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
                 known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
-        ledger = self._last if whole else None
-        self.names.held = held_by_all  # and not by this process, which ends
-        return Memory(self.journal, self.pinned, self.watched, self._owners, known, self.names, self.reruns, ledger)
+        if not whole:
+            self._memory.ledger = None
+        self._memory.names.held = held_by_all  # and not by this process, which ends
+        return Memory(self._memory, self.watched, self._owners, known)
 
-    def go_on(self, memory: Memory) -> None:
+    def go_on(self, left: Memory) -> None:
         """Go on where another process was, before anything is guarded."""
-        self.journal, self.pinned, self.watched = memory.journal, memory.pinned, memory.watched
-        self._owners, self._known, self._said = memory.owners, memory.known, memory.journal.count
-        self.names, memory.names.held = memory.names, self._held
-        self.reruns = memory.reruns
-        # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
-        self._fresh(memory.ledger if isinstance(memory.ledger, Ledger) else None)
+        self._memory, self.watched, self._owners, self._known = left.guard, left.watched, left.owners, left.known
+        self._memory.names.held = self._held
+        self._said = self._memory.journal.count
+        if not isinstance(self._memory.ledger, Ledger):
+            # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
+            self._memory.ledger = None
+        self._fresh()
 
-    def _fresh(self, former: Ledger | None = None) -> None:
+    def _fresh(self) -> None:
         faults: dict[str, str] = {}
         naming: list[Counter | Joint | Reset] = [*counters(), *joints(), *resets()]
         self.guard = Guard(
@@ -236,13 +227,8 @@ class Process:
             self,
             say=self._say,
             notes=self._front is None or self._front.shows_notes,
-            journal=self.journal,
-            settings=self.settings,
-            pinned=self.pinned,
-            former=former,
-            names=self.names,
+            memory=self._memory,
             counters=naming,
-            reruns=self.reruns,
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
@@ -517,10 +503,10 @@ class Process:
 
     def say_acts(self) -> None:
         """Tell those who want to be told all what was done in a body of code, act by act."""
-        said, self._said = self._said, self.journal.count
-        if self.settings.verbosity == "all" and said < self._said:
+        said, self._said = self._said, self._memory.journal.count
+        if self._memory.settings.verbosity == "all" and said < self._said:
             acts: dict[str, dict[str, None]] = {}
-            for event in self.journal.acts(said):
+            for event in self._memory.journal.acts(said):
                 acts.setdefault(event.act, {})[event.key] = None
             if acts:
                 self._say("; ".join(f"{act} {named(keys)}" for act, keys in acts.items()))

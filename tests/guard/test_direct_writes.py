@@ -58,7 +58,7 @@ def test_what_a_cell_takes_out_is_its_word(written):
     assert written.entries() == [(written.name, "y", "a")]
     assert written.acts("x")[1:] == ["forgot x"]
     assert written.reasons("x", "forgot") == ["it was taken out or overwritten by hand"]
-    assert [event.run for event in written.guard.journal.events()] == [1, 1, 2]
+    assert [event.run for event in written.guard.memory.journal.events()] == [1, 1, 2]
     written.main.keep = abs
     assert written.dict == {"y": min}
 

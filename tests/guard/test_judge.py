@@ -97,7 +97,7 @@ def test_what_several_cells_said_and_the_user_keeps_stays(lab):
     lab.cell("h", MEMO)
     for name in "ab":
         lab.cell(name, "setup()")
-    lab.guard.pinned.add(("silent", "x"))
+    lab.guard.memory.pinned.add(("silent", "x"))
     for name in "ab":
         lab.cell(name, "y = 1")
     assert lab.home.table == {"x": 1}

@@ -160,7 +160,7 @@ def test_a_framework_without_such_a_function_is_no_fault(lab):
 
 def test_a_fault_while_looking_up_is_told_and_the_frameworks_error_stays(swept):
     swept.faulty = True
-    swept.guard.journal.last = lambda *args: 1 / 0
+    swept.guard.memory.journal.last = lambda *args: 1 / 0
     error = swept.cell("b", "find('G')", fails=LookupError)
     assert error.args == ("no gradient G",)
     assert swept.said == ["the registry graphs is not guarded properly: ZeroDivisionError: division by zero"]

@@ -43,7 +43,7 @@ def test_an_entry_knows_its_owner_its_run_its_line_and_the_way_to_it(lab):
     assert [(step.function, step.line) for step in entry.steps] == [("", 4), ("make", 2)]
     assert (entry.value, entry.subject, entry.adopted, entry.written) == (1, 1, False, False)
     assert lab.acts() == ["registered x"] and lab.reasons("x", "registered") == [""]
-    assert lab.guard.journal.events()[0].run == 1
+    assert lab.guard.memory.journal.events()[0].run == 1
 
 
 def test_a_decorator_registers_for_the_cell_that_uses_it(lab):
@@ -75,7 +75,7 @@ def test_a_former_self_that_was_kept_makes_way_for_the_registration(notebook):
         lab.cell("a", f"if ready:\n    def foo(): return {number}\n    register_once('x', foo)")
         assert lab.home.loud["x"]() == number and lab.home.names == {lab.home.loud["x"]: "x"}
     assert lab.entries() == [("raising", "x", "a")]
-    assert [event.act for event in lab.guard.journal.events()] == ["registered", "registered"]
+    assert [event.act for event in lab.guard.memory.journal.events()] == ["registered", "registered"]
 
 
 def test_a_former_self_with_another_definition_makes_way_too(notebook):

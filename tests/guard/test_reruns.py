@@ -77,7 +77,7 @@ def test_another_owner_calls_nothing(called, told):
 def test_a_run_calls_before_anything_is_removed(lab):
     lab.cell("a", "register('x', 1)")
     owner = lab.owner("a")
-    lab.guard.reruns.declare(owner, lambda: seen.append(dict(lab.home.table)))
+    lab.guard.memory.reruns.declare(owner, lambda: seen.append(dict(lab.home.table)))
     seen = []
     lab.cell("a", "register('y', 1)")
     assert seen == [{"x": 1}] and lab.home.table == {"y": 1}

@@ -38,7 +38,7 @@ class TestSuccess:
         assert lab.acts("x") == ["registered x", "removed x", "swept x"]
         assert lab.reasons("x", "removed") == ["cell runs again"]
         assert lab.reasons("x", "swept") == ["registered by cell [1] until run [2], which registers 'z'"]
-        assert [event.run for event in lab.guard.journal.events() if event.act == "swept"] == [2, 2]
+        assert [event.run for event in lab.guard.memory.journal.events() if event.act == "swept"] == [2, 2]
 
     def test_a_former_object_is_known_while_it_lives(self, lab):
         lab.cell("a", "def foo(): pass\nregister('x', foo)")
@@ -130,7 +130,7 @@ class TestSuccess:
 
     def test_a_pinned_entry_is_never_swept(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)")
-        lab.guard.pinned.add(("silent", "x"))
+        lab.guard.memory.pinned.add(("silent", "x"))
         lab.cell("a", "pass")
         assert lab.home.table == {"x": 1} and lab.entry("silent", "x").kept == messages.PINNED
         assert lab.reasons("x", "kept") == [messages.PINNED]
@@ -138,7 +138,7 @@ class TestSuccess:
     def test_a_pin_does_not_keep_what_is_registered_under_its_name_again(self, notebook):
         lab = notebook
         lab.cell("a", "class Key: pass\nregister(Key, 1)")
-        lab.guard.pinned.add(("silent", "__main__.Key"))
+        lab.guard.memory.pinned.add(("silent", "__main__.Key"))
         lab.cell("a", "class Key: pass\nregister(Key, 2)")
         assert lab.home.table == {lab.main.Key: 2}
 
@@ -491,9 +491,9 @@ class TestUsers:
 
     def test_clearing_takes_a_pin_away(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)")
-        lab.guard.pinned |= {("silent", "x"), ("silent", "y")}
+        lab.guard.memory.pinned |= {("silent", "x"), ("silent", "y")}
         lab.guard.clear([lab.entry("silent", "x")])
-        assert lab.guard.pinned == {("silent", "y")}
+        assert lab.guard.memory.pinned == {("silent", "y")}
 
     def test_clearing_nothing_leaves_what_undo_takes_back(self, lab):
         lab.cell("a", "register('x', 1)")
@@ -565,7 +565,7 @@ class TestUsers:
     def test_an_emptied_cell_is_swept_as_by_a_run(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)\nregister('z', 1)")
         lab.cell("b", "register('x', 2)")
-        lab.guard.pinned.add(("silent", "y"))
+        lab.guard.memory.pinned.add(("silent", "y"))
         lab.guard.empty(lab.owners["a"])
         lab.check()
         assert lab.home.table == {"x": 2, "y": 1}
@@ -991,12 +991,11 @@ class TestFaults:
 
     def test_a_guard_without_settings_has_the_defaults(self, lab):
         guard = Guard([], lab, say=print)
-        assert (guard.settings.verbosity, guard.settings.on_conflict) == ("notices", "note")
-        assert guard.pinned == set() and guard.journal.count == 0 and guard.registries == {} and guard.remembered == {}
-        pinned, journal = {("silent", "x")}, Journal()
-        guard = Guard([], lab, say=print, pinned=pinned, journal=journal, settings=lab.settings)
-        assert guard.pinned is pinned and guard.settings is lab.settings
-        assert Guard([], lab, say=print, pinned=set()).pinned == set()
+        memory = guard.memory
+        assert (memory.settings.verbosity, memory.settings.on_conflict) == ("notices", "note")
+        assert memory.pinned == set() and memory.journal.count == 0
+        assert guard.registries == {} and guard.remembered == {}
+        assert Guard([], lab, say=print, memory=memory).memory is memory
 
     def test_notes_are_shown_or_said(self, monkeypatch):
         lab = Lab(monkeypatch, notes=False)
@@ -1062,9 +1061,9 @@ def test_each_act_is_written_down_with_the_number_of_its_run_also_outside_of_the
     lab.cell("g", "append(('k', 1))")
     lab.owners["g"].deleted = True
     lab.cell("h", "append(('k', 2))")
-    acts = {event.act for event in lab.guard.journal.events()}
+    acts = {event.act for event in lab.guard.memory.journal.events()}
     assert acts >= {"registered", "removed", "restored", "swept", "kept", "shadowed", "forgot", "replaced"}
-    assert [event for event in lab.guard.journal.events() if event.run is None] == []
+    assert [event for event in lab.guard.memory.journal.events() if event.run is None] == []
 
 
 def test_what_an_undone_run_and_a_look_up_did_is_written_down_with_their_numbers(lab):
@@ -1077,7 +1076,7 @@ def test_what_an_undone_run_and_a_look_up_did_is_written_down_with_their_numbers
     lab.cell("b", "find('G')\n" + text.format(2) + "\n1 / 0", fails=ZeroDivisionError)
     assert lab.reasons("G", "restored") == ["it was looked up"]
     lab.guard.remove("graphs")
-    assert {event.run for event in lab.guard.journal.events()} == {7, 1, 2}
+    assert {event.run for event in lab.guard.memory.journal.events()} == {7, 1, 2}
 
 
 def test_what_is_removed_from_a_registry_that_is_left_alone_is_written_down_with_its_run(lab):
@@ -1085,7 +1084,7 @@ def test_what_is_removed_from_a_registry_that_is_left_alone_is_written_down_with
     lab.cell("a", "enqueue('x', 1)")
     lab.main.act = lambda: lab.guard.remove("ordered")
     lab.cell("a", "act()")
-    assert [event.run for event in lab.guard.journal.events()] == [1, 2, 2]
+    assert [event.run for event in lab.guard.memory.journal.events()] == [1, 2, 2]
 
 
 def test_a_loop_that_got_shorter_keeps_nothing_of_what_it_left_out(lab):
@@ -1193,7 +1192,7 @@ def test_what_the_user_took_out_is_written_down_with_the_run_that_finds_it(lab):
     entries = list(lab.guard.ledger)
     lab.main.act = lambda: lab.guard.clear(entries)
     lab.cell("b", "del queue['x']\nact()")
-    assert [(event.act, event.run) for event in lab.guard.journal.events()] == [("registered", 1), ("forgot", 2)]
+    assert [(event.act, event.run) for event in lab.guard.memory.journal.events()] == [("registered", 1), ("forgot", 2)]
 
 
 def test_what_two_statements_register_by_one_function_is_judged_by_statement(lab):
