@@ -810,7 +810,7 @@ def test_unloading_gives_the_functions_back(nb):
         ("keras.src.utils.naming", "uniquify"), ("keras.src.utils.naming", "get_uid"),
         ("tf_keras.src.backend", "unique_object_name"), ("tf_keras.src.backend", "get_uid"),
         ("keras.src.backend", "unique_object_name"), ("keras.backend", "unique_object_name"),
-    ) for f in [getattr(sys.modules.get(module), name, None)] if f and f.__code__.co_consts.__repr__().count("Naming")]"""
+    ) for f in [getattr(sys.modules.get(module), name, None)] if f and f.__code__.co_consts.__repr__().count("Numbering")]"""
     assert nb.value(functions) != []
     nb.run("u", "%unload_ext kreg_ipython")
     assert nb.value(functions) == []

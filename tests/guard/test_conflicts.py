@@ -16,7 +16,7 @@ ONCE = "register_once('x', {})"
 @pytest.fixture
 def conflicts(lab):
     """The guard's."""
-    return Conflicts(lab.guard.ledger, lab, lab.settings, lab.guard._notices)
+    return Conflicts(lab.guard._shared)
 
 
 def make(owner, subject=abs, run=None):

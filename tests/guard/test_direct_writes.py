@@ -215,9 +215,9 @@ def test_a_container_of_the_users_own_class_that_fails_is_one_line(lab):
 
 def test_one_value_that_cannot_be_followed_leaves_the_others(lab):
     lab.faulty = True
-    right = lab.guard._record_write
-    lab.guard._writes._record = lambda registration, value: (
-        1 / 0 if registration.key == "x" else right(registration, value)
+    right = lab.guard._registrations.record
+    lab.guard._registrations.record = lambda registration, value, **how: (
+        1 / 0 if registration.key == "x" else right(registration, value, **how)
     )
     lab.cell("a", "drawer['x'] = abs\ndrawer['y'] = min")
     assert lab.entries() == [("drawer", "y", "a")]
