@@ -34,6 +34,13 @@ library = dict(tf_keras.utils.get_custom_objects())
 """
 """What the shared kernels import, of what is there."""
 
+FREEZE = """
+import_names = {*globals(), "import_names"}
+gc.collect()
+gc.freeze()  # the collector would visit the frameworks' objects in each test
+"""
+"""What is there before any test: the next test starts with it."""
+
 _count = itertools.count()
 EXTENSION = {"kreg": "kreg_ipython", "naive": "naive", "stock": None}
 
@@ -62,10 +69,16 @@ class Notebook:
                         differences = guard.differences() if not guard.faults else []
                         guard.clear(list(guard.ledger), for_undo=False)
                     get_ipython().extension_manager.unload_extension(name)
+            if "kreg_ipython.registries" in sys.modules:
+                sys.modules["kreg_ipython.registries"].added.clear()
             get_ipython().config.pop("KregMagics", None)
             vars(get_ipython()).pop("_kreg_ipython", None)  # the next test's cells are others
             tf_keras.utils.get_custom_objects().update(library)  # the naive extension loses some
-            assert not differences, differences
+            shown = differences
+            for name in globals().keys() - import_names - {"shown"}:
+                if not name.startswith("_"):
+                    del globals()[name]
+            assert not shown, shown
         """)
 
     def run(self, cell_id: str | None, source: str, **options: Any) -> Outcome:
@@ -103,6 +116,7 @@ class Notebook:
 def shared_kernel() -> Iterator[Kernel]:
     kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
     kernel.run(None, IMPORTS)
+    kernel.silently(FREEZE)
     yield kernel
     kernel.close()
 

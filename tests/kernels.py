@@ -73,7 +73,10 @@ class Kernel:
         if argv is not None:
             self.manager._kernel_spec = KernelSpec(argv=argv, language="python")
         own_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
-        self.manager.start_kernel(env={**os.environ, **ENVIRONMENT, **environment}, **own_output)
+        # On disk, each cell would wait for the history of the cells of all kernels.
+        arguments = ["--HistoryManager.hist_file=:memory:"] if argv is None else []
+        environment = {**os.environ, **ENVIRONMENT, **environment}
+        self.manager.start_kernel(extra_arguments=arguments, env=environment, **own_output)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)

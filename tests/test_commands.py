@@ -451,7 +451,7 @@ def test_config_shows_and_changes_what_can_be_set(nb):
 def test_a_wrong_setting_is_refused_and_changes_nothing(nb, line):
     outcome = nb.run("q", f"%config KregMagics.{line}", fails=None)
     assert "KregMagics" in outcome.stderr + outcome.traceback
-    settings = "sys.modules['kreg_ipython.session.process'].current().settings"
+    settings = "sys.modules['kreg_ipython.session.process'].current().guard.memory.settings"
     assert nb.value(f"[{settings}.verbosity, {settings}.on_conflict]") == ["notices", "note"]
 
 
