@@ -85,7 +85,9 @@ def test_xeus_python_keeps_the_ids_to_itself_and_equal_text_is_the_same_cell(fol
         for _ in range(2):
             kernel.run("a", ONE)
         assert "looks like an edit of cell [3], which registered more: %kreg clear One" in kernel.run("a", TWO).stderr
-        handed = "kernel = get_ipython().kernel\nprint(list(things.TABLE), [*kernel.get_parent()], [*kernel._parent_header])"
+        handed = (
+            "kernel = get_ipython().kernel\nprint(list(things.TABLE), [*kernel.get_parent()], [*kernel._parent_header])"
+        )
         said = kernel.run("q", handed).stdout
         assert said == "['One', 'Two'] ['header'] ['header']\n"  # "metadata", once it hands them on: then One goes
         assert "2 of yours (2 current)" in kernel.run("q", "%kreg status").text

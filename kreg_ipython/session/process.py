@@ -30,7 +30,7 @@ from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import files, imports
 from kreg_ipython.session.holding import held
-from kreg_ipython.session.modules import Modules, script_id
+from kreg_ipython.session.modules import Modules, script_id, text_of
 from kreg_ipython.session.runs import End, Runs
 
 _current: Process | None = None
@@ -170,7 +170,7 @@ class Process:
             return
         if _current is not None and _current is not self and _current._front is None:
             former = _current
-            former.close()
+            former.close(forget=False)
             self.go_on(former.memory(whole=True))
         _current = self
         for adapter in registries.added.values():
@@ -186,21 +186,25 @@ class Process:
         self.guard.remembered.clear()
         self._known = {}
 
-    def stop(self) -> None:
-        """Give everything back, in reverse; what is registered stays registered."""
+    def stop(self, *, forget: bool = False) -> None:
+        """Give everything back, in reverse; what is registered stays registered.
+
+        Args:
+            forget: whether nobody goes on with the ledger.
+        """
         if not self.on:
             return
         while self._undo:
             self._undo.pop()()
-        self.guard.detach()
+        self.guard.detach(forget=forget)
         self.runs.close()
         self._last = self.guard.ledger
         self._fresh(self._last)
 
-    def close(self) -> None:
+    def close(self, *, forget: bool = True) -> None:
         """`stop` for good: the next one to guard this process is another one."""
         global _current
-        self.stop()
+        self.stop(forget=forget)
         if _current is self:
             _current = None
 
@@ -401,10 +405,20 @@ class Process:
     def begin_module(self, module: ModuleType) -> End | None:
         """Begin the run of a module's body, if that is the user's; return what ends it."""
         if sys.modules.get(module.__name__) is not module:  # nothing keeps it from being executed each time
-            executor = self.locate_caller(sys._getframe(), frozenset())
-            if executor is not None:
-                self.guard.executes(executor, self.modules.owner_of(module))
+            self._note_executor(self.modules.owner_of(module))
         return self.modules.begin(module)
+
+    def begin_script(self, path: str) -> End:
+        """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
+        owner = self.modules.owner("script", script_id(path))
+        self._note_executor(owner)
+        return self.modules.begin_script(owner)
+
+    def _note_executor(self, owner: Owner) -> None:
+        """Note who is about to execute a file."""
+        executor = self.locate_caller(sys._getframe(), frozenset())
+        if executor is not None:
+            self.guard.executes(executor, owner)
 
     def _executor(self, frame: FrameType | None) -> Caller | None:
         """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""
@@ -413,6 +427,10 @@ class Process:
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""
         return bool(self.modules.again) and stack.body_of(frame) in self.modules.again
+
+    def text_of(self, script: Owner) -> str | None:
+        """Return what a script's or module's file says now; None if nobody can tell."""
+        return text_of(script)
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the file of a module or script does not say any more what registered this."""
