@@ -151,6 +151,7 @@ class Lab:
         said: the lines that the user was shown.
         again: the modules of the framework that are being executed again.
         outdated: what the files of the owners with these ids do not say any more.
+        texts: what the files of the owners with these ids say now.
         found: who registered an object that nobody saw, by the object's key in `adopt`.
     """
 
@@ -166,6 +167,7 @@ class Lab:
         self.said: list[str] = []
         self.again: set[str] = set()
         self.outdated: set[str | None] = set()
+        self.texts: dict[str | None, str] = {}
         self.found: dict[int, Caller] = {}
         self.owners: dict[str, Owner] = {}
         self.runs: list[Run] = []
@@ -222,6 +224,9 @@ class Lab:
     def texts_beside(self, owner):
         others = [each for each in self.owners.values() if each is not owner and each.source]
         return [(str(each.id) if each.kind == "module" else "__main__", each.source) for each in others]
+
+    def text_of(self, script: Owner) -> str | None:
+        return self.texts.get(script.id)
 
     def is_outdated(self, entry: Entry) -> bool:
         return entry.owner is not None and entry.owner.id in self.outdated

@@ -84,9 +84,12 @@ def test_xeus_python_keeps_the_ids_to_itself_and_equal_text_is_the_same_cell(fol
         kernel.run("load", LOAD)
         for _ in range(2):
             kernel.run("a", ONE)
-        kernel.run("a", TWO)
-        said = kernel.run("q", "print(list(things.TABLE), list(get_ipython().kernel.get_parent()))").stdout
-        assert said == "['One', 'Two'] ['header']\n"  # "metadata", once it hands them out: then the first one goes
+        assert "looks like an edit of cell [3], which registered more: %kreg clear One" in kernel.run("a", TWO).stderr
+        handed = (
+            "kernel = get_ipython().kernel\nprint(list(things.TABLE), [*kernel.get_parent()], [*kernel._parent_header])"
+        )
+        said = kernel.run("q", handed).stdout
+        assert said == "['One', 'Two'] ['header'] ['header']\n"  # "metadata", once it hands them on: then One goes
         assert "2 of yours (2 current)" in kernel.run("q", "%kreg status").text
     finally:
         kernel.close()
@@ -102,7 +105,7 @@ def test_the_raw_kernel_without_magics_has_owners(folder):
             kernel.run("a", f"TEXT = {text!r}\nwith kreg_ipython.owner('things', TEXT): exec(TEXT)")
         kernel.run("b", THING.replace("NAME", "Plain"))
         said = kernel.run("q", "print(list(things.TABLE), kreg_ipython.status())\n0").stdout
-        assert "['Two', 'Plain']" in said and "script things: 2 entries (1 current, 1 swept)" in said
+        assert "['Two', 'Plain']" in said and "gone from script things: 1 entry (1 swept)\n  swept    One " in said
     finally:
         kernel.close()
 

@@ -271,7 +271,7 @@ class Histories(RuleBasedStateMachine):
         self.remember(module, text.text if succeeded else None)
 
     def run_file(self, text: Text, fails_at: int | None = None) -> None:
-        self.execute(f"%run {self.folder / SCRIPT}.py")
+        self.execute(f"%run {self.folder / SCRIPT}.py", "script")
         succeeded = self.fresh.run(text, fails_at)
         self.remember(SCRIPT, text.text if succeeded else None)
 

@@ -210,8 +210,11 @@ def test_a_script_owns_what_it_registers_whichever_cell_runs_it(nb, tmp_path):
     nb.run("a", f"%run {script}")
     assert nb.status()["PKG>f"]["owner"] == {"kind": "script", "id": str(script), "label": f"script {script}"}
     assert nb.status()["PKG>f"]["line"] == 3 + DECORATED
+    nb.run("b", f"%run {script}")
     nb.run("a", "x = 1")
     assert list(nb.custom_objects()) == ["f"]
+    nb.run("b", "x = 1")
+    assert nb.custom_objects() == {}
 
 
 # -- threads

@@ -97,6 +97,9 @@ class ExecutionContext(Protocol):
     def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
         """Return who registered an object at a spot, which nobody saw being registered; None if a framework did."""
 
+    def text_of(self, script: Owner) -> str | None:
+        """Return what a script's or module's file says now; None if nobody can tell."""
+
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the owner would not register the entry any more if it were executed now."""
 

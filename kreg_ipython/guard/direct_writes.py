@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable
 from typing import Any
 
+from kreg_ipython.guard import ways
 from kreg_ipython.guard.context import Caller, Registration
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Run
@@ -17,6 +19,7 @@ from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.source import read
+from kreg_ipython.lib.statements import Statement
 from kreg_ipython.registries.registry import same_value
 
 
@@ -82,7 +85,7 @@ class DirectWrites:
 
     def follow_equal(self, run: Run) -> None:
         """Give the run what it wrote over the same object of another owner's: no comparison shows that."""
-        for name in run.accessed & self._registries.keys():
+        for name in run.accessed.keys() & self._registries.keys():
             self._registries[name].attempt(self._follow_equal, self._registries[name], run)
 
     def _accessing(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
@@ -90,7 +93,12 @@ class DirectWrites:
             registry.snapshot.accessed = True
             run = self._context.running()
             if run is not None:
-                run.accessed.add(registry.name)
+                asked = run.accessed.setdefault(registry.name, {})
+                passthrough = registry.adapter.passthrough_modules
+                caller = registry.attempt(self._context.locate_caller, sys._getframe(1), passthrough)
+                if caller is not None and caller.run is run and caller.steps and caller.steps[-1].function:
+                    around = tuple((id(step.code), step.line) for step in caller.steps[:-1])
+                    asked[(*around, id(caller.steps[-1].code))] = caller
         return original(*args, **kwargs)
 
     def _follow(self, registry: GuardedRegistry, run: Run | None) -> None:
@@ -104,33 +112,67 @@ class DirectWrites:
             if registry.allows_duplicates:
                 stack = [entry for entry in stack if same_value(entry.value, value)][:1]
             self._moves.forget(stack, run)
+        writers = _Writers(registry.name, run) if run is not None and changes.written else None
         for key, value, before in changes.written:
-            registry.attempt(self._wrote, registry, key, value, before, run)
+            registry.attempt(self._wrote, registry, key, value, before, writers)
         if anew and run is not None:  # a fresh kernel would fill the module's new container
             theirs = [entry for entry in self._ledger.of_registry(registry.name) if entry.owner is not run.owner]
             self._reconciler.change(remove=theirs)
             self._reconciler.change(insert=theirs)
 
-    def _wrote(self, registry: GuardedRegistry, key: Hashable, value: Any, before: Any, run: Run | None) -> None:
+    def _wrote(
+        self, registry: GuardedRegistry, key: Hashable, value: Any, before: Any, writers: _Writers | None
+    ) -> None:
         subject = registry.subject(value)
-        if run is None:
-            caller = self._context.find_owner(subject)
-        else:
-            caller = Caller(run.owner, run, _line_of(run.source, key, subject))
+        caller = self._context.find_owner(subject) if writers is None else writers.of(key, subject)
         if caller is not None:
             registration = Registration(registry, key, subject, caller, before, before)
             self._registrations.record(registration, value, written=True)
 
     def _follow_equal(self, registry: GuardedRegistry, run: Run) -> None:
-        for key in read(run.source or "").literal_keys:
+        writers = _Writers(registry.name, run)
+        for key in writers.said:
             stack = self._ledger.stack((registry.name, key))
             if any(entry.owner is run.owner and entry.run is run for entry in stack):
                 continue  # it wrote something else, which stands at its former place, under a newer entry
             top = stack[-1] if stack else None
             if top is not None and top.owner not in (None, run.owner) and registry.holds(key, top.value):
-                caller = Caller(run.owner, run, _line_of(run.source, key, top.subject))
+                caller = writers.of(key, top.subject)
                 registration = Registration(registry, key, top.subject, caller, top.value, top.value)
                 self._registrations.record(registration, top.value, written=True)
+
+
+class _Writers:
+    """The statements and functions that may have written in a run what nobody saw being written.
+
+    Args:
+        registry: the name of the registry.
+        run: the run, whose functions have asked for the registry's container.
+    """
+
+    def __init__(self, registry: str, run: Run) -> None:
+        self._run, self._source = run, read(run.source or "")
+        self._functions = [(each, ways.writers(each.steps[-1])) for each in run.accessed.get(registry, {}).values()]
+        self._by_word: dict[Hashable, list[tuple[Caller, list[Statement]]]] = {}
+        for asker, statements in self._functions:
+            keys = frozenset[Hashable]().union(*(each.keys_written or () for each in statements))
+            for word in keys | (self._source.said_at(asker.line) if statements else set()):
+                self._by_word.setdefault(word, []).append((asker, statements))
+
+    @property
+    def said(self) -> set[Hashable]:
+        """The keys that one of them may say."""
+        return {*self._source.literal_keys, *self._by_word}
+
+    def of(self, key: Hashable, subject: Any) -> Caller:
+        """Return what wrote a key: the owner's own statement, or else the function, if only one can have."""
+        may_have = [] if self._source.writers(key) else self._by_word.get(key) or self._functions
+        if len(may_have) == 1:
+            [(asker, statements)] = may_have
+            written = [each for each in statements if each.may_write(key)]
+            if len(written) == 1:
+                return asker._replace(steps=(*asker.steps[:-1], asker.steps[-1]._replace(line=written[0].first)))
+        return Caller(self._run.owner, self._run, _line_of(self._run.source, key, subject))
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

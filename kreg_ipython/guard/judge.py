@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kreg_ipython.guard import messages, ways
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run
+from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
@@ -22,10 +22,8 @@ class Judge:
     """
 
     def __init__(self, shared: Shared) -> None:
-        self._registries, self._pinned = shared.registries, shared.memory.pinned
+        self._registries, self._ledger, self._pinned = shared.registries, shared.ledger, shared.memory.pinned
         self._context, self._notices = shared.context, shared.notices
-        self.said_elsewhere: dict[Entry, None] = {}
-        """The entries that stay only because something else than their owner's own statement may lead to them."""
 
     def verdicts(self, entries: Iterable[Entry], run: Run) -> dict[Entry, Verdict]:
         """Return the verdict on each of the owner's entries before a run."""
@@ -36,17 +34,19 @@ class Judge:
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
             if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
                 found = "maybe"
-                self.said_elsewhere.update(dict.fromkeys(some))
+                self._ledger.said_elsewhere.update(dict.fromkeys(some))
             judged.update(dict.fromkeys(some, found))
         return judged
 
-    def not_said_any_more(self, ledger: Ledger, beside: Owner) -> list[Entry]:
+    def not_said_any_more(self, beside: Owner) -> list[Entry]:
         """Return the standing entries of other owners that were said elsewhere, and are not any more."""
         found: list[Entry] = []
-        if not self.said_elsewhere:
+        said, ledger = self._ledger.said_elsewhere, self._ledger
+        if not said:
             return found
-        waiting = [entry for entry in self.said_elsewhere if entry in ledger and entry.name not in self._pinned]
-        self.said_elsewhere = dict.fromkeys(waiting)
+        waiting = [entry for entry in said if entry in ledger and entry.name not in self._pinned]
+        said.clear()
+        said.update(dict.fromkeys(waiting))
         for owner in dict.fromkeys(entry.owner for entry in waiting):
             if owner not in (None, beside) and owner.source is not None:
                 judged = self.verdicts([each for each in waiting if each.owner is owner], Run(owner, owner.source))
@@ -86,11 +86,32 @@ class Judge:
                     kept[entry] = why
         return kept
 
-    def is_dropped(self, caller: Caller, run: Run) -> bool:
-        """Return whether the text of a run does not say any more what a former run of its owner did."""
-        made = Entry("", None, None, None, *caller)
-        way = self._decide(ways.way_to, ways.NOBODY_KNOWS, made)
-        return bool(self._decide(verdict, "maybe", way, ways.source_of(made), _source(run)) == "gone")
+    def is_dropped(self, executed: Entry, run: Run) -> bool:
+        """Return whether the text of a run does not say any more by what a former run executed a file.
+
+        It may say the same statement and name another file.
+        """
+        before, now = ways.source_of(executed), _source(run)
+        way = self._decide(ways.way_to, ways.NOBODY_KNOWS, executed)
+        name = os.path.basename(str(executed.key))
+        named = [any(name in each for each in text.literals) for text in (before, now) if text and text.parses]
+        return named == [True, False] or self._decide(verdict, "maybe", way, before, now) == "gone"
+
+    def edited(self, run: Run, within: tuple[Owner, ...] = ()) -> Iterator[Entry]:
+        """Yield what an edit of a file changes behind a guard, if a run may execute the file unseen.
+
+        The files that this one executes count, too; ``within`` are those that lead to it.
+        """
+        for script, executed in self._ledger.executed.get(run.owner, {}).items():
+            text = self._context.text_of(script)
+            if text is None or script in within or self.is_dropped(executed, run):
+                continue
+            again, entries = Run(script, text), self._ledger.entries(script)
+            judged = self.verdicts(
+                [entry for entry in entries if (made := entry.run) and made.unseen and made.source != text], again
+            )
+            yield from (entry for entry, found in judged.items() if found == "changed")
+            yield from self.edited(again, (*within, script))
 
     def by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
         """Return entries by the way that led to them: what a loop registers has one in common."""

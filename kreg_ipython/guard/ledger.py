@@ -20,9 +20,9 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from kreg_ipython.guard.verdicts import Verdict
+from kreg_ipython.guard.verdicts import Verdict, Way
 from kreg_ipython.lib.naming import key_text
 from kreg_ipython.lib.stack import Step
 
@@ -84,10 +84,11 @@ class Run:
         replaced: what gave way in the run, its own former entries and other owners', and the entry that took its place.
         standing: what cannot be put back and so was not removed before the run, and its verdict.
         unregistered: what the run asked a framework to take out.
-        accessed: the registries whose container it asked for.
+        accessed: the registries whose container it asked for, and how functions came to that: each a `Caller`.
         broken: a cell inside the cell failed, which the outer one does not show.
         replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
             that some cell imported long ago.
+        unseen: nobody saw it begin: `exec` executes a file's text, for one.
     """
 
     __slots__ = (
@@ -103,19 +104,20 @@ class Run:
         "replays",
         "standing",
         "unregistered",
+        "unseen",
     )
 
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
     ) -> None:
         self.owner, self._source, self.number = owner, source, number
-        self.active = self.broken = self.replays = False
+        self.active = self.broken = self.replays = self.unseen = False
         self.removed: dict[Entry, Verdict] = {}
         self._removed_at: dict[Spot, list[Entry]] = {}
         self.replaced: dict[Entry, Entry] = {}
         self.standing: dict[Entry, Verdict] = {}
         self.unregistered: list[Entry] = []
-        self.accessed: set[str] = set()
+        self.accessed: dict[str, dict[Hashable, Any]] = {}
 
     @property
     def source(self) -> str | None:
@@ -213,11 +215,19 @@ class Former:
     order: Order
 
 
+class Held(NamedTuple):
+    """An entry that was swept with its statement: the way to it, and what a text must say that has the statement."""
+
+    entry: Entry
+    way: Way
+    words: frozenset[str]
+
+
 class Ledger:
     """All entries of all owners. It changes no registry: it says what should stand where, and in which order.
 
     Args:
-        before: a former guard's, from which it has what became of former objects.
+        before: a former guard's, from which it has all but the stacks: these are adopted, as far as they still stand.
     """
 
     def __init__(self, before: Ledger | None = None) -> None:
@@ -232,6 +242,15 @@ class Ledger:
         """The registries that allow duplicates: nothing shadows anything there."""
         self.swept: dict[Spot, Entry] = before.swept if before is not None else {}
         """The last entry swept from each spot of a registry that live graphs look keys up in (gradients)."""
+        self.withheld: dict[Spot, Held] = before.withheld if before is not None else {}
+        """What was swept with its statement, which may be skipped when it comes back."""
+        self.said_elsewhere: dict[Entry, None] = before.said_elsewhere if before is not None else {}
+        """The entries that stay only because something else than their owner's own statement may lead to them."""
+        self.executed: dict[Owner, dict[Owner, Entry]] = before.executed if before is not None else {}
+        """The files that each owner has executed, and how it came to that: an entry of no registry.
+
+        Its key is the file's owner's id. Its value tells whether nobody saw the execution begin, by ``exec`` for one.
+        """
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over every owner's entries, in the order of registration."""

@@ -83,12 +83,10 @@ class Guard:
         self._moves = Moves(shared, self._reconciler, self._lookups)
         self._writes = DirectWrites(shared, self._reconciler, self._moves, self._registrations)
         self._judge = Judge(shared)
-        self._withheld = Withheld(self._judge)
+        self._withheld = Withheld(self._judge, self.ledger)
         self._clearing = Clearing(shared, self._moves, self._writes, self._withheld)
-        self.clear, self.empty, self.undo = self._clearing.clear, self._clearing.empty, self._clearing.undo
+        self.clear, self.undo = self._clearing.clear, self._clearing.undo
         self.between = self._writes.between
-        self._executed: dict[Owner, dict[Owner, Caller]] = {}
-        """The scripts whose text each owner has executed, and how it came to that."""
         for adapter in registries:
             self._guard(adapter)
 
@@ -136,16 +134,21 @@ class Guard:
             self._withheld.forget(name)
             del self.registries[name]
 
-    def detach(self) -> None:
-        """Give everything back: what was removed for runs, the functions where they are still ours, strong keys."""
+    def detach(self, *, forget: bool = True) -> None:
+        """Give everything back: what was removed for runs, the functions where they are still ours, strong keys.
+
+        Args:
+            forget: whether nobody goes on with the ledger.
+        """
         with self._lock:
             self._writes.between(self._context.running())
             for run in list(self._active):
                 self.end(run, "failed")
             self.memory.names.end_all()
-            if self._clearing.undoable.entries or self._withheld:
+            if self._clearing.undoable.entries or (forget and self._withheld):
                 self._clearing.undoable = Undoable()
-                self._withheld.forget()
+                if forget:
+                    self._withheld.forget()
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
@@ -227,15 +230,18 @@ class Guard:
         if run.owner in self.memory.reruns:
             self.memory.reruns.call(run.owner, run.source, self.tell)
         back = self._withheld.coming_back(run)
-        if not back and not self.ledger.has_entries(run.owner):
+        if not back and run.owner not in self.ledger.executed and not self.ledger.has_entries(run.owner):
             return
         with self._lock, defer_interrupts():
+            for executor in self._active:  # it has removed what a guard in this script's file is to let through
+                self._give_back(executor, run.owner)
             self._active[run] = None
             if back:
                 self._bring_back(back, run)
             entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
+            removed.update(dict.fromkeys(self._judge.edited(run), "changed"))
             fixed = [each for each in removed if self.registries[each.registry].adapter.irreversible]
             run.standing = {each: removed.pop(each) for each in fixed}
             run.remove(removed)
@@ -247,12 +253,13 @@ class Guard:
         self._attach_late()
         changed = self._writes.changed(thoroughly=True)
         acted = changed or run.accessed or run.unregistered or run.removed or run.replaced or run in self._active
-        if acted or self._judge.said_elsewhere or outcome == "undone":
+        if acted or self.ledger.said_elsewhere or outcome == "undone":
             with self._lock, defer_interrupts():
                 self._writes.follow(changed, run)
                 if outcome == "success":
                     self._writes.follow_equal(run)
                 self._clearing.follow_unregistered(run)
+                self._give_back(run)
                 if outcome == "undone":
                     self._leave_nothing(run)
                 self._settle_replaced(run, outcome)
@@ -264,29 +271,42 @@ class Guard:
                 self._has_ended(run, outcome)
         else:
             self._has_ended(run, outcome)
-        if outcome == "success" and run.owner in self._executed:
-            self._sweep_scripts(run)
+        if outcome == "success" and run.owner in self.ledger.executed:
+            self._sweep_scripts(run.owner, run)
 
-    def executes(self, executor: Caller, script: Owner) -> None:
-        """Note that an owner executes the text of a script by ``exec``, or in a way of a tool's."""
-        self._executed.setdefault(executor.owner, {})[script] = executor
+    def empty(self, owner: Owner, until: str = "it was emptied") -> None:
+        """Sweep what an owner registered that has no code left, as a run of it would."""
+        self._clearing.empty(owner, until)
+        self._sweep_scripts(owner)
 
-    def _sweep_scripts(self, run: Run) -> None:
-        """Sweep what scripts registered that the owner does not execute any more, and what they do not say any more.
+    def executes(self, executor: Caller, script: Owner, *, unseen: bool = False) -> None:
+        """Note that an owner executes the text of a file: by ``%run``, ``unseen`` by ``exec``, or in a tool's way."""
+        self.ledger.executed.setdefault(executor.owner, {})[script] = Entry("", script.id, unseen, None, *executor)
 
-        Nothing tells that a script was executed which registers nothing.
+    def _sweep_scripts(self, owner: Owner, run: Run | None = None, within: tuple[Owner, ...] = ()) -> None:
+        """Sweep what scripts registered that an owner does not execute any more, and what they do not say any more.
+
+        Nothing tells that a script was executed unseen which registers nothing.
+
+        Args:
+            owner: has executed them.
+            run: its run, which succeeded; None if it has no code left.
+            within: the files that lead to it.
         """
-        executed = self._executed[run.owner]
-        for script, executor in list(executed.items()):
-            if executor.run is run:
+        executed = self.ledger.executed.get(owner, {})
+        for script, by in list(executed.items()):
+            if script in within or (run is not None and by.run is run):
                 continue
-            entries = self.ledger.entries(script)
-            is_dropped = self._judge.is_dropped(executor, run)
-            if is_dropped:
+            entries, again = self.ledger.entries(script), None
+            if run is None or self._judge.is_dropped(by, run):
                 del executed[script]
-            if not is_dropped or any(script in others for others in self._executed.values()):
+            if any(script in others for others in self.ledger.executed.values()):
+                if not by.value:
+                    continue
                 entries = [entry for entry in entries if self._context.is_outdated(entry)]
-            self._clearing.sweep(entries, f"registered by {script.label}, which {run.owner.label} executed")
+                again = Run(script, self._context.text_of(script))
+            self._clearing.sweep(entries, f"registered by {script.label}, which {owner.label} executed")
+            self._sweep_scripts(script, again, (*within, script))
 
     def recover(self) -> None:
         """Begin a cell in this thread: end whatever an interrupt may have left half-way."""
@@ -304,6 +324,11 @@ class Guard:
             run.active = False
             if outcome in ("success", "failed"):
                 run.owner.partial = outcome == "failed"
+
+    def _give_back(self, run: Run, script: Owner | None = None) -> None:
+        """Put back what was removed for a run of another owner's: of a script that it may execute, or of any."""
+        others = [entry for entry in run.removed if entry.owner is not run.owner and script in (None, entry.owner)]
+        self._moves.restore(others, "it was removed for a guard in its file", run)
 
     def _bring_back(self, coming: list[Entry], run: Run) -> None:
         """Put back what was swept with its statement, where no other entry stands now."""
@@ -368,7 +393,7 @@ class Guard:
         everything = self.ledger.entries(run.owner)
         mine = [entry for entry in everything if entry.run is run]
         standing = [entry for entry in everything if entry.run is not run]
-        unsaid = self._judge.not_said_any_more(self.ledger, run.owner)
+        unsaid = self._judge.not_said_any_more(run.owner)
         if not run.removed and not standing and not unsaid:
             run.settle()
             return

@@ -186,7 +186,7 @@ class _Look:
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
         texts = (all(each.body != was.body for each in now) for was, now in self.definitions)
-        return self.rewritten or any(texts)
+        return self.rewritten or self.rephrased or any(texts)
 
 
 def _look(way: Way, before: Source, now: Source) -> _Look | None:

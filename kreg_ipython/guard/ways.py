@@ -261,6 +261,12 @@ def forget_texts() -> None:
     _texts.clear()
 
 
+def writers(step: stack.Step) -> list[Statement]:
+    """Return the statements of a step's function that may write to a container, as far as its text tells."""
+    text, path = _text(step.code), "." + step.function.replace(".<locals>", "")
+    return [each for each in text.statements if each.path == path and each.writes] if text is not None else []
+
+
 def _lines(code: CodeType) -> str:
     """Return the text of a code's file, as it was when it was asked for first."""
     known = _texts.get(id(code))

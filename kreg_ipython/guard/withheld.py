@@ -5,22 +5,14 @@ A guard or a memo may skip the statement then: what it registered once has to be
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from kreg_ipython.guard import ways
 from kreg_ipython.guard.judge import Judge
-from kreg_ipython.guard.ledger import Entry, Run, Spot
-from kreg_ipython.guard.verdicts import Way, comes_back, words
+from kreg_ipython.guard.ledger import Entry, Held, Ledger, Run
+from kreg_ipython.guard.verdicts import comes_back, words
 from kreg_ipython.lib.source import read
 
 _MOST = 100
 """The most entries that are held."""
-
-
-class _Held(NamedTuple):
-    entry: Entry
-    way: Way
-    words: frozenset[str]
 
 
 class Withheld:
@@ -28,11 +20,11 @@ class Withheld:
 
     Args:
         judge: finds the way to an entry.
+        ledger: has them.
     """
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self._held: dict[Spot, _Held] = {}
+    def __init__(self, judge: Judge, ledger: Ledger) -> None:
+        self._judge, self._held = judge, ledger.withheld
 
     def hold(self, swept: list[Entry]) -> None:
         """Hold those of the swept entries that their statement may skip."""
@@ -41,7 +33,7 @@ class Withheld:
             if before is not None and comes_back(way, before, before):
                 for entry in some:
                     self._held.pop(entry.spot, None)
-                    self._held[entry.spot] = _Held(entry, way, words(way, before))
+                    self._held[entry.spot] = Held(entry, way, words(way, before))
         while len(self._held) > _MOST:
             del self._held[next(iter(self._held))]
 
@@ -59,14 +51,15 @@ class Withheld:
 
     def forget(self, registry: str | None = None) -> None:
         """Hold nothing of a registry any more, or nothing at all."""
-        self._held = {spot: each for spot, each in self._held.items() if registry not in (None, spot[0])}
+        for spot in [spot for spot in self._held if registry in (None, spot[0])]:
+            del self._held[spot]
 
     def __bool__(self) -> bool:
         """Return whether anything is held."""
         return bool(self._held)
 
     @staticmethod
-    def _is_back(held: _Held, run: Run, text: str) -> bool:
+    def _is_back(held: Held, run: Run, text: str) -> bool:
         owner = held.entry.owner
         can_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
         if not can_be or not all(word in text for word in held.words):

@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import TypeVar
 
-from kreg_ipython.lib.obstacles import DEFINITIONS, OWN_NAMES, said_by
+from kreg_ipython.lib.obstacles import DEFINITIONS, OWN_NAMES, expressions, said_by
 from kreg_ipython.lib.statements import CALLED, MAGIC, Statement, Statements, statements
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
@@ -119,6 +119,15 @@ class Source:
         lines = self.literals.get(key, ())
         written = (line for line in lines if (found := self.at(line)) is not None and found.writes)
         return next(written, lines[0] if lines else None)
+
+    def said_at(self, line: int | None) -> set[str]:
+        """Return the words and keywords of the innermost statement at a line, and of those that it stands in."""
+        statement, said = self.at(line), set[str]()
+        while statement is not None:
+            keywords = (each.arg for each in expressions(statement.node) if isinstance(each, ast.keyword))
+            said |= statement.words.union(filter(None, keywords))
+            statement = statement.parent
+        return said
 
     @cached_property
     def literal_keys(self) -> set[str]:

@@ -69,7 +69,8 @@ class Modules:
         """
         run = self._runs.of(owner)
         if run is None:
-            run = Run(owner, functools.partial(_text, owner))
+            run = Run(owner, functools.partial(text_of, owner))
+            run.unseen = True
             self._runs.begin_inside(run, find_executor())
         run.source  # noqa: B018 - is read now: later the file may have been edited
         return run
@@ -82,7 +83,7 @@ class Modules:
         if module not in sys.modules or self._is_foreign(module):
             return None
         owner = self.owner_of(sys.modules[module])
-        run = Run(owner, _text(owner))
+        run = Run(owner, text_of(owner))
         qualname = str(definition(subject)[1]) if definition(subject) else ""  # type: ignore[index]
         return owner, run, source.read(run.source).line_of_definition(qualname) if run.source else None
 
@@ -90,7 +91,7 @@ class Modules:
         """Return whether a module's or script's file does not register this any more, or the module is gone."""
         if entry.owner is None or entry.run is None or entry.run.source is None:
             return False
-        before, now = entry.run.source, _text(entry.owner)
+        before, now = entry.run.source, text_of(entry.owner)
         if now is None:
             return is_gone(entry.owner)
         return before != now and is_outdated(ways.way_to(entry), source.read(before), source.read(now))
@@ -129,9 +130,9 @@ class Modules:
         self.again.add(name)
         return lambda error: self.again.discard(name)
 
-    def begin_script(self, path: str) -> End:
-        """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
-        return self._begin(self.owner("script", script_id(path)), "failed")
+    def begin_script(self, owner: Owner) -> End:
+        """Begin the run of a script that is about to be executed; return what ends it."""
+        return self._begin(owner, "failed")
 
     def begin_declared(self, owner: Owner, text: str | None = None, code: CodeType | None = None) -> End:
         """Begin the run of a body that names its owner; return what ends it.
@@ -144,7 +145,7 @@ class Modules:
         elif code is not None:
             text = stack.text_of(code)
         owner.source = text
-        run = Run(owner, functools.partial(_text, owner) if text is None else text)
+        run = Run(owner, functools.partial(text_of, owner) if text is None else text)
         return self._runs.begin_body(run, "failed", declared=True, code=code)
 
     def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> End:
@@ -154,7 +155,7 @@ class Modules:
         module that cannot be imported is gone with all its definitions, and `%autoreload`, which empties the namespace
         first, puts the former ones back.
         """
-        run = Run(owner, functools.partial(_text, owner))
+        run = Run(owner, functools.partial(text_of, owner))
         run.replays = replays
         end = self._runs.begin_body(run, unsuccessful)
 
@@ -219,7 +220,7 @@ def script_id(path: str) -> str:
     return os.path.realpath(os.path.expanduser(path))
 
 
-def _text(owner: Owner) -> str | None:
+def text_of(owner: Owner) -> str | None:
     """Return what the owner's file says now, or what it said itself; None if nobody can tell."""
     if owner.source is not None:
         return owner.source

@@ -84,8 +84,7 @@ class Notebook:
 
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
-        self.process.close()
-        memory = Memory(self.process.leave(whole=whole), self._cells, self._texts, self._deleted)
+        memory = Memory(self.process.close(whole=whole), self._cells, self._texts, self._deleted)
         vars(self.shell)[_MEMORY] = memory
 
     def start(self) -> None:
@@ -103,7 +102,7 @@ class Notebook:
             yield functools.partial(self._unregister, event, callback)
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
-        yield scripts.notice(self.process.at_the_boundary(self.process.modules.begin_script))
+        yield scripts.notice(self.process.at_the_boundary(self.process.begin_script))
         yield from engine.follow_requests(self)
 
     def _divert_autoreload(self, home: str) -> None:
@@ -256,8 +255,7 @@ class Notebook:
         owner, guard = self._cells.get(getattr(info, "cell_id", None) or ""), self.process.guard
         if owner is not None and not (info.raw_cell or "").strip():
             guard.memory.reruns.call(owner, None, guard.tell)
-            if guard.ledger.has_entries(owner):
-                guard.empty(owner)
+            guard.empty(owner)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         try:

@@ -28,7 +28,7 @@ from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import files, imports
 from kreg_ipython.session.holding import held
-from kreg_ipython.session.modules import Modules, script_id
+from kreg_ipython.session.modules import Modules, script_id, text_of
 from kreg_ipython.session.runs import End, Runs
 
 _current: Process | None = None
@@ -156,8 +156,7 @@ class Process:
             return
         if _current is not None and _current is not self and _current._front is None:
             former = _current
-            former.close()
-            self.go_on(former.leave(whole=True))
+            self.go_on(former.close(whole=True))
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
@@ -175,30 +174,20 @@ class Process:
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
         if self.on:
-            self._detach()
+            self._detach(forget=False)
             self._fresh()
 
-    def close(self) -> None:
-        """Give everything back for good: the next one to guard this process is another one."""
+    def close(self, *, whole: bool = False) -> Memory:
+        """Give everything back for good: the next one to guard this process is another one.
+
+        Returns:
+            What that one needs to go on: the ``whole`` ledger, or who registered what.
+        """
         global _current
         if self.on:
-            self._detach()
+            self._detach(forget=not whole)
         if _current is self:
             _current = None
-
-    def _detach(self) -> None:
-        while self._undo:
-            self._undo.pop()()
-        self.guard.detach()
-        self.runs.close()
-        self._memory.ledger = self.guard.ledger
-
-    def undo_later(self, undo: Callable[[], None]) -> None:
-        """Undo one more thing when the process stops."""
-        self._undo.append(undo)
-
-    def leave(self, *, whole: bool) -> Memory:
-        """Return what the next process needs to go on after this one: the ``whole`` ledger, or who registered what."""
         known: dict[Name, list[Known]] = {}
         for entry in self._memory.ledger or ():
             with suppress(TypeError):  # it cannot be referenced weakly
@@ -208,6 +197,17 @@ class Process:
             self._memory.ledger = None
         self._memory.names.held = held_by_all  # and not by this process, which ends
         return Memory(self._memory, self.watched, self._owners, known)
+
+    def _detach(self, *, forget: bool) -> None:
+        while self._undo:
+            self._undo.pop()()
+        self.guard.detach(forget=forget)
+        self.runs.close()
+        self._memory.ledger = self.guard.ledger
+
+    def undo_later(self, undo: Callable[[], None]) -> None:
+        """Undo one more thing when the process stops."""
+        self._undo.append(undo)
 
     def go_on(self, left: Memory) -> None:
         """Go on where another process was, before anything is guarded."""
@@ -387,10 +387,20 @@ class Process:
     def begin_module(self, module: ModuleType) -> End | None:
         """Begin the run of a module's body, if that is the user's; return what ends it."""
         if sys.modules.get(module.__name__) is not module:  # nothing keeps it from being executed each time
-            executor = self.locate_caller(sys._getframe(), frozenset())
-            if executor is not None:
-                self.guard.executes(executor, self.modules.owner_of(module))
+            self._note_executor(self.modules.owner_of(module))
         return self.modules.begin(module)
+
+    def begin_script(self, path: str) -> End:
+        """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
+        owner = self.modules.owner("script", script_id(path))
+        self._note_executor(owner)
+        return self.modules.begin_script(owner)
+
+    def _note_executor(self, owner: Owner) -> None:
+        """Note who is about to execute a file."""
+        executor = self.locate_caller(sys._getframe(), frozenset())
+        if executor is not None:
+            self.guard.executes(executor, owner)
 
     def _executor(self, frame: FrameType | None) -> Caller | None:
         """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""
@@ -399,6 +409,10 @@ class Process:
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""
         return bool(self.modules.again) and stack.body_of(frame) in self.modules.again
+
+    def text_of(self, script: Owner) -> str | None:
+        """Return what a script's or module's file says now; None if nobody can tell."""
+        return text_of(script)
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the file of a module or script does not say any more what registered this."""

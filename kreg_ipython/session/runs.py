@@ -185,7 +185,7 @@ class Runs:
             run.active = True
             self._guard.begin(run)
             if executor is not None:
-                self._guard.executes(executor, run.owner)
+                self._guard.executes(executor, run.owner, unseen=True)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         """End a run, and before it those that began inside it."""

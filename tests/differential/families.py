@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -1061,11 +1062,66 @@ def executed() -> Iterator[Made]:
         yield f"skipped-{name}", [*files(p=first, q="x = 1\n"), *cells(once, once)], {}
         callers = [Run("a", way), Run("b", way), Run("a", way), Run("b", "x = 1"), Run("a", way)]
         yield f"two-cells-{name}", [*files(p=first, q="x = 1\n"), *callers], {"probes": ["held('P>first')"]}
-        if not name.startswith(("listed", "load-module", "run")):  # what is imported or run stays
+        if name not in ("listed", "load-module"):  # what is imported stays
+            guard, edited = guarded("registry", KERAS), guarded("registry", KERAS, version=2)
             yield f"dropped-{name}", played(texts[0], cells(way, "x = 1")), {}
-        if name not in ("listed", "load-module"):
-            guard = guarded("registry", KERAS)
+            yield f"cleared-{name}", played(texts[0], cells(way, "")), {}
+            yield f"off-and-on-{name}", played(texts[0], [*SWITCH, *cells("x = 1")]), {}
             yield f"guarded-{name}", played(guard, guard, guard), {"compare": name != "exec-module"}
+            yield f"guard-edited-{name}", played(guard, edited, edited), {"compare": name != "exec-module"}
+            yield f"guard-renamed-{name}", played(guard, guarded("registry", KERAS, "Bar", "bar")), {}
+
+
+SWITCH = [Run("switch", f"%kreg {word}", once=True) for word in ("off", "on")]
+EXECUTORS = ("exec", "exec-open-file", "exec-function", "run", "run-m")
+"""Ways to execute a file in the notebook's namespace."""
+
+
+@family("executors")
+def executors() -> Iterator[Made]:
+    """One file that two cells execute: what one of them drops stays until the other one does."""
+    text = KERAS.define()
+    nested = "exec(open('p.py').read())\n"
+    guards = [guarded("registry", KERAS, version=version) for version in (1, 2)]
+    for one, other in itertools.product(EXECUTORS, repeat=2):
+        a, b = EXECUTED[one], ("b", EXECUTED[other])
+        for dropped in "ab":
+            steps = [*files(p=text), *cells(a, b), *cells((dropped, "x = 1"))]
+            yield f"{dropped}-{one}-{other}", steps, {"probes": ["held('P>foo')"]}
+        yield f"both-{one}-{other}", [*files(p=text), *cells(a, b, "x = 1", ("b", "x = 1"))], {}
+        yield f"switched-{one}-{other}", [*files(p=text), *cells(a, b), *SWITCH, *cells("x = 1", ("b", "x = 1"))], {}
+        yield f"guarded-{one}-{other}", [*files(p=guards[0]), *cells(a, b), *files(p=guards[1]), *cells(a, b)], {}
+    for name in EXECUTORS:
+        way = EXECUTED[name]
+        yield f"other-{name}", [*files(p=text, q=KERAS.define("Bar", "bar")), *cells(way, way.replace("p.py", "q.py").replace("-m p", "-m q"))], {}  # fmt: skip
+        for inner, texts in {"plain": (text, KERAS.define(version=2)), "guard": guards}.items():
+            outer = (
+                files(p=texts[0])[0],
+                Write("outer.py", nested),
+                Run("a", way.replace("p.py", "outer.py").replace("-m p", "-m outer")),
+            )
+            yield f"inner-{inner}-{name}", [*outer, *files(p=texts[1]), outer[2], outer[2]], {}
+            yield f"inner-dropped-{inner}-{name}", [*outer, Write("outer.py", "x = 1\n"), outer[2]], {}
+            yield f"outer-dropped-{inner}-{name}", [*outer, *cells("x = 1")], {}
+
+
+@family("switched")
+def switched() -> Iterator[Made]:
+    """What kreg knows of what does not stand outlives off and on, and reloading it."""
+    ways = {
+        "flag": (
+            "done = []\ndef setup():\n    if not done: register('P', 'foo')(len)\n    done.append(1)\n",
+            "setup()",
+        ),
+        "cache": ("@functools.cache\ndef setup(): return register('P', 'foo')(len)\n", "setup()"),
+        "globals": ("", "if 'done' not in globals():\n    register('P', 'foo')(len)\n    done = 1"),
+    }
+    switches = {"off": SWITCH, "reload": [Run("switch", "%reload_ext kreg_ipython", once=True)]}
+    for (name, (start, call)), (how, switch) in itertools.product(ways.items(), switches.items()):
+        begin = [*cells(("d", start), call)]
+        yield f"back-{name}-{how}", [*begin, *cells("x = 1"), *switch, *cells(call)], {"probes": ["held('P>foo')"]}
+        yield f"elsewhere-{name}-{how}", [*begin, *cells(("b", call), "x = 1"), *switch, *cells(("b", "x = 1"))], {}
+        yield f"undone-{name}-{how}", [*begin, *switch, *cells("x = 1"), *cells(call)], {"probes": ["held('P>foo')"]}
 
 
 @family("reloads")

@@ -72,8 +72,8 @@ def test_a_new_run_has_done_nothing():
     owner = Owner("cell", "a")
     run = Run(owner, "text", 3)
     assert (run.owner, run.source, run.number) == (owner, "text", 3)
-    assert (run.active, run.broken, run.replays) == (False, False, False)
-    assert (run.removed, run.replaced, run.unregistered, run.accessed) == ({}, {}, [], set())
+    assert not (run.active or run.broken or run.replays or run.unseen)
+    assert (run.removed, run.replaced, run.unregistered, run.accessed) == ({}, {}, [], {})
     assert Run(owner).source is None and Run(owner).number is None
 
 

@@ -542,6 +542,7 @@ class TestUsers:
         assert lab.home.table == {"theirs": 1}
         assert lab.acts("mine") == ["registered mine", "swept mine"]
 
+    @pytest.mark.parametrize("unseen", [True, False])
     @pytest.mark.parametrize(
         ("text", "outdated", "left"),
         [
@@ -551,15 +552,18 @@ class TestUsers:
             ("y = 1", False, []),
         ],
     )
-    def test_a_script_is_swept_when_its_cell_does_not_execute_it_any_more(self, lab, text, outdated, left):
+    def test_a_script_is_swept_when_its_cell_does_not_execute_it_any_more(self, lab, text, outdated, left, unseen):
         once = compile("lambda: 'at' in table or register('at', 1)", "/user/help.py", "eval")
         lab.main.execute = eval(once, vars(lab.main))
         lab.cell("a", "execute()")
         at, script = lab.entry("silent", "at"), lab.owner("s", "script", "/user/s.py")
-        lab.guard.executes(Caller(at.owner, at.run, 1, at.steps), script)
-        lab.execute(Run(script, "register('x', 1)"), "register('x', 1)", vars(lab.main), "/user/s.py", in_cell=False)
+        lab.guard.executes(Caller(at.owner, at.run, 1, at.steps), script, unseen=unseen)
+        run = Run(script, "register('x', 1)")
+        run.unseen = unseen
+        lab.execute(run, "register('x', 1)", vars(lab.main), "/user/s.py", in_cell=False)
         lab.outdated = {"/user/s.py"} if outdated else set()
         lab.cell("a", text)
+        left = left if unseen or left == [] else ["at", "x"]  # what is seen would be a run, which sees to it
         assert sorted(lab.home.table) == left
 
     def test_an_emptied_cell_is_swept_as_by_a_run(self, lab):
