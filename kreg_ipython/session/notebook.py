@@ -176,15 +176,19 @@ class Notebook:
                 return owner, line
         return None
 
+    @property
+    def path(self) -> str:
+        """The path of the notebook's file, as Jupyter's server says; empty if it does not."""
+        return os.environ.get("JPY_SESSION_NAME", "")
+
     def text_of_file(self) -> tuple[str, str]:
         """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
-        path = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server says so
-        return os.path.basename(path), (path.endswith(".ipynb") and source.of_file(path)) or ""
+        return os.path.basename(self.path), (self.path.endswith(".ipynb") and source.of_file(self.path)) or ""
 
     def places(self) -> dict[str, int]:
         """Return where each cell stands in the saved notebook, by id; empty if its file is not known."""
         try:
-            with open(os.environ.get("JPY_SESSION_NAME", ""), encoding="utf-8") as file:
+            with open(self.path, encoding="utf-8") as file:
                 return {str(cell.get("id")): at for at, cell in enumerate(json.load(file)["cells"])}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not a notebook that we can read
             return {}
