@@ -6,11 +6,27 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from kernels import ENVIRONMENT, PATIENCE, Kernel, Outcome
+
+WAIT = f"--IPEngine.wait_for_url_file={PATIENCE}"
+CLIENT = f"""
+import threading
+import ipyparallel as ipp
+rc = ipp.Client(timeout={PATIENCE})
+view = rc.direct_view()
+
+def wait_for(number):
+    changed = threading.Event()
+    notify = lambda event: changed.set()
+    rc._registration_callbacks.append(notify)
+    while len(rc.ids) != number:
+        changed.wait()
+        changed.clear()
+    rc._registration_callbacks.remove(notify)
+"""
 
 
 class Cluster:
@@ -30,11 +46,9 @@ class Cluster:
             raise
 
     def _connect(self, engines: int) -> None:
-        security = self.profile / "security"
-        self._wait(lambda: all((security / f"ipcontroller-{name}.json").exists() for name in ("client", "engine")))
         self._add(engines)
         self.kernel = Kernel(IPYTHONDIR=self._folder.name, PYTHONPATH=f"{os.getcwd()}:{Path(__file__).parent}")
-        self.kernel.run(None, "import ipyparallel as ipp\nrc = ipp.Client()\nview = rc.direct_view()")
+        self.kernel.run(None, CLIENT)
         self.wait_for(engines)
         self.kernel.run(None, "%load_ext kreg_ipython")
 
@@ -42,14 +56,8 @@ class Cluster:
         command = [sys.executable, "-m", module, "--log-level=ERROR", *arguments]
         return subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def _wait(self, done: Any) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not done():
-            assert time.monotonic() < deadline and self._controller.poll() is None
-            time.sleep(0.05)
-
     def _add(self, number: int) -> None:
-        self._processes += [self._start("ipyparallel.engine") for _ in range(number)]
+        self._processes += [self._start("ipyparallel.engine", WAIT) for _ in range(number)]
 
     def add(self) -> None:
         """Start one more engine, and wait until it has joined."""
@@ -59,7 +67,7 @@ class Cluster:
 
     def wait_for(self, number: int) -> None:
         """Wait until the client knows so many engines."""
-        self._wait(lambda: len(self.kernel.value("rc.ids")) == number)
+        self.kernel.value(f"wait_for({number})")
 
     def run(self, cell_id: str | None, source: str, **options: Any) -> Outcome:
         return self.kernel.run(cell_id, source, **options)

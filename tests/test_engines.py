@@ -257,13 +257,33 @@ def test_ipyparallel_is_not_imported_unless_somebody_uses_it(own_kernel):
     assert own_kernel.value("'ipyparallel' in __import__('sys').modules") is False
 
 
-def test_unloading_lets_requests_go_out_as_they_are(engines):
-    engines.run("unload", "%unload_ext kreg_ipython")
-    engines.run("cell", "%%px\nmod.T['one'] = 1")
-    engines.run("cell", "%%px\nmod.T['two'] = 1")
-    assert table(engines)[0][-2:] == ["one", "two"]
-    engines.run("load", "%load_ext kreg_ipython")
-    engines.run("load", "%kreg engines --load")
+AGAIN = {
+    "off": ["%kreg off", "%kreg on"],
+    "unload": ["%unload_ext kreg_ipython", "%load_ext kreg_ipython", "%kreg watch mod:T"],
+    "reload": ["x = 1", "%reload_ext kreg_ipython"],
+    "off on the engines": ["%px %kreg off", "%px %kreg on"],
+    "unload on the engines": ["%px %unload_ext kreg_ipython", "%px %load_ext kreg_ipython\n%px %kreg watch mod:T"],
+}
+"""What ends the carrying of ids, and what begins it again."""
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_the_ids_are_carried_again_when_it_is_on_again(engines, again):
+    first, *then = AGAIN[again]
+    cell = "%%px\ndef f(): pass\nmod.T['KEY'] = f"
+    engines.run("cell", cell.replace("KEY", "one"))
+    engines.run("switch", first)
+    if first != "x = 1":
+        engines.run("other", "%%px\nmod.T['other'] = 1")
+        engines.run("other", "%%px\nmod.T['another'] = 1")
+        assert {*map(tuple, table(engines))} == {("one", "other", "another")}
+        engines.run("other", "%%px\nmod.T.pop('other'), mod.T.pop('another')")
+    for line in then:
+        engines.run("switch", line)
+    engines.run("cell", cell.replace("KEY", "two"))
+    assert {*map(tuple, table(engines))} == {("two",)}
+    engines.run("cell", "x = 1")
+    assert {*map(tuple, table(engines))} == {()}
 
 
 COST = """

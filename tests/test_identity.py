@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 from conftest import Files
+from kernels import DECORATED
 from test_cells import LAYER
 
 LAYERS = LAYER.format(1) + LAYER.format(1).replace("Foo", "Two")
@@ -41,6 +42,20 @@ def test_cells_keep_their_identity_and_the_log_its_events(nb, again):
     nb.run("b", HELPED.format("other"))
     nb.run("a", LAYER.format(2).replace("Foo", "Last"))
     assert sorted(nb.custom_objects()) == ["Last", "other"]
+
+
+@pytest.mark.parametrize("again", ["reload", "unload and load", "off and on"])
+def test_a_decorator_that_was_made_before_registers_for_the_cell_and_no_former_class_lives_on(nb, again):
+    nb.run("d", "import gc, weakref; made = []\nregister = keras.utils.register_keras_serializable('PKG')")
+    text = "@register\nclass {0}(keras.layers.Layer): pass\nmade.append(weakref.ref({0}))\ndel {0}"
+    nb.run("a", text.format("One"))
+    for line in AGAIN[again]:
+        nb.run("ext", line)
+    for name in ("One", "One", "Two"):
+        nb.run("a", text.format(name))
+    assert list(nb.custom_objects()) == ["Two"] and nb.status()["PKG>Two"]["line"] == 1 + DECORATED
+    nb.run("c", "gc.collect()")
+    assert nb.value("[ref() is None for ref in made]") == [True, True, False, False]  # the third one can be undone
 
 
 @pytest.mark.needs("keras>=2.13")  # before, Keras itself refuses the second run

@@ -330,6 +330,9 @@ VERDICTS = {
     "what was there before, and is defined": Row(
         "class Foo: pass\nreg(Foo)", "class Foo: x = 1\nreg(Foo, 1)", (), "maybe", definition="Foo"
     ),
+    "an extension type that was there before, whose text changed": Row(
+        "class Foo(Type): pass", "class Foo(Type): x = 1", (), "maybe", definition="Foo.Spec"
+    ),
 }
 
 

@@ -64,7 +64,7 @@ def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     module = module_for(find.looked_at(notebook, []), roots, inline=args.inline)
     if not any(line.strip() and not line.startswith("#") for line in module.text.splitlines()):
         raise Refused(f"nothing of it can be written: {'; '.join(each.why for each in module.left_out)}.")
-    text = with_header(module, notebook.text_of_file()[0])
+    text = with_header(module, os.path.basename(notebook.path))
     try:
         path = checked(args.path, force=args.force)
         if names_itself(path, text):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ _PATIENCE = 10.0
 """For how many seconds an engine that has just joined may take to load kreg, before calls are sent to it."""
 
 _unmarked: ContextVar[bool] = ContextVar("kreg_ipython_unmarked", default=False)
-_clusters: weakref.WeakKeyDictionary[Notebook, Cluster] = weakref.WeakKeyDictionary()
 
 
 class Answers(NamedTuple):
@@ -48,7 +46,7 @@ class Request:
 
 def cluster_of(notebook: Notebook) -> Cluster | None:
     """Return the cluster whose engines were loaded for a notebook, if any."""
-    return _clusters.get(notebook)
+    return next((each for each in notebook.attachments if isinstance(each, Cluster)), None)
 
 
 @dataclass(eq=False)
@@ -74,26 +72,29 @@ class Cluster:
 
     def load(self, timeout: float) -> Answers:
         """Load kreg on all engines, and from now on on those that join; let requests say which cell they are of."""
-        former = _clusters.get(self.notebook)
+        former = cluster_of(self.notebook)
         if former is not None and former is not self:
-            former.close()
-        _clusters[self.notebook] = self
-        if not self._undo:
-            self._undo = [self._mark(name) for name in ("send_execute_request", "send_apply_request")]
-            self.notebook.ended.append(self._end_cell)
-            self._undo.append(lambda: self.notebook.ended.remove(self._end_cell))
-            self.notebook.process.undo_later(self.close)
+            self.notebook.attachments.remove(former)
+            former.detach()
+        if former is not self:
+            self.notebook.attach(self)
         idents, ids = self._engines()
         for ident in idents:
             self._load(ident)
         return self._gather({each: self._loaded[ident] for each, ident in zip(ids, idents)}, timeout)
 
-    def close(self) -> None:
+    def attach(self, notebook: Notebook) -> Callable[[], None]:
+        """Let the requests of a notebook's cells say which cell they are of; return the undo."""
+        self.notebook = notebook
+        self._undo = [self._mark(name) for name in ("send_execute_request", "send_apply_request")]
+        notebook.ended.append(self._end_cell)
+        self._undo.append(lambda: notebook.ended.remove(self._end_cell))
+        return self.detach
+
+    def detach(self) -> None:
         """Let requests go out as they are again. What is loaded on the engines stays."""
         while self._undo:
             self._undo.pop()()
-        if _clusters.get(self.notebook) is self:
-            del _clusters[self.notebook]
 
     def _engines(self) -> tuple[list[bytes], list[int]]:
         if not self.client.ids:

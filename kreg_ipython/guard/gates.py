@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import CellType, CodeType, FunctionType
 from typing import Any, Protocol
 
 from kreg_ipython.lib.importlib_bootstrap import pass_over
@@ -22,6 +24,7 @@ class Guarded(Protocol):
         """Take note of an adapter's exception."""
 
 
+_EMPTY = CellType()
 Around = Callable[[Any, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """The function that is called instead. It gets the registry, the announcement, the original, and the arguments."""
 
@@ -35,6 +38,7 @@ class _Diverted:
     undo: Callable[[], None] = field(init=False)
     passing: dict[str, tuple[Guarded, Gate, Around]] = field(default_factory=dict)
     decorates: bool = False
+    """It returns the decorator that registers, or is such a decorator."""
 
     def give_back(self) -> None:
         """Undo the diversion. Code objects are in no garbage collection: what leads from here to them must go."""
@@ -96,9 +100,39 @@ class Gates:
     def remove(self, registry: Guarded) -> None:
         """Let what is for this registry go straight through; give functions back that serve no other one."""
         for diverted in list(self._diverted):
-            if diverted.passing.pop(registry.name, None) is not None and not diverted.passing:
+            diverted.passing.pop(registry.name, None)
+            if not diverted.passing:
                 diverted.give_back()
                 self._diverted.remove(diverted)
+
+    def add_made(self, functions: Iterable[Any]) -> None:
+        """Divert those of some functions that register, and that a gate's function returned before it was diverted."""
+        makers = {
+            id(code): each
+            for each in self._diverted
+            if each.decorates
+            for code in each.original.__code__.co_consts
+            if isinstance(code, CodeType)
+        }
+        for function in [each for each in functions if type(each) is FunctionType]:
+            inside = [cell.cell_contents for cell in function.__closure__ or () if cell != _EMPTY]
+            for each in (function, *inside):  # what a former guard returned calls what the framework did
+                maker = makers.get(id(each.__code__)) if type(each) is FunctionType else None
+                call = _call_of(maker.original, each) if maker is not None else None
+                if maker is not None and call is not None:
+                    self._add_made(each, maker, call)
+
+    def _add_made(self, function: FunctionType, maker: _Diverted, call: inspect.BoundArguments) -> None:
+        made = _Diverted(function, passing=maker.passing, decorates=True)
+
+        def register(subject: Any) -> Any:
+            __tracebackhide__ = True
+            if self._inside.gate:
+                return made.original(subject)
+            return self._around(made, made.original, (subject,), (subject, *call.args), call.kwargs)
+
+        made.original, made.undo = divert(function, register, unseen=True)
+        self._diverted.append(made)
 
     def close(self) -> None:
         """Give every function back that is still ours, and let what was decorated before go straight through."""
@@ -168,6 +202,18 @@ class Gates:
         except CannotUndo as error:
             self._tell(str(error))
             return None
+
+
+def _call_of(maker: Callable[..., Any], made: FunctionType) -> inspect.BoundArguments | None:
+    """Return the arguments that a function was called with; None if the one that it returned does not know them."""
+    called = inspect.signature(maker).bind_partial()
+    known = zip(made.__code__.co_freevars, made.__closure__ or ())
+    called.arguments.update((name, cell.cell_contents) for name, cell in known if name in called.signature.parameters)
+    called.apply_defaults()
+    try:
+        return called.signature.bind(*called.args, **called.kwargs)
+    except TypeError:
+        return None
 
 
 pass_over(Gates._pass, Gates._around)

@@ -118,7 +118,7 @@ class Judge:
         alike: dict[Any, list[Entry]] = {}
         for entry in entries:
             frames = tuple((id(step.code), step.line) for step in entry.steps)
-            written = entry.key if entry.written else None
+            written = entry.key if entry.written and not entry.steps else None
             which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]

@@ -155,6 +155,10 @@ class Guard:
                 registry.restore_strong_keys()
                 registry.attached, registry.snapshot = False, None
 
+    def divert_made(self, functions: Iterable[Any]) -> None:
+        """Divert those of some functions that a framework returned, to register by, before anybody was watching."""
+        self._gates.add_made(functions)
+
     def present(self) -> list[GuardedRegistry]:
         """Return the registries that are guarded now."""
         return [registry for registry in list(self.registries.values()) if registry.attached]

@@ -297,7 +297,7 @@ def _is_gone_unseen(way: Way, before: Source, now: Source) -> bool:
     if way.written and before.writers(way.key):
         return not _writers(way, before, now)
     if way.definition and way.complete:  # it was there before anybody was watching
-        return not now.defined(way.definition.rpartition(".")[2])
+        return not now.defined(way.definition.removesuffix(".Spec").rpartition(".")[2])  # see line_of_definition
     return bool(before.called) and not now.calling(before.called)  # nothing that may have led there is called any more
 
 

@@ -256,11 +256,6 @@ def remember(steps: tuple[stack.Step, ...]) -> None:
             _lines(step.code)
 
 
-def forget_texts() -> None:
-    """Forget all texts that were read."""
-    _texts.clear()
-
-
 def writers(step: stack.Step) -> list[Statement]:
     """Return the statements of a step's function that may write to a container, as far as its text tells."""
     text, path = _text(step.code), "." + step.function.replace(".<locals>", "")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
@@ -32,6 +32,13 @@ _MEMORY = "_kreg_ipython"
 """The attribute of a shell by which a notebook leaves its memory to the next one."""
 
 
+class Attachment(Protocol):
+    """Something else that follows a notebook's cells while kreg is on."""
+
+    def attach(self, notebook: Notebook) -> Callable[[], None]:
+        """Attach to the notebook; return the undo, which may be called again."""
+
+
 class Call(NamedTuple):
     """A call on an engine that a cell of its client asked for: the cell's run, and the statement that asked."""
 
@@ -41,12 +48,16 @@ class Call(NamedTuple):
 
 @dataclass
 class Memory:
-    """The memory of an unloaded notebook, held by its shell: its process's memory, the cells by id and by text."""
+    """The memory of an unloaded notebook, held by its shell.
+
+    It is its process's memory, the cells by id and by text, and what else follows the cells.
+    """
 
     process: process.Memory
     cells: dict[str, Owner]
     texts: dict[str, Owner]
     deleted: set[str]
+    attachments: list[Attachment]
 
 
 class Notebook:
@@ -58,6 +69,7 @@ class Notebook:
     Attributes:
         process: what guards the process.
         ended: is called with each run that has ended, and how.
+        attachments: what else follows the cells.
     """
 
     shows_notes = IPython.version_info >= (8, 15)
@@ -69,6 +81,7 @@ class Notebook:
         self._deleted: set[str] = set()
         self._call: Call | None = None
         self.ended: list[Callable[[Run, Outcome], None]] = []
+        self.attachments: list[Attachment] = []
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
@@ -80,11 +93,13 @@ class Notebook:
         memory: Memory | None = vars(shell).pop(_MEMORY, None)
         if memory is not None:
             self._cells, self._texts, self._deleted = memory.cells, memory.texts, memory.deleted
+            self.attachments = memory.attachments
             self.process.go_on(memory.process)
 
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
-        memory = Memory(self.process.close(whole=whole), self._cells, self._texts, self._deleted)
+        known = self.process.close(whole=whole)
+        memory = Memory(known, self._cells, self._texts, self._deleted, self.attachments)
         vars(self.shell)[_MEMORY] = memory
 
     def start(self) -> None:
@@ -104,6 +119,13 @@ class Notebook:
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
         yield scripts.notice(self.process.at_the_boundary(self.process.begin_script))
         yield from engine.follow_requests(self)
+        yield from (each.attach(self) for each in self.attachments)
+
+    def attach(self, attachment: Attachment) -> None:
+        """Let something else follow the cells, now and whenever kreg is on."""
+        self.attachments.append(attachment)
+        if self.process.on:
+            self.process.undo_later(attachment.attach(self))
 
     def _divert_autoreload(self, home: str) -> None:
         modules, undo_later = self.process.modules, self.process.undo_later
@@ -153,15 +175,19 @@ class Notebook:
                 return owner, line
         return None
 
+    @property
+    def path(self) -> str:
+        """The path of the notebook's file, as Jupyter's server says; empty if it does not."""
+        return os.environ.get("JPY_SESSION_NAME", "")
+
     def text_of_file(self) -> tuple[str, str]:
         """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
-        path = os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's server says so
-        return os.path.basename(path), (path.endswith(".ipynb") and source.of_file(path)) or ""
+        return os.path.basename(self.path), (self.path.endswith(".ipynb") and source.of_file(self.path)) or ""
 
     def places(self) -> dict[str, int]:
         """Return where each cell stands in the saved notebook, by id; empty if its file is not known."""
         try:
-            with open(os.environ.get("JPY_SESSION_NAME", ""), encoding="utf-8") as file:
+            with open(self.path, encoding="utf-8") as file:
                 return {str(cell.get("id")): at for at, cell in enumerate(json.load(file)["cells"])}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):  # not a notebook that we can read
             return {}

@@ -168,8 +168,9 @@ class Process:
         for module, imported in list(self._imported.items()):
             if module in sys.modules:
                 imported()
+        self.guard.divert_made(each for namespace in self.modules.namespaces() for each in list(namespace.values()))
         self.guard.remembered.clear()
-        self._known = {}
+        self._last, self._known = None, {}
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""

@@ -285,3 +285,44 @@ def test_tracebacks_hide_the_decorator(home, desk):
         home.registered("x")(abs)
     ours = [entry for entry in caught.traceback if "kreg_ipython" in str(entry.path)]
     assert ours and all(entry.frame.f_locals.get("__tracebackhide__") for entry in ours)
+
+
+def test_a_decorator_that_was_made_before_passes_the_gate_of_its_maker(home, desk):
+    made = home.registered("early", option=3)
+    code = made.__code__
+
+    def mine(value, by=made):
+        return made(value)
+
+    desk.add("one", "registered", lambda value, key="default", *, option=None: ((key, option), value), True)
+    desk.gates.add_made([made, mine, len, home.register, Named])
+    assert made(1) == [1, 3] and mine(2) == [2, 3]
+    assert desk.passed == [("one", (("early", 3), 1)), ("one", (("early", 3), 2))]
+    with desk.gates.open():
+        assert made(4) == [4, 3]
+    assert len(desk.passed) == 2
+    desk.gates.close()
+    assert made.__code__ is code and made(5) == [5, 3] and len(desk.passed) == 2
+
+
+def test_a_decorator_that_gates_returned_passes_the_next_ones(home, desk):
+    announce = lambda value, key="default", *, option=None: (key, value)
+    desk.add("one", "registered", announce, True)
+    made = home.registered("early")
+    desk.gates.close()
+    later = Desk()
+    registry = later.add("two", "registered", announce, True)
+    later.gates.add_made([made])
+    assert made(1) == [1, None]
+    assert (desk.passed, later.passed) == ([], [("two", ("early", 1))])
+    later.gates.remove(registry)
+    assert made(2) == [2, None] and len(later.passed) == 1
+
+
+def test_a_decorator_that_does_not_know_what_its_maker_was_called_with_is_left_alone(home, desk):
+    exec("def forgetful(key):\n    def decorate(value): return value\n    return decorate", vars(home))
+    made = home.forgetful("k")
+    desk.add("one", "forgetful", lambda value, key: (key, value), True)
+    desk.gates.add_made([made])
+    assert made(1) == 1 and desk.passed == []
+    assert home.forgetful("k")(1) == 1 and desk.passed == [("one", ("k", 1))]

@@ -187,7 +187,7 @@ def test_a_file_that_has_changed_since_is_not_the_text_of_its_code(lab):
     lab.cell("a", "import helper\nhelper.setup()")
     new = "\n\n\n" + HELPER
     linecache.cache["/user/helper.py"] = (len(new), None, new.splitlines(True), "/user/helper.py")
-    ways.forget_texts()
+    ways._texts.clear()
     [_, step] = way(lab).steps
     assert step.before is None and step.now is None
 
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_read_has_no_text(lab):
     lab.module("helper", HELPER)
     lab.cell("a", "import helper\nhelper.setup()")
     del linecache.cache["/user/helper.py"]
-    ways.forget_texts()
+    ways._texts.clear()
     [_, step] = way(lab).steps
     assert step.before is None and step.now is None
 
