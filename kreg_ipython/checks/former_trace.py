@@ -10,8 +10,9 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import root
+from kreg_ipython.checks.definitions import function_tree
 from kreg_ipython.checks.keras import Keras, is_built_on, is_frameworks
-from kreg_ipython.checks.notebook import CannotTell, Found, Harm, Notebook, is_function, tree_of
+from kreg_ipython.checks.notebook import CannotTell, Found, Harm, Notebook, is_function
 from kreg_ipython.lib.holders import attributes_of
 from kreg_ipython.lib.naming import enumerated
 
@@ -252,7 +253,7 @@ def _second_optimizer(traced: _Traced, notebook: Notebook) -> Iterator[Found]:
     """Yield a finding if a function was traced with one optimizer, and a cell calls it with one that is not built."""
     applied = {
         node.func.value.id
-        for node in ast.walk(tree_of(traced.python) or ast.Module(body=[], type_ignores=[]))
+        for node in ast.walk(function_tree(traced.python) or ast.Module(body=[], type_ignores=[]))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("apply_gradients", "apply", "minimize")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from kreg_ipython.checks.definitions import class_tree
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import class_tree
 from kreg_ipython.checks.optimizer_constructor import Constructor
 from kreg_ipython.checks.optimizer_source import (
     Source,

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import gc
-import inspect
-import linecache
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cached_property
@@ -214,30 +210,6 @@ class Notebook:
 def is_function(value: Any) -> bool:
     """Return whether a value is a `tf.function`."""
     return isinstance(attributes_of(value).get("_python_function"), FunctionType)
-
-
-def tree_of(function: Any) -> ast.AST | None:
-    """Return the ``def`` of a function, with lines that count from 1; None if its text is not known."""
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None
-
-
-def class_tree(kind: type) -> ast.ClassDef | None:
-    """Return the ``class`` of a class, as the source of its first method has it; None if its text is not known."""
-    values = (getattr(value, "_python_function", value) for value in vars(kind).values())
-    function = next((value for value in values if isinstance(value, FunctionType)), None)
-    if function is None:
-        bases = ", ".join(base.__name__ for base in kind.__bases__)
-        return next(iter(ast.parse(f"class {kind.__name__}({bases}): pass").body), None)  # type: ignore[return-value]
-    code = function.__code__
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename, function.__globals__)))
-    except (SyntaxError, ValueError):
-        return None
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
-    return next((node for node in nodes if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0)), None)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
