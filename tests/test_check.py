@@ -25,6 +25,7 @@ y = (x[:, :1] > 0.5).astype("float32")
 def findings(nb, names: str) -> list[dict]:
     found = nb.value(f"get_ipython().run_line_magic('kreg', 'check {names}').to_dict()")
     assert found["checked"] > 0
+    assert not any("Error: " in said for said in found.get("faults", {}).values()), found["faults"]
     return found["findings"]
 
 

@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import Cells, root
-from kreg_ipython.checks.keras import Keras, families, is_frameworks
+from kreg_ipython.checks.keras import Keras, families, is_built_on, is_frameworks, is_variable
 from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.holders import Holder, Opaque, attributes_of, holders
@@ -150,16 +150,24 @@ class Notebook:
         same = (name for name, value in self.variables.items() if value is one.subject())
         return next((name for name in same if not name.startswith("_")), None)
 
-    def reaches(self, target: Any, without: Any, names: Mapping[str, Any] | None = None) -> bool:
-        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count.
+    @cached_property
+    def alive(self) -> list[Any]:
+        """All variables of the frameworks, and what has variables, in the whole process."""
+        gc.collect()  # a model is in a cycle with itself
+        kinds = [kind for keras in self.families for kind in keras.with_variables]
+        known: dict[int, bool] = {}
+        found = []
+        for one in gc.get_objects():
+            kind = type(one)
+            if id(kind) not in known:
+                known[id(kind)] = is_built_on(kind, kinds) or is_variable(one)
+            if known[id(kind)]:
+                found.append(one)
+        return found
 
-        Args:
-            target: the object.
-            without: the object that does not count.
-            names: objects by their names; the notebook's variables if None.
-        """
-        names = self.variables if names is None else names
-        names = {name: value for name, value in names.items() if value is not without}
+    def reaches(self, target: Any, without: Any) -> bool:
+        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count."""
+        names = {name: value for name, value in self.variables.items() if value is not without}
         return bool(holders(names, [target], Opaque(is_opaque)))
 
     def models(self) -> Iterator[tuple[str, Any, Keras]]:
