@@ -45,8 +45,9 @@ def K(nb, request):
     """A notebook's Keras: 3, or 2."""
     nb.silently("for name in ('model', 'optimizer', 'a', 'b', 'step'): globals().pop(name, None)")  # of other tests
     nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
+    nb.silently("gc.freeze()")  # a check collects: what the process loaded before would be visited each time
     yield request.param
-    nb.silently("for name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
+    nb.silently("gc.unfreeze()\nfor name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
 
 
 def of_backend(name: str, source: str) -> list[pytest.MarkDecorator]:
@@ -1355,7 +1356,7 @@ def test_a_converted_model_that_answers_differently_is_found(nb, K):
 
 
 @pytest.mark.needs("tensorflow")
-def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K):
+def test_a_check_of_fifty_models_and_twenty_functions_takes_under_a_second_and_changes_nothing(nb, K):
     nb.run(
         "m",
         """
@@ -1368,7 +1369,7 @@ def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K)
             def step(x): return model(x)
             step(x)
             return step
-        steps = [asking(model) for model in models[1:20]]
+        steps = [asking(model) for model in models[1:15]] + [asking(make()) for _ in range(5)]  # which only they hold
         step = asking(models[0])
         def state():
             variables = sum(isinstance(each, tf.Variable) for each in gc.get_objects())
@@ -1381,20 +1382,16 @@ def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K)
     nb.run("b", "gc.collect(); before = state()")
     nb.run("c", CPU)
     nb.run("t", "took = cpu(lambda: globals().update(found=kreg('kreg', 'check models step steps')))")
-    assert nb.value("took / calibration") < 50
+    assert nb.value("took / calibration") < 50  # a second, where a calibration takes 20 ms
     assert nb.value("gc.collect() >= 0 and before == state()")
     assert nb.value("found.to_dict()") == {"findings": [], "checked": 70}
 
 
-ZOO = {"MobileNetV2": 32, "ResNet50": 32, "ConvNeXtTiny": 32}
-
-
-def test_no_rule_fires_on_the_models_that_keras_brings(nb, K):
-    nb.run("z", f"zoo = [getattr(K.applications, n)(weights=None, input_shape=(s, s, 3)) for n, s in {ZOO}.items()]")
-    nb.run(
-        "c", "for each in zoo: each.compile('adam', 'categorical_crossentropy', metrics=['accuracy', K.metrics.AUC()])"
-    )
-    assert findings(nb, "zoo") == []
+def test_no_rule_fires_on_a_model_that_keras_brings(nb, K):
+    """tests/long has all of them."""
+    nb.run("z", "model = K.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))")
+    nb.run("c", "model.compile('adam', 'categorical_crossentropy', metrics=['accuracy', K.metrics.AUC()])")
+    assert findings(nb, "model") == []
 
 
 def test_the_findings_have_three_faces_and_strict_raises_one_line(nb, K):
