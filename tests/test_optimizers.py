@@ -9,7 +9,10 @@ import pytest
 from conftest import is_met
 from optimizers import STEPS, WRITTEN, Written
 
-from kreg_ipython.checks.optimizer_translation import Target, Translator, statements
+from kreg_ipython.checks.rewriting.method import Method
+from kreg_ipython.checks.rewriting.syntax import statements
+from kreg_ipython.checks.rewriting.target import Target
+from kreg_ipython.checks.rewriting.translator import Translator
 
 RUNS = """
 import os, re, tempfile
@@ -405,7 +408,7 @@ def test_a_statement_is_translated(is_3, backend, table):
         [method] = statements(
             "def step(self, g, v, state):\n" + "\n".join(f"    {line}" for line in (old + used).splitlines())
         )
-        translator = Translator(target, method, rate="rate", state="state", variable="v", is_step=True)
+        translator = Translator(Method(target, method, rate="rate", state="state", variable="v", is_step=True))
         text = "\n".join(ast.unparse(ast.fix_missing_locations(each)) for each in translator.body())
         assert text == new + used, old
         assert bool(translator.missed) is ("not translated" in new)

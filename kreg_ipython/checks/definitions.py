@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+from kreg_ipython.checks.keras import is_frameworks
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.source import read
 from kreg_ipython.lib.statements import Statement
@@ -39,6 +40,13 @@ def class_tree(kind: type) -> ast.ClassDef | None:
         if isinstance(each.node, ast.ClassDef) and each.first <= function.__code__.co_firstlineno <= each.last:
             return each.node
     return None
+
+
+def methods(kind: type) -> dict[str, Any]:
+    """Return the functions of a class and of those of its bases that users wrote."""
+    own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
+    found = {name: getattr(value, "_python_function", value) for names in own for name, value in names.items()}
+    return {name: value for name, value in found.items() if inspect.isfunction(value)}
 
 
 def _definitions(function: Any, name: str) -> Iterator[Statement]:

@@ -6,21 +6,20 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from kreg_ipython.checks.definitions import function_tree
+from kreg_ipython.checks.definitions import function_tree, methods
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.modern_optimizer import modern
 from kreg_ipython.checks.notebook import Found, Harm, Notebook
-from kreg_ipython.checks.optimizer_source import (
+from kreg_ipython.checks.rewriting.modern import modern
+from kreg_ipython.checks.rewriting.source import (
     SLOTS,
     arguments,
     arguments_of_base,
     base_of,
     defaults,
     is_name,
-    methods,
     only_raises,
 )
-from kreg_ipython.checks.optimizer_translation import STEP
+from kreg_ipython.checks.rewriting.target import STEP
 
 
 def legacy_optimizer(notebook: Notebook) -> Iterator[Found]:

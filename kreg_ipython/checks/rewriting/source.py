@@ -8,8 +8,9 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
+from kreg_ipython.checks.definitions import methods
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.optimizer_translation import RATE_NAMES, STEP, Target
+from kreg_ipython.checks.rewriting.target import RATE_NAMES, STEP, Target
 
 SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local", "get_updates")
 """The methods that only the optimizers of Keras 2 call."""
@@ -53,13 +54,6 @@ _FORMER_COEFFICIENTS = {
     "SGD": {"momentum": "{cast}(self.momentum, {dtype})"},
 }
 """What Keras 2's classes put into ``apply_state`` besides the learning rate."""
-
-
-def methods(kind: type) -> dict[str, Any]:
-    """Return the functions of a class and of those of its bases that users wrote."""
-    own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
-    found = {name: getattr(value, "_python_function", value) for names in own for name, value in names.items()}
-    return {name: value for name, value in found.items() if inspect.isfunction(value)}
 
 
 def arguments_of_base(kind: type) -> list[str]:
