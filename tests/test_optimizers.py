@@ -258,7 +258,7 @@ def test_a_name_in_the_place_of_the_learning_rate_is_seen_in_any_form(nb, base, 
     assert findings(nb, "Named") == []
 
 
-@pytest.mark.needs("keras>=3", "tensorflow")
+@pytest.mark.needs("keras>=3")
 def test_the_facts_are_those_of_the_base(nb):
     nb.silently(RUNS)
     for base, says in (
@@ -301,7 +301,8 @@ def test_the_updates_of_the_first_keras_2_are_left_to_the_user_and_nothing_is_im
     nb.run("c", FIRST)
     nb.silently("before = set(sys.modules)")
     [found] = findings(nb, "First")
-    assert nb.value("sorted(set(sys.modules) - before)") == []
+    new = nb.value("sorted(set(sys.modules) - before)")
+    assert [name for name in new if not name.startswith("kreg_ipython.")] == []
     assert "has get_updates, which Keras 3's Optimizer never calls" in found["message"]
     assert "leaves to you what it could not translate: get_updates" in found["message"]
     nb.run("c", found["fix"])
@@ -310,7 +311,7 @@ def test_the_updates_of_the_first_keras_2_are_left_to_the_user_and_nothing_is_im
     assert "NotImplementedError: get_updates" in nb.run("f", act, fails=True).error
 
 
-@pytest.mark.needs("keras>=3", "tensorflow")
+@pytest.mark.needs("keras>=3")
 def test_a_class_of_a_file_is_written_anew_and_one_without_source_says_so(nb, files):
     files.write({"PKGopt.py": "import keras\n" + WRITTEN["Plain"].text.replace("O.", "keras.optimizers.")})
     nb.run("i", "from PKGopt import Plain")
