@@ -10,15 +10,8 @@ from kreg_ipython.checks.definitions import function_tree, methods
 from kreg_ipython.checks.keras import Keras
 from kreg_ipython.checks.notebook import Found, Harm, Notebook
 from kreg_ipython.checks.rewriting.modern import modern
-from kreg_ipython.checks.rewriting.source import (
-    SLOTS,
-    arguments,
-    arguments_of_base,
-    base_of,
-    defaults,
-    is_name,
-    only_raises,
-)
+from kreg_ipython.checks.rewriting.reading import defaults, is_name, only_raises
+from kreg_ipython.checks.rewriting.source import SLOTS, arguments, arguments_of_base, base_of
 from kreg_ipython.checks.rewriting.target import STEP
 
 

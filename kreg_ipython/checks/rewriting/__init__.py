@@ -2,9 +2,10 @@
 
 `modern` writes a class, with the `constructor` and the translation of each method. The files, the lowest first::
 
+    tables       what replaces what: functions of TensorFlow and of `keras.backend`, what Keras 2's optimizers had
     syntax       syntax trees and their texts
-    operations   tables: what replaces the functions of TensorFlow and of `keras.backend`
     target       what a class is written for: a Keras, its backend, the names of slots and attributes
+    reading      single facts in the user's definitions
     source       what is known of the user's class, and of the class of the framework that it is built on
     method       one method that is being translated, and what changes a variable in it
     former_base  what replaces the methods of the former base: ``get_slot``, ``_get_hyper`` and so on

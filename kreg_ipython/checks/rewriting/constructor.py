@@ -7,16 +7,8 @@ import copy
 from collections.abc import Iterator
 
 from kreg_ipython.checks.rewriting.method import Method
-from kreg_ipython.checks.rewriting.source import (
-    NOT_THE_USERS,
-    Source,
-    defaults,
-    is_docstring,
-    parameters,
-    rate_set_by,
-    stored,
-    super_call,
-)
+from kreg_ipython.checks.rewriting.reading import defaults, is_docstring, parameters, rate_set_by, stored, super_call
+from kreg_ipython.checks.rewriting.source import NOT_THE_USERS, Source
 from kreg_ipython.checks.rewriting.syntax import expression, method_text, statements
 from kreg_ipython.checks.rewriting.target import Target
 from kreg_ipython.checks.rewriting.translator import Translator

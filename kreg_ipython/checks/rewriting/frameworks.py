@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kreg_ipython.checks.rewriting.method import Method, Untranslatable
-from kreg_ipython.checks.rewriting.operations import ASSIGNS, BACKEND, HOMES, OPERATIONS, UPDATES
 from kreg_ipython.checks.rewriting.syntax import expression
+from kreg_ipython.checks.rewriting.tables import ASSIGNS, BACKEND, HOMES, OPERATIONS, UPDATES
 
 DROPPED = frozenset({"use_locking", "read_value", "name"})
 """The arguments that mean nothing today."""
@@ -102,18 +102,14 @@ class Frameworks:
     def _text_of_tensor(self, node: ast.expr) -> str:
         """Return the text of an expression that must not be a variable: JAX's `where` takes none."""
         text = self._text(node)
-        return (
-            f"{self._target.ops}.convert_to_tensor({text})"
-            if text in {*self._method.slots, self._method.variable}
-            else text
-        )
+        is_variable = text in {*self._method.slots, self._method.variable}
+        return f"{self._target.ops}.convert_to_tensor({text})" if is_variable else text
 
     def _left(self, path: str, node: ast.Call) -> ast.expr:
         """Leave a call as it is, with TensorFlow; without it there is no translation."""
         if self._target.backend != "tensorflow":
             raise Untranslatable(f"{path} needs TensorFlow, the backend is {self._target.backend}")
         if not path.endswith(("IndexedSlices", "gather", "unique", "shape")):
-            self._method.remarks.append(
-                f"{path} has no counterpart in keras.ops: this line needs the TensorFlow backend"
-            )
+            remark = f"{path} has no counterpart in keras.ops: this line needs the TensorFlow backend"
+            self._method.remarks.append(remark)
         return self._plain(node)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from kreg_ipython.checks.rewriting.operations import ASSIGNS
 from kreg_ipython.checks.rewriting.syntax import expression, is_inert, is_text
+from kreg_ipython.checks.rewriting.tables import ASSIGNS
 from kreg_ipython.checks.rewriting.target import Target
 
 

@@ -12,13 +12,8 @@ from kreg_ipython.checks.definitions import class_tree
 from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.rewriting.constructor import Constructor
 from kreg_ipython.checks.rewriting.method import Method
-from kreg_ipython.checks.rewriting.source import (
-    Source,
-    added_slots,
-    is_docstring,
-    only_raises,
-    parameters,
-)
+from kreg_ipython.checks.rewriting.reading import added_slots, is_docstring, only_raises, parameters
+from kreg_ipython.checks.rewriting.source import Source
 from kreg_ipython.checks.rewriting.syntax import comment, indented, method_text, statements
 from kreg_ipython.checks.rewriting.target import COEFFICIENTS, SPARSE_STEP, STEP
 from kreg_ipython.checks.rewriting.translator import Translator

@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Iterable
 
-from kreg_ipython.checks.rewriting.operations import ASSIGNS
+from kreg_ipython.checks.rewriting.tables import ASSIGNS
 
 
 def expression(text: str) -> ast.expr:

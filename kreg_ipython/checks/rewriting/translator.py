@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from kreg_ipython.checks.rewriting.former_base import FormerBase, Given
 from kreg_ipython.checks.rewriting.frameworks import DROPPED, Frameworks, shown
 from kreg_ipython.checks.rewriting.method import Method, Untranslatable
-from kreg_ipython.checks.rewriting.operations import ASSIGNS
 from kreg_ipython.checks.rewriting.syntax import (
     assigns,
     branched,
@@ -19,6 +18,7 @@ from kreg_ipython.checks.rewriting.syntax import (
     statements,
     without_aliases,
 )
+from kreg_ipython.checks.rewriting.tables import ASSIGNS
 from kreg_ipython.checks.rewriting.target import RATE_NAMES
 
 _TYPES = frozenset({"float16", "float32", "float64", "bfloat16", "int32", "int64", "bool"})
@@ -196,9 +196,8 @@ class Translator(ast.NodeTransformer):
             return ast.Constant(None)  # the coefficients are the same for all
         if self._target.is_3 and node.attr == "handle":
             held = ast.unparse(self.visit(node.value))
-            return expression(
-                f"{held}.value.handle" if held in self._method.slots or "self." in held else f"{held}.handle"
-            )
+            is_of_keras = held in self._method.slots or "self." in held
+            return expression(f"{held}.value.handle" if is_of_keras else f"{held}.handle")
         new = super().generic_visit(node)
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             node.attr = self._method.attribute(node.attr)

@@ -1,4 +1,4 @@
-"""Say what replaces the functions of TensorFlow and of `keras.backend` in Keras 3."""
+"""Say what replaces what: functions of TensorFlow and of `keras.backend`, and what Keras 2's optimizers had."""
 
 from __future__ import annotations
 
@@ -69,3 +69,40 @@ UPDATES = {"update": "assign", "update_add": "assign_add", "update_sub": "assign
 
 HOMES = frozenset({"backend", "compat", "keras", "linalg", "math", "nn", "v1", "v2"})
 """The modules of TensorFlow whose functions of these names are those of the tables."""
+
+_BETAS = "learning_rate beta_1 beta_2 epsilon"
+FORMER_ARGUMENTS = {
+    "Adadelta": "learning_rate rho epsilon name",
+    "Adagrad": "learning_rate initial_accumulator_value epsilon name",
+    "Adam": f"{_BETAS} amsgrad name",
+    "Adamax": f"{_BETAS} name",
+    "Nadam": f"{_BETAS} name",
+    "RMSprop": "learning_rate rho momentum epsilon centered name",
+    "SGD": "learning_rate momentum nesterov name",
+}
+"""The order of the constructor's arguments in Keras 2, by class."""
+
+FORMER_SLOTS = {
+    "Adadelta": {"accum_grad": "_accumulated_grads", "accum_var": "_accumulated_delta_vars"},
+    "Adagrad": {"accumulator": "_accumulators"},
+    "Adam": {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"},
+    "Adamax": {"m": "_m", "v": "_u"},
+    "Nadam": {"m": "_momentums", "v": "_velocities"},
+    "RMSprop": {"rms": "_velocities", "momentum": "_momentums", "mg": "_average_gradients"},
+    "SGD": {"momentum": "momentums"},
+}
+"""The attributes that have the slots of Keras 2's classes today."""
+
+FORMER_COEFFICIENTS = {
+    "Adam": {
+        "beta_1_t": "{cast}(self.beta_1, {dtype})",
+        "beta_2_t": "{cast}(self.beta_2, {dtype})",
+        "one_minus_beta_1_t": "1 - {cast}(self.beta_1, {dtype})",
+        "one_minus_beta_2_t": "1 - {cast}(self.beta_2, {dtype})",
+        "beta_1_power": "{cast}(self.beta_1, {dtype}) ** {cast}(self.iterations + 1, {dtype})",
+        "beta_2_power": "{cast}(self.beta_2, {dtype}) ** {cast}(self.iterations + 1, {dtype})",
+        "epsilon": "{cast}(self.epsilon, {dtype})",
+    },
+    "SGD": {"momentum": "{cast}(self.momentum, {dtype})"},
+}
+"""What Keras 2's classes put into ``apply_state`` besides the learning rate."""
