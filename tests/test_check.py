@@ -25,6 +25,7 @@ y = (x[:, :1] > 0.5).astype("float32")
 def findings(nb, names: str) -> list[dict]:
     found = nb.value(f"get_ipython().run_line_magic('kreg', 'check {names}').to_dict()")
     assert found["checked"] > 0
+    assert not any("Error: " in said for said in found.get("faults", {}).values()), found["faults"]
     return found["findings"]
 
 
@@ -44,8 +45,9 @@ def K(nb, request):
     """A notebook's Keras: 3, or 2."""
     nb.silently("for name in ('model', 'optimizer', 'a', 'b', 'step'): globals().pop(name, None)")  # of other tests
     nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
+    nb.silently("gc.freeze()")  # a check collects: what the process loaded before would be visited each time
     yield request.param
-    nb.silently("for name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
+    nb.silently("gc.unfreeze()\nfor name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
 
 
 def of_backend(name: str, source: str) -> list[pytest.MarkDecorator]:
@@ -505,7 +507,7 @@ MISTAKES = {
                 "@K.utils.register_keras_serializable('PKG')\n"
                 "class Fill(K.initializers.Initializer):\n"
                 "    def __init__(self, number): self.number = number\n"
-                "    def __call__(self, shape, dtype=None, **kw): return tf.fill(shape, self.number)\n"
+                "    def __call__(self, shape, dtype=None, **kw): return np.full(shape, self.number, 'float32')\n"
                 "    def get_config(self): return {}",
             ),
             ("m", "model = " + ONE.format("K.layers.Dense(1, kernel_initializer=Fill(2.0))")),
@@ -1111,7 +1113,6 @@ values = len(model.evaluate(x, y, verbose=0))
 """
 
 
-@pytest.mark.needs("tensorflow")
 def test_a_metric_of_a_model_inside_counts_where_keras_reports_it(nb, K):
     nb.run("m", NESTED)
     rules = [finding["rule"] for finding in findings(nb, "model")]
@@ -1142,7 +1143,6 @@ def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_retur
     assert "TypeError" in nb.run("f", "model.fit(x, y, verbose=0)", fails=True).error
 
 
-@pytest.mark.needs("tensorflow", "keras>=2.13")
 def test_an_optimizer_that_is_written_anew_trains_and_keeps_its_arguments(nb, K):
     nb.run("c", SLOTS.format("name", "self._set_hyper('momentum', momentum)"))
     [found] = findings(nb, "Momentum")
@@ -1165,7 +1165,6 @@ def test_an_optimizer_that_is_written_anew_trains_and_keeps_its_arguments(nb, K)
     assert findings(nb, "Momentum model") == []
 
 
-@pytest.mark.needs("tensorflow", "keras>=2.13")
 def test_it_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argument(nb, K):
     nb.run(
         "c",
@@ -1181,7 +1180,7 @@ def test_it_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argu
     [found] = findings(nb, "Mine")
     assert "training takes the steps of Adagrad, without a word" in found["message"]
     train = "model = make()\nmodel.compile(Mine(), 'mse')\nmodel.fit(x, y, epochs=3, verbose=0)\n"
-    nb.run("f", train + "assert float(abs(model.trainable_variables[0]).numpy().max()) > 0")
+    nb.run("f", train + "assert np.abs(model.get_weights()[0]).max() > 0")
     head = "def __init__(self, momentum=0.9, learning_rate=0.2, initial_accumulator_value=0.3, name='Mine', **kwargs)"
     assert head in found["fix"]
     nb.run("c", f"@{K}.utils.register_keras_serializable('PKG')\n" + found["fix"])
@@ -1192,7 +1191,6 @@ def test_it_keeps_the_base_and_the_order_and_a_slot_may_have_the_name_of_an_argu
     assert findings(nb, "Mine model") == []
 
 
-@pytest.mark.needs("tensorflow")
 def test_a_module_does_not_spare_registering_a_class_and_a_cell_that_was_deleted_does_not_register_it(nb, K, files):
     kinds = "class Plain(K.layers.Layer):\n    def call(self, x): return x\n"
     kinds += "class Whole(K.Model):\n    def call(self, x): return x\n"
@@ -1354,7 +1352,7 @@ def test_a_converted_model_that_answers_differently_is_found(nb, K):
 
 
 @pytest.mark.needs("tensorflow")
-def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K):
+def test_a_check_of_fifty_models_and_twenty_functions_takes_under_a_second_and_changes_nothing(nb, K):
     nb.run(
         "m",
         """
@@ -1367,7 +1365,7 @@ def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K)
             def step(x): return model(x)
             step(x)
             return step
-        steps = [asking(model) for model in models[1:20]]
+        steps = [asking(model) for model in models[1:15]] + [asking(make()) for _ in range(5)]  # which only they hold
         step = asking(models[0])
         def state():
             variables = sum(isinstance(each, tf.Variable) for each in gc.get_objects())
@@ -1380,20 +1378,16 @@ def test_a_check_of_fifty_models_takes_under_a_second_and_changes_nothing(nb, K)
     nb.run("b", "gc.collect(); before = state()")
     nb.run("c", CPU)
     nb.run("t", "took = cpu(lambda: globals().update(found=kreg('kreg', 'check models step steps')))")
-    assert nb.value("took / calibration") < 50
+    assert nb.value("took / calibration") < 50  # a second, where a calibration takes 20 ms
     assert nb.value("gc.collect() >= 0 and before == state()")
     assert nb.value("found.to_dict()") == {"findings": [], "checked": 70}
 
 
-ZOO = {"MobileNetV2": 32, "ResNet50": 32, "ConvNeXtTiny": 32}
-
-
-def test_no_rule_fires_on_the_models_that_keras_brings(nb, K):
-    nb.run("z", f"zoo = [getattr(K.applications, n)(weights=None, input_shape=(s, s, 3)) for n, s in {ZOO}.items()]")
-    nb.run(
-        "c", "for each in zoo: each.compile('adam', 'categorical_crossentropy', metrics=['accuracy', K.metrics.AUC()])"
-    )
-    assert findings(nb, "zoo") == []
+def test_no_rule_fires_on_a_model_that_keras_brings(nb, K):
+    """tests/long has all of them."""
+    nb.run("z", "model = K.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3))")
+    nb.run("c", "model.compile('adam', 'categorical_crossentropy', metrics=['accuracy', K.metrics.AUC()])")
+    assert findings(nb, "model") == []
 
 
 def test_the_findings_have_three_faces_and_strict_raises_one_line(nb, K):

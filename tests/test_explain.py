@@ -6,6 +6,7 @@ import re
 import textwrap
 
 import pytest
+from conftest import is_met
 from test_cells import GRADIENT, LAYER
 from test_registries import PARAMETERS
 
@@ -43,21 +44,26 @@ def lookup_error(nb, load: str) -> str:
     return outcome.traceback + "\n" + outcome.stderr
 
 
-@pytest.mark.needs("keras>=3")
+FAMILIES = ["keras", pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras"))]
+NEW_FORMAT = ", save_format='keras'" if is_met("keras<2.13") else ""
+"""What makes Keras 2.12 write its newer format, too. A file's suffix does not."""
+
+
 @pytest.mark.parametrize("file", ["keras", "h5"])
-@pytest.mark.parametrize("family", ["keras", pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras"))])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named(nb, tmp_path, family, file):
     layer = LAYER.replace("keras.", f"{family}.")
     nb.run("a", layer.format(1))
     first = nb.value("get_ipython().execution_count - 1")
-    nb.run("m", f"{family}.Sequential([{family}.Input((2,)), Foo()]).save({str(tmp_path / ('m.' + file))!r})")
+    path = str(tmp_path / f"m.{file}")
+    nb.run("m", f"{family}.Sequential([{family}.Input((2,)), Foo()]).save({path!r}{NEW_FORMAT * (file == 'keras')})")
     nb.run("a", layer.format(2).replace("Foo", "Bar"))
-    shown = lookup_error(nb, f"{family}.models.load_model({str(tmp_path / ('m.' + file))!r})")
+    shown = lookup_error(nb, f"{family}.models.load_model({path!r})")
     until = f"registered by cell [{first}] until run [{first + 2}], which registers '{nb.package}>Bar'"
     assert f"kreg: '{nb.package}>Foo' was {until}" in shown
 
 
-@pytest.mark.needs("keras>=3")
+@pytest.mark.needs("keras>=3")  # where there is such an error
 @pytest.mark.needs("python>=3.11")
 @pytest.mark.needs("ipython>=8.15")
 def test_the_error_of_the_whole_model_has_the_note_too(nb, tmp_path):
@@ -86,7 +92,32 @@ def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
     )
 
 
-@pytest.mark.needs("keras>=3")
+LOADS = {
+    "keras": "keras.saving.deserialize_keras_object",
+    "tf_keras": "tf_keras.saving.deserialize_keras_object",
+    "old": "keras.saving.serialization_lib.deserialize_keras_object",
+    "older": "keras.layers.deserialize",
+}
+"""The functions that make an object from its config. Keras 2.12 has two, for its newer format and for all others."""
+
+OF_THIS_KERAS = [
+    pytest.param("keras", marks=pytest.mark.needs("keras>=2.13")),
+    pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras")),
+    *(pytest.param(each, marks=pytest.mark.needs("keras<2.13")) for each in ("old", "older")),
+]
+
+
+def family_of(load: str) -> str:
+    return LOADS[load].partition(".")[0]
+
+
+def config_of(load: str, key: str, config: dict) -> dict:
+    """The config of a layer that is registered under this key."""
+    name = key if load == "older" else key.rpartition(">")[2]
+    return {"module": None, "class_name": name, "config": config, "registered_name": key}
+
+
+@pytest.mark.parametrize("load", OF_THIS_KERAS)
 @pytest.mark.parametrize(
     ("act", "says"),
     [
@@ -94,60 +125,60 @@ def test_an_unknown_layer_of_keras_2_was_registered_too(nb):
         ("keras.utils.get_custom_objects().pop('PKG>Foo')", r"until it was removed"),
     ],
 )
-def test_what_was_cleared_or_taken_out_is_remembered_as_well(nb, act, says):
-    nb.run("a", LAYER.format(1))
-    config = nb.value("keras.saving.serialize_keras_object(Foo())")
+def test_what_was_cleared_or_taken_out_is_remembered_as_well(nb, load, act, says):
+    layer = LAYER.format(1).replace("keras.", f"{family_of(load)}.")
+    act = act.replace("keras.", f"{family_of(load)}.")
+    nb.run("a", layer)
+    looked_up = f"{LOADS[load]}({config_of(load, 'PKG>Foo', {})!r})"
     nb.run("c", act)
-    shown = lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
+    shown = lookup_error(nb, looked_up)
     if "clear" in act:
         assert re.search(rf"kreg: '{nb.package}>Foo' was registered by cell \[\d+\] {says}", shown)
     else:  # nothing of ours was withdrawn before: the look-up is diverted with the first entry that is
-        nb.run("a", LAYER.format(1))
-        nb.run("a", "keras.utils.get_custom_objects().pop('PKG>Foo', None)")
-        shown = lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
+        nb.run("a", layer)
+        nb.run("a", act.replace("'PKG>Foo'", "'PKG>Foo', None"))
+        shown = lookup_error(nb, looked_up)
         assert "kreg: " in shown
 
 
-def never(nb, family: str, key: str) -> str:
+def never(nb, load: str, key: str) -> str:
     """What is shown if this key is looked up, which nobody registered."""
-    config = {"module": None, "class_name": key.rpartition(">")[2], "config": {}, "registered_name": key}
-    shown = lookup_error(nb, f"{family}.saving.deserialize_keras_object({config!r})")
+    shown = lookup_error(nb, f"{LOADS[load]}({config_of(load, key, {})!r})")
     assert shown.count("kreg: ") == 1
     return shown
 
 
-@pytest.mark.needs("keras>=3")
-@pytest.mark.parametrize("family", ["keras", pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras"))])
-def test_what_was_never_registered_is_told_with_the_line_that_mends_it(nb, family, tmp_path):
+@pytest.mark.parametrize("load", OF_THIS_KERAS)
+def test_what_was_never_registered_is_told_with_the_line_that_mends_it(nb, load, tmp_path):
+    family = family_of(load)
     key, layer = f"{nb.package}>Seven", LAYER.format(1).replace("Foo", "Seven").replace("keras.", f"{family}.")
-    shown = never(nb, family, key)
+    shown = never(nb, load, key)
     assert f"kreg: '{key}' was never registered in this kernel: run the cell or import the module" in shown
 
     nb.run("s", f"class Seven({family}.layers.Layer): pass")
     number = nb.value("get_ipython().execution_count - 1")
-    shown = never(nb, family, key)
+    shown = never(nb, load, key)
     register = f"@{family}.utils.register_keras_serializable(package='{nb.package}')"
     assert f"Seven is defined by cell [{number}], but not registered: put {register} before it" in shown
-    mended = f"{family}.saving.deserialize_keras_object(CONFIG, custom_objects={{'{key}': Seven}})"
-    config = {"module": None, "class_name": "Seven", "config": {}, "registered_name": key}
-    nb.run("d", mended.replace("CONFIG", repr(config)))
+    mended = f"{LOADS[load]}({config_of(load, key, {})!r}, custom_objects="
+    nb.run("d", f"{mended}{{'{key}': Seven}})")
 
     for at, other in enumerate((layer.replace('"PKG"', '"PKGother"'), layer.replace("Seven", "seven"))):
         nb.run("s", "x = 1")
         nb.run(f"o{at}", other)
         near = f"{nb.package}other>Seven" if at == 0 else f"{nb.package}>seven"
-        mended = f"custom_objects={{'{key}': {family}.utils.get_custom_objects()['{near}']}}"
-        shown = never(nb, family, key)
-        assert f"'{key}' was never registered in this kernel, but '{near}' is. If that is it: {mended}" in shown
-        nb.run("d", f"{family}.saving.deserialize_keras_object({config!r}, {mended})")
+        line = f"custom_objects={{'{key}': {family}.utils.get_custom_objects()['{near}']}}"
+        shown = never(nb, load, key)
+        assert f"'{key}' was never registered in this kernel, but '{near}' is. If that is it: {line}" in shown
+        nb.run("d", f"{mended}{line.partition('=')[2]})")
         nb.run(f"o{at}", "x = 1")
 
     nb.silently("del Seven, seven")
     path = tmp_path / "book.ipynb"
     path.write_text('{"cells": [{"cell_type": "code", "source": "class Seven: pass"}]}')
     nb.silently(f"os.environ['JPY_SESSION_NAME'] = {str(path)!r}")
-    assert "A cell of book.ipynb defines Eight" not in never(nb, family, key.replace("Seven", "Eight"))
-    shown = never(nb, family, key.replace("T", "U"))
+    assert "A cell of book.ipynb defines Eight" not in never(nb, load, key.replace("Seven", "Eight"))
+    shown = never(nb, load, key.replace("T", "U"))
     nb.silently("del os.environ['JPY_SESSION_NAME']")
     assert "A cell of book.ipynb defines Seven: run it" in shown
 
@@ -162,23 +193,21 @@ def test_a_class_that_is_registered_with_the_other_keras_is_told(nb, one, other)
     assert f"'{nb.package}>Foo' is registered with {other}, but {one} looks it up" in shown and register in shown
 
 
-@pytest.mark.needs("keras>=3")
-def test_what_is_found_and_cannot_be_made_gets_no_note(nb):
-    nb.run("a", LAYER.format(1))
-    config = {"module": None, "class_name": "Foo", "config": {"no": 1}, "registered_name": f"{nb.package}>Foo"}
-    assert "kreg: " not in lookup_error(nb, f"keras.saving.deserialize_keras_object({config!r})")
-    assert "kreg: " not in lookup_error(
-        nb, "keras.layers.deserialize(keras.layers.serialize(keras.layers.Dense(1)) | {'config': {'no': 1}})"
-    )
+@pytest.mark.parametrize("load", OF_THIS_KERAS)
+def test_what_is_found_and_cannot_be_made_gets_no_note(nb, load):
+    nb.run("a", LAYER.format(1).replace("keras.", f"{family_of(load)}."))
+    for key, module in ((f"{nb.package}>Foo", None), ("Dense", f"{family_of(load)}.layers")):
+        config = {**config_of(load, key, {"no": 1}), "module": module}
+        assert "kreg: " not in lookup_error(nb, f"{LOADS[load]}({config!r})")
 
 
-@pytest.mark.needs("keras>=3")
-def test_a_class_that_its_own_cell_has_not_registered_yet_is_said_to_be_withdrawn(nb):
-    nb.run("a", LAYER.format(1))
-    config = nb.value("keras.saving.serialize_keras_object(Foo())")
-    outcome = nb.run("a", f"keras.saving.deserialize_keras_object({config!r})\n" + LAYER.format(2), fails=True)
+@pytest.mark.parametrize("load", OF_THIS_KERAS)
+def test_a_class_that_its_own_cell_has_not_registered_yet_is_said_to_be_withdrawn(nb, load):
+    layer = LAYER.replace("keras.", f"{family_of(load)}.")
+    nb.run("a", layer.format(1))
+    outcome = nb.run("a", f"{LOADS[load]}({config_of(load, 'PKG>Foo', {})!r})\n" + layer.format(2), fails=True)
     assert "which is running again and has not registered it yet" in outcome.traceback + outcome.stderr
-    assert nb.custom_objects() == {"Foo": "Foo"}
+    assert nb.custom_objects(family_of(load)) == {"Foo": "Foo"}
 
 
 @pytest.mark.needs("keras>=2.13")  # older ones raise
@@ -248,7 +277,6 @@ def test_verbosity_says_all_or_nothing(nb):
     assert nb.run("b", OTHER.replace("Foo", "Bar"), fails=None).stderr == ""
 
 
-@pytest.mark.needs("keras>=3")
 def test_nothing_is_said_of_a_key_that_stands_since_it_was_kept(nb):
     define = "def define():\n" + textwrap.indent(LAYER.format(1), "    ")
     nb.run("a", f"{define}\nif True: define()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import textwrap
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,17 +35,26 @@ for kind in (Layer, Wrapper):
     kind.__module__ = "keras.src.layers"
 
 
-def defined(body: str, init: str = "self, units, **kw", base: str = "Layer", head: str = "cls, config") -> Any:
-    """Return a class whose from_config has this body, as if a cell had defined it."""
+def defined(
+    body: str,
+    init: str = "self, units, **kw",
+    base: str = "Layer",
+    head: str = "cls, config",
+    file: Path | None = None,
+) -> Any:
+    """Return a class whose from_config has this body, as if a cell had defined it, or a file."""
     text = (
         f"class Foo({base}):\n    def __init__({init}): pass\n    @classmethod\n    def from_config({head}):\n"
         + textwrap.indent(textwrap.dedent(body).strip(), "        ")
         + "\n"
     )
-    name = f"/cells/{next(_numbers)}.py"
-    linecache.cache[name] = len(text), None, text.splitlines(keepends=True), name
+    name = f"/cells/{next(_numbers)}.py" if file is None else str(file)
+    if file is None:
+        linecache.cache[name] = len(text), None, text.splitlines(keepends=True), name
+    else:
+        file.write_text(text)
     names: dict[str, Any] = {"Layer": Layer, "Wrapper": Wrapper, "__name__": "__main__"}
-    exec(compile(text, name, "exec"), names)
+    exec(compile(text, name, "exec", dont_inherit=True), names)
     return names["Foo"]
 
 
@@ -154,16 +164,12 @@ def test_a_class_that_takes_what_it_is_given_is_left_alone():
     assert told(defined("return cls(*config)", head="*args")) is None
 
 
-def test_a_function_that_is_decorated_or_whose_text_has_changed_is_not_read():
-    kind = defined("return cls(config['units'])")
+@pytest.mark.parametrize(("old", "new"), [("@classmethod", "@other"), ("['units']", "['width']")])
+def test_a_function_that_is_decorated_or_whose_file_has_changed_is_not_read(tmp_path, old, new):
+    path = tmp_path / "kinds.py"
+    kind = defined("return cls(config['units'])", file=path)
     assert told(kind) == LEFT_OUT
-    name = vars(kind)["from_config"].__func__.__code__.co_filename
-    lines = [line.replace("units", "width") for line in linecache.cache[name][2]]
-    linecache.cache[name] = 1, None, lines, name
-    assert told(kind) is None
-    kind = defined("return cls(config['units'])")
-    name = vars(kind)["from_config"].__func__.__code__.co_filename
-    linecache.cache[name] = 1, None, [line.replace("@classmethod", "@other") for line in linecache.cache[name][2]], name
+    path.write_text(path.read_text().replace(old, new) + "# of another length\n")
     assert told(kind) is None
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kreg_ipython.checks.definitions import methods
 from kreg_ipython.checks.keras import is_built_on
 from kreg_ipython.checks.notebook import Found, Harm, Notebook
-from kreg_ipython.checks.optimizer_source import methods
 from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.messages import former_use, rebuild
 from kreg_ipython.lib.holders import Holder

@@ -10,10 +10,12 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import root
-from kreg_ipython.checks.keras import Keras, is_built_on, is_frameworks
-from kreg_ipython.checks.notebook import CannotTell, Found, Harm, Notebook, is_function, tree_of
-from kreg_ipython.lib.holders import attributes_of
+from kreg_ipython.checks.definitions import function_tree
+from kreg_ipython.checks.keras import Keras, is_built_on, is_frameworks, is_variable
+from kreg_ipython.checks.notebook import CannotTell, Found, Harm, Notebook, is_function
+from kreg_ipython.lib.holders import Opaque, attributes_of, holders
 from kreg_ipython.lib.naming import enumerated
+from kreg_ipython.registries import is_opaque
 
 _DEPTH = 5
 """How many functions deep a `tf.function` is looked for in the functions that call it."""
@@ -35,14 +37,15 @@ def former_trace(notebook: Notebook) -> Iterator[Found]:
     with the function does not, the function goes on training the former model.
     """
     owned: dict[int, Any] | None = None
+    owners: dict[int, list[Any]] | None = None
     unknown: list[str] = []
     for traced in _traced(notebook):
         traces = [trace for trace in _traces(traced.function) if not _is_of_the_dead(trace)]
         unknown += [traced.name] if len(traces) < len(_traces(traced.function)) and not _tells(traced.function) else []
         owned = _owned(notebook) if owned is None and traces else owned
         if owned is not None and _lost(traces, owned):
-            gc.collect()  # a model is in a cycle with itself
-            if any(each is None or _is_formers(each, traced, notebook) for each in _lost(traces, owned)):
+            owners = _owners(notebook) if owners is None else owners
+            if _are_formers(_lost(traces, owned), owners, traced, notebook):
                 yield from _former(traced, traces, notebook)
         yield from _second_optimizer(traced, notebook)
     if unknown:
@@ -146,7 +149,7 @@ def _owned(notebook: Notebook) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for value in notebook.everything.values():
         keras = _keras_of(value, notebook)
-        named = [value] if hasattr(type(value), "assign_sub") else []
+        named = [value] if is_variable(value) else []
         for variable in _variables_of(value) if keras is not None else named:
             found[_key(variable)] = variable
         optimizer = keras.optimizer_of(value) if keras is not None and isinstance(value, keras.model) else None
@@ -167,19 +170,24 @@ def _variables_of(value: Any) -> list[Any]:
         return []
 
 
-def _is_formers(variable: Any, traced: _Traced, notebook: Notebook) -> bool:
-    """Return whether a variable that is alive belongs to a model or an optimizer that nothing in the notebook leads to.
+def _owners(notebook: Notebook) -> dict[int, list[Any]]:
+    """Return the layers, models, optimizers and metrics that are alive, by the variables that they have."""
+    found: dict[int, list[Any]] = {}
+    for one in notebook.alive:
+        for variable in _variables_of(one) if _keras_of(one, notebook) is not None else ():
+            found.setdefault(_key(variable), []).append(one)
+    return found
+
+
+def _are_formers(lost: list[Any], owners: dict[int, list[Any]], traced: _Traced, notebook: Notebook) -> bool:
+    """Return whether some of these variables belong to a model or an optimizer that nothing in the notebook leads to.
 
     Variables of nobody, such as those of a random generator, are in use on purpose.
     """
-    kinds = tuple(kind for keras in notebook.families for kind in keras.with_variables)
-    owners = [
-        one
-        for one in gc.get_objects()
-        if issubclass(type(one), kinds) and any(_key(each) == _key(variable) for each in _variables_of(one))
-    ]
-    held = {**notebook.variables, "function": traced.python, "instance": traced.instance}
-    return bool(owners) and not any(notebook.reaches(each, without=None, names=held) for each in owners)
+    having = [owners.get(_key(variable), []) for variable in lost if variable is not None]
+    names = {**notebook.variables, "function": traced.python, "instance": traced.instance}
+    held = holders(names, [one for each in having for one in each], Opaque(is_opaque))
+    return len(having) < len(lost) or any(each and not any(id(one) in held for one in each) for each in having)
 
 
 # -- what is said
@@ -252,7 +260,7 @@ def _second_optimizer(traced: _Traced, notebook: Notebook) -> Iterator[Found]:
     """Yield a finding if a function was traced with one optimizer, and a cell calls it with one that is not built."""
     applied = {
         node.func.value.id
-        for node in ast.walk(tree_of(traced.python) or ast.Module(body=[], type_ignores=[]))
+        for node in ast.walk(function_tree(traced.python) or ast.Module(body=[], type_ignores=[]))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("apply_gradients", "apply", "minimize")

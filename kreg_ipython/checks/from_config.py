@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from kreg_ipython.checks.notebook import tree_of
+from kreg_ipython.checks.definitions import function_tree
 
 _COPIES = {"dict", "copy.copy", "copy.deepcopy"}
 _IN_PART = (
@@ -58,8 +58,8 @@ class Reads:
 
         Both are None if nobody can tell.
         """
-        tree = tree_of(self._function)
-        if not isinstance(tree, ast.FunctionDef) or not _is_text_of(tree, self._function):
+        tree = function_tree(self._function)
+        if tree is None:
             return None, None
         names = [each.arg for each in [*tree.args.posonlyargs, *tree.args.args]]
         if [ast.unparse(each) for each in tree.decorator_list] != ["classmethod"] or len(names) < 2:
@@ -250,16 +250,3 @@ class Reads:
 
     def _mentions(self, node: ast.AST) -> bool:
         return any(isinstance(each, ast.Name) and each.id in self._dicts for each in ast.walk(node))
-
-
-def _is_text_of(tree: ast.FunctionDef, function: Any) -> bool:
-    """Return whether a function was compiled from this text: its file may have been edited since."""
-    bare = ast.FunctionDef(**{**dict(ast.iter_fields(tree)), "decorator_list": []})
-    module = ast.fix_missing_locations(ast.Module(body=[bare], type_ignores=[]))
-    code = next(each for each in compile(module, "<text>", "exec").co_consts if hasattr(each, "co_names"))
-    own, documented = function.__code__, (ast.get_docstring(tree, clean=False), function.__doc__)
-    texts = [
-        [each for each in consts if isinstance(each, str) and each not in documented]
-        for consts in (code.co_consts, own.co_consts)
-    ]
-    return {*code.co_names} == {*own.co_names} and code.co_varnames == own.co_varnames and texts[0] == texts[1]

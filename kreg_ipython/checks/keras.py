@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
 from collections.abc import Collection, Hashable, Iterable, Iterator
@@ -232,12 +231,12 @@ class Keras:
         plain = self.is_3 and type(optimizer) is self.module.optimizers.SGD  # it has no slots without a momentum
         return not plain or bool(optimizer.momentum) or bool(optimizer.use_ema)
 
-    def variables_alive(self, known: Collection[Hashable], optimizer: Any) -> list[Any]:
-        """Return the variables with these keys that are still alive."""
+    def variables_of(self, optimizer: Any, alive: Iterable[Any]) -> list[Any]:
+        """Return the variables that an optimizer was built with and that are alive. Keras 2 knows only their keys."""
         if self.is_3:
             return list(optimizer._trainable_variables)
-        variables = (each for each in gc.get_objects() if hasattr(type(each), "assign_sub"))
-        return [each for each in variables if self.key_of(each) in known]
+        known = self.known_variables(optimizer) or ()
+        return [each for each in alive if is_variable(each) and self.key_of(each) in known]
 
     def key_of(self, variable: Any) -> Hashable:
         """Return the key by which an optimizer knows a variable."""
@@ -289,6 +288,11 @@ def _spelt_out(config: Any, parts: dict[str, Any], key: str = "") -> Any:
     if isinstance(config, str) and isinstance(parts.get(config), FunctionType) and key not in ("name", "class_name"):
         return {"class_name": "function", "config": config, "module": parts[config].__module__}
     return config
+
+
+def is_variable(value: Any) -> bool:
+    """Return whether a value is a variable of TensorFlow's, or one of Keras 3's."""
+    return hasattr(type(value), "assign_sub")
 
 
 def is_frameworks(subject: Any) -> bool:

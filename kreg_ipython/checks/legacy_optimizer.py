@@ -6,20 +6,13 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from kreg_ipython.checks.definitions import function_tree, methods
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.checks.modern_optimizer import modern
-from kreg_ipython.checks.notebook import Found, Harm, Notebook, tree_of
-from kreg_ipython.checks.optimizer_source import (
-    SLOTS,
-    arguments,
-    arguments_of_base,
-    base_of,
-    defaults,
-    is_name,
-    methods,
-    only_raises,
-)
-from kreg_ipython.checks.optimizer_translation import STEP
+from kreg_ipython.checks.notebook import Found, Harm, Notebook
+from kreg_ipython.checks.rewriting.modern import modern
+from kreg_ipython.checks.rewriting.reading import defaults, is_name, only_raises
+from kreg_ipython.checks.rewriting.source import SLOTS, arguments, arguments_of_base, base_of
+from kreg_ipython.checks.rewriting.target import STEP
 
 
 def legacy_optimizer(notebook: Notebook) -> Iterator[Found]:
@@ -74,9 +67,9 @@ def _faults_of_today(kind: type, keras: Keras, own: dict[str, Any], slots: list[
 
 def _passes_name_first(made: Any) -> bool:
     """Return whether the learning rate of ``super().__init__`` is the name, which came first in Keras 2."""
-    tree = tree_of(made)
-    given = defaults(tree) if isinstance(tree, ast.FunctionDef) else {}
-    for node in ast.walk(tree or ast.Module(body=[], type_ignores=[])):
+    tree = function_tree(made)
+    given = defaults(tree) if tree is not None else {}
+    for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__"):
             rates = [word.value for word in node.keywords if word.arg in ("learning_rate", "lr")]
             if any(is_name(value, given) for value in [*node.args[:1], *rates]):
@@ -85,7 +78,7 @@ def _passes_name_first(made: Any) -> bool:
 
 
 def _returns_nothing(method: Any) -> bool:
-    body = tree_of(method)
-    if not isinstance(body, ast.FunctionDef) or only_raises(body):
+    body = function_tree(method)
+    if body is None or only_raises(body):
         return False
     return not any(isinstance(node, ast.Return) and node.value for node in ast.walk(body))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import gc
-import inspect
-import linecache
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cached_property
@@ -14,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from kreg_ipython.checks.cells import Cells, root
-from kreg_ipython.checks.keras import Keras, families, is_frameworks
+from kreg_ipython.checks.keras import Keras, families, is_built_on, is_frameworks, is_variable
 from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.holders import Holder, Opaque, attributes_of, holders
@@ -154,16 +150,24 @@ class Notebook:
         same = (name for name, value in self.variables.items() if value is one.subject())
         return next((name for name in same if not name.startswith("_")), None)
 
-    def reaches(self, target: Any, without: Any, names: Mapping[str, Any] | None = None) -> bool:
-        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count.
+    @cached_property
+    def alive(self) -> list[Any]:
+        """All variables of the frameworks, and what has variables, in the whole process."""
+        gc.collect()  # a model is in a cycle with itself
+        kinds = [kind for keras in self.families for kind in keras.with_variables]
+        known: dict[int, bool] = {}
+        found = []
+        for one in gc.get_objects():
+            kind = type(one)
+            if id(kind) not in known:
+                known[id(kind)] = is_built_on(kind, kinds) or is_variable(one)
+            if known[id(kind)]:
+                found.append(one)
+        return found
 
-        Args:
-            target: the object.
-            without: the object that does not count.
-            names: objects by their names; the notebook's variables if None.
-        """
-        names = self.variables if names is None else names
-        names = {name: value for name, value in names.items() if value is not without}
+    def reaches(self, target: Any, without: Any) -> bool:
+        """Return whether a variable leads to an object. Variables that are the object ``without`` do not count."""
+        names = {name: value for name, value in self.variables.items() if value is not without}
         return bool(holders(names, [target], Opaque(is_opaque)))
 
     def models(self) -> Iterator[tuple[str, Any, Keras]]:
@@ -214,30 +218,6 @@ class Notebook:
 def is_function(value: Any) -> bool:
     """Return whether a value is a `tf.function`."""
     return isinstance(attributes_of(value).get("_python_function"), FunctionType)
-
-
-def tree_of(function: Any) -> ast.AST | None:
-    """Return the ``def`` of a function, with lines that count from 1; None if its text is not known."""
-    try:
-        return ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return None
-
-
-def class_tree(kind: type) -> ast.ClassDef | None:
-    """Return the ``class`` of a class, as the source of its first method has it; None if its text is not known."""
-    values = (getattr(value, "_python_function", value) for value in vars(kind).values())
-    function = next((value for value in values if isinstance(value, FunctionType)), None)
-    if function is None:
-        bases = ", ".join(base.__name__ for base in kind.__bases__)
-        return next(iter(ast.parse(f"class {kind.__name__}({bases}): pass").body), None)  # type: ignore[return-value]
-    code = function.__code__
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename, function.__globals__)))
-    except (SyntaxError, ValueError):
-        return None
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
-    return next((node for node in nodes if node.lineno <= code.co_firstlineno <= (node.end_lineno or 0)), None)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType
 from typing import Any
 
+from kreg_ipython.checks.definitions import function_tree
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import Found, Notebook, tree_of
+from kreg_ipython.checks.notebook import Found, Notebook
 from kreg_ipython.lib.holders import attributes_of
 
 
@@ -25,7 +26,7 @@ def optimizer_in_function(notebook: Notebook) -> Iterator[Found]:
             made, variable = ast.unparse(call), "optimizer" if kind == "an optimizer" else "metric"
             yield Found(
                 name,
-                notebook.cells.of_code(maker.__code__, call.lineno - 1),
+                notebook.cells.of_code(maker.__code__, call.lineno - maker.__code__.co_firstlineno),
                 f"{name} creates {kind}{through} at each call: a tf.function may create variables only at its first "
                 "call, and raises ValueError",
                 f"{variable} = {made}  # once, outside {name}; pass it in, or use it as a global",
@@ -51,7 +52,7 @@ def _made(
 
     If ``deeper``, the bodies of the functions that are called count, too.
     """
-    body = tree_of(function)
+    body = function_tree(function)
     for call in _calls(getattr(body, "body", ())):
         called = _resolved(call.func, function)
         kind = _kind(called, call, families)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +35,7 @@ def optimizer_of_another_model(notebook: Notebook) -> Iterator[Found]:
             number = len(mine) if keras.binds_by_place else len(known)
             if len(known) != number or any(keras.key_of(each) not in known for each in mine):
                 message = f"the optimizer of {name} was built for {_whose(known, name, model, models)}"
-                hurts = _hurts(mine, keras.variables_alive(known, optimizer), keras)
+                hurts = _hurts(mine, keras.variables_of(optimizer, ()), keras)
                 yield _found(name, str(place), message, keras, name, hurts)
     for name, optimizer, keras in notebook.optimizers():
         known = keras.known_variables(optimizer)
@@ -53,8 +52,7 @@ def _alive(known: set[Any], optimizer: Any, notebook: Notebook, keras: Keras) ->
     for _, model, of in notebook.all_models():
         if of == keras and known & {keras.key_of(each) for each in keras.variables(model)}:
             return True
-    gc.collect()
-    return any(notebook.reaches(each, without=optimizer) for each in keras.variables_alive(known, optimizer)[:1])
+    return any(notebook.reaches(each, without=optimizer) for each in keras.variables_of(optimizer, notebook.alive)[:1])
 
 
 def _shares(model: Any, other: Any, keras: Keras) -> bool:

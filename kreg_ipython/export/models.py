@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
 
+from kreg_ipython.checks.definitions import methods
 from kreg_ipython.checks.keras import Keras, is_frameworks
 from kreg_ipython.checks.notebook import Notebook
-from kreg_ipython.checks.optimizer_source import methods
 from kreg_ipython.checks.will_not_load import customs_in, why_not
 from kreg_ipython.export import worker
 from kreg_ipython.export.inputs import functions_of

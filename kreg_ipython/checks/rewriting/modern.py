@@ -6,28 +6,17 @@ import ast
 import copy
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from kreg_ipython.checks.definitions import class_tree
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.notebook import class_tree
-from kreg_ipython.checks.optimizer_constructor import Constructor
-from kreg_ipython.checks.optimizer_source import (
-    Source,
-    added_slots,
-    is_docstring,
-    only_raises,
-    parameters,
-)
-from kreg_ipython.checks.optimizer_translation import (
-    COEFFICIENTS,
-    SPARSE_STEP,
-    STEP,
-    Translator,
-    comment,
-    indented,
-    method_text,
-    statements,
-)
+from kreg_ipython.checks.rewriting.constructor import Constructor
+from kreg_ipython.checks.rewriting.method import Method
+from kreg_ipython.checks.rewriting.reading import added_slots, is_docstring, only_raises, parameters
+from kreg_ipython.checks.rewriting.source import Source
+from kreg_ipython.checks.rewriting.syntax import comment, indented, method_text, statements
+from kreg_ipython.checks.rewriting.target import COEFFICIENTS, SPARSE_STEP, STEP
+from kreg_ipython.checks.rewriting.translator import Translator
 
 _UNCALLED = (
     *("_prepare", "_finish", "_apply_dense", "_apply_sparse", "get_updates", "_create_hypers", "_create_all_weights"),
@@ -141,16 +130,17 @@ class _Class:
         if "get_config" not in self._methods:
             yield from self._constructor.config(None)
 
-    def _translator(self, method: ast.FunctionDef, **given: Any) -> Translator:
-        return Translator(self._target, method, **given)
+    def _translated(self, method: Method) -> list[ast.stmt]:
+        translator = Translator(method)
+        body = translator.body()
+        self.missed += translator.missed
+        return body
 
     # -- the slots
 
     def _build(self, old: ast.FunctionDef) -> Iterator[str]:
         variables = old.args.args[1].arg if len(old.args.args) > 1 else "var_list"
-        translator = self._translator(_with_none(old))
-        body = translator.body()
-        self.missed += translator.missed
+        body = self._translated(Method(self._target, _with_none(old)))
         if self._keras.is_3:
             start = f"if self.built:\n    return\nsuper().build({variables})"
         else:
@@ -167,13 +157,21 @@ class _Class:
 
     def _step(self, old: ast.FunctionDef) -> Iterator[str]:
         gradient, variable, state = _names_of_step(old, 3)
-        rate = "learning_rate" if self._keras.is_3 and "learning_rate" not in _bound(old) else "self.learning_rate"
-        translator = self._translator(old, rate=rate, state=state, variable=variable, is_step=True)
-        body = [each for each in translator.body() if not is_docstring(each)]
-        self.missed += translator.missed
-        start = [*self._sparse_start(gradient, variable), *self._coefficients_of(translator, body, state, variable)]
+        body = self._body_of_step(old, state, variable)
         given = f"self, {gradient}, {variable}" + (", learning_rate" if self._keras.is_3 else "")
-        yield method_text(STEP, given, [*start, *body])
+        yield method_text(STEP, given, [*self._sparse_start(gradient, variable), *body])
+
+    def _body_of_step(self, old: ast.FunctionDef, state: str, variable: str) -> list[ast.stmt]:
+        """Return the translation of a step, with the coefficients if it uses them."""
+        rate = "learning_rate" if self._keras.is_3 and "learning_rate" not in _bound(old) else "self.learning_rate"
+        method = Method(self._target, old, rate, state, variable, is_step=True)
+        body = [each for each in self._translated(method) if not is_docstring(each)]
+        if not any(isinstance(node, ast.Name) and node.id == state for each in body for node in ast.walk(each)):
+            return body
+        own = self._source.has("_prepare_local")
+        dtype = f"{variable}.dtype"
+        coefficients = f"self.{COEFFICIENTS}({dtype})" if own else method.coefficients(dtype)
+        return [*statements(f"{state} = {coefficients}"), *body]
 
     def _sparse_start(self, gradient: str, variable: str) -> list[ast.stmt]:
         """Return the statements that treat the gradient of an embedding, which has the rows that were used."""
@@ -195,33 +193,17 @@ class _Class:
             f"    return self.{SPARSE_STEP}(values, {variable}, rows, learning_rate)"
         )
 
-    def _coefficients_of(
-        self, translator: Translator, body: list[ast.stmt], state: str, variable: str
-    ) -> list[ast.stmt]:
-        used = {node.id for each in body for node in ast.walk(each) if isinstance(node, ast.Name)}
-        if state not in used:
-            return []
-        if self._source.has("_prepare_local"):
-            return statements(f"{state} = self.{COEFFICIENTS}({variable}.dtype)")
-        return statements(f"{state} = {translator.coefficients(f'{variable}.dtype')}")
-
     def _sparse_step(self, old: ast.FunctionDef) -> Iterator[str]:
         if only_raises(old) or self._target.backend != "tensorflow":
             return
         gradient, variable, indices, state = _names_of_step(old, 4)
-        rate = "learning_rate" if self._keras.is_3 and "learning_rate" not in _bound(old) else "self.learning_rate"
-        translator = self._translator(old, rate=rate, state=state, variable=variable, is_step=True)
-        body = [each for each in translator.body() if not is_docstring(each)]
-        self.missed += translator.missed
         given = f"self, {gradient}, {variable}, {indices}" + (", learning_rate" if self._keras.is_3 else "")
-        yield method_text(SPARSE_STEP, given, [*self._coefficients_of(translator, body, state, variable), *body])
+        yield method_text(SPARSE_STEP, given, self._body_of_step(old, state, variable))
 
     def _coefficients(self, old: ast.FunctionDef) -> Iterator[str]:
         names = [each.arg for each in old.args.args]
         _, dtype, state = (*names[1:4], *("var_device", "var_dtype", "apply_state")[len(names[1:4]) :])
-        translator = self._translator(old, state=state)
-        body = translator.body()
-        self.missed += translator.missed
+        body = self._translated(Method(self._target, old, state=state))
         first = ast.unparse(body[0])
         start = f"{state}.update("
         if first.startswith(start):  # what the former base put there
@@ -253,10 +235,9 @@ class _Class:
         """Write any other method: its statements are translated, too."""
         names = [each.arg for each in parameters(old, of_class=False)]
         new = copy.deepcopy(old)
-        translator = self._translator(old, state="apply_state" if "apply_state" in names else None)
-        new.body = translator.body()
+        state = "apply_state" if "apply_state" in names else None
+        new.body = self._translated(Method(self._target, old, state=state))
         new.decorator_list = [each for each in old.decorator_list if ".function" not in ast.unparse(each)]
-        self.missed += translator.missed
         if old.name in _UNCALLED:
             self.missed.append(f"{old.name} is called by nothing")
             new.body = [*comment(f"{self._keras.path}.optimizers.Optimizer does not call this method"), *new.body]

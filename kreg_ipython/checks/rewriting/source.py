@@ -8,58 +8,25 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
+from kreg_ipython.checks.definitions import methods
 from kreg_ipython.checks.keras import Keras, is_frameworks
-from kreg_ipython.checks.optimizer_translation import RATE_NAMES, STEP, Target
+from kreg_ipython.checks.rewriting.reading import (
+    added_slots,
+    defaults,
+    is_name,
+    only_raises,
+    parameters,
+    stored,
+    super_call,
+)
+from kreg_ipython.checks.rewriting.tables import FORMER_ARGUMENTS, FORMER_COEFFICIENTS, FORMER_SLOTS
+from kreg_ipython.checks.rewriting.target import RATE_NAMES, STEP, Target
 
 SLOTS = ("_create_slots", "_resource_apply_dense", "_resource_apply_sparse", "_prepare_local", "get_updates")
 """The methods that only the optimizers of Keras 2 call."""
 
 NOT_THE_USERS = ("self", "learning_rate", "lr", "name", "kwargs")
 _FORMER = ("_set_hyper", "_get_hyper", "get_slot", "add_slot", "_serialize_hyperparameter", "_decayed_lr")
-
-_BETAS = "learning_rate beta_1 beta_2 epsilon"
-_FORMER_ARGUMENTS = {
-    "Adadelta": "learning_rate rho epsilon name",
-    "Adagrad": "learning_rate initial_accumulator_value epsilon name",
-    "Adam": f"{_BETAS} amsgrad name",
-    "Adamax": f"{_BETAS} name",
-    "Nadam": f"{_BETAS} name",
-    "RMSprop": "learning_rate rho momentum epsilon centered name",
-    "SGD": "learning_rate momentum nesterov name",
-}
-"""The order of the constructor's arguments in Keras 2, by class."""
-
-_FORMER_SLOTS = {
-    "Adadelta": {"accum_grad": "_accumulated_grads", "accum_var": "_accumulated_delta_vars"},
-    "Adagrad": {"accumulator": "_accumulators"},
-    "Adam": {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"},
-    "Adamax": {"m": "_m", "v": "_u"},
-    "Nadam": {"m": "_momentums", "v": "_velocities"},
-    "RMSprop": {"rms": "_velocities", "momentum": "_momentums", "mg": "_average_gradients"},
-    "SGD": {"momentum": "momentums"},
-}
-"""The attributes that have the slots of Keras 2's classes today."""
-
-_FORMER_COEFFICIENTS = {
-    "Adam": {
-        "beta_1_t": "{cast}(self.beta_1, {dtype})",
-        "beta_2_t": "{cast}(self.beta_2, {dtype})",
-        "one_minus_beta_1_t": "1 - {cast}(self.beta_1, {dtype})",
-        "one_minus_beta_2_t": "1 - {cast}(self.beta_2, {dtype})",
-        "beta_1_power": "{cast}(self.beta_1, {dtype}) ** {cast}(self.iterations + 1, {dtype})",
-        "beta_2_power": "{cast}(self.beta_2, {dtype}) ** {cast}(self.iterations + 1, {dtype})",
-        "epsilon": "{cast}(self.epsilon, {dtype})",
-    },
-    "SGD": {"momentum": "{cast}(self.momentum, {dtype})"},
-}
-"""What Keras 2's classes put into ``apply_state`` besides the learning rate."""
-
-
-def methods(kind: type) -> dict[str, Any]:
-    """Return the functions of a class and of those of its bases that users wrote."""
-    own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
-    found = {name: getattr(value, "_python_function", value) for names in own for name, value in names.items()}
-    return {name: value for name, value in found.items() if inspect.isfunction(value)}
 
 
 def arguments_of_base(kind: type) -> list[str]:
@@ -158,7 +125,7 @@ class Source:
         keras = self.keras
         ops = "ops" if self._is_module("ops", "keras.ops") or "ops" not in self.namespace else f"{keras.path}.ops"
         cast = f"{ops if keras.is_3 else self._tensorflow}.cast"
-        known = {} if self.plain else _FORMER_COEFFICIENTS.get(self.base_name, {})
+        known = {} if self.plain else FORMER_COEFFICIENTS.get(self.base_name, {})
         used = {key: text.replace("{cast}", cast) for key, text in known.items() if key in self.words}
         return Target(
             keras.path,
@@ -207,7 +174,7 @@ class Source:
 
     @cached_property
     def _slots_of_base(self) -> dict[str, str]:
-        return {} if self.plain else _FORMER_SLOTS.get(self.base_name, {})
+        return {} if self.plain else FORMER_SLOTS.get(self.base_name, {})
 
     @cached_property
     def slots(self) -> dict[str, str]:
@@ -244,7 +211,7 @@ class Source:
     def _order(self, given: list[ast.expr], words: dict[str, ast.expr]) -> list[str]:
         if len(given) == 1 and self.is_name(given[0]):
             return ["name"]
-        former = _FORMER_ARGUMENTS.get(self.base_name, "").split()
+        former = FORMER_ARGUMENTS.get(self.base_name, "").split()
         if not self.plain:
             return former or self.arguments_of_base
         return ["learning_rate", "name"] if "name" in words or len(given) > 1 or self.is_rate(given) else ["name"]
@@ -281,99 +248,6 @@ class Source:
                 made = [vars(base).get(name) for name in ("__init__", "build")]
                 found |= {name for each in made if (code := _code(each)) is not None for name in code.co_names}
         return found
-
-
-def is_name(value: ast.expr, given: dict[str, ast.expr]) -> bool:
-    """Return whether a value is the name of an optimizer: a text, or an argument whose default is one.
-
-    Args:
-        value: the value.
-        given: the defaults of the constructor's arguments.
-    """
-    if isinstance(value, ast.JoinedStr):
-        return True
-    if isinstance(value, ast.Constant):
-        return isinstance(value.value, str)
-    if isinstance(value, ast.Name):
-        default = given.get(value.id)
-        return value.id == "name" or (isinstance(default, ast.Constant) and isinstance(default.value, str))
-    return isinstance(value, ast.Attribute) and value.attr == "__name__"
-
-
-def defaults(made: ast.FunctionDef) -> dict[str, ast.expr]:
-    """Return the defaults of a function's arguments."""
-    given = [*made.args.posonlyargs, *made.args.args]
-    pairs = [*zip(given[len(given) - len(made.args.defaults) :], made.args.defaults)]
-    pairs += [(each, value) for each, value in zip(made.args.kwonlyargs, made.args.kw_defaults) if value is not None]
-    return {each.arg: value for each, value in pairs}
-
-
-def parameters(made: ast.FunctionDef, *, of_class: bool = True) -> list[ast.arg]:
-    """Return the arguments of a function, without ``self`` if it is a method."""
-    return [*made.args.posonlyargs, *made.args.args, *made.args.kwonlyargs][1 if of_class else 0 :]
-
-
-def super_call(made: ast.FunctionDef) -> ast.Call | None:
-    """Return the call of the base's constructor; None without one."""
-    for node in ast.walk(made):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__"):
-            return node
-    return None
-
-
-def rate_set_by(node: ast.stmt) -> ast.expr | None:
-    """Return the learning rate that a statement of the constructor sets; None if it sets none."""
-    found = _set_by(node)
-    if isinstance(found, ast.Call) and found.args and ast.unparse(found.func).rpartition(".")[2].lower() == "variable":
-        return found.args[0]
-    return found
-
-
-def _set_by(node: ast.stmt) -> ast.expr | None:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        call = node.value
-        if (
-            ast.unparse(call.func) == "self._set_hyper"
-            and len(call.args) == 2
-            and isinstance(call.args[0], ast.Constant)
-        ):
-            return call.args[1] if call.args[0].value in RATE_NAMES else None
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
-        target = node.targets[0]
-        return node.value if ast.unparse(target.value) == "self" and target.attr in RATE_NAMES else None
-    return None
-
-
-def stored(tree: ast.ClassDef) -> list[str]:
-    """Return the attributes and hyperparameters that a class sets."""
-    found: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
-            found.append(node.attr)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._set_hyper":
-            found += [str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)]
-    return [name for name in dict.fromkeys(found) if name not in ("name", "_name")]
-
-
-def added_slots(tree: ast.ClassDef) -> list[str]:
-    """Return the names that are given to ``add_slot``."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_slot":
-            words = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "slot_name")]
-            found += [word.value for word in words if isinstance(word, ast.Constant)]
-    return [name for name in dict.fromkeys(found) if isinstance(name, str)]
-
-
-def only_raises(old: ast.FunctionDef) -> bool:
-    """Return whether a method says that it does nothing."""
-    body = [each for each in old.body if not is_docstring(each)]
-    return all(isinstance(each, (ast.Raise, ast.Pass)) for each in body)
-
-
-def is_docstring(node: ast.stmt) -> bool:
-    """Return whether a statement is a text."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def identifier(name: str) -> str:

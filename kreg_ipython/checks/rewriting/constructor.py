@@ -6,23 +6,12 @@ import ast
 import copy
 from collections.abc import Iterator
 
-from kreg_ipython.checks.optimizer_source import (
-    NOT_THE_USERS,
-    Source,
-    defaults,
-    is_docstring,
-    parameters,
-    rate_set_by,
-    stored,
-    super_call,
-)
-from kreg_ipython.checks.optimizer_translation import (
-    Target,
-    Translator,
-    expression,
-    method_text,
-    statements,
-)
+from kreg_ipython.checks.rewriting.method import Method
+from kreg_ipython.checks.rewriting.reading import defaults, is_docstring, parameters, rate_set_by, stored, super_call
+from kreg_ipython.checks.rewriting.source import NOT_THE_USERS, Source
+from kreg_ipython.checks.rewriting.syntax import expression, method_text, statements
+from kreg_ipython.checks.rewriting.target import Target
+from kreg_ipython.checks.rewriting.translator import Translator
 
 
 class Constructor:
@@ -145,7 +134,7 @@ class Constructor:
     def _translated_body(self, made: ast.FunctionDef, body: list[ast.stmt]) -> list[ast.stmt]:
         if not self._source.is_legacy:
             return body
-        translator = Translator(self._target, made)
+        translator = Translator(Method(self._target, made))
         new = translator.block(body)
         self.missed += translator.missed
         return new
@@ -226,7 +215,7 @@ class Constructor:
     def _translated(self, value: ast.expr) -> str:
         [empty] = statements("def get_config(self): pass")
         assert isinstance(empty, ast.FunctionDef)
-        return ast.unparse(Translator(self._target, empty).visit(copy.deepcopy(value)))
+        return ast.unparse(Translator(Method(self._target, empty)).visit(copy.deepcopy(value)))
 
 
 def _add(made: ast.FunctionDef, name: str, default: ast.expr) -> None:

@@ -1,0 +1,55 @@
+"""Read the definitions of functions and classes in the text that they were compiled from. Nobody changes what is read.
+
+No module is asked for its file: some are imported when they are asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+from kreg_ipython.checks.keras import is_frameworks
+from kreg_ipython.lib import stack
+from kreg_ipython.lib.source import read
+from kreg_ipython.lib.statements import Statement
+
+
+def function_tree(function: Any) -> ast.FunctionDef | None:
+    """Return the ``def`` of a function, or of the one that its decorator wraps; None if its text is not known."""
+    function = inspect.unwrap(function) if isinstance(function, FunctionType) else None
+    for each in _definitions(function, getattr(function, "__name__", "")):
+        if isinstance(each.node, ast.FunctionDef) and each.first == function.__code__.co_firstlineno:
+            return each.node
+    return None
+
+
+def class_tree(kind: type) -> ast.ClassDef | None:
+    """Return the ``class`` of a class, in the text of its first function; None if that is not known.
+
+    Of a class without functions its name and its bases are known.
+    """
+    values = (getattr(value, "_python_function", value) for value in vars(kind).values())
+    function = next((value for value in values if isinstance(value, FunctionType)), None)
+    if function is None:
+        bases = ast.parse(f"class {kind.__name__}({', '.join(base.__name__ for base in kind.__bases__)}): pass")
+        return bases.body[0] if isinstance(bases.body[0], ast.ClassDef) else None
+    for each in _definitions(function, kind.__name__):
+        if isinstance(each.node, ast.ClassDef) and each.first <= function.__code__.co_firstlineno <= each.last:
+            return each.node
+    return None
+
+
+def methods(kind: type) -> dict[str, Any]:
+    """Return the functions of a class and of those of its bases that users wrote."""
+    own = [vars(base) for base in reversed(kind.__mro__) if not is_frameworks(base)]
+    found = {name: getattr(value, "_python_function", value) for names in own for name, value in names.items()}
+    return {name: value for name, value in found.items() if inspect.isfunction(value)}
+
+
+def _definitions(function: Any, name: str) -> Iterator[Statement]:
+    """Yield the definitions of a name in the text of a function."""
+    text = stack.text_of(function.__code__) if isinstance(function, FunctionType) else None
+    yield from read(text).defined(name) if text is not None else ()
