@@ -22,7 +22,7 @@ class Guarded(Protocol):
         """Take note of an adapter's exception."""
 
 
-Around = Callable[[Any, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Around = Callable[[Any, Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """The function that is called instead. It gets the registry, the announcement, the original, and the arguments."""
 
 
@@ -153,7 +153,9 @@ class Gates:
             registry.fail(fault, announce)
         return result
 
-    def _announced(self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Announcement | None:
+    def _announced(
+        self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Announcement | list[Announcement] | None:
         """Return what the call is about to register; None if that is for no guarded registry.
 
         Raises:
@@ -161,10 +163,10 @@ class Gates:
                 unhashable key.
         """
         try:
-            announced = gate.announce(*args, **kwargs)
-            if announced is not None:
-                hash(announced[0])
-            return announced
+            announced: Any = gate.announce(*args, **kwargs) or None
+            for key, *_ in announced if isinstance(announced, list) else filter(None, [announced]):
+                hash(key)
+            return announced  # type: ignore[no-any-return]
         except CannotUndo as error:
             self._tell(str(error))
             return None

@@ -19,6 +19,8 @@ FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probabili
 LIBRARIES = frozenset(
     {
         "catalogue",
+        "dash",
+        "detectron2",
         "flask",
         "fvcore",
         "gin",
@@ -107,9 +109,9 @@ def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps at the lines that the user wrote, where a framework executes code that it has made of them."""
     if not any(_GENERATED in step.code.co_filename for step in steps):
         return steps
-    from kreg_ipython.registries import tensorflow
+    from kreg_ipython.registries.tensorflow import autograph
 
-    return tensorflow.as_written(steps)
+    return autograph.as_written(steps)
 
 
 def is_opaque(kind: type) -> bool:
