@@ -5,19 +5,28 @@ Only this package names a framework. A new registry is a few lines in one of its
 
 from __future__ import annotations
 
+import glob
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from kreg_ipython.lib.naming import error_text
 from kreg_ipython.lib.stack import Step
 from kreg_ipython.registries.registry import Registry, checked
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """The packages that register on their own behalf. Their entries have no owner, see docs/how-it-works.md."""
 
 LIBRARIES = frozenset(
     {
+        "altair",
+        "bokeh",
         "catalogue",
         "dash",
         "detectron2",
@@ -35,6 +44,7 @@ LIBRARIES = frozenset(
         "sqlalchemy",
         "tensorflow_datasets",
         "torch",
+        "transformers",
         "xarray",
     }
 )
@@ -93,7 +103,7 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
         faults: gets a line for each package whose adapters cannot be had.
     """
     found = {registry.name: registry for registry in builtin()}
-    for plugin in entry_points(group=GROUP):
+    for plugin in _plugins():
         try:
             adapters: Callable[[], Iterable[Registry]] = plugin.load()
             for adapter in map(checked, adapters()):
@@ -103,6 +113,24 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
         except Exception as error:
             faults[plugin.value] = error_text(error)
     return [*{**found, **added}.values()]
+
+
+def _plugins() -> Iterable[EntryPoint]:
+    """Return what installed packages say that they bring: the texts that say so are read before they are parsed."""
+    if not any(_brings_something(folder) for folder in sys.path if isinstance(folder, str)):
+        return ()
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
+
+
+def _brings_something(folder: str) -> bool:
+    """Return whether a package in a folder may say so; True, too, of an archive."""
+    for path in glob.iglob(os.path.join(glob.escape(folder), "*-info", "entry_points.txt")):
+        with suppress(OSError), open(path, "rb") as text:
+            if GROUP.encode() in text.read():
+                return True
+    return os.path.isfile(folder)
 
 
 def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -1,4 +1,4 @@
-"""Adapt the routes of Flask, and what its blueprints add to them. Dash's are left to Dash."""
+"""Adapt the routes of Flask, and its blueprints with the functions that they bring."""
 
 from __future__ import annotations
 

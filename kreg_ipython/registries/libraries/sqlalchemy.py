@@ -46,9 +46,9 @@ def _announce_table(cls: Any, name: Any = None, metadata: Any = None, *columns: 
     return None if metadata is None or (key in metadata.tables and means_the_former) else (metadata, key, None)
 
 
-def _announce_class(classname: str, cls: Any, registry: Any) -> Any:
-    home = getattr(cls, "registry", None)
-    return (home, classname, cls) if getattr(home, "_class_registry", None) is registry else None
+def _announce_class(classname: str, cls: Any, *args: Any, **options: Any) -> Any:
+    registry = getattr(cls, "registry", None)
+    return (registry, classname, cls) if hasattr(registry, "_class_registry") else None
 
 
 def _move(function: str, former: Any, now: Any, registry: Any, name: str, cls: Any) -> None:

@@ -19,7 +19,7 @@ def registries() -> Iterator[Registry]:
     yield DictRegistry(
         "torch.kl_divergences",
         f"{_KL}:_KL_REGISTRY",
-        [Gate(f"{_KL}:register_kl", lambda function, p, q: ((p, q), function), decorator=True)],
+        [Gate(f"{_KL}:register_kl", lambda function, type_p, type_q: ((type_p, type_q), function), decorator=True)],
         after=lambda: locate(f"{_KL}:_KL_MEMOIZE").clear(),
     )
     yield TreeNodes()
