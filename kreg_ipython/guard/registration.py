@@ -84,10 +84,12 @@ class Registrations:
         self, registrations: list[Registration], original: Callable[..., Any], args: Any, kwargs: Any, frame: FrameType
     ) -> Any:
         __tracebackhide__ = True
-        first, done = registrations[0], False
+        first, makes_way, done = registrations[0], [], False
         registry = first.registry
         with self._lock:
-            makes_way = [each for each in registrations if self._prepare(each, frame)]
+            for each in registrations:  # a comprehension has a frame of its own, which tracebacks would show
+                if self._prepare(each, frame):
+                    makes_way.append(each)
         try:
             with self._lock:
                 for each in makes_way:
