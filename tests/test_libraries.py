@@ -517,17 +517,27 @@ def test_what_two_cells_may_load_goes_with_the_last_of_them(library):
     assert library.value(mine) == []
 
 
-@pytest.mark.needs("Flask-SQLAlchemy")
+MODELS = {
+    "Flask-SQLAlchemy": (
+        "import flask, flask_sqlalchemy\nweb = flask.Flask('web')\n"
+        "web.config['SQLALCHEMY_DATABASE_URI'] = 'sqlite://'\ndb = flask_sqlalchemy.SQLAlchemy(web)\nmetadata = db.metadata",
+        "class Model(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n    version = VERSION",
+    ),
+    "sqlmodel": (
+        "import sqlmodel\nfrom typing import ClassVar\nmetadata = sqlmodel.SQLModel.metadata",
+        "class Model(sqlmodel.SQLModel, table=True):\n    id: int = sqlmodel.Field(primary_key=True)\n"
+        "    version: ClassVar[int] = VERSION",
+    ),
+}
+
+
+@pytest.mark.parametrize("needs", [pytest.param(each, marks=pytest.mark.needs(each)) for each in MODELS])
 @pytest.mark.fails("stock")
-def test_models_of_flask_sqlalchemy_can_be_defined_again(library):
-    setup = "import flask, flask_sqlalchemy\nweb = flask.Flask('web')\n"
-    setup += "web.config['SQLALCHEMY_DATABASE_URI'] = 'sqlite://'\ndb = flask_sqlalchemy.SQLAlchemy(web)"
-    library.run("db", setup)
+def test_models_on_top_of_sqlalchemy_can_be_defined_again(library, needs):
+    setup, model = MODELS[needs]
+    library.run("setup", setup)
     for version in (1, 1, 2):
-        library.run(
-            "model",
-            f"class Model(db.Model):\n    id = db.Column(db.Integer, primary_key=True)\n    version = {version}",
-        )
-        assert library.value("[*db.metadata.tables, Model.version]") == ["model", version]
-    library.run("model", "x = 1")
-    assert library.value("[*db.metadata.tables]") == []
+        library.run(needs, model.replace("VERSION", str(version)))
+        assert library.value("[*metadata.tables, Model.version]") == ["model", version]
+    library.run(needs, "x = 1")
+    assert library.value("[*metadata.tables]") == []

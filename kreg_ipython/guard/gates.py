@@ -164,8 +164,8 @@ class Gates:
         """
         try:
             announced: Any = gate.announce(*args, **kwargs) or None
-            for key, *_ in announced if isinstance(announced, list) else filter(None, [announced]):
-                hash(key)
+            if announced is not None:
+                hash(announced[0] if isinstance(announced, tuple) else tuple(key for key, *_ in announced))
             return announced  # type: ignore[no-any-return]
         except CannotUndo as error:
             self._tell(str(error))

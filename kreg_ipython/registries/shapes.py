@@ -226,7 +226,7 @@ class DictRegistry(Keyed):
                 yield locate(path)
 
     def _containers(self, key: Hashable) -> tuple[list[Any], Hashable]:
-        return [self.table, *self._others()], key
+        return [self.table, *self._others()] if self._beside else [self.table], key
 
     def _changed(self, key: Hashable) -> None:
         if self._after is not None:

@@ -63,6 +63,7 @@ def _id(_: Any, output: Any, __: Any, inputs: Any, *args: Any, no_output: bool =
 
 
 def _take(known: Any, listed: list[Any], key: Hashable, spec: Any) -> None:
+    """Take a callback out, and what the front end is told of it: both have the same list of inputs."""
     known.pop(key, None)
     spec["listed"] = [each for each in listed if each["inputs"] is spec["inputs"]]
     listed[:] = [each for each in listed if each["inputs"] is not spec["inputs"]]
