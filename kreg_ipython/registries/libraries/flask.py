@@ -10,7 +10,6 @@ from kreg_ipython.registries.registry import Gate, Registry
 
 _SANSIO = "flask.sansio"
 _APP = f"{_SANSIO}.app:App"
-_FUNCTIONS = ["before_request", "after_request", "teardown_request"]
 
 
 def registries() -> Iterator[Registry]:
@@ -33,7 +32,7 @@ def registries() -> Iterator[Registry]:
         label=lambda app: app.name,
         beside=[
             *("error_handler_spec", "url_default_functions", "url_value_preprocessors", "template_context_processors"),
-            *(f"{each}_funcs" for each in _FUNCTIONS),
+            *("before_request_funcs", "after_request_funcs", "teardown_request_funcs"),
         ],
         passthrough_modules=[f"{_SANSIO}.scaffold"],
     )
