@@ -86,6 +86,7 @@ def rows() -> list[str]:
 
 STOCK = {
     "raises": "raises",
+    "raises if edited": "raises if it is edited",
     "stays": "**silent**: the second one stands, and what is renamed stays beside it",
 }
 """What becomes of a library's registration, by the word of its case."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kreg_ipython.api import load, on_rerun, owner, register_adapter, status, stop
 from kreg_ipython.registries.instances import AttributeRegistry, HandlerRegistry, InstanceRegistry
 from kreg_ipython.registries.registry import MISSING, CannotUndo, Gate, NotThere, Registry, locate
-from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, SlotRegistry
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, SetRegistry, SlotRegistry
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -25,6 +25,7 @@ __all__ = [
     "ListRegistry",
     "NotThere",
     "Registry",
+    "SetRegistry",
     "SlotRegistry",
     "load",
     "load_ipython_extension",

@@ -78,6 +78,15 @@ things = {}
 def put(key, value):
     things[key] = value
     return key
+
+def put_new(*keys, value):
+    for key in keys:
+        if key in things:
+            raise ValueError(f"{key} is taken")
+        things[key] = value
+
+def put_twice(key, value):
+    put_new(key, f"{key}_too", value=value)
 """
 _RUN_CODE = compile("def run_code(code, namespace):\n    exec(code, namespace)\n", "<frozen shell>", "exec")
 _OF_THE_TOOL = {"mutmut.mutation.trampoline"}

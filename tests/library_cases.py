@@ -16,8 +16,8 @@ class Case:
         setup: a cell that imports the library, and defines what the cell needs.
         source: the cell.
         shows: the expression. It is in the library's own words, and shows no more than what cells have registered.
-        stock: what stock IPython does with the cell when it is run again: "raises", "stays" if the former name stays
-            beside a new one, or "keeps" if the former version stays.
+        stock: what stock IPython does with the cell when it is run again: "raises", "raises if edited", or "stays" if
+            the former name stays beside a new one.
     """
 
     registry: str
@@ -195,7 +195,7 @@ CASES = [
         "`torch.serialization.add_safe_globals`",
         "import torch.serialization",
         "class NAME:\n    version = VERSION\ntorch.serialization.add_safe_globals([NAME])",
-        "dict(sorted((kind.__name__, kind.version) for kind in torch.serialization.get_safe_globals() if kind.__module__ == '__main__'))",
+        "dict(sorted((kind.__name__, kind.version) for kind in torch.serialization.get_safe_globals() if kind.__name__ in ('one', 'two')))",
     ),
     Case(
         "hydra.instance",
@@ -218,5 +218,91 @@ CASES = [
         "@app.route('/NAME/<int:number>')\n@app.route('/NAME')\ndef NAME(number=0): return VERSION",
         "{name: shown(name) for name in ('one', 'two') if shown(name)}",
         "raises",
+    ),
+    Case(
+        "flask.blueprints",
+        "Flask",
+        "`app.register_blueprint`",
+        "import flask\nblue = flask.Flask('blue')",
+        "part = flask.Blueprint('NAME', 'mine')\n@part.before_request\ndef before(): pass\n"
+        "@part.route('/NAME')\ndef view(): return VERSION\nblue.register_blueprint(part)",
+        "{name: blue.view_functions[f'{name}.view']() for name in blue.blueprints if len(blue.before_request_funcs[name]) == 1}",
+        "raises",
+    ),
+    Case(
+        "hydra.configs",
+        "hydra-core",
+        "`ConfigStore.instance().store`",
+        "import hydra.core.config_store\nstore = hydra.core.config_store.ConfigStore.instance()",
+        "store.store('NAME', {'version': VERSION}, group='mine/of')",
+        "{name[:3]: store.load(f'mine/of/{name}').node.version for name in (store.list('mine/of') if store._open('mine/of') else ())}",
+    ),
+    Case(
+        "dash.callbacks",
+        "dash",
+        "`@app.callback`, `app.clientside_callback`",
+        "import dash\napp_of_dash = dash.Dash('mine')",
+        "@app_of_dash.callback(dash.Output('NAME', 'children'), dash.Input('in', 'value'))\ndef update(value): return VERSION",
+        "{each['output'][:3]: app_of_dash.callback_map[each['output']]['callback'].__wrapped__(0) for each in app_of_dash._callback_list}",
+    ),
+    Case(
+        "dash.global_callbacks",
+        "dash",
+        "`@dash.callback`, `dash.clientside_callback`",
+        "import dash",
+        "@dash.callback(dash.Output('NAME', 'children'), dash.Input('in', 'value'))\ndef update(value): return VERSION",
+        "{each['output'][:3]: dash._callback.GLOBAL_CALLBACK_MAP[each['output']]['callback'].__wrapped__(0) for each in dash._callback.GLOBAL_CALLBACK_LIST}",
+    ),
+    Case(
+        "detectron2.datasets",
+        "detectron2",
+        "`DatasetCatalog.register`",
+        "from detectron2.data.catalog import DatasetCatalog",
+        "DatasetCatalog.register('NAME', lambda: [VERSION])",
+        "{name: DatasetCatalog.get(name)[0] for name in ('one', 'two') if name in DatasetCatalog}",
+        "raises",
+    ),
+    Case(
+        "detectron2.metadata",
+        "detectron2",
+        "`MetadataCatalog.get(…).set`, or an assignment to an attribute",
+        "from detectron2.data.catalog import MetadataCatalog",
+        "MetadataCatalog.get('mine').NAME = VERSION",
+        "{name: each for name, each in MetadataCatalog.get('mine').as_dict().items() if name != 'name'}",
+        "raises if edited",
+    ),
+    Case(
+        "altair.plugins",
+        "altair",
+        "`alt.theme.register`, `alt.renderers.register`, `alt.data_transformers.register`",
+        "import altair",
+        "@altair.theme.register('NAME', enable=False)\ndef theme(): return {'version': VERSION}",
+        "{name: altair.theme._themes._plugins[name]()['version'] for name in altair.theme.names() if name in ('one', 'two')}",
+    ),
+    Case(
+        "bokeh.models",
+        "bokeh",
+        "`class …(bokeh.model.Model)`",
+        "import bokeh.model",
+        "class NAME(bokeh.model.Model): version = VERSION",
+        "{name.rpartition('.')[2]: kind.version for name, kind in bokeh.model.Model.model_class_reverse_map.items() if kind.__name__ in ('one', 'two')}",
+    ),
+    Case(
+        "transformers.configs",
+        "transformers",
+        "`AutoConfig.register`",
+        "import transformers",
+        "class Config(transformers.PretrainedConfig): model_type, version = 'NAME', VERSION\ntransformers.AutoConfig.register('NAME', Config)",
+        "{name: kind.version for name, kind in transformers.models.auto.configuration_auto.CONFIG_MAPPING._extra_content.items()}",
+    ),
+    Case(
+        "transformers.classes",
+        "transformers",
+        "`AutoModel.register` and other Auto classes'",
+        "import transformers\nkinds = {name: type(name, (transformers.PretrainedConfig,), {}) for name in ('one', 'two')}\n"
+        "made = transformers.models.auto.modeling_auto.MODEL_MAPPING",
+        "class Model(transformers.PreTrainedModel): config_class, version = kinds['NAME'], VERSION\n"
+        "transformers.AutoModel.register(kinds['NAME'], Model)",
+        "{name: made[kind].version for name, kind in kinds.items() if kind in made._extra_content}",
     ),
 ]

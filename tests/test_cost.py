@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -132,3 +134,27 @@ def test_many_collisions_in_one_run_are_three_lines_and_a_number(cells):
     shown = cells.run(text, "two") + cells.run("x = 1", "three")
     lines = [line for line in shown.splitlines() if line.startswith("kreg: ")]
     assert len(lines) == 4 and "47 more notices" in lines[-1]
+
+
+LOAD = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_cell("x = 1")
+before = {*sys.modules}
+shell.run_line_magic("load_ext", "kreg_ipython")
+print(json.dumps(sorted({*sys.modules} - before)))
+"""
+"""Loads the extension in a shell; says which modules that imports."""
+
+LATER = ("checks", "commands", "engines", "export", "report", "registries.libraries")
+"""The packages of ours that loading does not import: what only commands and libraries need."""
+
+
+def test_loading_imports_what_guards_and_nothing_else():
+    """The rest of what loading costs is these modules: importing the standard library's took longer than all of ours."""
+    told = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, check=True)
+    names = json.loads(told.stdout.splitlines()[-1])
+    assert [name for name in names if name.removeprefix("kreg_ipython.").startswith(LATER)] == []
+    assert not {"asyncio", "difflib", "email", "importlib.metadata", "subprocess"}.intersection(names)
+    assert len([name for name in names if name.startswith("kreg_ipython")]) <= 72

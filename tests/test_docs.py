@@ -6,7 +6,7 @@ import ast
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -22,13 +22,14 @@ from kreg_ipython import (
     InstanceRegistry,
     ListRegistry,
     Registry,
+    SetRegistry,
     SlotRegistry,
 )
 from kreg_ipython.commands import SUBCOMMANDS
 from kreg_ipython.guard import journal, messages
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.magic import KregMagics
-from kreg_ipython.registries import LIBRARIES, builtin, of_library
+from kreg_ipython.registries import EXTRAS, LIBRARIES, builtin, of_library
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -68,6 +69,23 @@ def test_each_registry_is_in_the_table_with_the_module_it_lives_in():
     rows = re.findall(r"\n\| `([\w.]+)`<br>`([\w.]+)` \|", page("registries"))
     libraries = [registry for package in sorted(LIBRARIES) for registry in of_library(package)]
     assert rows == [(registry.name, registry.module) for registry in (*builtin(), *libraries)]
+
+
+def test_each_adapter_of_a_library_is_small():
+    """At most 20 lines for each, but imports and docstrings, so that another library is a quarter of an hour."""
+    for package in sorted(LIBRARIES | {*EXTRAS}):
+        text = (PACKAGE / "registries/libraries" / f"{package}.py").read_text()
+        known = ast.walk(ast.parse(text))
+        told = [each for each in known if isinstance(each, (ast.Import, ast.ImportFrom)) or _is_text(each)]
+        untold = {line for each in told for line in range(each.lineno, (each.end_lineno or 0) + 1)}
+        lines = [
+            at for at, line in enumerate(text.splitlines(), 1) if line.partition("#")[0].strip() and at not in untold
+        ]
+        assert len(lines) <= 20 * len(of_library(package)), f"{package}.py has {len(lines)} lines"
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def test_the_table_of_the_libraries_is_what_the_adapters_and_cases_say(monkeypatch):
@@ -197,15 +215,20 @@ def test_each_line_of_ours_is_explained(text):
     assert f"`{text}" in page("troubleshooting")
 
 
-SHAPES = [DictRegistry, ListRegistry, SlotRegistry, InstanceRegistry, HandlerRegistry, AttributeRegistry]
+SHAPES = [DictRegistry, ListRegistry, SetRegistry, SlotRegistry, InstanceRegistry, HandlerRegistry, AttributeRegistry]
 
 
 @pytest.mark.parametrize("kind", [Gate, *SHAPES])
-def test_each_argument_of_an_adapter_is_described(kind: Callable[..., object]):
+def test_each_argument_of_an_adapter_is_described(kind: type):
     text = section(page("adapters"), "What an adapter can say")
-    told = {"name", "table", "gates", "function", "announce", "slot", "attribute", "classes"}
-    lacking = [name for name in inspect.signature(kind).parameters if f"`{name}=" not in text and name not in told]
-    assert lacking == []
+    told = {"name", "table", "gates", "function", "announce", "slot", "attribute", "classes", "module", "self"}
+    made = [each.__init__ for each in kind.__mro__ if each.__module__.startswith("kreg_ipython")]
+    named = {
+        each for init in made for each in inspect.signature(init).parameters.values() if each.kind != each.VAR_KEYWORD
+    }
+    assert [
+        name for name in sorted({each.name for each in named}) if f"`{name}=" not in text and name not in told
+    ] == []
 
 
 def test_each_name_that_programs_may_use_is_described():

@@ -18,20 +18,23 @@ from kreg_ipython import (
     HandlerRegistry,
     InstanceRegistry,
     ListRegistry,
+    SetRegistry,
     SlotRegistry,
     register_adapter,
 )
 from kreg_ipython.registries import EXTRAS, LIBRARIES, is_builtin, of_library
 from kreg_ipython.registries.instances import Within
 from kreg_ipython.registries.registry import checked
+from kreg_ipython.registries.shapes import Permanent
 
 SHELF = """
-table, beside, members, cleared = {}, {}, set(), []
+table, beside, members, keys, cleared = {}, {}, set(), [], []
 slot = None
 
 class Book:
     def __init__(self, name=""):
         self.name, self.pages, self.readers, self.events = name, {}, [], {"open": [], "shut": []}
+        self.notes, self.counted = {}, 0
     def add(self, key, page):
         self.pages[key] = page
 
@@ -90,6 +93,69 @@ def test_containers_that_belong_together_change_together(shelf):
     assert (shelf.table, shelf.beside, shelf.members) == ({"b": 2, "a": 1}, {"a": "beside"}, {"a"})
     assert registry.holds("a", value) and len(shelf.cleared) == 2
     assert dict(registry.entries())["b"] == (2, MISSING, MISSING)
+
+
+def test_a_list_of_keys_changes_with_its_dict_and_the_newest_is_last(shelf):
+    registry = DictRegistry("r", "shelf:table", beside=["shelf:keys"])
+    shelf.table.update(a=1, b=2)
+    shelf.keys += ["a", "b"]
+    value = registry.current("a")
+    registry.remove("a", value)
+    assert shelf.keys == ["b"] and registry.current("a") is MISSING
+    registry.insert("a", value)
+    registry.insert("b", registry.current("b"))
+    assert (shelf.table, shelf.keys) == ({"b": 2, "a": 1}, ["a", "b"]) and registry.holds("a", value)
+
+
+def test_what_is_in_a_set_is_its_own_key(shelf):
+    registry = SetRegistry("r", "shelf:members")
+    registry.insert("a", "a")
+    assert shelf.members == {"a"} and registry.entries() == [("a", "a")] and registry.current("a") == "a"
+    registry.remove("a", "a")
+    assert shelf.members == set() and registry.current("a") is MISSING and not registry.holds("a", "a")
+
+
+def test_dicts_of_an_instance_change_together(shelf):
+    def count(book):
+        book.counted += 1
+
+    registry = books(beside=["notes"], after=count)
+    book = shelf.Book()
+    key = registry.within(book, "k")
+    book.pages["k"], book.notes["k"] = 1, "note"
+    value = registry.current(key)
+    assert registry.entries() == [(key, value)] and registry.parts == [book.pages, book.notes]
+    registry.remove(key, value)
+    assert (book.pages, book.notes, registry.current(key)) == ({}, {}, MISSING)
+    registry.insert(key, value)
+    assert (book.pages, book.notes, book.counted) == ({"k": 1}, {"k": "note"}, 2)
+
+
+def test_several_keys_of_an_instance_are_announced(shelf):
+    gate = Gate("shelf:Book.add", lambda self, *keys: [(self, key, None) for key in keys])
+    registry = InstanceRegistry("r", "shelf:Book", "pages", [gate])
+    assert registry.gates[0].announce(shelf.Book(), "a", "b") == [("a", None), ("b", None)]
+
+
+def test_what_stays_for_good_is_accepted_again_with_the_same_functions_only(shelf):
+    made = []
+
+    def register(kind, *functions, **options):
+        if kind in made:
+            raise ValueError("there already")
+        made.append(kind)
+        return kind if options else None
+
+    def call(*args, **options):
+        return registry.call(args[0], register, args, options)
+
+    registry = Permanent("r", "shelf", [], "kreg: for good")
+    for _ in range(2):  # a function that is defined again has the same code
+        assert call(shelf.Book, lambda: 1) is None and call(shelf.Frame, x=1) is shelf.Frame
+    for args, options in (((shelf.Book, lambda: 2), {}), ((shelf.Book,), {}), ((shelf.Frame,), {"y": 1})):
+        with pytest.raises(ValueError, match="there already"):
+            call(*args, **options)
+    assert made == [shelf.Book, shelf.Frame]
 
 
 def test_a_slot_is_set_or_empty(shelf):

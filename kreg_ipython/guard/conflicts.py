@@ -10,7 +10,7 @@ from kreg_ipython.guard.context import Caller, Registration
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import same_definition
-from kreg_ipython.registries.registry import MISSING
+from kreg_ipython.registries.registry import MISSING, same_value
 
 
 class Conflicts:
@@ -95,7 +95,8 @@ class Conflicts:
     def annotate(self, registration: Registration, error: BaseException) -> None:
         """Name both places in a note on the framework's own exception.
 
-        They are the places of the key, or of the same object under another key.
+        They are the places of the key, or of the same object under another key: one that a library keeps under several,
+        or that is being registered a second time.
         """
         registry, key, caller = registration.registry, registration.key, registration.caller
         if caller is None:
@@ -103,13 +104,16 @@ class Conflicts:
         top = self._ledger.top(registration.spot)
         if registry.allows_duplicates and top is None:
             return
-        if registration.before is MISSING and not registry.allows_duplicates:
+        if (registration.before is MISSING or top is None) and not registry.allows_duplicates:
             known = [
-                entry for entry in self._ledger.of_registry(registry.name) if entry.subject is registration.subject
+                entry
+                for entry in self._ledger.of_registry(registry.name)
+                if entry.subject is registration.subject or same_value(entry.value, registration.before)
             ]
-            if not known:
+            if known:
+                top, key = known[-1], known[-1].key
+            elif registration.before is MISSING:
                 return
-            top, key = known[-1], known[-1].key
         former = None if registration.before is MISSING else registry.subject(registration.before)
         self._notices.annotate(error, messages.refused(key, top, former, caller.owner, caller.line))
 

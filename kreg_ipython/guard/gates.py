@@ -25,7 +25,7 @@ class Guarded(Protocol):
 
 
 _EMPTY = CellType()
-Around = Callable[[Any, Announcement, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Around = Callable[[Any, Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """The function that is called instead. It gets the registry, the announcement, the original, and the arguments."""
 
 
@@ -187,7 +187,9 @@ class Gates:
             registry.fail(fault, announce)
         return result
 
-    def _announced(self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Announcement | None:
+    def _announced(
+        self, gate: Gate, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Announcement | list[Announcement] | None:
         """Return what the call is about to register; None if that is for no guarded registry.
 
         Raises:
@@ -195,10 +197,10 @@ class Gates:
                 unhashable key.
         """
         try:
-            announced = gate.announce(*args, **kwargs)
+            announced: Any = gate.announce(*args, **kwargs) or None
             if announced is not None:
-                hash(announced[0])
-            return announced
+                hash(announced[0] if isinstance(announced, tuple) else tuple(key for key, *_ in announced))
+            return announced  # type: ignore[no-any-return]
         except CannotUndo as error:
             self._tell(str(error))
             return None

@@ -36,44 +36,60 @@ class Registrations:
         self._notices, self._lock = shared.notices, shared.lock
 
     def registering(
-        self, registry: GuardedRegistry, announced: Announcement, original: Callable[..., Any], args: Any, kwargs: Any
+        self,
+        registry: GuardedRegistry,
+        announced: Announcement | list[Announcement],
+        original: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
     ) -> Any:
-        """Call the framework's function; let a former self make way, and record what the call left behind."""
+        """Call the framework's function; let former selves make way, and record what the call left behind."""
         __tracebackhide__ = True
         frame = sys._getframe(1)
-        passthrough = registry.adapter.passthrough_modules
-        caller = registry.attempt(self._context.locate_caller, frame, passthrough, announced[1])
-        if caller is not None and registry.adapter.users_only and _is_by_a_library(caller):
-            caller = caller if is_users(announced[1]) else None
-        registration = Registration(registry, *announced, caller)
+        several = announced if isinstance(announced, list) else [announced]
+        registrations = [Registration(registry, *each, self._caller(registry, each[1], frame)) for each in several]
         # A framework's function is called by one thread at a time, and calls inside it are part of the same
         # registration. Any other may execute code of the user's: it may wait for a module that another thread imports,
         # and which registers.
         if not self._context.is_framework(registry.adapter.module):
-            return self._call(registration, original, args, kwargs, frame)
+            return self._call(registrations, original, args, kwargs, frame)
         with self._lock, defer_interrupts(), self._gates.open():
-            return self._call(registration, original, args, kwargs, frame)
+            return self._call(registrations, original, args, kwargs, frame)
+
+    def _caller(self, registry: GuardedRegistry, subject: Any, frame: FrameType) -> Caller | None:
+        """Return who registers an object under this frame; None if a library does, for itself."""
+        adapter = registry.adapter
+        caller: Caller | None = registry.attempt(
+            self._context.locate_caller, frame, adapter.passthrough_modules, subject
+        )
+        by_a_library = caller is not None and adapter.users_only and _is_by_a_library(caller)
+        return None if by_a_library and not is_users(subject) else caller
 
     def _call(
-        self, registration: Registration, original: Callable[..., Any], args: Any, kwargs: Any, frame: FrameType
+        self, registrations: list[Registration], original: Callable[..., Any], args: Any, kwargs: Any, frame: FrameType
     ) -> Any:
         __tracebackhide__ = True
-        registry, done = registration.registry, False
+        first, makes_way, done = registrations[0], [], False
+        registry = first.registry
         with self._lock:
-            may_make_way = self._prepare(registration, frame)
+            for each in registrations:  # a comprehension has a frame of its own, which tracebacks would show
+                if self._prepare(each, frame):
+                    makes_way.append(each)
         try:
-            if may_make_way:
-                with self._lock:
-                    registry.attempt(self._make_way, registration)
-            result = registry.register(registration.subject, original, args, kwargs, may_make_way)
+            with self._lock:
+                for each in makes_way:
+                    registry.attempt(self._make_way, each)
+            result = registry.register(first.subject, original, args, kwargs, first in makes_way)
             done = True
             return result
         except Exception as error:
-            registry.attempt(self._conflicts.annotate, registration, error)
+            refused = next((each for each in registrations if each.before is not MISSING), first)
+            registry.attempt(self._conflicts.annotate, refused, error)
             raise
         finally:
             with self._lock:
-                registry.attempt(self._follow, registration, done)
+                for each in registrations:
+                    registry.attempt(self._follow, each, done)
 
     def _prepare(self, registration: Registration, frame: FrameType) -> bool:
         """Look at what stands at the key; return whether it may be set aside."""

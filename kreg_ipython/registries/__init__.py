@@ -5,20 +5,31 @@ Only this package names a framework. A new registry is a few lines in one of its
 
 from __future__ import annotations
 
+import glob
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from kreg_ipython.lib.naming import error_text
 from kreg_ipython.lib.stack import Step
 from kreg_ipython.registries.registry import Registry, checked
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 FRAMEWORKS = frozenset({"tensorflow", "keras", "tf_keras", "tensorflow_probability", "absl", "optree"})
 """The packages that register on their own behalf. Their entries have no owner, see docs/how-it-works.md."""
 
 LIBRARIES = frozenset(
     {
+        "altair",
+        "bokeh",
         "catalogue",
+        "dash",
+        "detectron2",
         "flask",
         "fvcore",
         "gin",
@@ -33,6 +44,7 @@ LIBRARIES = frozenset(
         "sqlalchemy",
         "tensorflow_datasets",
         "torch",
+        "transformers",
         "xarray",
     }
 )
@@ -91,7 +103,7 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
         faults: gets a line for each package whose adapters cannot be had.
     """
     found = {registry.name: registry for registry in builtin()}
-    for plugin in entry_points(group=GROUP):
+    for plugin in _plugins():
         try:
             adapters: Callable[[], Iterable[Registry]] = plugin.load()
             for adapter in map(checked, adapters()):
@@ -103,13 +115,31 @@ def all_registries(faults: dict[str, str]) -> list[Registry]:
     return [*{**found, **added}.values()]
 
 
+def _plugins() -> Iterable[EntryPoint]:
+    """Return what installed packages say that they bring: the texts that say so are read before they are parsed."""
+    if not any(_brings_something(folder) for folder in sys.path if isinstance(folder, str)):
+        return ()
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
+
+
+def _brings_something(folder: str) -> bool:
+    """Return whether a package in a folder may say so; True, too, of an archive."""
+    for path in glob.iglob(os.path.join(glob.escape(folder), "*-info", "entry_points.txt")):
+        with suppress(OSError), open(path, "rb") as text:
+            if GROUP.encode() in text.read():
+                return True
+    return os.path.isfile(folder)
+
+
 def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps at the lines that the user wrote, where a framework executes code that it has made of them."""
     if not any(_GENERATED in step.code.co_filename for step in steps):
         return steps
-    from kreg_ipython.registries import tensorflow
+    from kreg_ipython.registries.tensorflow import autograph
 
-    return tensorflow.as_written(steps)
+    return autograph.as_written(steps)
 
 
 def is_opaque(kind: type) -> bool:

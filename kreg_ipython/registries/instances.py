@@ -5,16 +5,18 @@ An instance is known from the first registration on that passes a gate, and only
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from kreg_ipython.lib.naming import definition_text
 from kreg_ipython.registries.registry import MISSING, Announcement, Gate, NotThere, locate
-from kreg_ipython.registries.shapes import Shape, remove_last
+from kreg_ipython.registries.shapes import Keyed, Shape, remove_last
 
 
 class Within(NamedTuple):
@@ -25,7 +27,17 @@ class Within(NamedTuple):
 
 
 class _OnInstances(Shape):
-    """Containers on the instances of a class."""
+    """Containers on the instances of a class.
+
+    Args:
+        name: the name that users know it by.
+        kind: where the class is: ``"package.module:Class"``.
+        attribute: the name of the attribute that is the container, or the path to it.
+        gates: the functions that register.
+        label: returns the name of an instance; None if they have none.
+        instances: where instances are that are known from the beginning.
+        options: what the shape of the containers needs beside.
+    """
 
     def __init__(
         self,
@@ -36,11 +48,12 @@ class _OnInstances(Shape):
         *,
         label: Callable[[Any], str] | None = None,
         instances: Iterable[str] = (),
-        passthrough_modules: Iterable[str] = (),
+        **options: Any,
     ) -> None:
         own = [replace(gate, announce=self._announcing(gate.announce)) for gate in gates]
-        super().__init__(name, kind.partition(":")[0], own, passthrough_modules)
-        self._kind, self._attribute, self._label, self._paths = kind, attribute, label, tuple(instances)
+        super().__init__(name, kind.partition(":")[0], own, **options)
+        self._kind, self._label, self._paths = kind, label, tuple(instances)
+        self._container: Callable[[Any], Any] = attrgetter(attribute)
         self._labels: dict[int, str] = {}
         self._instances: dict[str, weakref.ref[Any]] = {}
         self._next: dict[str, int] = {}
@@ -55,7 +68,11 @@ class _OnInstances(Shape):
 
     @property
     def parts(self) -> Iterable[Any]:
-        return [getattr(instance, self._attribute) for _, instance in self._known()]
+        return [each for _, instance in self._known() for each in self._all(instance)]
+
+    def _all(self, instance: Any) -> list[Any]:
+        """Return the containers of an instance."""
+        return [self._container(instance)]
 
     def label(self, instance: Any) -> str:
         """Return what an instance is called from now on. Of several with one name, the others get a number."""
@@ -93,12 +110,33 @@ class _OnInstances(Shape):
         known = [(label, reference()) for label, reference in list(self._instances.items())]
         return [(label, instance) for label, instance in known if instance is not None]
 
-    def _announcing(self, announce: Callable[..., Any]) -> Callable[..., Announcement | None]:
+    def _announcing(self, announce: Callable[..., Any]) -> Callable[..., Any]:
+        """Return an ``announce`` that makes keys of the instances and what else the given one returns."""
+
+        @functools.wraps(announce)
+        def announced(*args: Any, **kwargs: Any) -> Any:
+            found = announce(*args, **kwargs)
+            if isinstance(found, list):
+                return [self._key(*each) for each in found]
+            return None if found is None else self._key(*found)
+
+        return announced
+
+    def _key(self, instance: Any, *said: Any) -> Announcement:
         raise NotImplementedError
 
 
-class InstanceRegistry(_OnInstances):
-    """A dict on each instance of a class. The ``announce`` of its gates returns the instance, a key, and an object."""
+class InstanceRegistry(_OnInstances, Keyed):
+    """A dict on each instance of a class. The ``announce`` of its gates returns the instance, a key, and an object.
+
+    Args:
+        name, kind, attribute, gates: as for all containers on instances.
+        put: puts a value in, given the instance, the key and the value; None if item assignment does.
+        take: takes a value out, given the same; None if ``pop`` does.
+        after: is called with the instance when we have changed its dict.
+        options: ``label`` and ``instances`` of all containers on instances; what may be said of any shape with keys:
+            ``beside`` names further attributes.
+    """
 
     def __init__(
         self,
@@ -107,65 +145,47 @@ class InstanceRegistry(_OnInstances):
         attribute: str,
         gates: Iterable[Gate] = (),
         *,
-        label: Callable[[Any], str] | None = None,
-        instances: Iterable[str] = (),
-        subject: Callable[[Any], Any] | None = None,
-        refuses: bool = False,
         put: Callable[[Any, Any, Any], object] | None = None,
         take: Callable[[Any, Any, Any], object] | None = None,
-        passthrough_modules: Iterable[str] = (),
+        after: Callable[[Any], object] | None = None,
+        **options: Any,
     ) -> None:
-        """Make a registry of the dicts that the instances of a class have.
+        super().__init__(name, kind, attribute, gates, **options)
+        self._put, self._take, self._after = put, take, after
+        self._others: list[Callable[[Any], Any]] = [attrgetter(each) for each in self._beside]
 
-        Args:
-            name: the name that users know it by.
-            kind: where the class is: ``"package.module:Class"``.
-            attribute: the name of the attribute that is the dict.
-            gates: the functions that register.
-            label: returns the name of an instance; None if they have none.
-            instances: where instances are that are known from the beginning.
-            subject: returns the user's object in a value; None if a value is that object.
-            refuses: whether registering a definition again raises.
-            put: puts a value in, given the instance, the key and the value; None if item assignment does.
-            take: takes a value out, given the same; None if ``pop`` does.
-            passthrough_modules: the modules between the user's statement and a gate.
-        """
-        super().__init__(
-            name, kind, attribute, gates, label=label, instances=instances, passthrough_modules=passthrough_modules
-        )
-        self._subject, self.refuses, self._put, self._take = subject, refuses, put, take
+    def _key(self, instance: Any, *said: Any) -> Announcement:
+        key, subject = said
+        return self.within(instance, key), subject
 
-    def _announcing(self, announce: Callable[..., Any]) -> Callable[..., Announcement | None]:
-        def announced(*args: Any, **kwargs: Any) -> Announcement | None:
-            found = announce(*args, **kwargs)
-            return None if found is None else (self.within(found[0], found[1]), found[2])
+    def _all(self, instance: Any) -> list[Any]:
+        return [self._container(instance), *(other(instance) for other in self._others)]
 
-        return announced
+    def _containers(self, key: Hashable) -> tuple[list[Any], Hashable]:
+        instance, inner = self._split(key)
+        return ([] if instance is None else self._all(instance)), inner
+
+    def _changed(self, key: Hashable) -> None:
+        instance, _ = self._split(key)
+        if instance is not None and self._after is not None:
+            self._after(instance)
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        dicts = [(instance, dict(getattr(instance, self._attribute))) for _, instance in self._known()]
-        return [(self.within(instance, key), value) for instance, known in dicts for key, value in known.items()]
-
-    def current(self, key: Hashable) -> Any:
-        instance, inner = self._split(key)
-        return MISSING if instance is None else getattr(instance, self._attribute).get(inner, MISSING)
+        keys = [self.within(each, key) for _, each in self._known() for key in list(self._container(each))]
+        return [(key, self.current(key)) for key in keys]
 
     def remove(self, key: Hashable, value: Any) -> None:
-        instance, inner = self._split(key)
-        if instance is not None and self._take is not None:
-            self._take(instance, inner, value)
-        elif instance is not None:
-            getattr(instance, self._attribute).pop(inner, None)
+        self._change(self._take, super().remove, key, value)
 
     def insert(self, key: Hashable, value: Any) -> None:
-        instance, inner = self._split(key)
-        if instance is not None and self._put is not None:
-            self._put(instance, inner, value)
-        elif instance is not None:
-            getattr(instance, self._attribute)[inner] = value
+        self._change(self._put, super().insert, key, value)
 
-    def subject(self, value: Any) -> Any:
-        return self._subject(value) if self._subject else value
+    def _change(self, special: Callable[..., object] | None, usual: Callable[..., None], key: Any, value: Any) -> None:
+        instance, inner = self._split(key)
+        if special is None:
+            usual(key, value)
+        elif instance is not None:
+            special(instance, inner, value)
 
 
 class HandlerRegistry(_OnInstances):
@@ -179,19 +199,13 @@ class HandlerRegistry(_OnInstances):
     ordered = True
     users_only = True
 
-    def _announcing(self, announce: Callable[..., Any]) -> Callable[..., Announcement | None]:
-        def announced(*args: Any, **kwargs: Any) -> Announcement | None:
-            found = announce(*args, **kwargs)
-            if found is None:
-                return None
-            instance, handler, *path = found
-            return self.within(instance, (*path, definition_text(handler))), handler
-
-        return announced
+    def _key(self, instance: Any, *said: Any) -> Announcement:
+        handler, *path = said
+        return self.within(instance, (*path, definition_text(handler))), handler
 
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
         for _, instance in self._known():
-            for path, handlers in _lists(getattr(instance, self._attribute)):
+            for path, handlers in _lists(self._container(instance)):
                 for handler in list(handlers):
                     yield self.within(instance, (*path, definition_text(handler))), handler
 
@@ -212,7 +226,7 @@ class HandlerRegistry(_OnInstances):
         """Return the list that a key is of, and the handler's name; an empty list if the instance is gone."""
         instance, inner = self._split(key)
         *path, text = inner
-        found = getattr(instance, self._attribute) if instance is not None else []
+        found = self._container(instance) if instance is not None else []
         for step in path if instance is not None else ():
             found = found[step]
         return found, text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -121,6 +120,8 @@ def _nearest(key: str, keys: list[str]) -> str | None:
     name = key.rpartition(">")[2].lower()
     if name in names:
         return names[name]
+    import difflib
+
     close = difflib.get_close_matches(key, keys, 1, 0.9)
     return close[0] if close else None
 

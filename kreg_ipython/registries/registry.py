@@ -84,9 +84,9 @@ class Gate:
 
     Attributes:
         function: where it is, as `locate` finds it.
-        announce: returns what a call is about to do, given its arguments; None if that is for no guarded registry. For
-            a ``decorator`` factory it gets the decorated object first, then the factory's arguments. Shapes of what is
-            on instances take an instance, too.
+        announce: returns what a call is about to do, given its arguments; None if that is for no guarded registry, and
+            a list if it registers several keys. For a ``decorator`` factory it gets the decorated object first, then
+            the factory's arguments. Shapes of what is on instances take an instance, too.
         decorator: whether the function returns the decorator that registers.
         act: what the function does: register a key, unregister one, look one up and raise if it is missing, or give
             access to the container, which users then write to.
@@ -95,7 +95,7 @@ class Gate:
     """
 
     function: str
-    announce: Callable[..., tuple[Any, ...] | None] = lambda: (None, None)
+    announce: Callable[..., tuple[Any, ...] | list[Any] | None] = lambda: (None, None)
     decorator: bool = False
     act: Literal["register", "unregister", "look up", "access"] = "register"
     lacks: Callable[[BaseException, str], bool] | None = None

@@ -1,4 +1,4 @@
-"""Provide the shapes of registries: a dict, a list, an attribute, and C++ state that cannot be removed.
+"""Provide the shapes of registries: a dict, a set, a list, an attribute, and C++ state that cannot be removed.
 
 What a library keeps on its instances and classes is in ``instances.py``. A new registry is one more instance of a
 shape, in a module beside this one.
@@ -6,6 +6,7 @@ shape, in a module beside this one.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -80,7 +81,95 @@ class Untracked(Shape):
         """Do nothing: nothing was removed."""
 
 
-class DictRegistry(Shape):
+class Permanent(Untracked):
+    """C++ state in which a class stays for good: the same class with the same arguments is accepted again.
+
+    Functions are the same if their code is.
+
+    Args:
+        name, module, gates: as for any shape.
+        hint: the note on the library's error for the same class with other arguments.
+    """
+
+    def __init__(self, name: str, module: str, gates: Iterable[Gate], hint: str) -> None:
+        super().__init__(name, module, gates)
+        self._hint = hint
+        self._known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        """The arguments that each class was registered with, and whether the function returns the class."""
+
+    def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call the library's function, unless it did the same before."""
+        __tracebackhide__ = True
+        given = {at: each for at, each in (*enumerate(args), *kwargs.items()) if each is not subject}
+        said = {at: getattr(each, "__code__", each) for at, each in given.items()}
+        former, returns_it = self._known.get(subject, (None, False))
+        if former == said:
+            return subject if returns_it else None
+        try:
+            result = register(*args, **kwargs)
+        except ValueError as error:
+            if former is not None and hasattr(error, "add_note"):
+                error.add_note(self._hint)
+            raise
+        self._known[subject] = said, result is subject
+        return result
+
+
+class Keyed(Shape):
+    """Containers with the same keys, of which a dict comes first: an entry's value has its part of each of them."""
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        gates: Iterable[Gate] = (),
+        *,
+        beside: Iterable[str] = (),
+        subject: Callable[[Any], Any] | None = None,
+        refuses: bool = False,
+        irreversible: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(name, module, gates, **options)
+        self._beside, self._subject = tuple(beside), subject
+        self.refuses, self.irreversible = refuses, irreversible
+
+    def _containers(self, key: Hashable) -> tuple[list[Any], Hashable]:
+        """Return the containers that a key is of, the dict first, and the key in them; none if they are gone."""
+        raise NotImplementedError
+
+    def _changed(self, key: Hashable) -> None:
+        """Do what the library needs after a change of ours at a key."""
+
+    def current(self, key: Hashable) -> Any:
+        containers, inner = self._containers(key)
+        value = containers[0].get(inner, MISSING) if containers else MISSING
+        if value is MISSING or not self._beside:
+            return value
+        return (value, *(_part(each, inner) for each in containers[1:]))
+
+    def holds(self, key: Hashable, value: Any) -> bool:
+        there = self.current(key)
+        return there is value or (bool(self._beside) and same_value(there, value))
+
+    def remove(self, key: Hashable, value: Any) -> None:
+        containers, inner = self._containers(key)
+        for each in containers:
+            _set_part(each, inner, MISSING)
+        self._changed(key)
+
+    def insert(self, key: Hashable, value: Any) -> None:
+        containers, inner = self._containers(key)
+        for each, part in zip(containers, value if self._beside else (value,)):
+            _set_part(each, inner, part)
+        self._changed(key)
+
+    def subject(self, value: Any) -> Any:
+        value = value[0] if self._beside else value
+        return self._subject(value) if self._subject else value
+
+
+class DictRegistry(Keyed):
     """A dict from key to value, perhaps with a reverse dict from object to key."""
 
     def __init__(
@@ -90,14 +179,9 @@ class DictRegistry(Shape):
         gates: Iterable[Gate] = (),
         *,
         reverse: str | None = None,
-        subject: Callable[[Any], Any] | None = None,
-        ordered: bool = False,
-        refuses: bool = False,
         resolved_by_live_graphs: bool = False,
-        irreversible: bool = False,
-        beside: Iterable[str] = (),
         after: Callable[[], object] | None = None,
-        passthrough_modules: Iterable[str] = (),
+        **options: Any,
     ) -> None:
         """Make a registry of a dict.
 
@@ -106,20 +190,20 @@ class DictRegistry(Shape):
             table: where the dict is: ``"package.module:attribute"``.
             gates: the functions that register.
             reverse: where a dict from object to key is.
-            subject: returns the user's object in a value; None if a value is that object.
-            ordered: whether the order of the entries means something.
-            refuses: whether registering a definition again raises.
             resolved_by_live_graphs: whether graphs look keys up by name, however long ago they were traced.
-            irreversible: whether nothing that was removed can be put back as it was.
-            beside: where other dicts and sets with the same keys are, which change together with this one.
             after: is called when we have changed the dict: it clears a cache, for one.
-            passthrough_modules: the modules between the user's statement and a gate.
+            options: what may be said of any shape with keys.
+
+                - subject: returns the user's object in a value; None if a value is that object.
+                - ordered: whether the order of the entries means something.
+                - refuses: whether registering a definition again raises.
+                - irreversible: whether nothing that was removed can be put back as it was.
+                - beside: where other dicts, sets, and lists of keys are, which change together with this one.
+                - passthrough_modules: the modules between the user's statement and a gate.
         """
-        super().__init__(name, table.partition(":")[0], gates, passthrough_modules, ordered)
-        self._table, self._reverse, self._subject = table, reverse, subject
-        self._beside, self._after = tuple(beside), after
-        self.refuses, self.resolved_by_live_graphs = refuses, resolved_by_live_graphs
-        self.irreversible = irreversible
+        super().__init__(name, table.partition(":")[0], gates, **options)
+        self._table, self._reverse, self._after = table, reverse, after
+        self.resolved_by_live_graphs = resolved_by_live_graphs
 
     @property
     def table(self) -> dict[Hashable, Any]:
@@ -141,51 +225,30 @@ class DictRegistry(Shape):
             with suppress(NotThere):  # in this version
                 yield locate(path)
 
+    def _containers(self, key: Hashable) -> tuple[list[Any], Hashable]:
+        return [self.table, *self._others()] if self._beside else [self.table], key
+
+    def _changed(self, key: Hashable) -> None:
+        if self._after is not None:
+            self._after()
+
     def entries(self) -> Iterable[tuple[Hashable, Any]]:
         known = self.table.copy()
         return [(key, self.current(key)) for key in known] if self._beside else known.items()
 
-    def current(self, key: Hashable) -> Any:
-        value = self.table.get(key, MISSING)
-        if value is MISSING or not self._beside:
-            return value
-        return (value, *(_part(other, key) for other in self._others()))
-
-    def holds(self, key: Hashable, value: Any) -> bool:
-        there = self.current(key)
-        return there is value or (bool(self._beside) and same_value(there, value))
-
-    def remove(self, key: Hashable, value: Any) -> None:
-        self.table.pop(key, None)
-        for other in self._others():
-            _set_part(other, key, MISSING)
-        self._changed()
-
-    def insert(self, key: Hashable, value: Any) -> None:
-        self.table[key], *parts = value if self._beside else (value,)
-        for other, part in zip(self._others(), parts):
-            _set_part(other, key, part)
-        self._changed()
-
-    def _changed(self) -> None:
-        if self._after is not None:
-            self._after()
-
-    def subject(self, value: Any) -> Any:
-        value = value[0] if self._beside else value
-        return self._subject(value) if self._subject else value
-
 
 def _part(container: Any, key: Hashable) -> Any:
-    """Return what stands at a key of a dict; of a set, the key itself."""
-    if isinstance(container, set):
+    """Return what stands at a key of a dict; of a set or list of keys, the key itself."""
+    if isinstance(container, (set, list)):
         return key if key in container else MISSING
     return container.get(key, MISSING)
 
 
 def _set_part(container: Any, key: Hashable, part: Any) -> None:
-    """Set what stands at a key of a dict or set."""
-    if part is not MISSING and not isinstance(container, set):
+    """Set what stands at a key of a dict, set or list; of a list, the key comes last."""
+    if isinstance(container, list):
+        container[:] = [each for each in container if each != key] + ([key] if part is not MISSING else [])
+    elif part is not MISSING and not isinstance(container, set):
         container[key] = part
     elif part is not MISSING:
         container.add(key)
@@ -193,6 +256,44 @@ def _set_part(container: Any, key: Hashable, part: Any) -> None:
         container.discard(key)
     else:
         container.pop(key, None)
+
+
+class SetRegistry(Shape):
+    """A set, whose elements are their own keys.
+
+    Args:
+        name: the name that users know it by.
+        table: where the set is: ``"package.module:attribute"``.
+        gates: the functions that register.
+        passthrough_modules: the modules between the user's statement and a gate.
+    """
+
+    def __init__(
+        self, name: str, table: str, gates: Iterable[Gate] = (), *, passthrough_modules: Iterable[str] = ()
+    ) -> None:
+        super().__init__(name, table.partition(":")[0], gates, passthrough_modules)
+        self._table = table
+
+    @property
+    def table(self) -> set[Any]:
+        """The library's own set."""
+        found: set[Any] = locate(self._table)
+        return found
+
+    def entries(self) -> Iterable[tuple[Hashable, Any]]:
+        return [(element, element) for element in self.table.copy()]
+
+    def current(self, key: Hashable) -> Any:
+        return key if key in self.table else MISSING
+
+    def holds(self, key: Hashable, value: Any) -> bool:
+        return key in self.table
+
+    def remove(self, key: Hashable, value: Any) -> None:
+        self.table.discard(key)
+
+    def insert(self, key: Hashable, value: Any) -> None:
+        self.table.add(key)
 
 
 class SlotRegistry(Shape):
@@ -310,4 +411,4 @@ def remove_last(items: list[Any], value: Any) -> None:
             return
 
 
-pass_over(Shape.call)
+pass_over(Shape.call, Permanent.call)

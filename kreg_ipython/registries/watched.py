@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any
 
 from kreg_ipython.lib.naming import definition_text
-from kreg_ipython.registries.registry import MISSING, NotThere, Registry, locate
-from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, Shape
+from kreg_ipython.registries.registry import NotThere, Registry, locate
+from kreg_ipython.registries.shapes import DictRegistry, ListRegistry, SetRegistry
 
 
 class _Watched:
@@ -42,29 +42,10 @@ class WatchedList(_Watched, ListRegistry):
     kind = list
 
 
-class WatchedSet(_Watched, Shape):
-    """A set of the user's own. Each element is its own key."""
+class WatchedSet(_Watched, SetRegistry):
+    """A set of the user's own."""
 
     kind = set
-
-    def __init__(self, name: str, table: str) -> None:
-        super().__init__(name, table.partition(":")[0])
-        self._table = table
-
-    def entries(self) -> Iterable[tuple[Hashable, Any]]:
-        return [(element, element) for element in self.table.copy()]
-
-    def current(self, key: Hashable) -> Any:
-        return key if key in self.table else MISSING
-
-    def holds(self, key: Hashable, value: Any) -> bool:
-        return key in self.table
-
-    def remove(self, key: Hashable, value: Any) -> None:
-        self.table.discard(key)
-
-    def insert(self, key: Hashable, value: Any) -> None:
-        self.table.add(key)
 
 
 def watched(path: str) -> Registry:

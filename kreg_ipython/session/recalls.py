@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -43,6 +42,8 @@ def is_edit(former: str, text: str) -> bool:
         return True
     if len(before) != 1 or len(now) != 1 or max(len(former), len(text)) > _LONGEST:
         return False
+    import difflib
+
     (was,), (name,) = before, now
     renamed = re.sub(rf"\b{was}\b", name, former)
     return difflib.SequenceMatcher(None, renamed.strip(), text.strip()).ratio() >= _ALIKE

@@ -5,7 +5,7 @@ The one home of each run that has begun and has not ended, and of what beginning
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -13,12 +13,15 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.lib.patch import divert
+
+if TYPE_CHECKING:
+    import asyncio
 
 End = Callable[[BaseException | None], None]
 """Called when a body has been executed, with what it raised."""
@@ -222,6 +225,10 @@ class Runs:
 
 
 def _current_task() -> asyncio.Task[Any] | None:
+    if "asyncio" not in sys.modules:
+        return None
+    import asyncio
+
     try:
         return asyncio.current_task()
     except RuntimeError:  # no event loop is running

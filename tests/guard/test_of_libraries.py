@@ -79,3 +79,38 @@ def test_a_guard_that_asks_for_a_part_of_a_key_lets_an_edit_through(words):
     way = Way((Step("own", 2),), key=("Frame", "geo"))
     assert verdict(way, *map(read, texts)) == "changed"
     assert verdict(Way((Step("own", 2),), key=("Other", "other")), *map(read, texts)) == "maybe"
+
+
+@pytest.fixture
+def things(lab):
+    """The shelf's registry, where one call registers several keys, or an object under a second name that is not told."""
+    gates = [
+        Gate("shelf:put_new", lambda *keys, value: [(key, value) for key in keys if not key.endswith("_too")]),
+        Gate("shelf:put_twice", lambda key, value: (key, value)),
+    ]
+    lab.guard.add(DictRegistry("many", "shelf:things", gates), now=True)
+    vars(lab.main).update(put_new=lab.shelf.put_new, put_twice=lab.shelf.put_twice)
+    return lab.shelf.things
+
+
+def test_one_call_may_register_several_keys(lab, things):
+    for keys in ("ab", "ab", "bc", "x"):
+        lab.cell("a", f"put_new(*{keys!r}, value=object())")
+        assert [key for _, key, _ in lab.entries()] == sorted(things) == [*keys]
+    lab.cell("a", "put_new('y', 'z', value=1)\n1 / 0", fails=ZeroDivisionError)
+    assert sorted(things) == ["x", "y", "z"]
+    lab.cell("a", "put_new(value=1)")
+    assert things == {} and lab.entries() == []
+
+
+def test_of_several_keys_the_one_that_is_taken_is_told(lab, things):
+    lab.cell("a", "put_new('x', value=object())")
+    told = lab.cell("b", "put_new('w', 'x', value=object())", fails=ValueError)
+    assert "kreg: 'x' is registered by cell" in "".join(told.__notes__)
+    assert sorted(lab.entries()) == [("many", "w", "b"), ("many", "x", "a")]
+
+
+def test_an_object_under_a_second_name_has_the_owner_of_the_first(lab, things):
+    lab.cell("a", "put_twice('x', object())")
+    told = lab.cell("b", "put_twice('x_too', object())", fails=ValueError)
+    assert "kreg: 'x' is registered by cell" in "".join(told.__notes__)

@@ -1,15 +1,15 @@
-"""Adapt the routes of Flask: the views by their endpoints, and the rules that lead to them."""
+"""Adapt the routes of Flask, and its blueprints with the functions that they bring."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
 from kreg_ipython.registries.instances import InstanceRegistry
 from kreg_ipython.registries.registry import Gate, Registry
 
-_APP = "flask.sansio.app:App"
+_SANSIO = "flask.sansio"
+_APP = f"{_SANSIO}.app:App"
 
 
 def registries() -> Iterator[Registry]:
@@ -18,39 +18,41 @@ def registries() -> Iterator[Registry]:
         "flask.routes",
         _APP,
         "view_functions",
-        [Gate(f"{_APP}.add_url_rule.__wrapped__", _announce)],
+        [Gate(f"{_APP}.add_url_rule.__wrapped__", _announce_view)],
         label=lambda app: app.name,
-        put=_put,
-        take=_take,
-        passthrough_modules=["flask.sansio.scaffold"],
+        beside=["url_map._rules_by_endpoint"],
+        after=_match_anew,
+        passthrough_modules=[f"{_SANSIO}.scaffold", f"{_SANSIO}.blueprints"],
+    )
+    yield InstanceRegistry(
+        "flask.blueprints",
+        _APP,
+        "blueprints",
+        [Gate(f"{_SANSIO}.blueprints:Blueprint.register", _announce_blueprint)],
+        label=lambda app: app.name,
+        beside=[
+            *("error_handler_spec", "url_default_functions", "url_value_preprocessors", "template_context_processors"),
+            *("before_request_funcs", "after_request_funcs", "teardown_request_funcs"),
+        ],
+        passthrough_modules=[f"{_SANSIO}.scaffold"],
     )
 
 
-def _announce(self: Any, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any) -> Any:
+def _announce_view(
+    self: Any, rule: str, endpoint: Any = None, view_func: Any = None, *args: Any, **options: Any
+) -> Any:
     return None if view_func is None else (self, endpoint or view_func.__name__, view_func)
 
 
-_rules: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-"""The rules of the views that were taken out."""
+def _announce_blueprint(self: Any, app: Any, options: Any) -> Any:
+    name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
+    return app, name, self
 
 
-def _take(app: Any, endpoint: str, view: Any) -> None:
-    gone = app.url_map._rules_by_endpoint.pop(endpoint, [])
-    for state in _states(app.url_map._matcher._root):
-        state.rules[:] = [rule for rule in state.rules if not any(rule is each for each in gone)]
-    app.view_functions.pop(endpoint, None)
-    _rules[view] = gone
-
-
-def _put(app: Any, endpoint: str, view: Any) -> None:
-    app.view_functions[endpoint] = view
-    rules = app.url_map._rules_by_endpoint[endpoint] = _rules.pop(view, [])
-    for rule in rules:
-        app.url_map._matcher.add(rule)
-    app.url_map._remap = True
-
-
-def _states(state: Any) -> Iterator[Any]:
-    yield state
-    for inner in (*state.static.values(), *(each for _, each in state.dynamic)):
-        yield from _states(inner)
+def _match_anew(app: Any) -> None:
+    known = app.url_map
+    known._matcher = type(known._matcher)(known.merge_slashes)
+    for rule in known.iter_rules():
+        if not rule.build_only:
+            known._matcher.add(rule)
+    known._remap = True

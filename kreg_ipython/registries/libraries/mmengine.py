@@ -24,5 +24,5 @@ def registries() -> Iterator[Registry]:
 
 
 def _announce(self: Any, module: Any, module_name: Any = None, force: bool = False) -> Any:
-    names = [module_name or module.__name__] if not isinstance(module_name, list) else module_name
-    return (self, names[0], module) if len(names) == 1 else None
+    names = module_name if isinstance(module_name, list) else [module_name or module.__name__]
+    return [(self, name, module) for name in names]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from kreg_ipython.lib.importlib_bootstrap import pass_over
-from kreg_ipython.registries.registry import MISSING, Gate, NotThere, Registry, locate
-from kreg_ipython.registries.shapes import DictRegistry, Shape
+from kreg_ipython.registries.registry import Gate, NotThere, Registry, locate
+from kreg_ipython.registries.shapes import DictRegistry, SetRegistry
 
 _KL = "torch.distributions.kl"
 _TREE = "torch.utils._pytree"
@@ -20,7 +19,7 @@ def registries() -> Iterator[Registry]:
     yield DictRegistry(
         "torch.kl_divergences",
         f"{_KL}:_KL_REGISTRY",
-        [Gate(f"{_KL}:register_kl", lambda function, p, q: ((p, q), function), decorator=True)],
+        [Gate(f"{_KL}:register_kl", lambda function, type_p, type_q: ((type_p, type_q), function), decorator=True)],
         after=lambda: locate(f"{_KL}:_KL_MEMOIZE").clear(),
     )
     yield TreeNodes()
@@ -52,48 +51,23 @@ class TreeNodes(DictRegistry):
             register(key, value[0].flatten_fn, value[0].unflatten_fn)
 
 
-class SafeGlobals(Shape):
-    """A set, which is made anew for each change. A key is all that one call registers."""
+class SafeGlobals(SetRegistry):
+    """A set, which is made anew for each change."""
 
     def __init__(self) -> None:
-        gates = [Gate(f"{_LOAD}:_add_safe_globals", lambda safe_globals: (tuple(safe_globals), tuple(safe_globals)))]
-        super().__init__("torch.safe_globals", _LOAD, gates, ["torch.serialization"])
-        self._calls: dict[Any, set[Any]] = {}
-        """The calls that registered each of them."""
+        super().__init__(
+            "torch.safe_globals",
+            f"{_LOAD}:_marked_safe_globals_set",
+            [Gate(f"{_LOAD}:_add_safe_globals", self._announce)],
+            passthrough_modules=["torch.serialization"],
+        )
 
-    @property
-    def table(self) -> Any:
-        return locate(f"{_LOAD}:_marked_safe_globals_set")
+    @staticmethod
+    def _announce(safe_globals: Any) -> Any:
+        return [(each, each) for each in safe_globals] if isinstance(safe_globals, Collection) else None
 
-    def entries(self) -> Any:
-        return [((each,), (each,)) for each in self.table]
+    def remove(self, key: Hashable, value: Any) -> None:
+        locate(f"{_LOAD}:_remove_safe_globals")([value])
 
-    def current(self, key: Any) -> Any:
-        return key if self.table.issuperset(key) else MISSING
-
-    def holds(self, key: Any, value: Any) -> bool:
-        return bool(self.table.issuperset(value))
-
-    def call(self, subject: Any, register: Any, args: Any, kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        self._note(subject)
-        return register(*args, **kwargs)
-
-    def _note(self, key: Any) -> None:
-        for each in key:
-            self._calls.setdefault(each, set()).add(key)
-
-    def remove(self, key: Any, value: Any) -> None:
-        for each in value:
-            self._calls.get(each, set()).discard(key)
-        gone = [each for each in value if not self._calls.get(each)]
-        locate(f"{_LOAD}:_remove_safe_globals")(gone)
-        for each in gone:
-            self._calls.pop(each, None)
-
-    def insert(self, key: Any, value: Any) -> None:
-        self._note(key)
-        locate(f"{_LOAD}:_add_safe_globals")(list(value))
-
-
-pass_over(SafeGlobals.call)
+    def insert(self, key: Hashable, value: Any) -> None:
+        locate(f"{_LOAD}:_add_safe_globals")([value])
