@@ -11,6 +11,7 @@ import shlex
 import sys
 from typing import Any
 
+from IPython.core import completer
 from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -155,11 +156,9 @@ class KregMagics(Magics):
 
     def _match(self, context: Any) -> dict[str, Any]:
         """Return completions, as a matcher of IPython does: nothing else is offered beside them."""
-        from IPython.core.completer import SimpleCompletion
-
         begun = context.text_until_cursor
         found = self._completions(begun, context.token) if re.match(r"\s*%?kreg\s", begun) else []
-        return {"completions": [SimpleCompletion(each) for each in found], "suppress": True, "ordered": True}
+        return {"completions": [completer.SimpleCompletion(each) for each in found], "suppress": True, "ordered": True}
 
     _match.matcher_api_version = 2  # type: ignore[attr-defined]  # as `IPython.core.completer.context_matcher` says it
 
@@ -203,8 +202,8 @@ class KregMagics(Magics):
 
 
 def _matchers(shell: Any) -> list[Any] | None:
-    """Return the list of a shell's further matchers; None in IPython before 8.6."""
-    found: list[Any] | None = getattr(shell.Completer, "custom_matchers", None)
+    """Return the list of a shell's further matchers; None in IPython before 8.6, whose matchers join others."""
+    found: list[Any] | None = shell.Completer.custom_matchers if hasattr(completer, "context_matcher") else None
     return found
 
 
