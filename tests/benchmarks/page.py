@@ -12,6 +12,7 @@ import re
 import statistics
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -103,7 +104,7 @@ the same registries. Medians of {repeats} runs.
 
 {table}
 
-All {edits} edits taken together: {ours} with kreg_ipython, {restart} by restart, {ratio} times as long.
+Of all {edits} edits the median is {ours} with kreg_ipython, and {restart} by restart, {ratio} times as long.
 """
 LINE = (
     "After an edit in this repository's notebooks the state is right in {ours}; by restarting and running all cells up to \
@@ -191,8 +192,7 @@ def write_restart() -> None:
         ours, restart = statistics.median(row["ours"]), statistics.median(row["restarts"])
         parts = (ours, restart, row["start"], row["imports"], restart - row["start"] - row["imports"])
         seconds = " | ".join(f"{each:.2f} s" for each in parts)
-        name = f"[{row['notebook']}](notebooks/{row['notebook']}.ipynb)".replace("_", "\\_", row["notebook"].count("_"))
-        lines.append(f"| {name} | {row['edits']} | {seconds} | {restart / ours:.0f} |")
+        lines.append(f"| {row['notebook'].replace('_', ' ')} | {row['edits']} | {seconds} | {restart / ours:.0f} |")
     ours, restart = (statistics.median(each for row in found for each in row[kind]) for kind in ("ours", "restarts"))
     facts = {
         "edits": sum(row["edits"] for row in found),
@@ -207,7 +207,7 @@ def write_restart() -> None:
     PAGE.write_text(f"{head}## What a restart costs\n{section}\n## {after}", encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     marked = r"(?s)(?<=<!-- make bench writes this -->\n).*?(?=\n<!-- to here -->)"
-    README.write_text(re.sub(marked, LINE.format(**facts), text), encoding="utf-8")
+    README.write_text(re.sub(marked, textwrap.fill(LINE.format(**facts), 120), text), encoding="utf-8")
 
 
 def main() -> None:
