@@ -127,17 +127,15 @@ def entries(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = 
 def widths_of(rows: Iterable[Sequence[str]]) -> list[int]:
     """Return how wide the columns of `entries` are, but for the last two; one that is empty everywhere has no width."""
     most = max(width() // 2 - 8, _NARROWEST)
-    columns = zip(*([len(_fitted(cell, most)) for cell in row[:-2]] for row in rows))
+    columns = zip(*([len(row[0]), *(len(_fitted(cell, most)) for cell in row[1:-2])] for row in rows))
     return [max(column) for column in columns]
 
 
 def wrapped(sentences: Iterable[str], indent: str = "") -> Iterable[str]:
     """Yield sentences as lines that fit the terminal, cut between words."""
     for each in sentences:
-        lines = textwrap.wrap(
-            _filled(each), width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False
-        )
-        yield from map(_unfilled, lines)
+        lines = textwrap.wrap(_filled(each, 1_000), width() - len(indent), break_long_words=False)
+        yield from (f"{indent}{_unfilled(line)}" for line in lines)
 
 
 def painted(state: str) -> str:
@@ -179,7 +177,8 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def place(line: int | None, run: int | None) -> str:
     """Return ``line 2 of run [3]``, as far as it is known."""
-    return " of ".join(text for text, known in ((f"line {line}", line), (f"run [{run}]", run)) if known is not None)
+    known = [] if line is None else [f"line {line}"]
+    return " of ".join(known if run is None else [*known, f"run [{run}]"])
 
 
 def more(number: int, way: str) -> str:
@@ -190,9 +189,9 @@ def more(number: int, way: str) -> str:
 # -- HTML
 
 
-def paragraph(text: str, width: int = 300, state: str | None = None) -> str:
-    """Return a paragraph of plain text, after the dot of a state."""
-    return f"<p style='margin:2px 0'>{dot(state) if state else ''}{escape(clean(text, width))}</p>"
+def paragraph(text: str, width: int = 300) -> str:
+    """Return a paragraph of plain text."""
+    return f"<p style='margin:2px 0'>{escape(clean(text, width))}</p>"
 
 
 def colour(word: str) -> str:
@@ -215,9 +214,8 @@ def entry_list(rows: Sequence[Sequence[str]], widths: Sequence[int], way: str = 
     """
     if not rows:
         return ""
-    basis = [
-        each and each * 9 // 8 + (3 if at == 0 else 1) for at, each in enumerate(widths)
-    ]  # letters differ in width
+    # most letters are narrower than a digit, and some are wider
+    basis = [each and each * 9 // 8 + (3 if at == 0 else 1) for at, each in enumerate(widths)]
     body = []
     for *cells, source, note in rows[:_MOST]:
         parts = [
