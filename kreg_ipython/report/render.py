@@ -214,15 +214,14 @@ def entry_list(rows: Sequence[Sequence[str]], widths: Sequence[int], way: str = 
     """
     if not rows:
         return ""
-    # most letters are narrower than a digit, and some are wider
-    basis = [each and each * 9 // 8 + (3 if at == 0 else 1) for at, each in enumerate(widths)]
+    least = [each + (2 if at == 0 else 0) for at, each in enumerate(widths)]  # wide letters may need more
     body = []
     for *cells, source, note in rows[:_MOST]:
         parts = [
-            f"<span style='flex:0 1 {basis[at]}ch;overflow-wrap:anywhere'{_title(cell)}>"
+            f"<span style='flex:0 1 auto;min-width:min({least[at]}ch,100%);overflow-wrap:anywhere'{_title(cell)}>"
             f"{dot(cell) if at == 0 else ''}{escape(clean(cell, 100))}</span>"
             for at, cell in enumerate(cells)
-            if basis[at]
+            if least[at]
         ]
         said = f"<code style='white-space:pre-wrap;background:none'>{_coloured(source)}</code>" if source else ""
         said += "".join(f"<div>{escape(clean(line, 500))}</div>" for line in note.splitlines())
