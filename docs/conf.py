@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -18,14 +19,15 @@ from jupyter_client import AsyncKernelClient
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from kreg_ipython import __version__
-
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))  # also where another checkout is installed
+
+from kreg_ipython import __version__  # noqa: E402
 
 project, author, copyright = "kreg_ipython", "The kreg_ipython developers", "The kreg_ipython developers"
 version = release = __version__
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
@@ -40,6 +42,15 @@ nb_execution_show_tb = True  # as a warning; an exception would not say which ce
 nb_execution_timeout = 120
 nb_execution_in_temp = True
 nb_merge_streams = True
+
+# -- the API, from the docstrings
+
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+maximum_signature_line_length = 80
+nitpick_ignore_regex = [("py:.*", r"(?!kreg_ipython\.\w+$).*")]  # other types than those of that page have no page
 
 # -- the kernels
 

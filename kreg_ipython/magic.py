@@ -6,10 +6,12 @@ The subcommands are in commands, which is imported when one is used first: loadi
 from __future__ import annotations
 
 import copy
+import re
 import shlex
 import sys
 from typing import Any
 
+from IPython.core import completer
 from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -84,7 +86,11 @@ class KregMagics(Magics):
         self._set()
         self._set_extras()
         self._ready = True
-        shell.set_hook("complete_command", self._complete, str_key="%kreg")
+        matchers = _matchers(shell)
+        if matchers is None:
+            shell.set_hook("complete_command", self._complete, str_key="%kreg")
+        else:
+            matchers.append(self._match)
         load: Any = ExtensionManager.load_extension
         self._original_load, self._give_back = divert(load, self._load_extension)
 
@@ -145,19 +151,28 @@ class KregMagics(Magics):
     kreg.getdoc = _summary  # type: ignore[union-attr]  # what IPython shows for %kreg?
 
     def _complete(self, shell: Any, event: Any) -> list[str]:
-        """Return completions, as IPython's ``complete_command`` hook does.
+        """Return completions, as the ``complete_command`` hook of IPython before 8.6 does. Python's names join them."""
+        return self._completions(event.text_until_cursor, event.symbol)
 
-        ``event.symbol`` is the end of the last word. IPython replaces that part.
-        """
+    def _match(self, context: Any) -> dict[str, Any]:
+        """Return completions, as a matcher of IPython does: nothing else is offered beside them."""
+        begun = context.text_until_cursor
+        found = self._completions(begun, context.token) if re.match(r"\s*%?kreg\s", begun) else []
+        return {"completions": [completer.SimpleCompletion(each) for each in found], "suppress": True, "ordered": True}
+
+    _match.matcher_api_version = 2  # type: ignore[attr-defined]  # as `IPython.core.completer.context_matcher` says it
+
+    def _completions(self, begun: str, symbol: str) -> list[str]:
+        """Return what may follow ``begun``, in place of ``symbol``, the end of its last word."""
         from kreg_ipython.commands import completions
 
-        words = event.text_until_cursor.split()[1:]
-        if not words or event.text_until_cursor[-1].isspace():
+        words = begun.split()[1:]
+        if not words or begun[-1].isspace():
             words.append("")
         quote = words[-1][:1] if words[-1][:1] in ("'", '"') else ""
         found = completions(self.notebook, [*words[:-1], words[-1].removeprefix(quote)])
         whole = [each if _is_one_word(each) and not quote else _quoted(each, quote) for each in found]
-        return [each[max(len(words[-1]) - len(event.symbol), 0) :] for each in whole]
+        return [each[max(len(words[-1]) - len(symbol), 0) :] for each in whole]
 
     def _load_extension(self, manager: Any, module: str) -> str | None:
         """Load an extension as IPython does, which prints that this one is loaded already: Run All loads it again."""
@@ -179,7 +194,17 @@ class KregMagics(Magics):
         shell.magics_manager.magics["line"].pop("kreg", None)
         shell.magics_manager.registry.pop("KregMagics", None)
         shell.configurables[:] = [each for each in shell.configurables if each is not self]
-        shell.strdispatchers["complete_command"].strs.pop("%kreg", None)
+        matchers = _matchers(shell)
+        if matchers is None:
+            shell.strdispatchers["complete_command"].strs.pop("%kreg", None)
+        else:
+            matchers[:] = [each for each in matchers if each != self._match]
+
+
+def _matchers(shell: Any) -> list[Any] | None:
+    """Return the list of a shell's further matchers; None in IPython before 8.6, whose matchers join others."""
+    found: list[Any] | None = shell.Completer.custom_matchers if hasattr(completer, "context_matcher") else None
+    return found
 
 
 def _one_line(text: str) -> str:

@@ -8,6 +8,7 @@ has passed, and stays for a look when it has not. A stack whose interpreter is m
 from __future__ import annotations
 
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -21,13 +22,13 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Stack:
-    """A Python version, what pip installs beside us and our extra, which environment variables are set, and which files
-    pytest gets; whether it runs only by name."""
+    """A Python version, what pip installs beside us and a group of pyproject.toml, which environment variables are set, and
+    which files pytest gets; whether it runs only by name."""
 
     python: str
     requirements: list[str]
     environment: dict[str, str] = field(default_factory=dict)
-    extra: str = "test-tools"
+    group: str = "test-tools"
     tests: list[str] = field(default_factory=lambda: ["--ignore", "tests/long", "tests"])
     by_name: bool = False
 
@@ -36,7 +37,7 @@ OLD_KERAS = ["--ignore-glob", "tests/long/test_[!z]*", "tests"]
 """What pytest gets where Keras 2 is the only one: of the long tests that of its models."""
 
 STACKS = {
-    "newest": Stack("3.13", [], extra="test", tests=["--nbval-lax", "--ignore", "tests/long", "tests", "notebooks"]),
+    "newest": Stack("3.13", [], group="test", tests=["--nbval-lax", "--ignore", "tests/long", "tests", "notebooks"]),
     "lowest-ipython": Stack(
         "3.11",
         ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
@@ -94,8 +95,9 @@ def run(name: str, stack: Stack) -> str:
     environment = ROOT / ".matrix" / name
     inside = str(environment / "bin" / "python")
     subprocess.run([python, "-m", "venv", "--clear", environment], check=True)
-    pip = [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--editable", f".[{stack.extra}]"]
-    if subprocess.run([*pip, *stack.requirements], cwd=ROOT).returncode:
+    pip = [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)  # of older ones none knows groups
+    if subprocess.run([*pip, "--group", stack.group, "--editable", ".", *stack.requirements], cwd=ROOT).returncode:
         return "FAILED: it cannot be installed"
     installed = time.monotonic()
     variables = {**os.environ, **stack.environment, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
@@ -118,4 +120,9 @@ def interpreter(version: str) -> str | None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--list"]:  # for a service that runs each stack as a job
+        print(
+            json.dumps([{"stack": name, "python": stack.python} for name, stack in STACKS.items() if not stack.by_name])
+        )
+        sys.exit()
     sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from kernels import CPU
@@ -39,7 +40,7 @@ def test_show_tells_where_an_entry_stands_and_what_it_shadows(nb):
     assert [event["act"] for event in entry["history"]] == ["registered", "shadowed", "registered"]
     text = nb.run("q", "%kreg show PKG>Foo").text
     assert f"{nb.package}>Foo in {nb.custom_registry}: current" in text
-    assert "shadows: __main__.Foo, from cell" in text
+    assert re.search(r"\n  current   __main__.Foo +cell .*\n(?:    .*\n)*  shadowed  __main__.Foo +cell ", text)
 
 
 @pytest.mark.needs("tensorflow")
@@ -58,7 +59,7 @@ def test_show_tells_which_variables_use_a_former_class_and_which_cell_to_run_aga
         "layer": ("is an instance of", cell + 1),
         "kept": ("is built from", cell + 1),
     }
-    text = nb.run("q", "%kreg show PKG>Foo").text
+    text = " ".join(nb.run("q", "%kreg show PKG>Foo").text.split())
     assert f"model is built from the former Foo of run [{cell - 1}]; re-run cell [{cell}], which builds it" in text
     nb.run("m", "model = layer = kept = None")
     alive = result(nb, "show PKG>Foo")["entries"][0]["former"]
@@ -123,7 +124,7 @@ def test_a_long_log_is_cut_in_text_and_complete_in_the_dict(nb):
     events = nb.value("len(log.to_dict()['events'])")
     assert events > 40
     assert outcome.text.splitlines()[0] == f"kreg: {events - 30} earlier events: %kreg log -n {events}"
-    assert len(outcome.text.splitlines()) == 31
+    assert len(re.findall(r"^\w+ +PKG>[ab] ".replace("PKG", nb.package), outcome.text, re.MULTILINE)) == 30
 
 
 def test_undo_takes_back_the_last_sweep_once(nb):
@@ -428,6 +429,22 @@ def test_words_options_and_live_keys_are_completed(nb, typed, offered):
     assert offered.replace("PKG", nb.package) in [
         code[code.rindex(" ") + 1 : start] + match for start, match in nb.kernel.complete(code)
     ]
+
+
+@pytest.mark.needs("ipython>=8.6")
+@pytest.mark.parametrize("typed", ["%kreg ", "%kreg s", "%kreg status --", "%kreg show ", "%kreg clear --", "kreg ke"])
+def test_no_other_word_is_offered_beside_those_of_kreg(nb, typed):
+    nb.silently("status_of_mine = 1")
+    offered = [match for _, match in nb.kernel.complete(typed)]
+    words = nb.value("list(__import__('kreg_ipython.commands').commands.SUBCOMMANDS)")
+    keys = nb.value(
+        "__import__('kreg_ipython.commands.find').commands.find.known_keys("
+        "get_ipython().magics_manager.registry['KregMagics'].notebook)"
+    )
+    assert offered
+    assert [each for each in offered if not each.startswith("--") and each not in [*words, *keys]] == []
+    assert len([each for each in offered if each.startswith("--")]) < 10
+    assert "status_of_mine" in {match for _, match in nb.kernel.complete("status")}
 
 
 # -- configuration

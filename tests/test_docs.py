@@ -215,7 +215,34 @@ def test_each_line_of_ours_is_explained(text):
     assert f"`{text}" in page("troubleshooting")
 
 
+SAYING = {"Refused", "CannotWrite", "UsageError", "Interrupted", "ArgumentTypeError", "Died", "Unknown", "tell"}
+"""What is called with a line for the user."""
+
+
+def lines_in_the_code() -> Iterator[str]:
+    """Yield the longest part of each line for the user that does not differ from case to case."""
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] in SAYING:
+                text = node.args[0]
+                parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+                fixed = [str(each.value) for each in parts if isinstance(each, ast.Constant)]
+                yield max(fixed, key=len, default="").partition(".")[0].strip(" ;:,")
+
+
+def test_each_line_that_is_written_where_it_is_said_is_explained():
+    found, text = {line for line in lines_in_the_code() if len(line) > 5}, page("troubleshooting")
+    assert len(found) > 30
+    assert sorted(line for line in found if line not in text) == []
+
+
 SHAPES = [DictRegistry, ListRegistry, SetRegistry, SlotRegistry, InstanceRegistry, HandlerRegistry, AttributeRegistry]
+
+
+def test_the_page_of_the_api_has_each_name_that_is_a_function_or_a_class():
+    named = re.findall(r"^\.\. auto\w+:: (\w+)$", page("api"), re.MULTILINE)
+    names = {name for name in kreg_ipython.__all__ if not name.endswith("_ipython_extension")} - {"MISSING"}
+    assert sorted(named) == sorted(names)
 
 
 @pytest.mark.parametrize("kind", [Gate, *SHAPES])
@@ -255,6 +282,6 @@ def test_each_example_that_is_to_raise_says_what():
 
 
 def test_links_from_page_to_page_work_without_the_builder_too():
-    for path in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+    for path in [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
         for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"

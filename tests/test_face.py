@@ -5,12 +5,21 @@ from __future__ import annotations
 import io
 import re
 import sys
+import unicodedata
 from typing import Any
 
 import pytest
 
+from kreg_ipython.checks import Finding
+from kreg_ipython.export.verify import Result
+from kreg_ipython.guard.journal import Event, OwnerText
 from kreg_ipython.report import render
+from kreg_ipython.report.engines import Engines
+from kreg_ipython.report.findings import Findings
+from kreg_ipython.report.life import Life, Lives, Use
+from kreg_ipython.report.log import Log
 from kreg_ipython.report.status import Group, Row, Status
+from kreg_ipython.report.verified import Verified
 
 OWNER = {"kind": "cell", "id": "a", "label": "cell [3]"}
 LINE = '@keras.saving.register_keras_serializable("Demo", name="attention")'
@@ -35,6 +44,27 @@ STATUS = Status(
     {"keras.custom_objects": 12},
     faults={"mine.models": "ValueError: no"},
 )
+
+
+EVENTS = (
+    Event("kept", "keras.custom_objects", "Demo>attention", OwnerText("cell", "a", 3), 3, WHY),
+    Event("swept", "keras.custom_objects", "日本語", OwnerText("cell", "a", 3), 3, "cell runs again"),
+)
+FORMER = (row("Demo>attention", "superseded"), (Use("model", "is built from", 4), Use("layer", "is an instance of", 5)))
+ENTRY = row("Demo>attention").to_dict()
+SHOWN = {
+    "status": STATUS,
+    "log": Log(EVENTS),
+    "show": Lives("k", (Life("r", "Demo>attention", row("k"), (row("k", "shadowed"),), (FORMER,), EVENTS),)),
+    "check": Findings(
+        (Finding("former-class", "model", "cell [4], line 1", WHY, "re-run cell [4], which builds it"),), 1
+    ),
+    "engines": Engines(
+        {0: {"on": True, "entries": [ENTRY, ENTRY | {"key": "k"}]}, 1: {"on": True, "entries": [ENTRY]}}
+    ),
+    "verify": Verified((Result("model", "differs", WHY, (3, 4), 1e-3, 2.0),)),
+}
+"""A result of each word that shows rows."""
 
 
 @pytest.fixture
@@ -73,6 +103,31 @@ def test_no_line_is_wider_than_the_terminal_and_the_columns_of_all_groups_are_al
     assert len(places) == 1
     sources = [line for line in lines() if "@keras" in line]
     assert len(sources) == 6 and ("line 2" in sources[0]) is (columns >= 100)
+
+
+def columns_of(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in line)
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+@pytest.mark.parametrize("word", SHOWN)
+def test_each_result_fits_the_terminal_and_its_first_column_is_a_word_in_a_colour(terminal, word, columns):
+    terminal(columns)
+    text = repr(SHOWN[word])
+    plain = re.sub(r"\x1b\[\d+m", "", text)
+    assert max(map(columns_of, plain.splitlines())) <= columns
+    assert re.search(r"^ *\x1b\[\d+m[\w-]+\x1b\[0m  +\S", text, re.MULTILINE)
+    html = SHOWN[word]._repr_html_()
+    assert re.search(r"●</span> [\w-]+<", html) and "<table" not in html
+
+
+def test_characters_that_are_two_columns_wide_count_two(terminal):
+    terminal(100)
+    keys = ("日本語のレイヤー", "👍 good", "plain", "é", "Ｗｉｄｅ", "語" * 40)
+    text = repr(Status(True, (Group("cell [1]", tuple(map(row, keys))),), {"current": 6}))
+    places = {columns_of(line.partition("line 2")[0]) for line in text.splitlines() if "line 2" in line}
+    assert len(places) == 1 and "\0" not in text
+    assert "語…" in text, "what does not fit is cut between characters"
 
 
 def test_sentences_are_cut_between_words_at_any_width(terminal):

@@ -530,9 +530,9 @@ def test_results_have_three_faces():
     shown = Verified(results, ("VOCAB of cell [3]: it is <b>computed</b>",))
     assert repr(shown) == (
         "kreg: 1 of 2 models load in a fresh kernel and answer the same\n"
-        "  <b>m</b>  loads  difference 1e-07  cells [3], [4]  2.2 s\n"
-        "  n         fails                                    0.1 s\n"
-        "  n: E: <b>\n"
+        "  loads  <b>m</b>  difference 1e-07  cells [3], [4]  2.2 s\n"
+        "  fails  n                                           0.1 s\n"
+        "         E: <b>\n"
         "left out: VOCAB of cell [3]: it is <b>computed</b>"
     )
     assert "<b>" not in shown._repr_html_() and "&lt;b&gt;m" in shown._repr_html_()

@@ -198,8 +198,14 @@ def completions(notebook: Notebook, words: list[str]) -> list[str]:
         arguments = SUBCOMMANDS[before[0]].arguments
         taking = [each for each in arguments if before[-1] in each.names and "action" not in each.options]
         if word.startswith("-"):
-            candidates = [name for each in arguments for name in each.names if name.startswith("-")] + ["--help"]
+            candidates = _options(arguments)
         else:
             positional = [each for each in arguments if not each.names[0].startswith("-")]
             candidates = [word for each in taking or positional for word in each.complete(notebook)]
+            if not candidates and not word and not taking:
+                candidates = _options(arguments)
     return [candidate for candidate in candidates if candidate.startswith(word)]
+
+
+def _options(arguments: Iterable[Argument]) -> list[str]:
+    return [name for each in arguments for name in each.names if name.startswith("-")] + ["--help"]

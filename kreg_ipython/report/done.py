@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
 
@@ -28,7 +27,7 @@ class Done(render.Shown):
         return {"act": self.act, "message": self.message, "entries": entries}
 
     def text(self) -> Iterable[str]:
-        yield f"kreg: {clean(self.message, 1_000)}"
+        yield from render.wrapped([f"kreg: {self.message}"])
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(f"kreg: {self.message}", 1_000)

@@ -9,7 +9,6 @@ from typing import Any
 from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
-_HEAD = ("key", "state", "line", "run", "object", "owner", "registry", "note")
 _EVERYTHING = "e = %kreg engines; e.to_dict()"
 _SEEN = ("registry", "key", "state", "line", "run", "object", "note")
 """What of a row may differ from engine to engine."""
@@ -93,26 +92,21 @@ class Engines(render.Shown):
         }
 
     def text(self) -> Iterable[str]:
-        yield from self._head()
-        if self.differences:
-            yield from render.columns([_difference(each) for each in self.differences[: render.FOLDED]])
-        if len(self.differences) > render.FOLDED:
-            yield render.more(len(self.differences) - render.FOLDED, _EVERYTHING)
+        yield from render.wrapped(self._head())
+        yield from _table_text([_difference(each) for each in self.differences])
         if self.equal:
-            yield self._equal_title()
-            yield from render.columns([_cells(row) for row in self.equal[: render.FOLDED]])
-        if len(self.equal) > render.FOLDED:
-            yield render.more(len(self.equal) - render.FOLDED, _EVERYTHING)
-        yield from self._foot()
+            yield from render.wrapped([self._equal_title()])
+            yield from _table_text([_cells(row) for row in self.equal])
+        yield from render.wrapped(self._foot())
 
     def html(self) -> Iterable[str]:
         yield from map(render.paragraph, self._head())
-        if self.differences:
-            rows = [_difference(each) for each in self.differences]
-            yield render.table(("key", "registry", "who has what"), rows, way=_EVERYTHING)
+        rows = [_difference(each) for each in self.differences]
+        yield render.entry_list(rows, render.widths_of(rows), way=_EVERYTHING)
         if self.equal:
-            body = render.table(_HEAD, [_cells(row) for row in self.equal], state=1, way=_EVERYTHING)
-            yield render.fold(self._equal_title(), body, shut=len(self.equal) > render.FOLDED)
+            rows = [_cells(row) for row in self.equal]
+            body = render.entry_list(rows, render.widths_of(rows), way=_EVERYTHING)
+            yield render.fold(self._equal_title(), body, shut=len(rows) > render.FOLDED)
         yield from map(render.paragraph, self._foot())
 
     def _head(self) -> Iterable[str]:
@@ -217,12 +211,17 @@ def _engines_text(ids: list[int], number: int) -> str:
     return f"engine {text}" if len(ids) == 1 else f"engines {text}"
 
 
+def _table_text(rows: list[tuple[str, ...]]) -> Iterable[str]:
+    """Yield the first rows of a table, and how to see the others."""
+    yield from render.entries(rows[: render.FOLDED], render.widths_of(rows))
+    if len(rows) > render.FOLDED:
+        yield "  " + render.more(len(rows) - render.FOLDED, _EVERYTHING)
+
+
 def _difference(each: Difference) -> tuple[str, ...]:
-    return each.key, each.registry, each.who_has_what()
+    return "differs", each.key, each.registry, "", each.who_has_what()
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    line = "" if row["line"] is None else f"line {row['line']}"
-    run = "" if row["run"] is None else f"[{row['run']}]"
-    owner = row["owner"]["label"] or ""
-    return row["key"], row["state"], line, run, row["object"], owner, row["registry"], row["note"]
+    label, place = row["owner"]["label"] or "", render.place(row["line"], row["run"])
+    return row["state"], row["key"], label, place, row["registry"], "", row["note"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from kreg_ipython.export.module import LeftOut
 from kreg_ipython.export.verify import Result
-from kreg_ipython.lib.naming import clean, enumerated, named
+from kreg_ipython.lib.naming import enumerated, named
 from kreg_ipython.report import render
 
 
@@ -50,9 +50,8 @@ class Exported(render.Shown):
         }
 
     def text(self) -> Iterable[str]:
-        yield clean(self._head(), 400)
-        for line in self._lines():
-            yield f"  {clean(line, 400)}"
+        yield from render.wrapped([self._head()])
+        yield from render.wrapped(self._lines(), "  ")
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(self._head(), 400)

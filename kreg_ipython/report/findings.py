@@ -11,6 +11,9 @@ from kreg_ipython.checks import Finding
 from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
+_BELOW = " " * 4
+"""What the lines below a finding begin with."""
+
 
 class MistakesFound(Exception):
     """The error of ``%kreg check --strict``: the cell fails, and so does the program that executes the notebook."""
@@ -44,25 +47,22 @@ class Findings(render.Shown):
         return {"findings": findings, "checked": self.checked} | ({"faults": self.faults} if self.faults else {})
 
     def text(self) -> Iterable[str]:
-        yield self._head()
+        yield from render.wrapped([self._head()])
+        widths = render.widths_of(map(_cells, self.findings))
         for finding in self.findings[: render.FOLDED]:
-            yield f"{finding.rule}: {clean(finding.object)}, {clean(finding.where, 120)}"
-            yield f"    {clean(finding.message, 300)}"
-            mark = "> " if _is_code(finding.fix) else ""
-            for line in finding.fix.splitlines():
-                yield f"    {mark}{clean(line, 300)}"
-        yield from self._foot()
+            yield from render.entries([_cells(finding)], widths, hang=len(_BELOW))
+            if _is_code(finding.fix):
+                yield from (f"  {_BELOW}> {clean(line, 300)}" for line in finding.fix.splitlines())
         if len(self.findings) > render.FOLDED:
             yield render.more(len(self.findings) - render.FOLDED, "r = %kreg check; r.to_dict()")
+        yield from render.wrapped(self._foot())
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(self._head())
+        widths = render.widths_of(map(_cells, self.findings))
         for finding in self.findings:
-            title = f"{finding.rule}: {clean(finding.object)}, {clean(finding.where, 120)}"
-            yield render.paragraph(title, state="kept")
-            is_code = _is_code(finding.fix)
-            yield render.items([finding.message, *([] if is_code else finding.fix.splitlines())])
-            if is_code:
+            yield render.entry_list([_cells(finding)], widths)
+            if _is_code(finding.fix):
                 yield render.code(finding.fix)
         yield from map(render.paragraph, self._foot())
 
@@ -78,6 +78,12 @@ class Findings(render.Shown):
     def _head(self) -> str:
         found = render.count(len(self.findings), "finding") if self.findings else "nothing found"
         return f"kreg: {found} in {render.count(self.checked, 'object')}"
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    """Return the cells of a finding, as `render.entries` has them. A fix that is code stands below them."""
+    told = finding.message if _is_code(finding.fix) else f"{finding.message}\n{finding.fix}"
+    return finding.rule, finding.object, finding.where, "", told
 
 
 def _is_code(fix: str) -> bool:

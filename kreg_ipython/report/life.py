@@ -13,7 +13,7 @@ from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.holders import Opaque, holders
 from kreg_ipython.lib.naming import clean, key_text
 from kreg_ipython.report import render
-from kreg_ipython.report.log import HEAD, event_cells, event_dict
+from kreg_ipython.report.log import event_cells, event_dict
 from kreg_ipython.report.status import Row, former, row_of, row_of_former, row_of_framework, stands
 
 
@@ -71,19 +71,12 @@ class Life:
         state = "not registered" if self.row is None else self.row.state
         return f"{clean(self.key)} in {self.registry}: {state}"
 
-    def facts(self) -> Iterable[str]:
-        """Yield the facts, one in a line."""
-        if self.row is not None:
-            yield _sentence("registered:", self.row)
-            if self.row.note:
-                yield f"kept: {self.row.note}"
-        for row in self.shadows:
-            yield _sentence("shadows:", row)
+    def cells(self) -> Iterable[tuple[str, ...]]:
+        """Yield a row for each object that the key has had, the present one first, as `render.entries` has them."""
+        for row in (() if self.row is None else (self.row,)) + self.shadows:
+            yield _cells(row, row.note)
         for row, uses in self.former:
-            yield _sentence(
-                "superseded but still alive:" if row.state == "superseded" else "swept but still alive:", row
-            )
-            yield from (use.sentence(row) for use in uses)
+            yield _cells(row, "\n".join(use.sentence(row) for use in uses))
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,23 +96,22 @@ class Lives(render.Shown):
 
     def text(self) -> Iterable[str]:
         for life in self.lives:
-            yield f"kreg: {life.head()}"
-            for at, fact in enumerate(life.facts()):
-                yield f"  {clean(fact, 160)}"
-                if at == 0 and life.row is not None and life.row.source:
-                    yield f"      {clean(life.row.source, 120)}"
+            yield from render.wrapped([f"kreg: {life.head()}"])
+            rows = [*life.cells()]
+            yield from render.entries(rows, render.widths_of(rows))
             if life.history:
-                yield "  history"
-                yield from render.columns([event_cells(event) for event in life.history[-render.FOLDED :]], "    ")
+                yield f"  history: {render.count(len(life.history), 'event')}"
+                events = [_event_cells(event) for event in life.history[-render.FOLDED :]]
+                yield from render.entries(events, render.widths_of(events), "    ")
 
     def html(self) -> Iterable[str]:
         for life in self.lives:
-            state = "framework" if life.row is None else life.row.state
-            yield render.paragraph(life.head(), state=state)
-            yield render.code(life.row.source) if life.row is not None and life.row.source else ""
-            yield render.items(life.facts())
+            yield render.paragraph(f"kreg: {life.head()}")
+            rows = [*life.cells()]
+            yield render.entry_list(rows, render.widths_of(rows))
             if life.history:
-                history = render.table(HEAD, [event_cells(event) for event in life.history])
+                events = [_event_cells(event) for event in life.history]
+                history = render.entry_list(events, render.widths_of(events))
                 yield render.fold(f"history: {render.count(len(life.history), 'event')}", history, shut=True)
 
 
@@ -213,7 +205,12 @@ def _row(guard: Guard, entry: Entry) -> Row:
     )
 
 
-def _sentence(act: str, row: Row) -> str:
-    line = "" if row.line is None else f", line {row.line}"
-    run = "" if row.run is None else f" (run [{row.run}])"
-    return f"{act} {row.object}, from {row.owner['label']}{line}{run}"
+def _cells(row: Row, note: str) -> tuple[str, ...]:
+    label = row.owner["label"] or "no owner"
+    return row.state, row.object, label, render.place(row.line, row.run), row.source, note
+
+
+def _event_cells(event: Event) -> tuple[str, ...]:
+    """Return the cells of an event's row, without the key and the registry, which stand above."""
+    act, _, owner, run, _, source, reason = event_cells(event)
+    return act, owner, run, source, reason

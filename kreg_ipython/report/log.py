@@ -20,12 +20,9 @@ def event_dict(event: Event) -> dict[str, Any]:
 
 
 def event_cells(event: Event) -> tuple[str, ...]:
-    """Return the cells of an event's row, in the order of `HEAD`."""
-    run = "" if event.run is None else f"[{event.run}]"
-    return run, event.act, event.key, event.owner.label or "", event.registry, event.reason
-
-
-HEAD = ("run", "act", "key", "owner", "registry", "reason")
+    """Return the cells of an event's row, as `render.entries` has them."""
+    run = "" if event.run is None else f"in run [{event.run}]"
+    return event.act, event.key, event.owner.label or "", run, event.registry, "", event.reason
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,13 +45,14 @@ class Log(render.Shown):
         return {"events": [event_dict(event) for event in self.events]}
 
     def text(self) -> Iterable[str]:
-        yield from self._head()
-        yield from render.columns([event_cells(event) for event in self._shown()], indent="")
+        yield from render.wrapped(self._head())
+        cells = [event_cells(event) for event in self._shown()]
+        yield from render.entries(cells, render.widths_of(cells), indent="")
 
     def html(self) -> Iterable[str]:
         yield from map(render.paragraph, self._head())
-        if self.events:
-            yield render.table(HEAD, [event_cells(event) for event in self._shown()])
+        cells = [event_cells(event) for event in self._shown()]
+        yield render.entry_list(cells, render.widths_of(cells), way=f"log = %kreg log -n {len(cells)}; log.to_dict()")
 
     def _shown(self) -> tuple[Event, ...]:
         return self.events if self.earlier is not None else self.events[-_SHOWN:]

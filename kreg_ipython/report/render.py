@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
@@ -22,29 +23,20 @@ from pygments.token import Token
 
 from kreg_ipython.lib.naming import clean
 
-COLOURS = {
-    "current": "#23863a",
-    "shadowed": "#2f7ad0",
-    "superseded": "#9a5fd0",
-    "swept": "#9a5fd0",
-    "kept": "#b7650b",
-    "partial": "#d9483b",
-    "loads": "#23863a",
-    "differs": "#b7650b",
-    "fails": "#d9483b",
-    "framework": "#767676",
-}
-"""A dot for each state or verdict. All stand out against white and black; the word beside it has the page's colour."""
+_GREEN, _BLUE, _PURPLE, _AMBER, _RED, _GREY = "#23863a", "#2f7ad0", "#9a5fd0", "#b7650b", "#d9483b", "#767676"
 
-_ANSI = {
-    "current": 32,
-    "shadowed": 34,
-    "superseded": 35,
-    "swept": 35,
-    "kept": 33,
-    "partial": 31,
-    "framework": 90,
+COLOURS = {
+    **dict.fromkeys(("current", "restored", "registered", "loads"), _GREEN),
+    **dict.fromkeys(("shadowed", "replaced"), _BLUE),
+    **dict.fromkeys(("superseded", "swept", "removed", "cleared", "forgot"), _PURPLE),
+    **dict.fromkeys(("kept", "differs"), _AMBER),
+    **dict.fromkeys(("partial", "failed", "fails"), _RED),
+    **dict.fromkeys(("framework", "adopted", "released", "skipped"), _GREY),
 }
+"""A dot for each state, act and verdict; any other word is something to look at, as what is kept. All stand out against
+white and black; the word beside the dot has the page's colour."""
+
+_ANSI = {_GREEN: 32, _BLUE: 34, _PURPLE: 35, _AMBER: 33, _RED: 31, _GREY: 90}
 """The same colours in a terminal."""
 
 _SYNTAX = {
@@ -102,70 +94,91 @@ def width() -> int:
     return max(shutil.get_terminal_size().columns, 40)
 
 
-def columns(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
-    """Return rows with their columns aligned, without columns that are empty everywhere. The last one may be long."""
-    cleaned = [[*(clean(cell) for cell in row[:-1]), clean(row[-1], 160)] for row in rows]
-    widths = _widths(cleaned)
-    return [_aligned(row, widths, indent) for row in cleaned]
-
-
-def entries(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = "  ") -> Iterable[str]:
-    """Yield rows as aligned lines: the first cell is a state, and the last two are a line of source and a sentence.
+def entries(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = "  ", hang: int = 0) -> Iterable[str]:
+    """Yield rows as aligned lines: the first cell is a state, and the last two are a line of source and sentences.
 
     What does not fit beside the other cells, the source first, has a line of its own.
 
     Args:
-        rows: the cells of each row.
+        rows: the cells of each row. The sentences are lines of one text.
         widths: how wide the columns are, as `widths_of` says.
         indent: what each line begins with.
+        hang: what further lines of a row begin with, in columns; below the second cell if it is 0.
     """
-    begin = f"{indent}{' ' * (widths[0] + 2)}"
+    if not rows:
+        return
+    begin = f"{indent}{' ' * (hang or widths[0] + 2)}"
     ends = [*accumulate((each + 2 if each else 0 for each in widths), initial=len(indent))][1:]
     room = width() - ends[-1]
     fitting = len(widths) + 1 if room >= _NARROWEST else sum(end - 2 <= width() for end in ends)
     for state, *cells, source, note in rows:
-        shown = [clean(cell, most) if most else "" for cell, most in zip(cells, widths[1:])]
-        shown.append(clean(source, max(room, _NARROWEST)))
+        if not source and fitting > len(widths) and len(_filled(note)) <= room:
+            source, note = note, ""
+        shown = [_fitted(cell, most) if most else "" for cell, most in zip(cells, widths[1:])]
+        shown.append(_fitted(source, max(room, _NARROWEST)))
         beside, below = shown[: fitting - 1], [*filter(None, shown[fitting - 1 : -1]), source]
         line = _aligned(beside, [*widths[1:], room], "  ")
-        yield f"{indent}{painted(state)}{' ' * (widths[0] - len(state))}{line}".rstrip()
+        yield _unfilled(f"{indent}{painted(state)}{' ' * (widths[0] - len(state))}{line}".rstrip())
         if any(below) and fitting <= len(widths):
-            yield f"{begin}{clean('  '.join(below), width() - len(begin))}"
-        if note:
-            yield from wrapped([note], begin)
+            yield _unfilled(f"{begin}{_fitted(_unfilled('  '.join(filter(None, below))), width() - len(begin))}")
+        yield from wrapped(note.splitlines(), begin)
 
 
-def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+def widths_of(rows: Iterable[Sequence[str]]) -> list[int]:
     """Return how wide the columns of `entries` are, but for the last two; one that is empty everywhere has no width."""
     most = max(width() // 2 - 8, _NARROWEST)
-    return [min(each, most) for each in _widths([[clean(cell) for cell in row[:-2]] for row in rows])]
+    columns = zip(*([len(row[0]), *(len(_fitted(cell, most)) for cell in row[1:-2])] for row in rows))
+    return [max(column) for column in columns]
 
 
 def wrapped(sentences: Iterable[str], indent: str = "") -> Iterable[str]:
     """Yield sentences as lines that fit the terminal, cut between words."""
     for each in sentences:
-        yield from textwrap.wrap(
-            clean(each, 500), width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False
-        )
+        lines = textwrap.wrap(_filled(each, 1_000), width() - len(indent), break_long_words=False)
+        yield from (f"{indent}{_unfilled(line)}" for line in lines)
 
 
 def painted(state: str) -> str:
     """Return the word for a state, in its colour if the terminal has any."""
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return f"\x1b[{_ANSI[state]}m{state}\x1b[0m" if colours and state in _ANSI else state
-
-
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*rows)]
+    return f"\x1b[{_ANSI[colour(state)]}m{state}\x1b[0m" if colours else state
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int], indent: str) -> str:
     return (indent + "  ".join(cell.ljust(each) for cell, each in zip(row, widths) if each)).rstrip()
 
 
+_FILLER = "\0"
+"""Stands before each character that takes two columns, so that a text is as long as it is wide."""
+
+
+def _filled(text: str, most: int = 500) -> str:
+    """Return text as one line of printable characters, with fillers."""
+    text = clean(text, most)
+    if text.isascii():
+        return text
+    return "".join(f"{_FILLER}{each}" if unicodedata.east_asian_width(each) in "WF" else each for each in text)
+
+
+def _fitted(text: str, columns: int) -> str:
+    """Return text as one line that is at most so many columns wide, with fillers."""
+    filled = _filled(text)
+    return filled if len(filled) <= columns else filled[: columns - 1].rstrip(_FILLER) + "…"
+
+
+def _unfilled(text: str) -> str:
+    return text.replace(_FILLER, "")
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return ``1 entry``, ``2,000 entries``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def place(line: int | None, run: int | None) -> str:
+    """Return ``line 2 of run [3]``, as far as it is known."""
+    known = [] if line is None else [f"line {line}"]
+    return " of ".join(known if run is None else [*known, f"run [{run}]"])
 
 
 def more(number: int, way: str) -> str:
@@ -176,51 +189,42 @@ def more(number: int, way: str) -> str:
 # -- HTML
 
 
-def paragraph(text: str, width: int = 300, state: str | None = None) -> str:
-    """Return a paragraph of plain text, after the dot of a state."""
-    return f"<p style='margin:2px 0'>{dot(state) if state else ''}{escape(clean(text, width))}</p>"
+def paragraph(text: str, width: int = 300) -> str:
+    """Return a paragraph of plain text."""
+    return f"<p style='margin:2px 0'>{escape(clean(text, width))}</p>"
+
+
+def colour(word: str) -> str:
+    """Return the colour of a state, an act or a verdict on a page."""
+    return COLOURS.get(word, _AMBER)
 
 
 def dot(state: str) -> str:
     """Return a dot in the state's colour. The word stands beside it."""
-    return f"<span style='color:{COLOURS.get(state, COLOURS['framework'])}' aria-hidden='true'>●</span> "
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], state: int | None = None, way: str = "") -> str:
-    """Return a table with escaped cells, without columns that are empty everywhere.
-
-    Args:
-        head: the headings.
-        rows: the cells of each row.
-        state: the column that gets the dot of its state.
-        way: how to see the rows that are not shown.
-    """
-    used = [at for at in range(len(head)) if any(row[at] for row in rows)]
-    top = "".join(f"<th style='text-align:left'>{escape(head[at])}</th>" for at in used)
-    body = "".join("<tr>" + "".join(_cell(row[at], at == state) for at in used) + "</tr>" for row in rows[:_MOST])
-    rest = paragraph(more(len(rows) - _MOST, way)) if len(rows) > _MOST else ""
-    return f"<table style='margin:2px 0 6px 16px'><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{rest}"
+    return f"<span style='color:{colour(state)}' aria-hidden='true'>●</span> "
 
 
 def entry_list(rows: Sequence[Sequence[str]], widths: Sequence[int], way: str = "") -> str:
     """Return rows of entries as a list whose columns are as wide as those of its neighbours; a narrow page wraps them.
 
     Args:
-        rows: the cells of each row: the first is a state, and the last two are a line of source and a sentence.
+        rows: the cells of each row, as `entries` has them.
         widths: how wide the columns but for the last two are, in characters, as `widths_of` says.
         way: how to see the rows that are not shown.
     """
-    basis = [each + (2 if at == 0 else 0) for at, each in enumerate(widths)]
+    if not rows:
+        return ""
+    least = [each + (2 if at == 0 else 0) for at, each in enumerate(widths)]  # wide letters may need more
     body = []
     for *cells, source, note in rows[:_MOST]:
         parts = [
-            f"<span style='flex:0 1 {basis[at]}ch;overflow-wrap:anywhere'{_title(cell)}>"
+            f"<span style='flex:0 1 auto;min-width:min({least[at]}ch,100%);overflow-wrap:anywhere'{_title(cell)}>"
             f"{dot(cell) if at == 0 else ''}{escape(clean(cell, 100))}</span>"
             for at, cell in enumerate(cells)
-            if basis[at]
+            if least[at]
         ]
         said = f"<code style='white-space:pre-wrap;background:none'>{_coloured(source)}</code>" if source else ""
-        said += f"<div>{escape(clean(note, 500))}</div>" if note else ""
+        said += "".join(f"<div>{escape(clean(line, 500))}</div>" for line in note.splitlines())
         parts.append(f"<span style='flex:1 1 40ch;overflow-wrap:anywhere'>{said}</span>")
         body.append(f"<li style='display:flex;flex-wrap:wrap;gap:0 2ch;margin:2px 0'>{''.join(parts)}</li>")
     rest = paragraph(more(len(rows) - _MOST, way)) if len(rows) > _MOST else ""
@@ -230,10 +234,6 @@ def entry_list(rows: Sequence[Sequence[str]], widths: Sequence[int], way: str = 
 def _title(text: str) -> str:
     """Return the attribute that shows a text as a whole which is cut."""
     return f" title='{escape(clean(text, 500))}'" if clean(text, 100) != text else ""
-
-
-def _cell(text: str, is_state: bool) -> str:
-    return f"<td style='text-align:left'{_title(text)}>{dot(text) if is_state else ''}{escape(clean(text, 100))}</td>"
 
 
 def fold(title: str, body: str, *, shut: bool = False) -> str:

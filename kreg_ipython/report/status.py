@@ -428,6 +428,5 @@ def _needs_no_look(row: Row) -> bool:
 
 def _cells(row: Row) -> tuple[str, ...]:
     """Return what is shown of a row. The run is said where it is not the owner's last."""
-    line = f"line {row.line}" if row.line is not None else None
-    run = f"run [{row.run}]" if row.state in STALE and row.run is not None else None
-    return row.state, row.key, " of ".join(filter(None, (line, run))), row.registry, row.source, row.note
+    place = render.place(row.line, row.run if row.state in STALE else None)
+    return row.state, row.key, place, row.registry, row.source, row.note

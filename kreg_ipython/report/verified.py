@@ -48,23 +48,17 @@ class Verified(render.Shown):
         return {"models": [{**asdict(result), "cells": [*result.cells]} for result in self.results]}
 
     def text(self) -> Iterable[str]:
-        yield self._head()
-        yield from render.columns([self._row(result) for result in self.results[: render.FOLDED]])
-        for result in self.results[: render.FOLDED]:
-            if result.reason:
-                yield f"  {clean(result.name)}: {clean(result.reason, 600)}"
-        yield from self._foot()
+        yield from render.wrapped([self._head()])
+        rows = [_cells(result) for result in self.results]
+        yield from render.entries(rows[: render.FOLDED], render.widths_of(rows))
+        yield from render.wrapped(self._foot())
         if len(self.results) > render.FOLDED:
             yield render.more(len(self.results) - render.FOLDED, "r = %kreg verify; r.to_dict()")
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(self._head())
-        if self.results:
-            head = ("model", "verdict", "difference", "definitions", "seconds")
-            yield render.table(head, [self._row(each) for each in self.results], 1, "r = %kreg verify; r.to_dict()")
-        for result in self.results:
-            if result.reason:
-                yield render.paragraph(f"{clean(result.name)}: {result.reason}", 600)
+        rows = [_cells(result) for result in self.results]
+        yield render.entry_list(rows, render.widths_of(rows), way="r = %kreg verify; r.to_dict()")
         yield from map(render.paragraph, self._foot())
 
     def summary(self) -> str:
@@ -83,16 +77,12 @@ class Verified(render.Shown):
     def _foot(self) -> Iterable[str]:
         yield from (f"left out: {line}" for line in self.left_out)
 
-    def _row(self, result: Result) -> tuple[str, ...]:
-        much = "" if result.max_difference is None else f"{result.max_difference:.1g}"
-        cells = ", ".join(f"[{number}]" for number in result.cells)
-        return (
-            clean(result.name),
-            result.verdict,
-            f"difference {much}" if much else "",
-            f"cells {cells}" if cells else "",
-            f"{result.seconds:.1f} s",
-        )
+
+def _cells(result: Result) -> tuple[str, ...]:
+    much = "" if result.max_difference is None else f"difference {result.max_difference:.1g}"
+    cells = ", ".join(f"[{number}]" for number in result.cells)
+    where = f"cells {cells}" if cells else ""
+    return result.verdict, result.name, much, where, f"{result.seconds:.1f} s", "", result.reason
 
 
 class Line:

@@ -1,13 +1,18 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: ``make bench``."""
+"""Runs the benchmarks and writes docs/benchmarks.md, and a line of the README: ``make bench``.
+
+``python tests/benchmarks/page.py restart`` measures and writes only what a restart costs.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +20,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+README = HERE.parents[1] / "README.md"
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "CUDA_VISIBLE_DEVICES": "-1",
@@ -37,6 +43,8 @@ TEXT = """# Benchmarks
 
 Written by `make bench`, on {cores} cores, Python {python}, TensorFlow {tensorflow}, Keras {keras}, IPython {ipython}, with
 TensorFlow, Keras and tf_keras imported.
+
+## What a restart costs
 
 ## Cells
 
@@ -88,6 +96,20 @@ What the process grows by while a cell that defines a layer runs 10,000 times, a
 | --- | ---: | ---: |
 {memory}
 """
+RESTART = """
+Seconds from an edit to a correct state, in this repository's notebooks. Each cell that registers something is edited; where
+there is none, one that builds a model. With kreg_ipython the edited cell runs again, and the later ones that use what it
+defines. By restart a new kernel starts, imports the frameworks, and runs all cells up to the last of those. Both end with
+the same registries. Medians of {repeats} runs.
+
+{table}
+
+Of all {edits} edits the median is {ours} with kreg_ipython, and {restart} by restart, {ratio} times as long.
+"""
+LINE = (
+    "After an edit in this repository's notebooks the state is right in {ours}; by restarting and running all cells up to \
+there it takes {restart}, {ratio} times as long ([median of {edits} edits](docs/benchmarks.md#what-a-restart-costs))."
+)
 MODES = {
     "unregistered": "not registered at all: IPython's own history",
     "bare": "registered, without kreg_ipython",
@@ -161,6 +183,33 @@ def further(cells: list[dict[str, Any]], kind: str) -> float:
     return max(added[1] - added[0], 0) / 99_000
 
 
+def write_restart() -> None:
+    """Measure what a restart costs, and write it into the page and the README."""
+    found = rows("restart.py")
+    lines = ["| notebook | edits | with kreg_ipython | by restart | of it start | imports | cells | ratio |"]
+    lines.append("| --- " + "| ---: " * 7 + "|")
+    for row in found:
+        ours, restart = statistics.median(row["ours"]), statistics.median(row["restarts"])
+        parts = (ours, restart, row["start"], row["imports"], restart - row["start"] - row["imports"])
+        seconds = " | ".join(f"{each:.2f} s" for each in parts)
+        lines.append(f"| {row['notebook'].replace('_', ' ')} | {row['edits']} | {seconds} | {restart / ours:.0f} |")
+    ours, restart = (statistics.median(each for row in found for each in row[kind]) for kind in ("ours", "restarts"))
+    facts = {
+        "edits": sum(row["edits"] for row in found),
+        "ours": f"{ours:.1f} s",
+        "restart": f"{restart:.1f} s",
+        "ratio": f"{restart / ours:.0f}",
+    }
+    repeats = len(found[0]["ours"]) // found[0]["edits"]
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition("## What a restart costs\n")
+    section = RESTART.format(repeats=repeats, table="\n".join(lines), **facts)
+    after = rest.partition("\n## ")[2]
+    PAGE.write_text(f"{head}## What a restart costs\n{section}\n## {after}", encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
+    marked = r"(?s)(?<=<!-- make bench writes this -->\n).*?(?=\n<!-- to here -->)"
+    README.write_text(re.sub(marked, textwrap.fill(LINE.format(**facts), 120), text), encoding="utf-8")
+
+
 def main() -> None:
     cells, kernel, processes = rows("cells.py"), rows("kernel.py"), rows("processes.py")
     comparison = cells.pop()["an entry"]
@@ -199,7 +248,8 @@ def main() -> None:
         ),
         encoding="utf-8",
     )
+    write_restart()
     print(f"written: {PAGE.relative_to(HERE.parents[1])}")
 
 
-main()
+write_restart() if sys.argv[1:] == ["restart"] else main()
