@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from kreg_ipython.export import literals
@@ -48,21 +48,23 @@ class Attributes:
             isinstance(live, enum.EnumMeta) or type(live).__module__ == item.home
         )
 
-    def changed(self, *, decorated: bool) -> Iterator[tuple[str, Item, bool]]:
+    def changed(self, refused: Collection[str] = (), *, decorated: bool) -> Iterator[tuple[str, Item, bool]]:
         """Yield the attributes that are not what the statements give, or may not be.
 
         With each comes the last statement that changes it, and whether only functions do. The attribute is empty if
         something is registered with the object itself.
 
         Args:
+            refused: the attributes, after their owner's name and a dot, that are shown to be others elsewhere.
             decorated: whether a function of the user's may have set some when it was defined.
         """
         direct = dict(self._changes)
         names = dict.fromkeys([*direct, *(() if self._is_made_otherwise else self._body)])
         if not decorated and not self._is_made_otherwise:
             names.update(dict.fromkeys(sorted(self._said_otherwise & {*self._live})))
-        for name in names:
-            if name.startswith("__") or (name and not self._is_changed(name, name in direct)):
+        shown = [each.partition(".")[2] for each in refused if each.partition(".")[0] == self._name and "." in each]
+        for name in dict.fromkeys([*names, *shown]):
+            if name not in shown and (name.startswith("__") or (name and not self._is_changed(name, name in direct))):
                 continue
             changing = [each for attribute, each in self._changes if attribute == name]
             if name or any(not isinstance(each.node, DEFINITIONS) or each.at > self._item.at for each in changing):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
 from kreg_ipython.checks.notebook import Notebook
+from kreg_ipython.export import facts
 from kreg_ipython.export.copied import Copied, claimed_twice
 from kreg_ipython.export.pieces import LeftOut, Piece, Registration, leave_out_what_cannot_be_executed, ordered
 from kreg_ipython.export.slice import Slice
@@ -27,21 +28,35 @@ class Module:
         objects: the keys that it registers.
         cells: the execution counts of the cells whose text is in it.
         left_out: what the objects need and the module does not define.
+        live: the notebook's objects that its names and keys stand for, see `facts.found`.
+        cell_of: the execution counts of the cells of these names.
+        homes: the modules that its definitions come from.
     """
 
     text: str
     objects: tuple[str, ...]
     cells: tuple[int, ...]
     left_out: tuple[LeftOut, ...]
+    live: Mapping[str, Any] = field(default_factory=dict)
+    cell_of: Mapping[str, int | None] = field(default_factory=dict)
+    homes: tuple[str, ...] = ("__main__",)
+
+    @property
+    def unseen(self) -> list[str]:
+        """The names of what it lacks."""
+        return [each.name for each in self.left_out]
 
 
-def module_for(notebook: Notebook, roots: Iterable[Any], *, inline: bool = False) -> Module:
+def module_for(
+    notebook: Notebook, roots: Iterable[Any], *, inline: bool = False, refused: Collection[str] = ()
+) -> Module:
     """Return a module that defines and registers what these objects need.
 
     Args:
         notebook: the notebook.
         roots: classes, functions or other registered objects, or keys of entries as text.
         inline: whether to copy what the user's own modules define, instead of importing it.
+        refused: the names that would be something else elsewhere if their statements were typed as they are.
     """
     entries = [entry for entry in notebook.guard.ledger if not notebook.guard.ledger.is_shadowed(entry)]
     registrations = [_registration(entry) for entry in entries]
@@ -49,7 +64,7 @@ def module_for(notebook: Notebook, roots: Iterable[Any], *, inline: bool = False
     for root in roots:
         subjects += [each.subject for each in registrations if each.key == root] if isinstance(root, str) else [root]
     texts, text_of = notebook.cells.texts, notebook.cells.text_of
-    return module_of(texts, notebook.variables, text_of, registrations, subjects, inline=inline)
+    return module_of(texts, notebook.variables, text_of, registrations, subjects, inline=inline, refused=refused)
 
 
 def module_of(
@@ -60,6 +75,7 @@ def module_of(
     subjects: Sequence[Any],
     *,
     inline: bool = False,
+    refused: Collection[str] = (),
 ) -> Module:
     """Return the module that some objects need: see `Slice`.
 
@@ -68,32 +84,41 @@ def module_of(
     imported: set[str] = set()
     while True:
         copied = Copied(registrations, imported if inline else None)
-        made = Slice(texts, namespace, text_of, registrations, copied=copied)
+        made = Slice(texts, namespace, text_of, registrations, copied=copied, refused=refused)
         for subject in subjects:
             made.add(subject)
         slices = [made, *filter(None, copied.slices.values())]
         pieces = [piece for each in slices for piece in each.pieces()]
         twice = claimed_twice(pieces)
         if not twice:
-            return _module(pieces, [one for each in slices for one in each.missing], registrations)
+            return _module(slices, pieces, registrations)
         imported |= twice
 
 
-def _module(found: Sequence[Piece], missing: Iterable[LeftOut], registrations: Iterable[Registration]) -> Module:
+def _module(slices: Sequence[Slice], found: Sequence[Piece], registrations: Iterable[Registration]) -> Module:
+    missing = [one for each in slices for one in each.missing]
     leave_out_what_cannot_be_executed(found)
     pieces = ordered(found)
     kept = [piece for piece in pieces if piece.left_out is None]
     said = [piece.item for piece in kept if piece.item is not None and piece.alias is None]
-    keys = [
-        each.key
+    registered = [
+        each
         for each in registrations
         if any((item.home, item.cell) == (each.home, each.cell) and item.executes(each.line) for item in said)
     ]
+    left_out = tuple(dict.fromkeys([*missing, *(piece.left_out for piece in pieces if piece.left_out is not None)]))
+    lacking = {each.name for each in left_out}
+    live = {name: value for each in slices for name, value in each.live().items() if name not in lacking}
+    with_name = {id(value) for value in live.values()}
+    nameless = {facts.named(each.registry, each.key): each.subject for each in registered if id(each.subject) not in with_name}
     return Module(
         text_of(pieces),
-        tuple(dict.fromkeys(keys)),
+        tuple(dict.fromkeys(each.key for each in registered)),
         tuple(sorted({piece.cell for piece in kept if piece.cell})),
-        tuple(dict.fromkeys([*missing, *(piece.left_out for piece in pieces if piece.left_out is not None)])),
+        left_out,
+        live | {name: subject for name, subject in nameless.items() if name is not None},
+        {name: piece.cell for piece in kept for name in piece.binds},
+        tuple(each.home for each in slices),
     )
 
 
@@ -138,4 +163,5 @@ def _registration(entry: Entry) -> Registration:
         statement = source.read(said).at(line)
         standing = source.read(owner.source).standing(statement) if statement is not None else []
         line = standing[0].first if standing else None
-    return Registration(key_text(entry.key), entry.subject, owner.number, line, len(entry.steps) <= 1)
+    direct = len(entry.steps) <= 1
+    return Registration(key_text(entry.key), entry.subject, owner.number, line, direct, registry=entry.registry)

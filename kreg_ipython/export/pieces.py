@@ -38,6 +38,7 @@ class Registration(NamedTuple):
         line: the line in the last text of the cell; None if that does not say it any more.
         direct: whether the statement calls the framework's function itself.
         home: the module whose statement registered it: ``__main__`` for a cell's.
+        registry: the name of the registry.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Registration(NamedTuple):
     line: int | None
     direct: bool
     home: str = "__main__"
+    registry: str = ""
 
 
 @dataclass(eq=False)

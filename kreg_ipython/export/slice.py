@@ -52,6 +52,7 @@ class Slice:
         home: the module of what the texts define.
         copied: returns the slice of a module of the user's whose definitions are to be copied; None for one that is to
             be imported.
+        refused: the names, and attributes after a name and a dot, that are not what their statements give elsewhere.
     """
 
     def __init__(
@@ -63,10 +64,11 @@ class Slice:
         *,
         home: str = "__main__",
         copied: Callable[[str], Slice | None] = lambda module: None,
+        refused: Collection[str] = (),
     ) -> None:
         self._texts, self._namespace, self._text_of = dict(sorted(texts.items())), namespace, text_of
         self._registrations = [each for each in registrations if each.home == home]
-        self._home, self._copied = home, copied
+        self.home, self._copied, self._refused = home, copied, refused
         self.items = list(items(texts, home))
         self._binders: dict[str, list[Item]] = {}
         for item in self.items:
@@ -142,7 +144,7 @@ class Slice:
 
     def _attributes(self, piece: Piece, definition: Item, name: str, subject: Any) -> None:
         """Take the statements that set attributes of a definition; write down those that were changed otherwise."""
-        if subject.__module__ != self._home or self._origins.item_of(subject) is not definition:
+        if subject.__module__ != self.home or self._origins.item_of(subject) is not definition:
             subject = lambda: None  # noqa: E731 - another object has its name by now
         attributes = Attributes(self.items, definition, name, subject, self._values)
         inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
@@ -152,7 +154,7 @@ class Slice:
         last = max([piece.at, *(each.at for each in attributes.replayed)])
         users = [piece.now[each] for each in piece.called & piece.now.keys()]
         decorated = any(each is not None and each.item is not None and each.alias is None for each in users)
-        for attribute, item, by_functions in attributes.changed(decorated=decorated):
+        for attribute, item, by_functions in attributes.changed(self._refused, decorated=decorated):
             live = vars(subject).get(attribute, ABSENT)
             if by_functions and self._takes_what_is_in(live):
                 continue
@@ -275,7 +277,7 @@ class Slice:
         live = self._namespace.get(name)
         code = code_of(live)
         known = code is not None and self._text_of(code) is not None
-        return known or (isinstance(live, type) and live.__module__ == self._home and not fits(item.node, live))
+        return known or (isinstance(live, type) and live.__module__ == self.home and not fits(item.node, live))
 
     # -- pieces
 
@@ -367,6 +369,7 @@ class Slice:
     def _of_compound(self, item: Item, name: str) -> Piece:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
         whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, ABSENT)) is None
+        whole = whole and name not in self._refused
         if whole and not self._asks_for_state(item.node) and not self._judge.effect(item.node):
             piece = self._typed(item)
             before = [each for each in self._binders[name] if each.at < item.at]
@@ -411,7 +414,7 @@ class Slice:
             return (
                 self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
             )
-        if not effect and self._values.comes_to(item, name, live):
+        if not effect and name not in self._refused and self._values.comes_to(item, name, live):
             return self._typed(item)
         text = literals.literal(live)
         if text is not None:
@@ -433,7 +436,8 @@ class Slice:
             return self._left_out(
                 item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
             )
-        return self._filled(item, name, live) if not isinstance(item.node, ast.AugAssign) else self._changed(item, name)
+        is_once = not isinstance(item.node, ast.AugAssign) and name not in self._refused
+        return self._filled(item, name, live) if is_once else self._changed(item, name)
 
     def _changes(self, item: Item, name: str) -> bool:
         """Return whether a later statement changes what a variable holds, without giving it another value."""
@@ -504,6 +508,16 @@ class Slice:
         """Return a piece of this text, in the place of an item, or before all others."""
         at, cell = (item.at, item.cell) if item is not None else ((-1,), None)
         return self._piece((text,), lambda: Piece(at, cell, text, frozenset({name} if name else ())))
+
+    def live(self) -> dict[str, Any]:
+        """Return the variables that the module has in the end, as they are now."""
+        found: dict[str, Any] = {}
+        for piece in self._pieces.values():
+            for name in piece.binds & self._namespace.keys() if piece.left_out is None else ():
+                last = self._binder(name, None)
+                if last is None or last.at[:2] == piece.at[:2]:
+                    found[name] = self._namespace[name]
+        return found
 
     def pieces(self) -> list[Piece]:
         """Return all pieces, in the order in which they were found to be needed."""
