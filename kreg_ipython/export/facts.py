@@ -6,13 +6,15 @@ The shapes::
     Facts    what is known of one object: a value for each of its parts: ``code``, ``default 0``, ``global K``
     Table    the roots by their names, and the facts of all objects that they lead to, by their numbers
 
-A function leads to its code, its defaults, what it encloses, and the global names that it reads; a class to its bases and
-attributes; an object to what it holds. Nothing of the user's is called. This file is executed by its path in a fresh
-process, and imports nothing of kreg.
+A function leads to its code, its defaults, what it encloses, and the global names that it reads; a class to its bases
+and attributes; an object to what it holds. Nothing of the user's is called. This file is executed by its path in a
+fresh process, and imports nothing of kreg.
 """
 
 from __future__ import annotations
 
+import abc
+import bisect
 import collections
 import copyreg
 import dis
@@ -23,7 +25,7 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 Table = dict[str, Any]
@@ -68,7 +70,9 @@ def found(namespace: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
             key = name
         else:
             module, _, path = _REGISTERED[registry].partition(":")
-            held = functools.reduce(lambda one, each: getattr(one, each, {}), path.split("."), sys.modules.get(module))
+            held = sys.modules.get(module)
+            for each in path.split("."):
+                held = getattr(held, each, {})
         value = held.get(key, _ABSENT)
         roots[name] = value["type"] if registry == "tensorflow.gradients" and value is not _ABSENT else value
     return roots
@@ -162,7 +166,7 @@ class _Walker:
         return [("kind", self.value(kind)), *self._of_object(one)]
 
     def _of_code(self, code: types.CodeType) -> Iterator[tuple[str, Any]]:
-        yield "code", hashlib.sha256(code.co_code + getattr(code, "co_exceptiontable", b"")).hexdigest()
+        yield "code", hashlib.sha256(repr([*_instructions(code)]).encode()).hexdigest()
         yield "flags", str(code.co_flags & 0x3FF)  # and not which `__future__` it has
         for name in _CODE:
             yield name, repr(getattr(code, f"co_{name}"))
@@ -196,9 +200,8 @@ class _Walker:
         own = {name: each for name, each in sorted(vars(kind).items()) if name not in _NOT_SAID}
         yield from self._attributes(kind.__name__, own)
         if "_abc_impl" in vars(kind):
-            import _abc
-
-            registered = [each() for each in _abc._get_dump(kind)[0]]  # type: ignore[attr-defined]
+            dump = getattr(abc, "_get_dump", None)  # Python's own, in C
+            registered = [each() for each in dump(kind)[0]] if dump is not None else []
             names = sorted(self._said(f"{each.__module__}.{each.__qualname__}") for each in registered if each)
             yield "what is registered with it", _short(str(names))
 
@@ -252,9 +255,9 @@ class _Walker:
     def _of_homes(self, one: Any) -> Iterator[tuple[str, Any]]:
         """Yield what an object of the user's holds, without asking it."""
         kind = type(one)
-        basis = next(each for each in kind.__mro__ if each.__module__ not in self._homes)
+        basis: Any = next(each for each in kind.__mro__ if each.__module__ not in self._homes)
         if basis in _CONTAINERS:
-            plain: Any = basis(basis.__iter__(one)) if basis is not dict else dict(dict.items(one))
+            plain = basis(basis.__iter__(one)) if basis is not dict else dict(dict.items(one))
             yield from self._content_of(plain)
         elif basis in _ATOMS:
             yield "content", self._said(basis.__repr__(one))
@@ -324,6 +327,22 @@ def _of_array(one: Any) -> Iterable[tuple[str, Any]]:
     return [("array", f"{array.dtype.str} {array.shape} {digest}")]
 
 
+def _instructions(code: types.CodeType) -> Iterator[tuple[Any, ...]]:
+    """Yield what some code executes.
+
+    Python compiles ``np.zeros(2)`` otherwise if the import stands in the same text: without a bound method, and with a
+    null (CPython, `is_import_originated` in the compiler).
+    """
+    said = [each for each in dis.get_instructions(code) if each.opname not in ("PUSH_NULL", "PRECALL", "CACHE")]
+    offsets = [each.offset for each in said]
+    for each in said:
+        jumps = each.opcode in dis.hasjrel or each.opcode in dis.hasjabs
+        arg = bisect.bisect_left(offsets, each.argval) if jumps else each.argval
+        yield each.opname.replace("_METHOD", "_ATTR"), arg if isinstance(arg, (int, str)) else each.arg
+    for part in getattr(dis.Bytecode(code), "exception_entries", ()):
+        yield (*(bisect.bisect_left(offsets, each) for each in part[:3]), *part[3:])
+
+
 def _globals_of(code: types.CodeType) -> Iterator[str]:
     """Yield the global names that some code reads, and the code in it."""
     stored = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}
@@ -375,7 +394,7 @@ class Difference(typing.NamedTuple):
 
 def differences(mine: Table, its: Table) -> Iterator[Difference]:
     """Yield what differs between two tables, nearest to the roots first; of what is not known that it is the same."""
-    waiting = collections.deque(
+    waiting: collections.deque[tuple[str, tuple[str, ...], Any, Any]] = collections.deque(
         (name, (), value, its["roots"].get(name, "nothing")) for name, value in mine["roots"].items()
     )
     twins: dict[tuple[bool, int], int] = {}

@@ -110,7 +110,9 @@ def _module(slices: Sequence[Slice], found: Sequence[Piece], registrations: Iter
     lacking = {each.name for each in left_out}
     live = {name: value for each in slices for name, value in each.live().items() if name not in lacking}
     with_name = {id(value) for value in live.values()}
-    nameless = {facts.named(each.registry, each.key): each.subject for each in registered if id(each.subject) not in with_name}
+    nameless = {
+        facts.named(each.registry, each.key): each.subject for each in registered if id(each.subject) not in with_name
+    }
     return Module(
         text_of(pieces),
         tuple(dict.fromkeys(each.key for each in registered)),

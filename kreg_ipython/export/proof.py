@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from kreg_ipython.export import facts
 from kreg_ipython.export.module import LeftOut, Module
 
-_ROUNDS = 5
-
 
 def proven(
-    make: Callable[[frozenset[str]], Module], name: str, described: Callable[[Module], facts.Table | None]
+    module: Module,
+    make: Callable[[frozenset[str]], Module],
+    name: str,
+    described: Callable[[Module], facts.Table | None],
 ) -> Module:
     """Return the module in which everything is as it is in the notebook, or is named as left out.
 
@@ -20,22 +22,28 @@ def proven(
     statement that was executed.
 
     Args:
+        module: the module as it was typed.
         make: returns the module in which these names are not what their statements give.
         name: the name of the module.
         described: returns the facts of a module that a fresh process has imported; None if there are none.
     """
     refused: frozenset[str] = frozenset()
-    module = make(refused)
-    for _ in range(_ROUNDS):
+    while True:
         its = described(module)
         if its is None:
             return module
         found = [*facts.differences(described_here(module, name), its)]
-        again = make(refused | {_refused(each) for each in found}) if found else module
+        worse = {_refused(each) for each in found} - refused
+        refused |= worse
+        again = make(refused) if worse else module
         if again.text == module.text:
             return replace(module, left_out=(*module.left_out, *_told(module, found)))
-        module, refused = again, refused | {_refused(each) for each in found}
-    return module
+        module = again
+
+
+def asked(module: Module, name: str) -> dict[str, Any]:
+    """Return what a process is asked that has imported a module by this name, see `facts.table`."""
+    return {"names": [*module.live], "homes": [*module.homes, name], "unseen": module.unseen}
 
 
 def described_here(module: Module, name: str) -> facts.Table:
@@ -51,7 +59,10 @@ def _refused(each: facts.Difference) -> str:
 def _told(module: Module, found: list[facts.Difference]) -> tuple[LeftOut, ...]:
     """Return what differs, the first difference of each name, in words."""
     first = {each.name: each for each in reversed(found)}
-    return tuple(LeftOut(name, module.cell_of.get(name) or None, _why(first[name])) for name in dict.fromkeys(e.name for e in found))
+    return tuple(
+        LeftOut(name, module.cell_of.get(name) or None, _why(first[name]))
+        for name in dict.fromkeys(e.name for e in found)
+    )
 
 
 def _why(each: facts.Difference) -> str:

@@ -45,7 +45,7 @@ class Cells:
             known = (texts, self.namespace, self.text_of, self.registrations, subjects)
             return module_of(*known, inline=inline, refused=refused)
 
-        return proven(make, "exported", described)
+        return proven(make(frozenset()), make, "exported", described)
 
 
 def described(module: Module) -> facts.Table | None:
