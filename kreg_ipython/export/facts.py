@@ -376,6 +376,11 @@ def _short(text: str) -> str:
 # -- what differs
 
 
+def same(one: Any, other: Any) -> bool:
+    """Return whether two objects are equal in all that they lead to."""
+    return not any(differences(table({"": one}, ()), table({"": other}, ())))
+
+
 class Difference(typing.NamedTuple):
     """A part that is another one in two tables.
 

@@ -16,12 +16,12 @@ import ast
 import builtins
 import importlib.util
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from kreg_ipython.export import literals
-from kreg_ipython.export.attributes import Attributes
+from kreg_ipython.export.changes import changes, decorates_with, sets_attribute_of, writes_to, written
 from kreg_ipython.export.harmless import Judge
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
 from kreg_ipython.export.origins import Origins, code_of, fits, import_of
@@ -31,12 +31,10 @@ from kreg_ipython.export.pieces import (
     Registration,
     comment,
     import_text,
-    leave_out,
-    while_executed,
 )
-from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, writes_to, written
 from kreg_ipython.lib.naming import definition
 
+_ABSENT = object()
 _OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
 _OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__", "__class__"}
 
@@ -76,7 +74,6 @@ class Slice:
                 self._binders.setdefault(name, []).append(item)
         self._origins = Origins(self._texts, text_of, self._binders, home)
         self._judge = Judge(namespace.__getitem__, self._origins.node_of, home)
-        self._values = Values(namespace, self._judge, home)
         self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._waiting: list[Piece] = []
         self.missing: list[LeftOut] = []
@@ -135,7 +132,7 @@ class Slice:
     def _beside(self, piece: Piece) -> None:
         """Take what belongs to a definition and stands beside it: registrations, attributes that are set later."""
         for name in piece.binds:
-            subject = self._namespace.get(name, ABSENT)
+            subject = self._namespace.get(name, _ABSENT)
             for each in self._registrations:
                 if each.subject is subject:
                     self._take_registration(each)
@@ -143,34 +140,31 @@ class Slice:
                 self._attributes(piece, piece.item, name, subject)
 
     def _attributes(self, piece: Piece, definition: Item, name: str, subject: Any) -> None:
-        """Take the statements that set attributes of a definition; write down those that were changed otherwise."""
-        if subject.__module__ != self.home or self._origins.item_of(subject) is not definition:
-            subject = lambda: None  # noqa: E731 - another object has its name by now
-        attributes = Attributes(self.items, definition, name, subject, self._values)
+        """Take the statements that set attributes of a definition; write down those that are others elsewhere."""
+        later = [inner for each in self.items for inner in each.all() if inner.at > definition.at]
+        setting = [each for each in later if sets_attribute_of(each.node, name) or decorates_with(each.node, name)]
         inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
-        for item in attributes.replayed:
+        for item in setting:
             if item not in inside:
-                self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
-        last = max([piece.at, *(each.at for each in attributes.replayed)])
-        users = [piece.now[each] for each in piece.called & piece.now.keys()]
-        decorated = any(each is not None and each.item is not None and each.alias is None for each in users)
-        for attribute, item, by_functions in attributes.changed(self._refused, decorated=decorated):
-            live = vars(subject).get(attribute, ABSENT)
-            if by_functions and self._takes_what_is_in(live):
+                self._take_statement(item, ast.unparse(item.node).split("\n")[0])
+        last = max([piece.at, *(each.at for each in setting)])
+        is_its = self._origins.item_of(subject) is definition  # and no other object has its name by now
+        for attribute in [each.partition(".")[2] for each in self._refused if is_its and each.startswith(f"{name}.")]:
+            live = vars(subject).get(attribute, _ABSENT)
+            if self._takes_what_is_in(live):
                 continue
-            called, text = f"{name}.{attribute}".rstrip("."), literals.literal(live) if attribute else None
-            said = f"{called} = {text}  # what it was in the end"
-            why = "it was changed after its definition"
-            left_out = None if text is not None and live is not ABSENT else LeftOut(called, item.cell or None, why)
+            said = f"{name}.{attribute} = {literals.literal(live)}  # what it was in the end"
+            left_out = LeftOut(f"{name}.{attribute}", definition.cell or None, "it was changed after its definition")
+            is_said = live is not _ABSENT and literals.literal(live) is not None
             self._piece(
                 (definition, name, attribute),
-                lambda item=item, said=said, left_out=left_out: Piece(  # type: ignore[misc]
+                lambda said=said, left_out=left_out, is_said=is_said: Piece(  # type: ignore[misc]
                     (*last, sys.maxsize),
-                    item.cell,
-                    said if left_out is None else comment(left_out),
+                    definition.cell,
+                    said if is_said else comment(left_out),
                     frozenset(),
                     {name: piece},
-                    left_out=left_out,
+                    left_out=None if is_said else left_out,
                 ),
             )
 
@@ -261,12 +255,12 @@ class Slice:
                 continue
             if item is not None and star.at < item.at and (reader is None or item.at < reader.at):
                 return None
-            live = self._namespace.get(name, ABSENT)
+            live = self._namespace.get(name, _ABSENT)
             for module in sorted(star.names.star, reverse=True):
                 value = _given_by_star(module, name)
-                if item is not None and value is not ABSENT and _gives(item.node, name, value):
+                if item is not None and value is not _ABSENT and _gives(item.node, name, value):
                     return None
-                if value is not ABSENT and (reader is not None or value is live):
+                if value is not _ABSENT and (reader is not None or value is live):
                     return star, f"from {module} import {name}"
         return None
 
@@ -368,7 +362,7 @@ class Slice:
 
     def _of_compound(self, item: Item, name: str) -> Piece:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
-        whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, ABSENT)) is None
+        whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, _ABSENT)) is None
         whole = whole and name not in self._refused
         if whole and not self._asks_for_state(item.node) and not self._judge.effect(item.node):
             piece = self._typed(item)
@@ -377,7 +371,7 @@ class Slice:
                 piece.now[name] = self._take(name, item)
             return piece
         inner = [each for each in item.inner if name in each.names.binds]
-        live = self._namespace.get(name, ABSENT)
+        live = self._namespace.get(name, _ABSENT)
         if inner and literals.literal(live) is None:
             found = self._origins.of_live(live, [item])
             executed = inner
@@ -401,84 +395,60 @@ class Slice:
         ) or ("__name__" in names)
 
     def _of_value(self, item: Item, name: str) -> Piece:
-        """Return the statement that gives a variable its value, if it may be executed again and comes to the same.
+        """Return the statement that gives a variable its value, if it may be executed again.
 
-        Else the value is written as a literal, or imported, or left out.
+        Else the value is written as a literal, or imported, or left out; so is one that a call computes, and one that
+        is changed later.
         """
-        effect, live = self._judge.effect(item.node), self._namespace.get(name, ABSENT)
+        effect, live = self._judge.effect(item.node), self._namespace.get(name, _ABSENT)
         is_last = self._binders[name][-1] is item or item.at > self._binders[name][-1].at
-        if live is ABSENT or not is_last:
-            replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
-            if not effect and self._changes(item, name):
+        if live is _ABSENT or not is_last:
+            replaced = "it was deleted" if live is _ABSENT else "another cell has replaced its value"
+            if not effect and self._is_changed(item, name):
                 effect = "gives what was changed later"
             return (
                 self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
             )
-        if not effect and name not in self._refused and self._values.comes_to(item, name, live):
-            return self._typed(item)
-        text = literals.literal(live)
-        if text is not None:
-            line, origin = f"{name} = {text}", f"# computed in {item.place}"
-            line = f"{origin}\n{line}" if "\n" in line else f"{line}  {origin}"
-            return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
-        numpy = next((each for each, value in self._namespace.items() if value is sys.modules.get("numpy", ABSENT)), "")
-        text = literals.array_literal(live, numpy) if numpy in self._binders else None
-        if text is not None:
-            text = f"# computed in {item.place}\n{name} = {text}"
-            return self._piece(
-                (item, name),
-                lambda: Piece(item.at, item.cell, text, frozenset({name}), {numpy: self._take(numpy, None)}),
-            )
+        text, numpy = self._written(live)
+        is_typed = not (effect or name in self._refused or isinstance(item.node, ast.AugAssign))
+        if is_typed and text and not numpy:  # the value says more than how a library computed it
+            is_typed = not self._judge.computes(item.node)
+        if is_typed and not (text and self._is_changed(item, name)):
+            return self._filled(item, name, live)
+        if text:
+            origin, line = f"# computed in {item.place}", f"{name} = {text}"
+            line = f"{origin}\n{line}" if numpy or "\n" in line else f"{line}  {origin}"
+            needs = {each: self._take(each, None) for each in filter(None, [numpy])}
+            return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name}), needs))
         imported = import_of(live, name)
         if effect and imported is not None:
             return self._piece((imported,), lambda: Piece(item.at, item.cell, imported, frozenset({name})))
-        if effect:
-            return self._left_out(
-                item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
-            )
-        is_once = not isinstance(item.node, ast.AugAssign) and name not in self._refused
-        return self._filled(item, name, live) if is_once else self._changed(item, name)
-
-    def _changes(self, item: Item, name: str) -> bool:
-        """Return whether a later statement changes what a variable holds, without giving it another value."""
-        return any(each.at > item.at and [*changes_of(each.node, name)] for each in self.items)
-
-    def _filled(self, item: Item, name: str, live: Any) -> Piece:
-        """Return a container that was filled after it was made: by statements, or by the functions that use it."""
-        statements = [each for each in self.items if each.at > item.at and writes_to(each.node, name)]
-        piece = self._typed(item)
-        if statements and all(not self._judge.effect(part) for each in statements for part in written(each.node)):
-            made = self._values.replayed([item, *statements])
-            if literals.same(made, live):
-                for each in statements:
-                    self._typed(each)
-                return piece
-        fillers = set(self._functions_that_fill(name))
-        called = {
-            called for each in self.items if not isinstance(each.node, DEFINITIONS) for called in each.names.called
-        }
-        if statements or not fillers or fillers & called:
-            del self._pieces[item, None]
-            self._waiting = [each for each in self._waiting if each is not piece]
-            return self._changed(item, name)
-        for each in live.values() if isinstance(live, dict) else live if isinstance(live, MUTABLE) else ():
-            found = self._origins.item_of(each)
-            if found is not None:
-                self._take_item(found, self._origins.name_in(found, each))
-        return piece
-
-    def _changed(self, item: Item, name: str) -> Piece:
-        live = literals.described(self._namespace[name])
+        why = effect or "would give another value elsewhere"
         return self._left_out(
-            item, name, f"its statement may give another value by now, and {live} is no small plain value"
+            item, name, f"its statement {why}, and {literals.described(live)} is no small plain value"
         )
 
-    def _functions_that_fill(self, name: str) -> Iterator[str]:
-        """Yield the functions and classes of the cells in which something is written to a container."""
-        for item in self.items:
-            inside = ast.walk(item.node) if isinstance(item.node, DEFINITIONS) and name in item.names.later else ()
-            if any(writes_to(each, name) for each in inside if isinstance(each, ast.stmt)):
-                yield item.node.name  # type: ignore[attr-defined]
+    def _written(self, live: Any) -> tuple[str, str]:
+        """Return the literal of a value, or the call that makes a small array, and the name of NumPy that it needs."""
+        text = literals.literal(live)
+        if text is not None:
+            return text, ""
+        np = sys.modules.get("numpy", _ABSENT)
+        numpy = next((name for name, value in self._namespace.items() if value is np and name in self._binders), "")
+        return (literals.array_literal(live, numpy) if numpy else None) or "", numpy
+
+    def _is_changed(self, item: Item, name: str) -> bool:
+        """Return whether a later statement changes what a variable holds, without giving it another value."""
+        return any(each.at > item.at and changes(each.node, name) for each in self.items)
+
+    def _filled(self, item: Item, name: str, live: Any) -> Piece:
+        """Return the statement that gives a variable its value, and take those that fill a container with it."""
+        for each in self.items:
+            fills = each.at > item.at and writes_to(each.node, name)
+            if fills and not any(map(self._judge.effect, written(each.node))):
+                self._typed(each)
+        self._takes_what_is_in(live)
+        return self._typed(item)
 
     def _of_no_statement(self, name: str, reader: Item | None) -> Piece | None:
         """Return the piece that binds a name that no statement of the cells binds."""
@@ -488,11 +458,11 @@ class Slice:
             return self._nowhere(name, f"no cell's last text gives it a value before cell [{reader and reader.cell}]")
         if name in _OF_IPYTHON and name not in self._binders:
             return self._of_text(_OF_IPYTHON[name], name)
-        live = self._namespace.get(name, ABSENT)
+        live = self._namespace.get(name, _ABSENT)
         asks = reader is None or isinstance(reader.node, ast.Try)  # whether there is such a name
-        if live is ABSENT and not asks and name not in _OF_MODULES and not hasattr(builtins, name):
+        if live is _ABSENT and not asks and name not in _OF_MODULES and not hasattr(builtins, name):
             return self._nowhere(name, "the notebook has no such variable")
-        if live is ABSENT or name in _OF_MODULES or vars(builtins).get(name, ABSENT) is live:
+        if live is _ABSENT or name in _OF_MODULES or vars(builtins).get(name, _ABSENT) is live:
             return None
         value = literals.literal(live)
         text = import_of(live, name) or (f"{name} = {value}" if value is not None else "")
@@ -522,26 +492,13 @@ class Slice:
     def pieces(self) -> list[Piece]:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
-        found = [*self._pieces.values()]
-        for piece in found:
-            changed = next((name for name, each in while_executed(piece) if self._was_another(name, each, piece)), "")
-            if changed and piece.left_out is None:
-                leave_out(piece, f"it was executed when {changed} was another one")
-        return found
-
-    def _was_another(self, name: str, needed: Piece, piece: Piece) -> bool:
-        """Return whether a name had another value when a piece was executed than it has in the end."""
-        if needed.at <= piece.at or needed.item is piece.item:
-            return False
-        former = [each for each in self._binders.get(name, ()) if each.at < piece.at]
-        now = needed.item and ast.dump(needed.item.node)
-        return any(ast.dump(each.node) != now for each in former)
+        return [*self._pieces.values()]
 
 
 def _given_by_star(module: str, name: str) -> Any:
     """Return what a star import of a module binds a name to; nothing if it does not."""
     names = vars(sys.modules[module]) if module in sys.modules else {}
-    return ABSENT if name.startswith("_") or name not in names.get("__all__", names) else names.get(name, ABSENT)
+    return _ABSENT if name.startswith("_") or name not in names.get("__all__", names) else names.get(name, _ABSENT)
 
 
 def _may_bind(item: Item, name: str, reader: Item) -> bool:
@@ -573,7 +530,7 @@ def _gives(node: ast.stmt, name: str, value: Any) -> bool:
         return isinstance(value, ModuleType) and _imports(node, value)
     names = node.names if isinstance(node, ast.ImportFrom) else []
     of = vars(sys.modules.get(getattr(node, "module", None) or "", sys))
-    return any((each.asname or each.name) == name and of.get(each.name, ABSENT) is value for each in names)
+    return any((each.asname or each.name) == name and of.get(each.name, _ABSENT) is value for each in names)
 
 
 def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:
