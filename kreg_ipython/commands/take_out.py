@@ -96,7 +96,9 @@ def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     except KeyboardInterrupt:
         raise Interrupted(f"%kreg export was interrupted; {args.path} is written, and not verified") from None
     problem = outcome.failed or (None if outcome.table is None else "")
-    return Exported(args.path, module.objects, module.cells, module.left_out, tuple(outcome.results), problem)
+    return Exported(
+        args.path, module.objects, module.cells, module.left_out, module.differs, tuple(outcome.results), problem
+    )
 
 
 def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> list[Any]:

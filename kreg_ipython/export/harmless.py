@@ -308,7 +308,7 @@ class _Frame:
                     kinds = [self.judge.value(node.func, self.local)]
                 else:
                     live = self.judge.value(node, self.local) if isinstance(node, ast.expr) else None
-                    inside = live if type(live) in _CONTAINERS else ()
+                    inside: Any = live if type(live) in _CONTAINERS else ()
                     kinds = [type(live), *map(type, inside), *(map(type, live.values()) if type(live) is dict else ())]
             except KeyError:
                 continue

@@ -28,6 +28,7 @@ class Module:
         objects: the keys that it registers.
         cells: the execution counts of the cells whose text is in it.
         left_out: what the objects need and the module does not define.
+        differs: what is another one in a fresh process than in the notebook.
         live: the notebook's objects that its names and keys stand for, see `facts.found`.
         cell_of: the execution counts of the cells of these names.
         homes: the modules that its definitions come from.
@@ -37,6 +38,7 @@ class Module:
     objects: tuple[str, ...]
     cells: tuple[int, ...]
     left_out: tuple[LeftOut, ...]
+    differs: tuple[LeftOut, ...] = ()
     live: Mapping[str, Any] = field(default_factory=dict)
     cell_of: Mapping[str, int | None] = field(default_factory=dict)
     homes: tuple[str, ...] = ("__main__",)
@@ -91,11 +93,16 @@ def module_of(
         pieces = [piece for each in slices for piece in each.pieces()]
         twice = claimed_twice(pieces)
         if not twice:
-            return _module(slices, pieces, registrations)
+            return _module(slices, pieces, registrations, subjects)
         imported |= twice
 
 
-def _module(slices: Sequence[Slice], found: Sequence[Piece], registrations: Iterable[Registration]) -> Module:
+def _module(
+    slices: Sequence[Slice],
+    found: Sequence[Piece],
+    registrations: Iterable[Registration],
+    subjects: Iterable[Any],
+) -> Module:
     missing = [one for each in slices for one in each.missing]
     leave_out_what_cannot_be_executed(found)
     pieces = ordered(found)
@@ -107,21 +114,50 @@ def _module(slices: Sequence[Slice], found: Sequence[Piece], registrations: Iter
         if any((item.home, item.cell) == (each.home, each.cell) and item.executes(each.line) for item in said)
     ]
     left_out = tuple(dict.fromkeys([*missing, *(piece.left_out for piece in pieces if piece.left_out is not None)]))
+    cell_of = {name: piece.cell for piece in kept for name in piece.binds}
+    live = {name: value for each in slices for name, value in each.live().items()}
+    homes = tuple(each.home for each in slices)
+    mine = [each for each in (*subjects, *(one.subject for one in registered)) if _home_of(each) in homes]
+    live |= _by_another_name(mine, live, cell_of.keys() - live.keys(), registered)
     lacking = {each.name for each in left_out}
-    live = {name: value for each in slices for name, value in each.live().items() if name not in lacking}
-    with_name = {id(value) for value in live.values()}
-    nameless = {
-        facts.named(each.registry, each.key): each.subject for each in registered if id(each.subject) not in with_name
-    }
     return Module(
         text_of(pieces),
         tuple(dict.fromkeys(each.key for each in registered)),
         tuple(sorted({piece.cell for piece in kept if piece.cell})),
         left_out,
-        live | {name: subject for name, subject in nameless.items() if name is not None},
-        {name: piece.cell for piece in kept for name in piece.binds},
-        tuple(each.home for each in slices),
+        live={name: value for name, value in live.items() if name not in lacking},
+        cell_of=cell_of,
+        homes=homes,
     )
+
+
+def _by_another_name(
+    subjects: Iterable[Any],
+    live: Mapping[str, Any],
+    names: Collection[str],
+    registrations: Sequence[Registration],
+) -> dict[str, Any]:
+    """Return the objects that no variable has any more, by the names that the module gives them, or by their keys.
+
+    One that has neither has a name that no module has.
+    """
+    known = {id(value) for value in live.values()}
+    found = {}
+    for subject in subjects:
+        called = str(getattr(subject, "__qualname__", f"a {type(subject).__name__}"))
+        outer, _, inner = called.partition(".")
+        if id(subject) in known or (inner and "<locals>" not in inner and outer in live):  # in a class
+            continue
+        known.add(id(subject))
+        keys = (facts.named(each.registry, each.key) for each in registrations if each.subject is subject)
+        is_named = outer in names and outer not in found
+        found[outer if is_named else next(filter(None, keys), called)] = subject
+    return found
+
+
+def _home_of(subject: Any) -> str | None:
+    home = getattr(subject, "__module__", None)
+    return home if isinstance(home, str) else None
 
 
 def text_of(pieces: Iterable[Piece]) -> str:

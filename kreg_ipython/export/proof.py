@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 from kreg_ipython.export import facts
 from kreg_ipython.export.module import LeftOut, Module
+
+_DIGEST = re.compile(r"\b[0-9a-f]{64}$")
 
 
 def proven(
@@ -33,11 +37,11 @@ def proven(
         if its is None:
             return module
         found = [*facts.differences(described_here(module, name), its)]
-        worse = {_refused(each) for each in found} - refused
+        worse = {_refused(each, module) for each in found} - refused
         refused |= worse
         again = make(refused) if worse else module
         if again.text == module.text:
-            return replace(module, left_out=(*module.left_out, *_told(module, found)))
+            return replace(module, differs=_told(module, found))
         module = again
 
 
@@ -51,22 +55,28 @@ def described_here(module: Module, name: str) -> facts.Table:
     return facts.table(module.live, [*module.homes, name], module.unseen)
 
 
-def _refused(each: facts.Difference) -> str:
-    attribute = each.parts[0] if each.parts else ""
-    return f"{each.name}.{attribute.partition(' ')[2]}" if attribute.startswith("attribute ") else each.name
+def _refused(each: facts.Difference, module: Module) -> str:
+    """Return what must not be typed as it is: an attribute of a class or function, or else the name."""
+    kind, _, attribute = each.parts[0].partition(" ") if each.parts else ("", "", "")
+    is_own = kind == "attribute" and isinstance(module.live.get(each.name), (type, FunctionType))
+    return f"{each.name}.{attribute}" if is_own else each.name
 
 
 def _told(module: Module, found: list[facts.Difference]) -> tuple[LeftOut, ...]:
     """Return what differs, the first difference of each name, in words."""
     first = {each.name: each for each in reversed(found)}
-    return tuple(
-        LeftOut(name, module.cell_of.get(name) or None, _why(first[name]))
-        for name in dict.fromkeys(e.name for e in found)
-    )
+    told = dict.fromkeys(each.name for each in found)
+    return tuple(LeftOut(name, module.cell_of.get(name) or None, _why(first[name])) for name in told)
 
 
 def _why(each: facts.Difference) -> str:
-    part = f"its {', '.join(each.parts)}" if each.parts else "it"
+    parts = [part for part in each.parts if part not in ("items", "array")]
+    what = f"its {', '.join(parts)}" if parts else "it"
     if each.mine == "unknown":
-        return f"{part} cannot be compared: {each.its}"
-    return f"{part} is {each.mine} in the notebook, and {each.its} where a fresh process imports the module"
+        return f"{what} cannot be compared: {each.its}"
+    if "code" in parts:
+        return "it has other code in the notebook"
+    mine, its = (_DIGEST.sub("", each.partition(": ")[2] or each) for each in (each.mine, each.its))
+    if mine == its:
+        return f"{what} is another one in the notebook"
+    return f"{what} is {mine} in the notebook, and {its} in a fresh process"

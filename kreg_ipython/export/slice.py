@@ -145,8 +145,10 @@ class Slice:
         setting = [each for each in later if sets_attribute_of(each.node, name) or decorates_with(each.node, name)]
         inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
         for item in setting:
-            if item not in inside:
-                self._take_statement(item, ast.unparse(item.node).split("\n")[0])
+            if isinstance(item.node, DEFINITIONS):
+                self._take_item(item, item.node.name)
+            elif item not in inside:
+                self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
         last = max([piece.at, *(each.at for each in setting)])
         is_its = self._origins.item_of(subject) is definition  # and no other object has its name by now
         for attribute in [each.partition(".")[2] for each in self._refused if is_its and each.startswith(f"{name}.")]:
@@ -444,8 +446,8 @@ class Slice:
     def _filled(self, item: Item, name: str, live: Any) -> Piece:
         """Return the statement that gives a variable its value, and take those that fill a container with it."""
         for each in self.items:
-            fills = each.at > item.at and writes_to(each.node, name)
-            if fills and not any(map(self._judge.effect, written(each.node))):
+            fills = writes_to(each.node, name) or sets_attribute_of(each.node, name)
+            if fills and each.at > item.at and not any(map(self._judge.effect, written(each.node))):
                 self._typed(each)
         self._takes_what_is_in(live)
         return self._typed(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -45,7 +46,8 @@ class Cells:
             known = (texts, self.namespace, self.text_of, self.registrations, subjects)
             return module_of(*known, inline=inline, refused=refused)
 
-        return proven(make(frozenset()), make, "exported", described)
+        module = proven(make(frozenset()), make, "exported", described)
+        return replace(module, left_out=(*module.left_out, *module.differs))
 
 
 def described(module: Module) -> facts.Table | None:
