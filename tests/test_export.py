@@ -83,7 +83,7 @@ def test_a_notebook_goes_on_with_the_module_in_the_place_of_its_cells(here, tmp_
     assert nb.value("float(net.layers[0](np.ones((1,)))[0])") == 3.0
     told = nb.run("again", f"%kreg export {module}.py").stderr
     assert told.strip() == "UsageError: %kreg export: nothing to export: no cell has registered anything; " + (
-        "name a model, a class or a function."
+        "name a class, a function, or a model that is made of yours (net)."
     )
     nb.run("autoreload", "%autoreload 0")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kreg_ipython import report
 from kreg_ipython.checks.cells import root
 from kreg_ipython.commands import find
-from kreg_ipython.lib.naming import key_text
+from kreg_ipython.lib.naming import enumerated, key_text
 from kreg_ipython.report.done import Refused
 from kreg_ipython.session.notebook import Notebook
 
@@ -101,6 +101,17 @@ def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     )
 
 
+def _of_models(models: Iterable[Subject]) -> str:
+    """Return what becomes of the models if no cell has registered anything, as the end of a sentence."""
+    others = [each.name for each in models if each.roots]
+    if others:
+        return f"; name a class, a function, or a model that is made of yours ({enumerated(others)})"
+    alone = [each.name for each in models]
+    if alone:
+        return f", and {enumerated(alone)} {'loads' if len(alone) == 1 else 'load'} without any definition of yours"
+    return "; name a class or a function to write it"
+
+
 def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> list[Any]:
     """Return what some variables and keys need; without any, what all cells have registered."""
     ledger, variables = notebook.process.guard.ledger, notebook.variables()
@@ -108,7 +119,7 @@ def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> l
     if not names:
         found = [entry.subject for entry in current if entry.owner is not None and entry.owner.kind == "cell"]
         if not found:
-            raise Refused("nothing to export: no cell has registered anything; name a model, a class or a function.")
+            raise Refused(f"nothing to export: no cell has registered anything{_of_models(models)}.")
         return found
     found = []
     for name in names:

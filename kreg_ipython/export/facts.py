@@ -246,7 +246,7 @@ class _Walker:
         if hasattr(one, "_python_function"):
             options = {name: each for name, each in vars(one).items() if type(each) in _ATOMS}
             return [("wrapped", self.value(one._python_function)), ("options", repr(sorted(options.items())))]
-        if hasattr(kind, "dtype") and hasattr(kind, "shape"):
+        if hasattr(kind, "dtype") and hasattr(kind, "__array__"):
             return _of_array(one)
         if kind.__module__.partition(".")[0] in ("keras", "tf_keras") and hasattr(one, "get_config"):
             return [("config", self.value(one.get_config()))]
@@ -338,7 +338,8 @@ def _instructions(code: types.CodeType) -> Iterator[tuple[Any, ...]]:
     for each in said:
         jumps = each.opcode in dis.hasjrel or each.opcode in dis.hasjabs
         arg = bisect.bisect_left(offsets, each.argval) if jumps else each.argval
-        yield each.opname.replace("_METHOD", "_ATTR"), arg if isinstance(arg, (int, str)) else each.arg
+        is_said = isinstance(arg, (int, str)) and each.opcode not in dis.hasconst
+        yield each.opname.replace("_METHOD", "_ATTR"), arg if is_said else each.arg
     for part in getattr(dis.Bytecode(code), "exception_entries", ()):
         yield (*(bisect.bisect_left(offsets, each) for each in part[:3]), *part[3:])
 
