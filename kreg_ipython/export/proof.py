@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from types import FunctionType
 from typing import Any
@@ -37,11 +37,15 @@ def proven(
         if its is None:
             return module
         found = [*facts.differences(described_here(module, name), its)]
-        worse = {_refused(each, module) for each in found} - refused
-        refused |= worse
-        again = make(refused) if worse else module
-        if again.text == module.text:
-            return replace(module, differs=_told(module, found))
+        if not found:
+            return module
+        again = module
+        while again.text == module.text:
+            worse = {_refused(each, module, refused) for each in found} - refused
+            if not worse:
+                return replace(module, differs=_told(module, found))
+            refused = frozenset(each for each in refused if each.partition(".")[0] not in worse) | worse
+            again = make(refused)
         module = again
 
 
@@ -55,11 +59,12 @@ def described_here(module: Module, name: str) -> facts.Table:
     return facts.table(module.live, [*module.homes, name], module.unseen)
 
 
-def _refused(each: facts.Difference, module: Module) -> str:
+def _refused(each: facts.Difference, module: Module, refused: Collection[str]) -> str:
     """Return what must not be typed as it is: an attribute of a class or function, or else the name."""
     kind, _, attribute = each.parts[0].partition(" ") if each.parts else ("", "", "")
     is_own = kind == "attribute" and isinstance(module.live.get(each.name), (type, FunctionType))
-    return f"{each.name}.{attribute}" if is_own else each.name
+    whole = f"{each.name}.{attribute}"
+    return whole if is_own and whole not in refused else each.name
 
 
 def _told(module: Module, found: list[facts.Difference]) -> tuple[LeftOut, ...]:

@@ -24,7 +24,7 @@ from kreg_ipython.export import literals
 from kreg_ipython.export.changes import changes, decorates_with, sets_attribute_of, writes_to, written
 from kreg_ipython.export.harmless import Judge
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
-from kreg_ipython.export.origins import Origins, code_of, fits, import_of
+from kreg_ipython.export.origins import Origins, code_of, import_of
 from kreg_ipython.export.pieces import (
     LeftOut,
     Piece,
@@ -246,8 +246,8 @@ class Slice:
                 return None
         elif live is not None:
             return live
-        while len(found) > 1 and found[-1] is not live and self._was_skipped(found[-1], name):
-            found.pop()
+        while name in self._refused and len(found) > 1 and not always_binds(found[-1].node, name):
+            found.pop()  # a guard has left alone what was there
         return found[-1]
 
     def _star(self, name: str, reader: Item | None, item: Item | None) -> tuple[Item, str] | None:
@@ -265,15 +265,6 @@ class Slice:
                 if value is not _ABSENT and (reader is not None or value is live):
                     return star, f"from {module} import {name}"
         return None
-
-    def _was_skipped(self, item: Item, name: str) -> bool:
-        """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
-        if always_binds(item.node, name):
-            return False
-        live = self._namespace.get(name)
-        code = code_of(live)
-        known = code is not None and self._text_of(code) is not None
-        return known or (isinstance(live, type) and live.__module__ == self.home and not fits(item.node, live))
 
     # -- pieces
 
@@ -366,7 +357,7 @@ class Slice:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
         whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, _ABSENT)) is None
         whole = whole and name not in self._refused
-        if whole and not self._asks_for_state(item.node) and not self._judge.effect(item.node):
+        if whole and not self._judge.effect(item.node):
             piece = self._typed(item)
             before = [each for each in self._binders[name] if each.at < item.at]
             if before and not always_binds(item.node, name):
@@ -387,14 +378,6 @@ class Slice:
                 ] or inner
             return self._take_item(executed[-1], name)
         return self._of_value(item, name)
-
-    def _asks_for_state(self, node: ast.AST) -> bool:
-        """Return whether a condition asks for more than what is imported: the answer may be another one by now."""
-        asked = ast.walk(node.test) if isinstance(node, ast.If) else ()
-        names = {each.id for each in asked if isinstance(each, ast.Name)}
-        return any(
-            not all(isinstance(each.node, IMPORTS) for each in self._binders.get(name, [])) for name in names
-        ) or ("__name__" in names)
 
     def _of_value(self, item: Item, name: str) -> Piece:
         """Return the statement that gives a variable its value, if it may be executed again.
