@@ -80,6 +80,23 @@ class Judge:
         """Return what a statement or an expression does besides defining something; nothing if it does nothing."""
         return _Frame(self).effect(node)
 
+    def effect_of_registration(self, node: ast.stmt, *, direct: bool) -> str:
+        """Return what a statement does besides registering something, or setting an attribute.
+
+        Args:
+            node: the statement.
+            direct: whether it calls the framework's function itself.
+        """
+        if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
+            inside = [part for each in node.targets for part in ast.walk(each) if isinstance(part, ast.Call)]
+            return self.effect(node.value) or next(filter(None, map(self.effect, inside)), "")
+        call = node.value if isinstance(node, ast.Expr) else None
+        if direct and isinstance(call, ast.Call):
+            given = [call, call.func] if isinstance(call.func, ast.Call) else [call]
+            parts = [part for each in given for part in (*each.args, *(arg.value for arg in each.keywords))]
+            return next(filter(None, map(self.effect, parts)), "")
+        return self.effect(node)
+
     def reads_environment(self, node: ast.AST) -> str:
         """Return what a definition reads of the environment when it is executed; nothing if it does not."""
         frame = _Frame(self)

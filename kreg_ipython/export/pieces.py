@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from kreg_ipython.export.imports import import_text
 from kreg_ipython.export.items import DEFINITIONS, Item
 
 _HOOKS = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
@@ -218,17 +219,6 @@ def _binds_alone(piece: Piece, pieces: Collection[Piece]) -> bool:
         if other is not piece and other.left_out is None
         for name in other.binds & piece.binds
     )
-
-
-def import_text(item: Item, aliases: list[ast.alias]) -> str:
-    """Return an import of some of the names of a statement; the statement itself if these are all."""
-    node = item.node
-    if len(node.names) == len(aliases):  # type: ignore[attr-defined]
-        return item.text
-    said = ", ".join(f"{each.name} as {each.asname}" if each.asname else each.name for each in aliases)
-    if isinstance(node, ast.ImportFrom):
-        return f"from {'.' * node.level}{node.module or ''} import {said}"
-    return f"import {said}"
 
 
 def _together(imports: list[Piece]) -> Iterator[Piece]:

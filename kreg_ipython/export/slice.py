@@ -14,27 +14,26 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any
 
 from kreg_ipython.export import literals
+from kreg_ipython.export.binders import Binders
 from kreg_ipython.export.changes import changes, decorates_with, sets_attribute_of, writes_to, written
 from kreg_ipython.export.harmless import Judge
+from kreg_ipython.export.imports import ABSENT, absolute, bound_by, import_of, import_text, leads
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
-from kreg_ipython.export.origins import Origins, code_of, import_of
+from kreg_ipython.export.origins import Origins
 from kreg_ipython.export.pieces import (
     LeftOut,
     Piece,
     Registration,
     comment,
-    import_text,
 )
 from kreg_ipython.lib.naming import definition
 
-_ABSENT = object()
 _OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
 _OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__", "__class__"}
 
@@ -64,15 +63,12 @@ class Slice:
         copied: Callable[[str], Slice | None] = lambda module: None,
         refused: Collection[str] = (),
     ) -> None:
-        self._texts, self._namespace, self._text_of = dict(sorted(texts.items())), namespace, text_of
+        self._namespace = namespace
         self._registrations = [each for each in registrations if each.home == home]
         self.home, self._copied, self._refused = home, copied, refused
         self.items = list(items(texts, home))
-        self._binders: dict[str, list[Item]] = {}
-        for item in self.items:
-            for name in item.names.binds:
-                self._binders.setdefault(name, []).append(item)
-        self._origins = Origins(self._texts, text_of, self._binders, home)
+        self._origins = Origins(texts, text_of, self.items, home)
+        self._binders = Binders(self.items, namespace, self._origins, refused)
         self._judge = Judge(namespace.__getitem__, self._origins.node_of, home)
         self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._waiting: list[Piece] = []
@@ -86,12 +82,12 @@ class Slice:
         item = self._origins.item_of(subject)
         mine = [each for each in self._registrations if each.subject is subject]
         names = [name for name, value in self._namespace.items() if value is subject and name in self._binders]
-        names.sort(key=lambda name: self._origins.of_live(subject, self._binders[name]) is None)
+        names.sort(key=lambda name: self._origins.of_live(subject, self._binders.of(name)) is None)
         unseen = [each for each in mine if self._take_registration(each) is None]
         if item is not None and (not names or self._origins.name_in(item, subject) in names):
             self._take_item(item, self._origins.name_in(item, subject))
         elif names:
-            item = self._binder(names[0], None)
+            item = self._binders.last(names[0], None)
             self._take(names[0], None)
         home = import_of(subject, "")
         copied = self._copied(str(subject.__module__)) if home is not None and item is None else None
@@ -132,7 +128,7 @@ class Slice:
     def _beside(self, piece: Piece) -> None:
         """Take what belongs to a definition and stands beside it: registrations, attributes that are set later."""
         for name in piece.binds:
-            subject = self._namespace.get(name, _ABSENT)
+            subject = self._namespace.get(name, ABSENT)
             for each in self._registrations:
                 if each.subject is subject:
                     self._take_registration(each)
@@ -151,24 +147,19 @@ class Slice:
                 self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
         last = max([piece.at, *(each.at for each in setting)])
         is_its = self._origins.item_of(subject) is definition  # and no other object has its name by now
-        for attribute in [each.partition(".")[2] for each in self._refused if is_its and each.startswith(f"{name}.")]:
-            live = vars(subject).get(attribute, _ABSENT)
-            if self._takes_what_is_in(live):
-                continue
-            said = f"{name}.{attribute} = {literals.literal(live)}  # what it was in the end"
-            left_out = LeftOut(f"{name}.{attribute}", definition.cell or None, "it was changed after its definition")
-            is_said = live is not _ABSENT and literals.literal(live) is not None
-            self._piece(
-                (definition, name, attribute),
-                lambda said=said, left_out=left_out, is_said=is_said: Piece(  # type: ignore[misc]
-                    (*last, sys.maxsize),
-                    definition.cell,
-                    said if is_said else comment(left_out),
-                    frozenset(),
-                    {name: piece},
-                    left_out=None if is_said else left_out,
-                ),
-            )
+        for each in self._refused if is_its else ():
+            if each.startswith(f"{name}."):
+                self._attribute(piece, each, vars(subject).get(each.partition(".")[2], ABSENT), (*last, sys.maxsize))
+
+    def _attribute(self, owner: Piece, name: str, live: Any, at: tuple[int, ...]) -> None:
+        """Write down what an attribute of a definition is now, or that it cannot be written."""
+        text = literals.literal(live) if live is not ABSENT else None
+        if self._takes_what_is_in(live):
+            return
+        left_out = None if text is not None else LeftOut(name, owner.cell, "it was changed after its definition")
+        said = f"{name} = {text}  # what it was in the end" if left_out is None else comment(left_out)
+        needs: dict[str, Piece | None] = {name.partition(".")[0]: owner}
+        self._piece((owner, name), lambda: Piece(at, owner.cell, said, frozenset(), needs, left_out=left_out))
 
     def _takes_what_is_in(self, container: Any) -> bool:
         """Take the definitions in a container that functions fill; return whether that is all that is in it."""
@@ -190,7 +181,7 @@ class Slice:
         item = next((each for each in self.items if each.cell == one.cell and each.executes(one.line)), None)
         if item is None:
             return None
-        if item.inner and self._effect_of_statement(item.node, one.direct):  # not as a whole
+        if item.inner and self._judge.effect_of_registration(item.node, direct=one.direct):  # not as a whole
             item = item.at_line(one.line)
         if isinstance(item.node, DEFINITIONS):
             return self._take_item(item, item.node.name)
@@ -198,22 +189,11 @@ class Slice:
 
     def _take_statement(self, item: Item, name: str, *, direct: bool = False) -> Piece:
         """Take a statement that binds no name, but does something to an object that is needed."""
-        effect = self._effect_of_statement(item.node, direct)
+        effect = self._judge.effect_of_registration(item.node, direct=direct)
         if not effect and not item.has_magic:
             return self._typed(item)
         why = f"its statement {effect or 'is a magic'}, which may do more than define it"
         return self._left_out(item, name, why)
-
-    def _effect_of_statement(self, node: ast.stmt, direct: bool) -> str:
-        if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
-            inside = [part for each in node.targets for part in ast.walk(each) if isinstance(part, ast.Call)]
-            return self._judge.effect(node.value) or next(filter(None, map(self._judge.effect, inside)), "")
-        call = node.value if isinstance(node, ast.Expr) else None
-        if direct and isinstance(call, ast.Call):
-            given = [call, call.func] if isinstance(call.func, ast.Call) else [call]
-            parts = [part for each in given for part in (*each.args, *(arg.value for arg in each.keywords))]
-            return next(filter(None, map(self._judge.effect, parts)), "")
-        return self._judge.effect(node)
 
     # -- which statement a name is
 
@@ -222,49 +202,16 @@ class Slice:
 
         It is None for what Python itself defines, and for a name that the notebook does not know either.
         """
-        item = self._binder(name, reader)
-        star = self._star(name, reader, item)
+        item = self._binders.last(name, reader)
+        star = self._binders.star(name, reader, item)
         if star:
             return self._of_text(star[1], name, star[0])
         if item is not None:
-            for other in self._binders[name]:
+            for other in self._binders.of(name):
                 if isinstance(other.node, ast.Import) and other is not item:
                     self._take_submodules(other, name, chains)
             return self._take_item(item, name, chains)
         return self._of_no_statement(name, reader)
-
-    def _binder(self, name: str, reader: Item | None) -> Item | None:
-        """Return the item that binds a name; the last one before the reader, if there is one."""
-        found = [each for each in self._binders.get(name, []) if reader is None or _may_bind(each, name, reader)]
-        if not found or (all(each.same_import(found[0]) for each in found) and name not in vars(builtins)):
-            return found[0] if found else None
-        live = self._origins.of_live(self._namespace.get(name), found)
-        if reader is not None:
-            before = [each for each in found if each.at < reader.at]
-            found = before or ([] if name in vars(builtins) else found[:1])
-            if not found:
-                return None
-        elif live is not None:
-            return live
-        while name in self._refused and len(found) > 1 and not always_binds(found[-1].node, name):
-            found.pop()  # a guard has left alone what was there
-        return found[-1]
-
-    def _star(self, name: str, reader: Item | None, item: Item | None) -> tuple[Item, str] | None:
-        """Return the star import that binds a name, and an import of it alone; None if an item or nothing does."""
-        for star in reversed(self.items):
-            if not star.names.star or (reader is not None and star.at > reader.at):
-                continue
-            if item is not None and star.at < item.at and (reader is None or item.at < reader.at):
-                return None
-            live = self._namespace.get(name, _ABSENT)
-            for module in sorted(star.names.star, reverse=True):
-                value = _given_by_star(module, name)
-                if item is not None and value is not _ABSENT and _gives(item.node, name, value):
-                    return None
-                if value is not _ABSENT and (reader is not None or value is live):
-                    return star, f"from {module} import {name}"
-        return None
 
     # -- pieces
 
@@ -316,23 +263,23 @@ class Slice:
         return self._of_value(item, name)
 
     def _of_import(self, item: Item, name: str, chains: Collection[str]) -> Piece:
-        aliases = [each for each in item.node.names if (each.asname or _bound(item.node, each)) == name]  # type: ignore[attr-defined]
+        aliases = [each for each in item.node.names if bound_by(item.node, each) == name]  # type: ignore[attr-defined]
         wanted = [each for each in aliases if each.name == name or each.asname or isinstance(item.node, ast.ImportFrom)]
-        wanted += [each for each in aliases if each not in wanted and _leads(each.name, chains)]
+        wanted += [each for each in aliases if each not in wanted and leads(each.name, chains)]
         pieces = [self._alias(item, each) for each in wanted or aliases]
         return pieces[-1]
 
     def _take_submodules(self, item: Item, name: str, chains: Collection[str]) -> None:
         """Take ``import a.b`` for who says ``a.b.c``, whichever statement binds ``a``."""
         for alias in item.node.names:  # type: ignore[attr-defined]
-            if not alias.asname and alias.name.startswith(f"{name}.") and _leads(alias.name, chains):
+            if not alias.asname and alias.name.startswith(f"{name}.") and leads(alias.name, chains):
                 self._alias(item, alias)
 
     def _alias(self, item: Item, alias: ast.alias) -> Piece:
-        bound = alias.asname or _bound(item.node, alias)
+        bound = bound_by(item.node, alias)
         text = import_text(item, [alias])
         if isinstance(item.node, ast.ImportFrom):
-            module = _absolute(item.node, self._namespace)
+            module = absolute(item.node, self._namespace)
             copied = self._copied(module)
             piece = copied.of_name(alias.name) if copied is not None else None
             if piece is not None:
@@ -355,29 +302,17 @@ class Slice:
 
     def _of_compound(self, item: Item, name: str) -> Piece:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
-        whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, _ABSENT)) is None
+        whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, ABSENT)) is None
         whole = whole and name not in self._refused
         if whole and not self._judge.effect(item.node):
             piece = self._typed(item)
-            before = [each for each in self._binders[name] if each.at < item.at]
+            before = [each for each in self._binders.of(name) if each.at < item.at]
             if before and not always_binds(item.node, name):
                 piece.now[name] = self._take(name, item)
             return piece
-        inner = [each for each in item.inner if name in each.names.binds]
-        live = self._namespace.get(name, _ABSENT)
-        if inner and literals.literal(live) is None:
-            found = self._origins.of_live(live, [item])
-            executed = inner
-            code = code_of(live)
-            if found is not None and code is not None:
-                _, line = self._origins.place_of(code)
-                executed = [each for each in inner if each.spans(line)] or inner
-            elif isinstance(live, ModuleType):
-                executed = [
-                    each for each in inner if isinstance(each.node, IMPORTS) and _imports(each.node, live)
-                ] or inner
-            return self._take_item(executed[-1], name)
-        return self._of_value(item, name)
+        live = self._namespace.get(name, ABSENT)
+        inner = self._origins.inner_of(item, name, live) if literals.literal(live) is None else None
+        return self._take_item(inner, name) if inner is not None else self._of_value(item, name)
 
     def _of_value(self, item: Item, name: str) -> Piece:
         """Return the statement that gives a variable its value, if it may be executed again.
@@ -385,10 +320,10 @@ class Slice:
         Else the value is written as a literal, or imported, or left out; so is one that a call computes, and one that
         is changed later.
         """
-        effect, live = self._judge.effect(item.node), self._namespace.get(name, _ABSENT)
-        is_last = self._binders[name][-1] is item or item.at > self._binders[name][-1].at
-        if live is _ABSENT or not is_last:
-            replaced = "it was deleted" if live is _ABSENT else "another cell has replaced its value"
+        effect, live = self._judge.effect(item.node), self._namespace.get(name, ABSENT)
+        is_last = self._binders.of(name)[-1] is item or item.at > self._binders.of(name)[-1].at
+        if live is ABSENT or not is_last:
+            replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
             if not effect and self._is_changed(item, name):
                 effect = "gives what was changed later"
             return (
@@ -418,7 +353,7 @@ class Slice:
         text = literals.literal(live)
         if text is not None:
             return text, ""
-        np = sys.modules.get("numpy", _ABSENT)
+        np = sys.modules.get("numpy", ABSENT)
         numpy = next((name for name, value in self._namespace.items() if value is np and name in self._binders), "")
         return (literals.array_literal(live, numpy) if numpy else None) or "", numpy
 
@@ -443,11 +378,11 @@ class Slice:
             return self._nowhere(name, f"no cell's last text gives it a value before cell [{reader and reader.cell}]")
         if name in _OF_IPYTHON and name not in self._binders:
             return self._of_text(_OF_IPYTHON[name], name)
-        live = self._namespace.get(name, _ABSENT)
+        live = self._namespace.get(name, ABSENT)
         asks = reader is None or isinstance(reader.node, ast.Try)  # whether there is such a name
-        if live is _ABSENT and not asks and name not in _OF_MODULES and not hasattr(builtins, name):
+        if live is ABSENT and not asks and name not in _OF_MODULES and not hasattr(builtins, name):
             return self._nowhere(name, "the notebook has no such variable")
-        if live is _ABSENT or name in _OF_MODULES or vars(builtins).get(name, _ABSENT) is live:
+        if live is ABSENT or name in _OF_MODULES or vars(builtins).get(name, ABSENT) is live:
             return None
         value = literals.literal(live)
         text = import_of(live, name) or (f"{name} = {value}" if value is not None else "")
@@ -469,7 +404,7 @@ class Slice:
         found: dict[str, Any] = {}
         for piece in self._pieces.values():
             for name in piece.binds & self._namespace.keys() if piece.left_out is None else ():
-                last = self._binder(name, None)
+                last = self._binders.last(name, None)
                 if last is None or last.at[:2] == piece.at[:2]:
                     found[name] = self._namespace[name]
         return found
@@ -478,50 +413,3 @@ class Slice:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
         return [*self._pieces.values()]
-
-
-def _given_by_star(module: str, name: str) -> Any:
-    """Return what a star import of a module binds a name to; nothing if it does not."""
-    names = vars(sys.modules[module]) if module in sys.modules else {}
-    return _ABSENT if name.startswith("_") or name not in names.get("__all__", names) else names.get(name, _ABSENT)
-
-
-def _may_bind(item: Item, name: str, reader: Item) -> bool:
-    """Return whether a statement binds a name for one that reads it, which may be a part of it."""
-    if item.at != reader.at[:2]:
-        return True
-    return any(each.at < reader.at and name in each.names.binds for each in item.inner)
-
-
-def _bound(node: ast.AST, alias: ast.alias) -> str:
-    return alias.name if isinstance(node, ast.ImportFrom) else alias.name.partition(".")[0]
-
-
-def _leads(module: str, chains: Collection[str]) -> bool:
-    return any(chain == module or chain.startswith(f"{module}.") for chain in chains)
-
-
-def _imports(node: ast.stmt, module: ModuleType) -> bool:
-    """Return whether an import binds this module."""
-    names = [each.name for each in node.names]  # type: ignore[attr-defined]
-    if isinstance(node, ast.ImportFrom):
-        names = [f"{node.module}.{each}" for each in names]
-    return any(sys.modules.get(name) is module for name in names)
-
-
-def _gives(node: ast.stmt, name: str, value: Any) -> bool:
-    """Return whether an import binds a name to this."""
-    if isinstance(node, ast.Import):
-        return isinstance(value, ModuleType) and _imports(node, value)
-    names = node.names if isinstance(node, ast.ImportFrom) else []
-    of = vars(sys.modules.get(getattr(node, "module", None) or "", sys))
-    return any((each.asname or each.name) == name and of.get(each.name, _ABSENT) is value for each in names)
-
-
-def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:
-    """Return the full name of the module that a statement imports from."""
-    relative = "." * node.level + (node.module or "")
-    try:
-        return importlib.util.resolve_name(relative, namespace.get("__package__") or "")
-    except ImportError:
-        return relative
