@@ -35,6 +35,7 @@ _MOST = 50_000
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented), slice, range)
 _CONTAINERS: tuple[type, ...] = (dict, list, tuple, set, frozenset)
 _CODE = ("argcount", "posonlyargcount", "kwonlyargcount", "names", "varnames", "freevars", "cellvars", "name")
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _NOT_SAID = {
     *("__dict__", "__weakref__", "__module__", "__annotations__", "__annotate__", "__annotate_func__"),
     *("__annotations_cache__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
@@ -42,11 +43,11 @@ _NOT_SAID = {
 """The attributes of a class that Python keeps for itself."""
 _OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__"}
 _OF_IPYTHON = {"display", "get_ipython"}
-_STATELESS = (
-    *(object, type(threading.Lock()), type(threading.RLock()), threading.local),
-    *(weakref.ref, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
-)
-"""The types whose objects have nothing to compare, or what calls may fill anew: caches."""
+_STATELESS = (object, type(threading.Lock()), type(threading.RLock()))
+"""The types whose objects have nothing to compare."""
+_WEAK = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
+_CACHES = {"dispatch_cache", "cache_token", "_clear_cache"}
+"""What a function of `functools.singledispatch` has, and fills when it is called."""
 _REGISTERED = {
     "keras.custom_objects": "keras.src.saving.object_registration:GLOBAL_CUSTOM_OBJECTS",
     "tf_keras.custom_objects": "tf_keras.src.saving.object_registration:_GLOBAL_CUSTOM_OBJECTS",
@@ -121,8 +122,9 @@ class _Walker:
             return _short(self._said(repr(one)))
         if isinstance(one, types.ModuleType):
             return f"module {self._said(one.__name__)}"
-        if isinstance(one, (type, types.FunctionType, types.BuiltinFunctionType)) and self._is_known(one):
-            return f"{one.__module__}.{one.__qualname__}"
+        known = self._name_of(one) if isinstance(one, _NAMED) else ""
+        if known:
+            return known
         number = self._numbers.get(id(one))
         if number is None:
             number = self._numbers[id(one)] = len(self._found)
@@ -135,16 +137,20 @@ class _Walker:
             text = text.replace(f"{home}.", "__main__.")
         return text
 
-    def _is_known(self, one: Any) -> bool:
-        """Return whether another module than a home has something under its name."""
-        module, name = getattr(one, "__module__", None), getattr(one, "__qualname__", None)
-        if module in self._homes or not isinstance(module, str) or not isinstance(name, str):
-            return False
+    def _name_of(self, one: Any) -> str:
+        """Return the name by which another module than a home has a class or function; empty if none has."""
+        module, name = one.__module__, one.__qualname__
+        owner = getattr(one, "__self__", None)
+        if owner is not None and not isinstance(owner, (type, types.ModuleType)):  # `random.random`, of a hidden object
+            module, name = type(owner).__module__, one.__name__
+        if module in self._homes or not isinstance(module, str):
+            return ""
         try:
             its = functools.reduce(getattr, name.split("."), sys.modules[module])
         except (AttributeError, KeyError):
-            return False
-        return its is one or (callable(its) and getattr(its, "__qualname__", "") == name)
+            return ""
+        is_it = its == one or (owner is None and callable(its) and getattr(its, "__qualname__", "") == name)
+        return f"{module}.{name}" if is_it else ""
 
     # -- facts
 
@@ -161,6 +167,10 @@ class _Walker:
             return self._of_container(one)
         if kind in _STATELESS:
             return [("kind", _kind(one))]
+        if kind in _WEAK and not len(one):
+            return [("kind", _kind(one)), ("items", "0")]
+        if kind is threading.local:  # of this thread
+            return [("kind", _kind(one)), *self._attributes("", vars(one))]
         if isinstance(one, types.BuiltinFunctionType):
             return [("name", one.__qualname__), ("self", self.value(one.__self__))]
         return [("kind", self.value(kind)), *self._of_object(one)]
@@ -183,9 +193,13 @@ class _Walker:
             yield f"default {name}", self.value(each)
         for name, each in (function.__kwdefaults__ or {}).items():
             yield f"default {name}", self.value(each)
-        for name, cell in zip(code.co_freevars, function.__closure__ or ()):
-            yield f"variable {name}", self.value(_content(cell))
-        yield from self._attributes(function.__name__, vars(function))
+        enclosed = dict(zip(code.co_freevars, map(_content, function.__closure__ or ())))
+        caches = _CACHES if code.co_filename == functools.__file__ else ()
+        for name in sorted(enclosed.keys() - caches):
+            yield f"variable {name}", self.value(enclosed[name])
+        yield from self._attributes(
+            function.__name__, {name: each for name, each in vars(function).items() if name not in caches}
+        )
         if function.__globals__.get("__name__") not in self._homes:
             return
         for name in dict.fromkeys(_globals_of(code)):
@@ -304,13 +318,7 @@ def _reduced(one: Any) -> Iterator[Any]:
         Exception: whatever it raises that cannot be pickled.
     """
     reduce = copyreg.dispatch_table.get(type(one))
-    try:
-        made = one.__reduce_ex__(4) if reduce is None else reduce(one)
-    except TypeError:
-        if not hasattr(one, "__dict__"):
-            raise
-        yield vars(one)
-        return
+    made = one.__reduce_ex__(4) if reduce is None else reduce(one)
     for part in (made,) if isinstance(made, str) else made:
         yield part if type(part) in (str, tuple, dict) or part is None or callable(part) else list(part)
 

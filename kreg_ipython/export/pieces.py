@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from kreg_ipython.export.imports import import_text
@@ -12,6 +13,7 @@ from kreg_ipython.export.items import DEFINITIONS, Item
 
 _HOOKS = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
 """The methods by which building on a class executes something of it."""
+_AT = attrgetter("at")
 
 
 @dataclass(frozen=True)
@@ -201,11 +203,11 @@ def in_order(pieces: Collection[Piece]) -> list[Piece]:
         entered.add(piece)
         needed = [each for each in piece.now.values() if each is not None]
         needed += [each for _, each in while_executed(piece)] if piece.left_out is None else []
-        for each in sorted(needed, key=_order):
+        for each in sorted(needed, key=_AT):
             enter(each)
         done[piece] = None
 
-    for piece in sorted(pieces, key=_order):
+    for piece in sorted(pieces, key=_AT):
         enter(piece)
     once = [piece for piece in done if piece.is_import and _binds_alone(piece, pieces)]
     return [*once, *(piece for piece in done if piece not in once)]
@@ -236,14 +238,9 @@ def _together(imports: list[Piece]) -> Iterator[Piece]:
         yield Piece(item.at, item.cell, import_text(item, wanted), bound, item=item)
 
 
-def _order(piece: Piece) -> tuple[Any, ...]:
-    return piece.at
-
-
 def _has_hook(piece: Piece) -> bool:
     """Return whether building on a class executes something of it."""
     node = piece.item.node if piece.item is not None else None
     if not isinstance(node, ast.ClassDef):
         return False
-    hooks = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
-    return bool(node.keywords) or any(getattr(each, "name", "") in hooks for each in node.body)
+    return bool(node.keywords) or any(getattr(each, "name", "") in _HOOKS for each in node.body)

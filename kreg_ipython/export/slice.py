@@ -324,8 +324,8 @@ class Slice:
         is_last = self._binders.of(name)[-1] is item or item.at > self._binders.of(name)[-1].at
         if live is ABSENT or not is_last:
             replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
-            if not effect and self._is_changed(item, name):
-                effect = "gives what was changed later"
+            if not effect and (self._is_changed(item, name) or isinstance(item.node, ast.AugAssign)):
+                effect = "gives what was changed later" if self._is_changed(item, name) else "adds to a former value"
             return (
                 self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
             )

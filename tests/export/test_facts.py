@@ -42,6 +42,8 @@ def table(text: str, home: str, monkeypatch: pytest.MonkeyPatch, then: str = "")
         "class x:\n    @property\n    def p(self): return 1\n    @classmethod\n    def c(cls): return cls\n    @staticmethod\n    def s(): pass\n    b = [].append",
         "class x:\n    def __eq__(self, other): raise RuntimeError\n    def __getattr__(self, name): raise RuntimeError\n    def __reduce_ex__(self, n): raise RuntimeError\nx = x()",
         "def x(): return UNSEEN\nUNSEEN = open",
+        "import random, threading, weakref\nrandom.random()\nx = [random.random, random.randint, threading.local(), weakref.WeakSet()]",
+        "import functools\n@functools.singledispatch\ndef x(a): return a\nx(1)",
     ],
 )  # fmt: skip
 def test_what_is_made_twice_is_the_same(text, monkeypatch):
@@ -77,6 +79,10 @@ def test_what_is_made_twice_is_the_same(text, monkeypatch):
         ("x = [0.0]", "x[0] = -0.0", ["items"]),
         ("x = [[0], [0]]", "x[1] = x[0]", ["item 1", "identity"]),
         ("x = (i for i in 'ab')", "next(x)", []),
+        ("x = open('/dev/null')", "", []),
+        ("import weakref\nclass A: pass\na = A()\nx = weakref.WeakSet()", "x.add(a)", ["kind"]),
+        ("import threading\nx = threading.local()", "x.a = 1", ["attribute a"]),
+        ("import contextvars\nx = contextvars.ContextVar('x', default=1)", "", []),
         ("import io\nx = io.StringIO()", "x.write('a')", ["part 2", "items"]),
         ("class E(Exception): pass\nx = E()", "", []),
     ],
