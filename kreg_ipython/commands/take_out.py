@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kreg_ipython import report
@@ -65,10 +65,10 @@ def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     models = subjects(looked_at)
     roots = _roots(notebook, args.name, models)
 
-    def make(refused: Collection[str] = ()) -> Module:
+    def make(refused: Mapping[str, str]) -> Module:
         return module_for(looked_at, roots, inline=args.inline, refused=refused)
 
-    module = make()
+    module = make({})
     if not any(line.strip() and not line.startswith("#") for line in module.text.splitlines()):
         raise Refused(f"nothing of it can be written: {'; '.join(each.why for each in module.left_out)}.")
     given = {id(root) for root in roots}

@@ -50,7 +50,7 @@ class Module:
 
 
 def module_for(
-    notebook: Notebook, roots: Iterable[Any], *, inline: bool = False, refused: Collection[str] = ()
+    notebook: Notebook, roots: Iterable[Any], *, inline: bool = False, refused: Mapping[str, str] | None = None
 ) -> Module:
     """Return a module that defines and registers what these objects need.
 
@@ -58,7 +58,7 @@ def module_for(
         notebook: the notebook.
         roots: classes, functions or other registered objects, or keys of entries as text.
         inline: whether to copy what the user's own modules define, instead of importing it.
-        refused: the names that would be something else elsewhere if their statements were typed as they are.
+        refused: the names that would be something else elsewhere if their statements were typed as they are, and why.
     """
     entries = [entry for entry in notebook.guard.ledger if not notebook.guard.ledger.is_shadowed(entry)]
     registrations = [_registration(entry) for entry in entries]
@@ -77,7 +77,7 @@ def module_of(
     subjects: Sequence[Any],
     *,
     inline: bool = False,
-    refused: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
 ) -> Module:
     """Return the module that some objects need: see `Slice`.
 
@@ -85,7 +85,7 @@ def module_of(
     """
     imported: set[str] = set()
     while True:
-        copied = Copied(registrations, imported if inline else None)
+        copied = Copied(registrations, imported if inline else None, refused)
         made = Slice(texts, namespace, text_of, registrations, copied=copied, refused=refused)
         for subject in subjects:
             made.add(subject)

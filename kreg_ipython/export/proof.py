@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from types import FunctionType
 from typing import Any
@@ -16,7 +16,7 @@ _DIGEST = re.compile(r"\b[0-9a-f]{64}$")
 
 def proven(
     module: Module,
-    make: Callable[[frozenset[str]], Module],
+    make: Callable[[Mapping[str, str]], Module],
     name: str,
     described: Callable[[Module], facts.Table | None],
 ) -> Module:
@@ -27,11 +27,11 @@ def proven(
 
     Args:
         module: the module as it was typed.
-        make: returns the module in which these names are not what their statements give.
+        make: returns the module in which these names are not what their statements give, and why not.
         name: the name of the module.
         described: returns the facts of a module that a fresh process has imported; None if there are none.
     """
-    refused: frozenset[str] = frozenset()
+    refused: dict[str, str] = {}
     while True:
         its = described(module)
         if its is None:
@@ -41,10 +41,10 @@ def proven(
             return module
         again = module
         while again.text == module.text:
-            worse = {_refused(each, module, refused) for each in found} - refused
-            if not worse:
+            worse = dict(_refused(each, module, refused) for each in reversed(found))
+            if worse.keys() <= refused.keys():
                 return replace(module, differs=_told(module, found))
-            refused = frozenset(each for each in refused if each.partition(".")[0] not in worse) | worse
+            refused = {name: why for name, why in refused.items() if name.partition(".")[0] not in worse} | worse
             again = make(refused)
         module = again
 
@@ -59,12 +59,13 @@ def described_here(module: Module, name: str) -> facts.Table:
     return facts.table(module.live, [*module.homes, name], module.unseen)
 
 
-def _refused(each: facts.Difference, module: Module, refused: Collection[str]) -> str:
-    """Return what must not be typed as it is: an attribute of a class or function, or else the name."""
+def _refused(each: facts.Difference, module: Module, refused: Container[str]) -> tuple[str, str]:
+    """Return what must not be typed as it is, an attribute of a class or function or else the name, and why."""
     kind, _, attribute = each.parts[0].partition(" ") if each.parts else ("", "", "")
-    is_own = kind == "attribute" and isinstance(module.live.get(each.name), (type, FunctionType))
     whole = f"{each.name}.{attribute}"
-    return whole if is_own and whole not in refused else each.name
+    if kind == "attribute" and isinstance(module.live.get(each.name), (type, FunctionType)) and whole not in refused:
+        return whole, _why(each._replace(parts=each.parts[1:]))
+    return each.name, _why(each)
 
 
 def _told(module: Module, found: list[facts.Difference]) -> tuple[LeftOut, ...]:

@@ -49,7 +49,8 @@ class Slice:
         home: the module of what the texts define.
         copied: returns the slice of a module of the user's whose definitions are to be copied; None for one that is to
             be imported.
-        refused: the names, and attributes after a name and a dot, that are not what their statements give elsewhere.
+        refused: the names, and attributes after a name and a dot, that are not what their statements give elsewhere,
+            and why.
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class Slice:
         *,
         home: str = "__main__",
         copied: Callable[[str], Slice | None] = lambda module: None,
-        refused: Collection[str] = (),
+        refused: Mapping[str, str] | None = None,
     ) -> None:
         self._namespace = namespace
         self._registrations = [each for each in registrations if each.home == home]
-        self.home, self._copied, self._refused = home, copied, refused
+        self.home, self._copied, self._refused = home, copied, refused or {}
         self.items = list(items(texts, home))
         self._origins = Origins(texts, text_of, self.items, home)
-        self._binders = Binders(self.items, namespace, self._origins, refused)
+        self._binders = Binders(self.items, namespace, self._origins, self._refused)
         self._judge = Judge(namespace.__getitem__, self._origins.node_of, home)
         self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._waiting: list[Piece] = []
@@ -156,7 +157,7 @@ class Slice:
         text = literals.literal(live) if live is not ABSENT else None
         if self._takes_what_is_in(live):
             return
-        left_out = None if text is not None else LeftOut(name, owner.cell, "it was changed after its definition")
+        left_out = None if text is not None else LeftOut(name, owner.cell, self._refused[name])
         said = f"{name} = {text}  # what it was in the end" if left_out is None else comment(left_out)
         needs: dict[str, Piece | None] = {name.partition(".")[0]: owner}
         self._piece((owner, name), lambda: Piece(at, owner.cell, said, frozenset(), needs, left_out=left_out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from types import CodeType, ModuleType
 from typing import Any
@@ -42,11 +43,11 @@ class Cells:
         texts = {number: self.typed[number] for number in self.last.values()}
         subjects = [self.namespace[name] for name in names]
 
-        def make(refused: frozenset[str]) -> Module:
+        def make(refused: Mapping[str, str]) -> Module:
             known = (texts, self.namespace, self.text_of, self.registrations, subjects)
             return module_of(*known, inline=inline, refused=refused)
 
-        module = proven(make(frozenset()), make, "exported", described)
+        module = proven(make({}), make, "exported", described)
         return replace(module, left_out=(*module.left_out, *module.differs))
 
 
