@@ -83,7 +83,7 @@ def test_a_notebook_goes_on_with_the_module_in_the_place_of_its_cells(here, tmp_
     assert nb.value("float(net.layers[0](np.ones((1,)))[0])") == 3.0
     told = nb.run("again", f"%kreg export {module}.py").stderr
     assert told.strip() == "UsageError: %kreg export: nothing to export: no cell has registered anything; " + (
-        "name a model, a class or a function."
+        "name a class, a function, or a model that is made of yours (net and again)."
     )
     nb.run("autoreload", "%autoreload 0")
 
@@ -153,6 +153,58 @@ def test_what_cannot_be_done_is_one_line(here, line, message):
     shown = here.run("x", f"%kreg export {line}", fails=None)
     told = f"{shown.stderr}{shown.stdout}{shown.error}{shown.traceback}"
     assert message in told and "Traceback" not in told
+
+
+STATE = """
+import sys
+sys.kreg_flag = 1
+if getattr(sys, "kreg_flag", 0):
+    def chosen(): return 1
+else:
+    def chosen(): return 2
+def make(n): return lambda x: n * x
+twice = make(2)
+def remembers(x, seen=[]):
+    seen.append(x)
+    return len(seen)
+@keras.saving.register_keras_serializable("PKG")
+class Uses(keras.layers.Layer):
+    def call(self, x): return twice(x) * chosen()
+    def other(self): return remembers(1)
+uses = keras.Sequential([keras.Input((3,)), Uses()])
+number = uses.layers[0].other()
+"""
+
+
+@pytest.mark.needs("keras>=3", "tensorflow")
+def test_a_module_has_what_was_decided_here_and_names_what_calls_have_changed(here, tmp_path):
+    here.run("state", STATE)
+    path = tmp_path / f"{here.package}_state.py"
+    found = export(here, f"{path} uses")
+    (differs,) = found["left_out"]
+    assert (differs["name"], differs["why"]) == (
+        "remembers",
+        "its default seen is [1] in the notebook, and [] in a fresh process",
+    )
+    assert found["verified"] is None and "def remembers(x, seen=[]):" in path.read_text()
+    shown = here.run("again", f"remembers.__defaults__[0].clear()\n%kreg export {path} uses")
+    assert "\n  verified: a fresh process imported it, and 1 of 1 model loaded and answered the same" in shown.text
+    text = path.read_text()
+    assert "def chosen(): return 1\n" in text and "kreg_flag" not in text and "\ntwice = make(2)\n" in text
+
+
+@pytest.mark.needs("keras>=3", "tensorflow")
+def test_a_module_that_cannot_be_imported_is_written_and_said_to_fail(here, tmp_path):
+    def problem(text: str) -> str:
+        here.run("of", f"def leave(code): import os; os._exit(code)\nmine = 'get_ipython' in globals()\n{text}")
+        shown = here.run("x", f"exported = %kreg export {tmp_path}/{here.package}_of.py g\nexported")
+        assert here.value("exported.verified") is False and len(shown.text.splitlines()) == 2
+        return shown.text.splitlines()[1].strip()
+
+    told = problem("def g(n=1 if 'get_ipython' in globals() else leave(3)): return n")
+    assert told == "it does not work elsewhere: the fresh process ended with code 3 while it executes the definitions"
+    told = problem("def g(n=1 / ('get_ipython' in globals())): return n")
+    assert told.startswith("it does not work elsewhere: in a fresh kernel the definitions cannot be executed: Zero")
 
 
 @pytest.mark.needs("keras>=3", "tensorflow")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kreg_ipython import report
 from kreg_ipython.checks.cells import root
 from kreg_ipython.commands import find
-from kreg_ipython.lib.naming import key_text
+from kreg_ipython.lib.naming import enumerated, key_text
 from kreg_ipython.report.done import Refused
 from kreg_ipython.session.notebook import Notebook
 
 if TYPE_CHECKING:
+    from kreg_ipython.export.facts import Table
     from kreg_ipython.export.models import Subject
 
 
@@ -52,35 +54,62 @@ def verify(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
 def export(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     """Carry out ``%kreg export``."""
     from kreg_ipython.export.file import CannotWrite, checked, names_itself, with_header, write
-    from kreg_ipython.export.imported import verify_module
     from kreg_ipython.export.models import subjects
-    from kreg_ipython.export.module import module_for
-    from kreg_ipython.export.verify import TIMEOUT
+    from kreg_ipython.export.module import Module, module_for
+    from kreg_ipython.export.proof import asked, proven
+    from kreg_ipython.export.verify import TIMEOUT, Outcome, verified
     from kreg_ipython.report.exported import Exported
     from kreg_ipython.report.verified import Interrupted, Line
 
-    models = subjects(find.looked_at(notebook, []))
+    looked_at = find.looked_at(notebook, [])
+    models = subjects(looked_at)
     roots = _roots(notebook, args.name, models)
-    module = module_for(find.looked_at(notebook, []), roots, inline=args.inline)
+
+    def make(refused: Mapping[str, str]) -> Module:
+        return module_for(looked_at, roots, inline=args.inline, refused=refused)
+
+    module = make({})
     if not any(line.strip() and not line.startswith("#") for line in module.text.splitlines()):
         raise Refused(f"nothing of it can be written: {'; '.join(each.why for each in module.left_out)}.")
-    text = with_header(module, os.path.basename(notebook.path))
-    try:
-        path = checked(args.path, force=args.force)
-        if names_itself(path, text):
-            raise CannotWrite(f"{args.path} is where these definitions are; %kreg export writes those of cells")
-        write(path, text)
-    except CannotWrite as error:
-        raise Refused(f"{error}.") from None
     given = {id(root) for root in roots}
     named_ones = [each for each in models if each.roots and all(id(one) in given for one in each.roots)]
-    name = os.path.splitext(os.path.basename(path))[0]
+    outcome = Outcome([], None)
+    deadline = time.monotonic() + (args.timeout or TIMEOUT)
     try:
+        path = checked(args.path, force=args.force)
+        name = os.path.splitext(os.path.basename(path))[0]
+        if names_itself(path, module.text):
+            raise CannotWrite(f"{args.path} is where these definitions are; %kreg export writes those of cells")
         with Line() as line:
-            results, problem = verify_module(named_ones, text, name, timeout=args.timeout or TIMEOUT, shown=line)
+
+            def described(module: Module) -> Table | None:
+                nonlocal outcome
+                text = with_header(module, os.path.basename(notebook.path))
+                write(path, text)
+                left = max(deadline - time.monotonic(), 0.0)
+                outcome = verified(named_ones, text, name, asked(module, name), left, line)
+                return outcome.table
+
+            module = proven(module, make, name, described)
+    except CannotWrite as error:
+        raise Refused(f"{error}.") from None
     except KeyboardInterrupt:
         raise Interrupted(f"%kreg export was interrupted; {args.path} is written, and not verified") from None
-    return Exported(args.path, module.objects, module.cells, module.left_out, tuple(results), problem)
+    problem = outcome.failed or (None if outcome.table is None else "")
+    return Exported(
+        args.path, module.objects, module.cells, module.left_out, module.differs, tuple(outcome.results), problem
+    )
+
+
+def _of_models(models: Iterable[Subject]) -> str:
+    """Return what becomes of the models if no cell has registered anything, as the end of a sentence."""
+    others = [each.name for each in models if each.roots]
+    if others:
+        return f"; name a class, a function, or a model that is made of yours ({enumerated(others)})"
+    alone = [each.name for each in models]
+    if alone:
+        return f", and {enumerated(alone)} {'loads' if len(alone) == 1 else 'load'} without any definition of yours"
+    return "; name a class or a function to write it"
 
 
 def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> list[Any]:
@@ -90,7 +119,7 @@ def _roots(notebook: Notebook, names: list[str], models: Iterable[Subject]) -> l
     if not names:
         found = [entry.subject for entry in current if entry.owner is not None and entry.owner.kind == "cell"]
         if not found:
-            raise Refused("nothing to export: no cell has registered anything; name a model, a class or a function.")
+            raise Refused(f"nothing to export: no cell has registered anything{_of_models(models)}.")
         return found
     found = []
     for name in names:

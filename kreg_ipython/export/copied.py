@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -20,10 +20,16 @@ class Copied:
     Args:
         registrations: what is registered.
         imported: the modules that are to be imported all the same; None for all of them.
+        refused: what is not to be typed as it is, see `Slice`.
     """
 
-    def __init__(self, registrations: Iterable[Registration], imported: Collection[str] | None) -> None:
-        self._registrations, self._imported = list(registrations), imported
+    def __init__(
+        self,
+        registrations: Iterable[Registration],
+        imported: Collection[str] | None,
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        self._registrations, self._imported, self._refused = list(registrations), imported, refused
         self.slices: dict[str, Slice | None] = {}
         """The slices by the names of the modules; None for a module that is imported."""
 
@@ -47,7 +53,8 @@ class Copied:
 
         if text is None:
             return None
-        return Slice({0: text}, vars(module), text_of, self._registrations, home=name, copied=self)
+        options: Any = {"home": name, "copied": self, "refused": self._refused}
+        return Slice({0: text}, vars(module), text_of, self._registrations, **options)
 
 
 def claimed_twice(pieces: Iterable[Piece]) -> set[str]:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import importlib.util
+import keyword
 import os
 import re
 import sys
@@ -38,8 +39,10 @@ def checked(path: str, *, force: bool) -> str:
     name, extension = os.path.splitext(base)
     if os.path.isdir(full):
         raise CannotWrite(f"{path} is a directory; name a file in it, such as {os.path.join(path, 'my_layers.py')}")
-    if extension != ".py" or not name.isidentifier():
+    if extension != ".py" or not name.isidentifier() or name == "__main__":
         raise CannotWrite(f"{base!r} cannot be imported; the name of a module is a Python name, and ends in .py")
+    if keyword.iskeyword(name):
+        raise CannotWrite(f"{base!r} cannot be imported; {name} is a word of Python's own; give it another name")
     if not os.path.isdir(folder):
         raise CannotWrite(f"there is no directory {os.path.dirname(path) or folder}; make it first")
     home = _home_of(name)

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from kreg_ipython.checks.keras import families
-from kreg_ipython.export import worker
+from kreg_ipython.export import facts, worker
 
 _BEGIN = """
 import importlib.util, sys
@@ -108,6 +108,20 @@ class Fresh:
             OutOfTime: if the deadline has passed.
         """
         return str(self.answer(doing).get("failed", ""))
+
+    def described(self, asks: Mapping[str, Any], doing: str) -> facts.Table | None:
+        """Return the facts of the module's definitions; None if it cannot tell.
+
+        Args:
+            asks: the ``names`` that are looked at, the ``homes`` and what is ``unseen``, see `facts.table`.
+            doing: what is shown.
+
+        Raises:
+            Died: if the process has ended.
+            OutOfTime: if the deadline has passed.
+        """
+        self.send({**asks, "facts": facts.__file__})
+        return self.answer(doing).get("table")
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request."""

@@ -39,6 +39,21 @@ _HOLDS = re.compile(
 _CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, functools.partial, type)
 _CONTAINERS = (dict, list, tuple, set, str, bytes)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_USES = (
+    *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.If, ast.Subscript, ast.Attribute),
+    *(ast.FormattedValue, ast.Starred, ast.comprehension),
+)
+"""What may call a method of the object that it uses."""
+_NOT_USED = {
+    "__init__",
+    "__new__",
+    "__post_init__",
+    "__init_subclass__",
+    "__class_getitem__",
+    "__set_name__",
+    "__call__",
+}
+"""The methods that no operator calls."""
 _NOTHING = (ast.Import, ast.ImportFrom, ast.Pass, ast.Break, ast.Continue)
 _ABSENT = object()
 
@@ -65,6 +80,23 @@ class Judge:
         """Return what a statement or an expression does besides defining something; nothing if it does nothing."""
         return _Frame(self).effect(node)
 
+    def effect_of_registration(self, node: ast.stmt, *, direct: bool) -> str:
+        """Return what a statement does besides registering something, or setting an attribute.
+
+        Args:
+            node: the statement.
+            direct: whether it calls the framework's function itself.
+        """
+        if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
+            inside = [part for each in node.targets for part in ast.walk(each) if isinstance(part, ast.Call)]
+            return self.effect(node.value) or next(filter(None, map(self.effect, inside)), "")
+        call = node.value if isinstance(node, ast.Expr) else None
+        if direct and isinstance(call, ast.Call):
+            given = [call, call.func] if isinstance(call.func, ast.Call) else [call]
+            parts = [part for each in given for part in (*each.args, *(arg.value for arg in each.keywords))]
+            return next(filter(None, map(self.effect, parts)), "")
+        return self.effect(node)
+
     def reads_environment(self, node: ast.AST) -> str:
         """Return what a definition reads of the environment when it is executed; nothing if it does not."""
         frame = _Frame(self)
@@ -74,6 +106,20 @@ class Judge:
             if isinstance(each, (ast.Name, ast.Attribute)) and frame.is_environment(each):
                 return f"reads {_short(each)}"
         return ""
+
+    def computes(self, node: ast.AST) -> bool:
+        """Return whether a statement calls anything but Python's own types and the methods of literals."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Call) and not (
+                isinstance(each.func, ast.Attribute) and isinstance(each.func.value, ast.Constant)
+            ):
+                try:
+                    callee = self.value(each.func)
+                except KeyError:
+                    return True
+                if getattr(callee, "__module__", None) not in ("builtins", "collections", "types"):
+                    return True
+        return False
 
     def of_call(self, callee: Any) -> str | None:
         """Return what a call of an object does; None if that is not known."""
@@ -118,6 +164,22 @@ class Judge:
         body = node.body if isinstance(node, ast.ClassDef) else []
         found = [each for each in body if isinstance(each, ast.FunctionDef) and each.name == made.__name__]
         return self._of_body(found[-1]) if found else "?"
+
+    def is_own(self, kind: type) -> bool:
+        """Return whether a class is the notebook's."""
+        return kind.__module__ == self._home
+
+    def has_operators(self, kind: type) -> bool:
+        """Return whether using an object of a class, as by ``+`` or ``str``, may do more than to compute."""
+        own = [each for base in kind.__mro__ if self.is_own(base) for each in vars(base).items()]
+        return any(
+            name.startswith("__")
+            and name not in _NOT_USED
+            and isinstance(each, FunctionType)
+            and each.__code__.co_filename != "<string>"
+            and self.of_call(each) != ""
+            for name, each in own
+        )
 
     def _of_body(self, node: ast.FunctionDef) -> str:
         args = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
@@ -175,6 +237,9 @@ class _Frame:
             return self._call(node) or self.first([*node.args, *(each.value for each in node.keywords)])
         if isinstance(node, (ast.Name, ast.Attribute)) and self.is_environment(node):
             return f"reads {_short(node)}"
+        if isinstance(node, _USES):
+            used = self._used(*ast.iter_child_nodes(node)) or self._property(node)
+            return used or self.first(ast.iter_child_nodes(node))
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             return f"changes {', '.join(node.names)}"
         if isinstance(node, (ast.While, ast.Delete, ast.Await, ast.Yield, ast.YieldFrom)):
@@ -198,8 +263,13 @@ class _Frame:
 
     def _assigning(self, node: Any) -> str:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        value = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node.value
-        found = self.effect(value) or next(filter(None, map(self._target, targets)), "")
+        loops = isinstance(node, (ast.For, ast.AsyncFor))
+        value = node.iter if loops else node.value
+        found = (
+            (self._used(value) if loops else "")
+            or self.effect(value)
+            or next(filter(None, map(self._target, targets)), "")
+        )
         return found or self.first([*getattr(node, "body", ()), *getattr(node, "orelse", ())])
 
     def _target(self, node: ast.expr) -> str:
@@ -237,12 +307,43 @@ class _Frame:
         found = self.judge.of_call(callee)
         if found is None or found or holds(callee):
             return _calls(node) if found is None else found
+        used = self._used(*given)
+        if used:
+            return used
         first = node.args[:1] if callee in (map, filter, functools.reduce) else []
         first += [each.value for each in node.keywords if each.arg == "key"]
         unknown = next((each for each in first if not self._is_function(each)), None)
         if unknown is not None:
             return f"calls {_short(unknown)}()"
         return next(filter(None, map(self._called, given)), "")
+
+    def _used(self, *nodes: ast.AST) -> str:
+        """Return which methods of the user's an operator or a library may call on what these give."""
+        for node in nodes:
+            try:
+                if isinstance(node, ast.Call):
+                    kinds = [self.judge.value(node.func, self.local)]
+                else:
+                    live = self.judge.value(node, self.local) if isinstance(node, ast.expr) else None
+                    inside: Any = live if type(live) in _CONTAINERS else ()
+                    kinds = [type(live), *map(type, inside), *(map(type, live.values()) if type(live) is dict else ())]
+            except KeyError:
+                continue
+            if any(isinstance(each, type) and self.judge.has_operators(each) for each in kinds):
+                return f"uses {_short(node)}, which has methods that may do more"
+        return ""
+
+    def _property(self, node: ast.AST) -> str:
+        """Return which attribute a function of the user's computes."""
+        try:
+            owner = self.judge.value(node.value, self.local) if isinstance(node, ast.Attribute) else None
+        except KeyError:
+            return ""
+        kind = owner if isinstance(owner, type) else type(owner)
+        found = inspect.getattr_static(kind, getattr(node, "attr", ""), None)
+        is_own = self.judge.is_own(type(found)) and hasattr(type(found), "__get__")
+        is_own |= owner is not kind and isinstance(found, (property, functools.cached_property))
+        return f"reads {_short(node)}, which a function gives" if is_own and self.judge.is_own(kind) else ""
 
     def _is_function(self, node: ast.expr) -> bool:
         """Return whether it is known what a call of this does."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from kreg_ipython.export.items import DEFINITIONS, Item
+from kreg_ipython.export.imports import imports
+from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
 
@@ -20,7 +20,7 @@ class Origins:
     Args:
         texts: the text of each cell by its execution count.
         text_of: returns the text that a code object was compiled in; None if it is not known.
-        binders: the statements that bind each name.
+        items: all statements.
         home: the module of what the cells define.
     """
 
@@ -28,10 +28,15 @@ class Origins:
         self,
         texts: Mapping[int, str],
         text_of: Callable[[CodeType], str | None],
-        binders: Mapping[str, Sequence[Item]],
+        items: Iterable[Item],
         home: str = "__main__",
     ) -> None:
-        self._texts, self._text_of, self._binders, self.home = texts, text_of, binders, home
+        self._texts, self._text_of, self.home = dict(sorted(texts.items())), text_of, home
+        self.binders: dict[str, list[Item]] = {}
+        """The statements that bind each name."""
+        for item in items:
+            for name in item.names.binds:
+                self.binders.setdefault(name, []).append(item)
 
     def of_live(self, live: Any, found: Sequence[Item]) -> Item | None:
         """Return which of some statements made an object, if its code tells; its own code tells first."""
@@ -56,12 +61,23 @@ class Origins:
         if "<locals>" in found[1]:  # a function made it
             return None
         name = found[1].partition(".")[0]
-        named = [each for each in self._binders.get(name, ()) if _defines(each.node, name)]
+        named = [each for each in self.binders.get(name, ()) if _defines(each.node, name)]
         by_code = self.of_live(subject, named)
         if by_code is not None:
             return by_code
         fitting = [each for each in named if fits(each.node, subject)]
         return next(reversed(fitting or named), None)
+
+    def inner_of(self, item: Item, name: str, live: Any) -> Item | None:
+        """Return the statement in a compound one that bound a name to an object, as far as can be told."""
+        inner = [each for each in item.inner if name in each.names.binds]
+        code = code_of(live)
+        if code is not None and self.of_live(live, [item]) is not None:
+            _, line = self.place_of(code)
+            inner = [each for each in inner if each.spans(line)] or inner
+        elif isinstance(live, ModuleType):
+            inner = [each for each in inner if isinstance(each.node, IMPORTS) and imports(each.node, live)] or inner
+        return inner[-1] if inner else None
 
     def name_in(self, item: Item, subject: Any) -> str:
         """Return the name by which a statement binds an object that it defines."""
@@ -124,21 +140,3 @@ def _own_code(subject: Any) -> Iterator[CodeType]:
         if isinstance(candidate, FunctionType) and is_own:
             yield candidate.__code__
             return
-
-
-def import_of(live: Any, name: str) -> str | None:
-    """Return the import by which another module has an object; without a name, one that only executes the module."""
-    if isinstance(live, ModuleType):
-        if sys.modules.get(live.__name__) is not live or live.__name__ == "__main__":
-            return None
-        return f"import {live.__name__}" + (f" as {name}" if name not in ("", live.__name__) else "")
-    module, qualname = getattr(live, "__module__", None), getattr(live, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(qualname, str) or module in ("__main__", "builtins"):
-        return None
-    if getattr(sys.modules.get(module), qualname, None) is not live:
-        return None
-    return (
-        f"import {module}"
-        if not name
-        else f"from {module} import {qualname}" + (f" as {name}" if name != qualname else "")
-    )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+from kreg_ipython.export.imports import import_text
 from kreg_ipython.export.items import DEFINITIONS, Item
 
 _HOOKS = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
 """The methods by which building on a class executes something of it."""
+_AT = attrgetter("at")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Registration(NamedTuple):
         line: the line in the last text of the cell; None if that does not say it any more.
         direct: whether the statement calls the framework's function itself.
         home: the module whose statement registered it: ``__main__`` for a cell's.
+        registry: the name of the registry.
     """
 
     key: str
@@ -46,6 +50,7 @@ class Registration(NamedTuple):
     line: int | None
     direct: bool
     home: str = "__main__"
+    registry: str = ""
 
 
 @dataclass(eq=False)
@@ -198,11 +203,11 @@ def in_order(pieces: Collection[Piece]) -> list[Piece]:
         entered.add(piece)
         needed = [each for each in piece.now.values() if each is not None]
         needed += [each for _, each in while_executed(piece)] if piece.left_out is None else []
-        for each in sorted(needed, key=_order):
+        for each in sorted(needed, key=_AT):
             enter(each)
         done[piece] = None
 
-    for piece in sorted(pieces, key=_order):
+    for piece in sorted(pieces, key=_AT):
         enter(piece)
     once = [piece for piece in done if piece.is_import and _binds_alone(piece, pieces)]
     return [*once, *(piece for piece in done if piece not in once)]
@@ -216,17 +221,6 @@ def _binds_alone(piece: Piece, pieces: Collection[Piece]) -> bool:
         if other is not piece and other.left_out is None
         for name in other.binds & piece.binds
     )
-
-
-def import_text(item: Item, aliases: list[ast.alias]) -> str:
-    """Return an import of some of the names of a statement; the statement itself if these are all."""
-    node = item.node
-    if len(node.names) == len(aliases):  # type: ignore[attr-defined]
-        return item.text
-    said = ", ".join(f"{each.name} as {each.asname}" if each.asname else each.name for each in aliases)
-    if isinstance(node, ast.ImportFrom):
-        return f"from {'.' * node.level}{node.module or ''} import {said}"
-    return f"import {said}"
 
 
 def _together(imports: list[Piece]) -> Iterator[Piece]:
@@ -244,14 +238,9 @@ def _together(imports: list[Piece]) -> Iterator[Piece]:
         yield Piece(item.at, item.cell, import_text(item, wanted), bound, item=item)
 
 
-def _order(piece: Piece) -> tuple[Any, ...]:
-    return piece.at
-
-
 def _has_hook(piece: Piece) -> bool:
     """Return whether building on a class executes something of it."""
     node = piece.item.node if piece.item is not None else None
     if not isinstance(node, ast.ClassDef):
         return False
-    hooks = {"__init_subclass__", "__class_getitem__", "__new__", "__call__", "__prepare__", "__mro_entries__"}
-    return bool(node.keywords) or any(getattr(each, "name", "") in hooks for each in node.body)
+    return bool(node.keywords) or any(getattr(each, "name", "") in _HOOKS for each in node.body)

@@ -14,27 +14,24 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib.util
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from types import CodeType, FunctionType, ModuleType
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import CodeType, FunctionType
 from typing import Any
 
 from kreg_ipython.export import literals
-from kreg_ipython.export.attributes import Attributes
+from kreg_ipython.export.binders import Binders
+from kreg_ipython.export.changes import changes, decorates_with, sets_attribute_of, writes_to, written
 from kreg_ipython.export.harmless import Judge
+from kreg_ipython.export.imports import ABSENT, absolute, bound_by, import_of, import_text, leads
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
-from kreg_ipython.export.origins import Origins, code_of, fits, import_of
+from kreg_ipython.export.origins import Origins
 from kreg_ipython.export.pieces import (
     LeftOut,
     Piece,
     Registration,
     comment,
-    import_text,
-    leave_out,
-    while_executed,
 )
-from kreg_ipython.export.values import ABSENT, MUTABLE, Values, changes_of, writes_to, written
 from kreg_ipython.lib.naming import definition
 
 _OF_IPYTHON = {"display": "from IPython.display import display", "get_ipython": "from IPython import get_ipython"}
@@ -52,6 +49,8 @@ class Slice:
         home: the module of what the texts define.
         copied: returns the slice of a module of the user's whose definitions are to be copied; None for one that is to
             be imported.
+        refused: the names, and attributes after a name and a dot, that are not what their statements give elsewhere,
+            and why.
     """
 
     def __init__(
@@ -63,18 +62,15 @@ class Slice:
         *,
         home: str = "__main__",
         copied: Callable[[str], Slice | None] = lambda module: None,
+        refused: Mapping[str, str] | None = None,
     ) -> None:
-        self._texts, self._namespace, self._text_of = dict(sorted(texts.items())), namespace, text_of
+        self._namespace = namespace
         self._registrations = [each for each in registrations if each.home == home]
-        self._home, self._copied = home, copied
+        self.home, self._copied, self._refused = home, copied, refused or {}
         self.items = list(items(texts, home))
-        self._binders: dict[str, list[Item]] = {}
-        for item in self.items:
-            for name in item.names.binds:
-                self._binders.setdefault(name, []).append(item)
-        self._origins = Origins(self._texts, text_of, self._binders, home)
+        self._origins = Origins(texts, text_of, self.items, home)
+        self._binders = Binders(self.items, namespace, self._origins, self._refused)
         self._judge = Judge(namespace.__getitem__, self._origins.node_of, home)
-        self._values = Values(namespace, self._judge, home)
         self._pieces: dict[tuple[Any, ...], Piece] = {}
         self._waiting: list[Piece] = []
         self.missing: list[LeftOut] = []
@@ -87,12 +83,12 @@ class Slice:
         item = self._origins.item_of(subject)
         mine = [each for each in self._registrations if each.subject is subject]
         names = [name for name, value in self._namespace.items() if value is subject and name in self._binders]
-        names.sort(key=lambda name: self._origins.of_live(subject, self._binders[name]) is None)
+        names.sort(key=lambda name: self._origins.of_live(subject, self._binders.of(name)) is None)
         unseen = [each for each in mine if self._take_registration(each) is None]
         if item is not None and (not names or self._origins.name_in(item, subject) in names):
             self._take_item(item, self._origins.name_in(item, subject))
         elif names:
-            item = self._binder(names[0], None)
+            item = self._binders.last(names[0], None)
             self._take(names[0], None)
         home = import_of(subject, "")
         copied = self._copied(str(subject.__module__)) if home is not None and item is None else None
@@ -141,36 +137,30 @@ class Slice:
                 self._attributes(piece, piece.item, name, subject)
 
     def _attributes(self, piece: Piece, definition: Item, name: str, subject: Any) -> None:
-        """Take the statements that set attributes of a definition; write down those that were changed otherwise."""
-        if subject.__module__ != self._home or self._origins.item_of(subject) is not definition:
-            subject = lambda: None  # noqa: E731 - another object has its name by now
-        attributes = Attributes(self.items, definition, name, subject, self._values)
+        """Take the statements that set attributes of a definition; write down those that are others elsewhere."""
+        later = [inner for each in self.items for inner in each.all() if inner.at > definition.at]
+        setting = [each for each in later if sets_attribute_of(each.node, name) or decorates_with(each.node, name)]
         inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
-        for item in attributes.replayed:
-            if item not in inside:
+        for item in setting:
+            if isinstance(item.node, DEFINITIONS):
+                self._take_item(item, item.node.name)
+            elif item not in inside:
                 self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
-        last = max([piece.at, *(each.at for each in attributes.replayed)])
-        users = [piece.now[each] for each in piece.called & piece.now.keys()]
-        decorated = any(each is not None and each.item is not None and each.alias is None for each in users)
-        for attribute, item, by_functions in attributes.changed(decorated=decorated):
-            live = vars(subject).get(attribute, ABSENT)
-            if by_functions and self._takes_what_is_in(live):
-                continue
-            called, text = f"{name}.{attribute}".rstrip("."), literals.literal(live) if attribute else None
-            said = f"{called} = {text}  # what it was in the end"
-            why = "it was changed after its definition"
-            left_out = None if text is not None and live is not ABSENT else LeftOut(called, item.cell or None, why)
-            self._piece(
-                (definition, name, attribute),
-                lambda item=item, said=said, left_out=left_out: Piece(  # type: ignore[misc]
-                    (*last, sys.maxsize),
-                    item.cell,
-                    said if left_out is None else comment(left_out),
-                    frozenset(),
-                    {name: piece},
-                    left_out=left_out,
-                ),
-            )
+        last = max([piece.at, *(each.at for each in setting)])
+        is_its = self._origins.item_of(subject) is definition  # and no other object has its name by now
+        for each in self._refused if is_its else ():
+            if each.startswith(f"{name}."):
+                self._attribute(piece, each, vars(subject).get(each.partition(".")[2], ABSENT), (*last, sys.maxsize))
+
+    def _attribute(self, owner: Piece, name: str, live: Any, at: tuple[int, ...]) -> None:
+        """Write down what an attribute of a definition is now, or that it cannot be written."""
+        text = literals.literal(live) if live is not ABSENT else None
+        if self._takes_what_is_in(live):
+            return
+        left_out = None if text is not None else LeftOut(name, owner.cell, self._refused[name])
+        said = f"{name} = {text}  # what it was in the end" if left_out is None else comment(left_out)
+        needs: dict[str, Piece | None] = {name.partition(".")[0]: owner}
+        self._piece((owner, name), lambda: Piece(at, owner.cell, said, frozenset(), needs, left_out=left_out))
 
     def _takes_what_is_in(self, container: Any) -> bool:
         """Take the definitions in a container that functions fill; return whether that is all that is in it."""
@@ -192,7 +182,7 @@ class Slice:
         item = next((each for each in self.items if each.cell == one.cell and each.executes(one.line)), None)
         if item is None:
             return None
-        if item.inner and self._effect_of_statement(item.node, one.direct):  # not as a whole
+        if item.inner and self._judge.effect_of_registration(item.node, direct=one.direct):  # not as a whole
             item = item.at_line(one.line)
         if isinstance(item.node, DEFINITIONS):
             return self._take_item(item, item.node.name)
@@ -200,22 +190,11 @@ class Slice:
 
     def _take_statement(self, item: Item, name: str, *, direct: bool = False) -> Piece:
         """Take a statement that binds no name, but does something to an object that is needed."""
-        effect = self._effect_of_statement(item.node, direct)
+        effect = self._judge.effect_of_registration(item.node, direct=direct)
         if not effect and not item.has_magic:
             return self._typed(item)
         why = f"its statement {effect or 'is a magic'}, which may do more than define it"
         return self._left_out(item, name, why)
-
-    def _effect_of_statement(self, node: ast.stmt, direct: bool) -> str:
-        if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name):
-            inside = [part for each in node.targets for part in ast.walk(each) if isinstance(part, ast.Call)]
-            return self._judge.effect(node.value) or next(filter(None, map(self._judge.effect, inside)), "")
-        call = node.value if isinstance(node, ast.Expr) else None
-        if direct and isinstance(call, ast.Call):
-            given = [call, call.func] if isinstance(call.func, ast.Call) else [call]
-            parts = [part for each in given for part in (*each.args, *(arg.value for arg in each.keywords))]
-            return next(filter(None, map(self._judge.effect, parts)), "")
-        return self._judge.effect(node)
 
     # -- which statement a name is
 
@@ -224,58 +203,16 @@ class Slice:
 
         It is None for what Python itself defines, and for a name that the notebook does not know either.
         """
-        item = self._binder(name, reader)
-        star = self._star(name, reader, item)
+        item = self._binders.last(name, reader)
+        star = self._binders.star(name, reader, item)
         if star:
             return self._of_text(star[1], name, star[0])
         if item is not None:
-            for other in self._binders[name]:
+            for other in self._binders.of(name):
                 if isinstance(other.node, ast.Import) and other is not item:
                     self._take_submodules(other, name, chains)
             return self._take_item(item, name, chains)
         return self._of_no_statement(name, reader)
-
-    def _binder(self, name: str, reader: Item | None) -> Item | None:
-        """Return the item that binds a name; the last one before the reader, if there is one."""
-        found = [each for each in self._binders.get(name, []) if reader is None or _may_bind(each, name, reader)]
-        if not found or (all(each.same_import(found[0]) for each in found) and name not in vars(builtins)):
-            return found[0] if found else None
-        live = self._origins.of_live(self._namespace.get(name), found)
-        if reader is not None:
-            before = [each for each in found if each.at < reader.at]
-            found = before or ([] if name in vars(builtins) else found[:1])
-            if not found:
-                return None
-        elif live is not None:
-            return live
-        while len(found) > 1 and found[-1] is not live and self._was_skipped(found[-1], name):
-            found.pop()
-        return found[-1]
-
-    def _star(self, name: str, reader: Item | None, item: Item | None) -> tuple[Item, str] | None:
-        """Return the star import that binds a name, and an import of it alone; None if an item or nothing does."""
-        for star in reversed(self.items):
-            if not star.names.star or (reader is not None and star.at > reader.at):
-                continue
-            if item is not None and star.at < item.at and (reader is None or item.at < reader.at):
-                return None
-            live = self._namespace.get(name, ABSENT)
-            for module in sorted(star.names.star, reverse=True):
-                value = _given_by_star(module, name)
-                if item is not None and value is not ABSENT and _gives(item.node, name, value):
-                    return None
-                if value is not ABSENT and (reader is not None or value is live):
-                    return star, f"from {module} import {name}"
-        return None
-
-    def _was_skipped(self, item: Item, name: str) -> bool:
-        """Return whether a conditional definition was not executed: what the name is was defined elsewhere."""
-        if always_binds(item.node, name):
-            return False
-        live = self._namespace.get(name)
-        code = code_of(live)
-        known = code is not None and self._text_of(code) is not None
-        return known or (isinstance(live, type) and live.__module__ == self._home and not fits(item.node, live))
 
     # -- pieces
 
@@ -327,23 +264,23 @@ class Slice:
         return self._of_value(item, name)
 
     def _of_import(self, item: Item, name: str, chains: Collection[str]) -> Piece:
-        aliases = [each for each in item.node.names if (each.asname or _bound(item.node, each)) == name]  # type: ignore[attr-defined]
+        aliases = [each for each in item.node.names if bound_by(item.node, each) == name]  # type: ignore[attr-defined]
         wanted = [each for each in aliases if each.name == name or each.asname or isinstance(item.node, ast.ImportFrom)]
-        wanted += [each for each in aliases if each not in wanted and _leads(each.name, chains)]
+        wanted += [each for each in aliases if each not in wanted and leads(each.name, chains)]
         pieces = [self._alias(item, each) for each in wanted or aliases]
         return pieces[-1]
 
     def _take_submodules(self, item: Item, name: str, chains: Collection[str]) -> None:
         """Take ``import a.b`` for who says ``a.b.c``, whichever statement binds ``a``."""
         for alias in item.node.names:  # type: ignore[attr-defined]
-            if not alias.asname and alias.name.startswith(f"{name}.") and _leads(alias.name, chains):
+            if not alias.asname and alias.name.startswith(f"{name}.") and leads(alias.name, chains):
                 self._alias(item, alias)
 
     def _alias(self, item: Item, alias: ast.alias) -> Piece:
-        bound = alias.asname or _bound(item.node, alias)
+        bound = bound_by(item.node, alias)
         text = import_text(item, [alias])
         if isinstance(item.node, ast.ImportFrom):
-            module = _absolute(item.node, self._namespace)
+            module = absolute(item.node, self._namespace)
             copied = self._copied(module)
             piece = copied.of_name(alias.name) if copied is not None else None
             if piece is not None:
@@ -367,114 +304,72 @@ class Slice:
     def _of_compound(self, item: Item, name: str) -> Piece:
         """Return a compound statement as a whole if it only defines; else the statement in it that was executed."""
         whole = isinstance(item.node, (ast.If, ast.Try)) or literals.literal(self._namespace.get(name, ABSENT)) is None
-        if whole and not self._asks_for_state(item.node) and not self._judge.effect(item.node):
+        whole = whole and name not in self._refused
+        if whole and not self._judge.effect(item.node):
             piece = self._typed(item)
-            before = [each for each in self._binders[name] if each.at < item.at]
+            before = [each for each in self._binders.of(name) if each.at < item.at]
             if before and not always_binds(item.node, name):
                 piece.now[name] = self._take(name, item)
             return piece
-        inner = [each for each in item.inner if name in each.names.binds]
         live = self._namespace.get(name, ABSENT)
-        if inner and literals.literal(live) is None:
-            found = self._origins.of_live(live, [item])
-            executed = inner
-            code = code_of(live)
-            if found is not None and code is not None:
-                _, line = self._origins.place_of(code)
-                executed = [each for each in inner if each.spans(line)] or inner
-            elif isinstance(live, ModuleType):
-                executed = [
-                    each for each in inner if isinstance(each.node, IMPORTS) and _imports(each.node, live)
-                ] or inner
-            return self._take_item(executed[-1], name)
-        return self._of_value(item, name)
-
-    def _asks_for_state(self, node: ast.AST) -> bool:
-        """Return whether a condition asks for more than what is imported: the answer may be another one by now."""
-        asked = ast.walk(node.test) if isinstance(node, ast.If) else ()
-        names = {each.id for each in asked if isinstance(each, ast.Name)}
-        return any(
-            not all(isinstance(each.node, IMPORTS) for each in self._binders.get(name, [])) for name in names
-        ) or ("__name__" in names)
+        inner = self._origins.inner_of(item, name, live) if literals.literal(live) is None else None
+        return self._take_item(inner, name) if inner is not None else self._of_value(item, name)
 
     def _of_value(self, item: Item, name: str) -> Piece:
-        """Return the statement that gives a variable its value, if it may be executed again and comes to the same.
+        """Return the statement that gives a variable its value, if it may be executed again.
 
-        Else the value is written as a literal, or imported, or left out.
+        Else the value is written as a literal, or imported, or left out; so is one that a call computes, and one that
+        is changed later.
         """
         effect, live = self._judge.effect(item.node), self._namespace.get(name, ABSENT)
-        is_last = self._binders[name][-1] is item or item.at > self._binders[name][-1].at
+        is_last = self._binders.of(name)[-1] is item or item.at > self._binders.of(name)[-1].at
         if live is ABSENT or not is_last:
             replaced = "it was deleted" if live is ABSENT else "another cell has replaced its value"
-            if not effect and self._changes(item, name):
-                effect = "gives what was changed later"
+            if not effect and (self._is_changed(item, name) or isinstance(item.node, ast.AugAssign)):
+                effect = "gives what was changed later" if self._is_changed(item, name) else "adds to a former value"
             return (
                 self._left_out(item, name, f"its statement {effect}, and {replaced}") if effect else self._typed(item)
             )
-        if not effect and self._values.comes_to(item, name, live):
-            return self._typed(item)
-        text = literals.literal(live)
-        if text is not None:
-            line, origin = f"{name} = {text}", f"# computed in {item.place}"
-            line = f"{origin}\n{line}" if "\n" in line else f"{line}  {origin}"
-            return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name})))
-        numpy = next((each for each, value in self._namespace.items() if value is sys.modules.get("numpy", ABSENT)), "")
-        text = literals.array_literal(live, numpy) if numpy in self._binders else None
-        if text is not None:
-            text = f"# computed in {item.place}\n{name} = {text}"
-            return self._piece(
-                (item, name),
-                lambda: Piece(item.at, item.cell, text, frozenset({name}), {numpy: self._take(numpy, None)}),
-            )
+        text, numpy = self._written(live)
+        is_typed = not (effect or name in self._refused or isinstance(item.node, ast.AugAssign))
+        if is_typed and text and not numpy:  # the value says more than how a library computed it
+            is_typed = not self._judge.computes(item.node)
+        if is_typed and not (text and self._is_changed(item, name)):
+            return self._filled(item, name, live)
+        if text:
+            origin, line = f"# computed in {item.place}", f"{name} = {text}"
+            line = f"{origin}\n{line}" if numpy or "\n" in line else f"{line}  {origin}"
+            needs = {each: self._take(each, None) for each in filter(None, [numpy])}
+            return self._piece((item, name), lambda: Piece(item.at, item.cell, line, frozenset({name}), needs))
         imported = import_of(live, name)
         if effect and imported is not None:
             return self._piece((imported,), lambda: Piece(item.at, item.cell, imported, frozenset({name})))
-        if effect:
-            return self._left_out(
-                item, name, f"its statement {effect}, and {literals.described(live)} is no small plain value"
-            )
-        return self._filled(item, name, live) if not isinstance(item.node, ast.AugAssign) else self._changed(item, name)
-
-    def _changes(self, item: Item, name: str) -> bool:
-        """Return whether a later statement changes what a variable holds, without giving it another value."""
-        return any(each.at > item.at and [*changes_of(each.node, name)] for each in self.items)
-
-    def _filled(self, item: Item, name: str, live: Any) -> Piece:
-        """Return a container that was filled after it was made: by statements, or by the functions that use it."""
-        statements = [each for each in self.items if each.at > item.at and writes_to(each.node, name)]
-        piece = self._typed(item)
-        if statements and all(not self._judge.effect(part) for each in statements for part in written(each.node)):
-            made = self._values.replayed([item, *statements])
-            if literals.same(made, live):
-                for each in statements:
-                    self._typed(each)
-                return piece
-        fillers = set(self._functions_that_fill(name))
-        called = {
-            called for each in self.items if not isinstance(each.node, DEFINITIONS) for called in each.names.called
-        }
-        if statements or not fillers or fillers & called:
-            del self._pieces[item, None]
-            self._waiting = [each for each in self._waiting if each is not piece]
-            return self._changed(item, name)
-        for each in live.values() if isinstance(live, dict) else live if isinstance(live, MUTABLE) else ():
-            found = self._origins.item_of(each)
-            if found is not None:
-                self._take_item(found, self._origins.name_in(found, each))
-        return piece
-
-    def _changed(self, item: Item, name: str) -> Piece:
-        live = literals.described(self._namespace[name])
+        why = effect or "would give another value elsewhere"
         return self._left_out(
-            item, name, f"its statement may give another value by now, and {live} is no small plain value"
+            item, name, f"its statement {why}, and {literals.described(live)} is no small plain value"
         )
 
-    def _functions_that_fill(self, name: str) -> Iterator[str]:
-        """Yield the functions and classes of the cells in which something is written to a container."""
-        for item in self.items:
-            inside = ast.walk(item.node) if isinstance(item.node, DEFINITIONS) and name in item.names.later else ()
-            if any(writes_to(each, name) for each in inside if isinstance(each, ast.stmt)):
-                yield item.node.name  # type: ignore[attr-defined]
+    def _written(self, live: Any) -> tuple[str, str]:
+        """Return the literal of a value, or the call that makes a small array, and the name of NumPy that it needs."""
+        text = literals.literal(live)
+        if text is not None:
+            return text, ""
+        np = sys.modules.get("numpy", ABSENT)
+        numpy = next((name for name, value in self._namespace.items() if value is np and name in self._binders), "")
+        return (literals.array_literal(live, numpy) if numpy else None) or "", numpy
+
+    def _is_changed(self, item: Item, name: str) -> bool:
+        """Return whether a later statement changes what a variable holds, without giving it another value."""
+        return any(each.at > item.at and changes(each.node, name) for each in self.items)
+
+    def _filled(self, item: Item, name: str, live: Any) -> Piece:
+        """Return the statement that gives a variable its value, and take those that fill a container with it."""
+        for each in self.items:
+            fills = writes_to(each.node, name) or sets_attribute_of(each.node, name)
+            if fills and each.at > item.at and not any(map(self._judge.effect, written(each.node))):
+                self._typed(each)
+        self._takes_what_is_in(live)
+        return self._typed(item)
 
     def _of_no_statement(self, name: str, reader: Item | None) -> Piece | None:
         """Return the piece that binds a name that no statement of the cells binds."""
@@ -505,67 +400,17 @@ class Slice:
         at, cell = (item.at, item.cell) if item is not None else ((-1,), None)
         return self._piece((text,), lambda: Piece(at, cell, text, frozenset({name} if name else ())))
 
+    def live(self) -> dict[str, Any]:
+        """Return the variables that the module has in the end, as they are now."""
+        found: dict[str, Any] = {}
+        for piece in self._pieces.values():
+            for name in piece.binds & self._namespace.keys() if piece.left_out is None else ():
+                last = self._binders.last(name, None)
+                if last is None or last.at[:2] == piece.at[:2]:
+                    found[name] = self._namespace[name]
+        return found
+
     def pieces(self) -> list[Piece]:
         """Return all pieces, in the order in which they were found to be needed."""
         self._follow()
-        found = [*self._pieces.values()]
-        for piece in found:
-            changed = next((name for name, each in while_executed(piece) if self._was_another(name, each, piece)), "")
-            if changed and piece.left_out is None:
-                leave_out(piece, f"it was executed when {changed} was another one")
-        return found
-
-    def _was_another(self, name: str, needed: Piece, piece: Piece) -> bool:
-        """Return whether a name had another value when a piece was executed than it has in the end."""
-        if needed.at <= piece.at or needed.item is piece.item:
-            return False
-        former = [each for each in self._binders.get(name, ()) if each.at < piece.at]
-        now = needed.item and ast.dump(needed.item.node)
-        return any(ast.dump(each.node) != now for each in former)
-
-
-def _given_by_star(module: str, name: str) -> Any:
-    """Return what a star import of a module binds a name to; nothing if it does not."""
-    names = vars(sys.modules[module]) if module in sys.modules else {}
-    return ABSENT if name.startswith("_") or name not in names.get("__all__", names) else names.get(name, ABSENT)
-
-
-def _may_bind(item: Item, name: str, reader: Item) -> bool:
-    """Return whether a statement binds a name for one that reads it, which may be a part of it."""
-    if item.at != reader.at[:2]:
-        return True
-    return any(each.at < reader.at and name in each.names.binds for each in item.inner)
-
-
-def _bound(node: ast.AST, alias: ast.alias) -> str:
-    return alias.name if isinstance(node, ast.ImportFrom) else alias.name.partition(".")[0]
-
-
-def _leads(module: str, chains: Collection[str]) -> bool:
-    return any(chain == module or chain.startswith(f"{module}.") for chain in chains)
-
-
-def _imports(node: ast.stmt, module: ModuleType) -> bool:
-    """Return whether an import binds this module."""
-    names = [each.name for each in node.names]  # type: ignore[attr-defined]
-    if isinstance(node, ast.ImportFrom):
-        names = [f"{node.module}.{each}" for each in names]
-    return any(sys.modules.get(name) is module for name in names)
-
-
-def _gives(node: ast.stmt, name: str, value: Any) -> bool:
-    """Return whether an import binds a name to this."""
-    if isinstance(node, ast.Import):
-        return isinstance(value, ModuleType) and _imports(node, value)
-    names = node.names if isinstance(node, ast.ImportFrom) else []
-    of = vars(sys.modules.get(getattr(node, "module", None) or "", sys))
-    return any((each.asname or each.name) == name and of.get(each.name, ABSENT) is value for each in names)
-
-
-def _absolute(node: ast.ImportFrom, namespace: Mapping[str, Any]) -> str:
-    """Return the full name of the module that a statement imports from."""
-    relative = "." * node.level + (node.module or "")
-    try:
-        return importlib.util.resolve_name(relative, namespace.get("__package__") or "")
-    except ImportError:
-        return relative
+        return [*self._pieces.values()]

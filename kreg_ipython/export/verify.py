@@ -11,13 +11,13 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from kreg_ipython.checks.keras import Keras
-from kreg_ipython.export import worker
+from kreg_ipython.export import facts, worker
 from kreg_ipython.export.fresh import Died, Fresh, OutOfTime
 from kreg_ipython.export.inputs import Inputs, Unknown, candidates
 from kreg_ipython.export.models import Subject
@@ -58,27 +58,25 @@ def verify_models(
     text: str,
     *,
     text_of: Callable[[Subject], str] | None = None,
-    name: str = "__main__",
     timeout: float = TIMEOUT,
     shown: Callable[[str], None] = lambda text: None,
 ) -> list[Result]:
-    """Return what becomes of each model that is loaded in a fresh process, which has executed a module's text.
+    """Return what becomes of each model that is loaded in a fresh process, which has executed some definitions.
 
     One process serves all models. If one of them ends it, the next one gets another.
 
     Args:
         models: the models.
-        text: the text of the module that defines what they need.
+        text: the text that defines what they need.
         text_of: returns the text that defines what one of them needs. If the text of all cannot be executed, each one
             is tried with its own; None if there is only the text of all.
-        name: the name that the module is imported by; ``__main__`` for one that is executed as a notebook's cells are.
         timeout: the seconds that all of this may take.
         shown: is called with what is being done, several times a second.
     """
     if not models:
         return []
     began = time.monotonic()
-    results, failed = _verified(models, text, name, timeout, shown)
+    results, failed, _ = verified(models, text, "__main__", None, timeout, shown)
     if failed and text_of is not None:
         groups: dict[str, list[Subject]] = {}
         for each in models:
@@ -86,26 +84,55 @@ def verify_models(
         alone: dict[str, Result] = {}
         for own, group in groups.items() if len(groups) > 1 else ():
             left = max(timeout + began - time.monotonic(), 0.0)
-            alone |= {each.name: each for each in _verified(group, own, name, left, shown)[0]}
+            alone |= {each.name: each for each in verified(group, own, "__main__", None, left, shown)[0]}
         results = [alone.get(each.name, each) for each in results]
     return results
 
 
-def _verified(
-    models: Sequence[Subject], text: str, name: str, timeout: float, shown: Callable[[str], None]
-) -> tuple[list[Result], str]:
-    """Return what becomes of each model, and why the text cannot be executed; empty if it can."""
+class Outcome(NamedTuple):
+    """What has become of models, and of the text that defines what they need.
+
+    Attributes:
+        results: what has become of each model.
+        failed: why the text cannot be executed; empty if it can, None if that could not be told.
+        table: the facts that were asked for.
+    """
+
+    results: list[Result]
+    failed: str | None
+    table: facts.Table | None = None
+
+
+def verified(
+    models: Sequence[Subject],
+    text: str,
+    name: str,
+    asks: Mapping[str, Any] | None,
+    timeout: float,
+    shown: Callable[[str], None],
+) -> Outcome:
+    """Return what becomes of models, and of a module.
+
+    Args:
+        models: the models.
+        text: the text of the module.
+        name: the name that it is imported by; ``__main__`` for a text that is executed as a notebook's cells are.
+        asks: what it is asked about its definitions, see `Fresh.described`.
+        timeout: the seconds that all of this may take.
+        shown: is called with what is being done, several times a second.
+    """
     try:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kreg_", ignore_cleanup_errors=True))
             path = os.path.join(folder, "definitions.py" if name == "__main__" else f"{name.rpartition('.')[2]}.py")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
-            elsewhere = stack.enter_context(_Elsewhere(models, folder, path, name, timeout, shown))
-            return [elsewhere.verify(at) for at in range(len(models))], elsewhere.failed
+            elsewhere = stack.enter_context(_Elsewhere(models, folder, path, name, asks, timeout, shown))
+            results = [elsewhere.verify(at) for at in range(len(models))]
+            return Outcome(results, elsewhere.outcome(), elsewhere.table)
     except OSError as error:
         why = _of_file(error, "nothing can be saved")
-        return [Result(each.name, "skipped", why, each.cells, None, 0) for each in models], ""
+        return Outcome([Result(each.name, "skipped", why, each.cells, None, 0) for each in models], None)
 
 
 class _Elsewhere:
@@ -113,6 +140,7 @@ class _Elsewhere:
 
     Attributes:
         failed: why no process can execute the definitions; empty if one can.
+        table: the facts that were asked for.
     """
 
     def __init__(
@@ -121,9 +149,12 @@ class _Elsewhere:
         folder: str,
         module: str,
         name: str,
+        asks: Mapping[str, Any] | None,
         timeout: float,
         shown: Callable[[str], None],
     ) -> None:
+        self._asks = asks
+        self.table: facts.Table | None = None
         self._models, self._folder, self._timeout, self._shown = models, folder, timeout, shown
         self._module, self._name = module, name
         self._deadline = time.monotonic() + timeout
@@ -161,10 +192,7 @@ class _Elsewhere:
         if self._out_of_time:
             return "skipped", self._out_of_time, None
         try:
-            if self._process is None and not self.failed:  # it imports while the model is saved
-                self._process = Fresh(self._shown, self._deadline)
-                homes = dict.fromkeys(each.home for each in self._models)
-                self._process.begin(self._module, self._name, list(homes))
+            self._start()  # it imports while the model is saved
             self._shown(f"{doing}: saves it")
             with _quietly():
                 prepared = _prepared(subject, os.path.join(self._folder, str(at)))
@@ -188,11 +216,34 @@ class _Elsewhere:
         finally:
             _remove(os.path.join(self._folder, str(at)))
 
+    def _start(self) -> None:
+        if self._process is None and not self.failed:
+            self._process = Fresh(self._shown, self._deadline)
+            homes = dict.fromkeys(each.home for each in self._models)
+            self._process.begin(self._module, self._name, list(homes))
+
     def _begin(self, doing: str) -> None:
-        """Wait until the process has executed the definitions."""
+        """Wait until the process has executed the definitions, and ask it about them."""
         assert self._process is not None
         failed = self._process.begun(doing)
         self.failed, self._is_ready = failed and f"in a fresh kernel {failed}", not failed
+        if self._asks is not None and self._is_ready and self.table is None:
+            self.table = self._process.described(self._asks, doing)
+
+    def outcome(self) -> str | None:
+        """Return why the definitions cannot be executed; empty if they can, None if there is no time to tell."""
+        if self.failed or self._asks is None or self.table is not None or self._is_ready:
+            return self.failed
+        if self._out_of_time:
+            return None
+        try:
+            self._start()
+            self._begin(self._name)
+        except OutOfTime:
+            return None
+        except Died as death:
+            self.failed = str(death)
+        return self.failed
 
 
 @dataclass(frozen=True)

@@ -274,6 +274,19 @@ def _execute(path: str, name: str) -> None:
     spec.loader.exec_module(module)
 
 
+def _describe(request: dict[str, Any], name: str, parent: _Parent) -> None:
+    """Tell what the names of the module are here."""
+    try:
+        spec = importlib.util.spec_from_file_location("kreg_facts", request["facts"])
+        assert spec is not None and spec.loader is not None
+        facts: Any = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(facts)
+        roots = facts.found(vars(sys.modules[name]), request["names"])
+        parent.say(table=facts.table(roots, request["homes"], request["unseen"]))
+    except BaseException as error:
+        parent.say(failed=error_line(error))
+
+
 def _verify(request: dict[str, Any], parent: _Parent) -> None:
     began = time.monotonic()
     try:
@@ -320,4 +333,8 @@ def main() -> None:
         return
     parent.say(ready=True)
     while True:
-        _verify(parent.requests.get(), parent)
+        request = parent.requests.get()
+        if "names" in request:
+            _describe(request, job["name"], parent)
+        else:
+            _verify(request, parent)

@@ -21,6 +21,7 @@ class Exported(render.Shown):
         objects: the keys that it registers.
         cells: the execution counts of the cells whose text is in it.
         left_out: what is needed and not in it.
+        differs: what is another one in it than in the notebook.
         results: what became of the models that were loaded with it.
         problem: why it cannot be imported; empty if it can, None if that was not tried.
     """
@@ -29,6 +30,7 @@ class Exported(render.Shown):
     objects: tuple[str, ...]
     cells: tuple[int, ...]
     left_out: tuple[LeftOut, ...]
+    differs: tuple[LeftOut, ...] = ()
     results: tuple[Result, ...] = ()
     problem: str | None = None
 
@@ -38,7 +40,7 @@ class Exported(render.Shown):
         verdicts = {each.verdict for each in self.results}
         if self.problem or verdicts & {"fails", "differs"}:
             return False
-        return None if self.problem is None or self.left_out or "skipped" in verdicts else True
+        return None if self.problem is None or self.left_out or self.differs or "skipped" in verdicts else True
 
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"path", "objects": [key…], "verified": true | false | null, "left_out": [{name, cell, why}]}``."""
@@ -46,7 +48,7 @@ class Exported(render.Shown):
             "path": self.path,
             "objects": [*self.objects],
             "verified": self.verified,
-            "left_out": [asdict(each) for each in self.left_out],
+            "left_out": [asdict(each) for each in (*self.left_out, *self.differs)],
         }
 
     def text(self) -> Iterable[str]:
@@ -69,9 +71,10 @@ class Exported(render.Shown):
         for result in self.results:
             if result.reason:
                 yield f"{result.name}: {result.reason}"
-        for each in self.left_out:
-            cell = "" if each.cell is None else f" of cell [{each.cell}]"
-            yield f"left out: {each.name}{cell}: {each.why}"
+        for what, some in (("left out", self.left_out), ("differs", self.differs)):
+            for each in some:
+                cell = "" if each.cell is None else f" of cell [{each.cell}]"
+                yield f"{what}: {each.name}{cell}: {each.why}"
 
     def _told(self) -> str:
         if self.problem:

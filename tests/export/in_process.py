@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from types import CodeType
+import random
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from types import CodeType, ModuleType
 from typing import Any
 
+from kreg_ipython.export import facts
 from kreg_ipython.export.module import Module, module_of
 from kreg_ipython.export.pieces import Registration
+from kreg_ipython.export.proof import proven
 from kreg_ipython.lib import source
 
 
@@ -36,11 +42,29 @@ class Cells:
         """Return the module that these variables need."""
         texts = {number: self.typed[number] for number in self.last.values()}
         subjects = [self.namespace[name] for name in names]
-        return module_of(texts, self.namespace, self.text_of, self.registrations, subjects, inline=inline)
+
+        def make(refused: Mapping[str, str]) -> Module:
+            known = (texts, self.namespace, self.text_of, self.registrations, subjects)
+            return module_of(*known, inline=inline, refused=refused)
+
+        module = proven(make({}), make, "exported", described)
+        return replace(module, left_out=(*module.left_out, *module.differs))
+
+
+def described(module: Module) -> facts.Table | None:
+    """Return the facts of a module's names; None if it cannot be executed."""
+    state = random.getstate()  # a fresh process has its own
+    try:
+        namespace = executed(module)
+    except Exception:
+        return None
+    finally:
+        random.setstate(state)
+    return facts.table(facts.found(namespace, module.live), [*module.homes, "exported"], module.unseen)
 
 
 def executed(module: Module) -> dict[str, Any]:
     """Return the names of a module, executed in a fresh namespace."""
-    namespace: dict[str, Any] = {"__name__": "exported"}
-    exec(compile(module.text, "<exported>", "exec", dont_inherit=True), namespace)
-    return namespace
+    sys.modules["exported"] = made = ModuleType("exported")
+    exec(compile(module.text, "<exported>", "exec", dont_inherit=True), vars(made))
+    return vars(made)

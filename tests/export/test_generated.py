@@ -107,7 +107,20 @@ tried = st.builds(
     constants,
 )
 changes = st.builds("def {0}(d=2):\n    global {1}\n    {1} = 7\n    return {1}".format, functions, constants)
-statement = st.one_of(definition, definition, other, other, guarded, tried, changes)
+remembers = st.one_of(
+    st.builds("def {0}(d=2, seen=[]):\n    seen.append({1})\n    return len(seen)".format, functions, constants),
+    st.builds(
+        "def {0}():\n    n = {1}\n    return lambda d=2: (n, {2})\n{0} = {0}()".format, functions, plain, constants
+    ),
+    st.builds(
+        "class {0}({1}):\n    made = 0\n    def m(self, d=1): {0}.made += 1; return {0}.made".format, classes, classes
+    ),
+    st.builds("{0}.m = lambda self, d=1: ({1}, {2})".format, classes, constants, calls),
+    st.builds("if {1}:\n    def {0}(d=2): return 1\nelse:\n    def {0}(d=2): return 2".format, functions, constants),
+    st.builds("{0} = functools.partial({1}, 1)".format, functions, functions),
+    st.builds("{0}().m()".format, classes),
+)
+statement = st.one_of(definition, definition, other, other, guarded, tried, changes, remembers)
 cell = st.lists(statement, min_size=1, max_size=3).map("\n".join)
 history = st.lists(st.tuples(st.sampled_from("abcdef"), cell), min_size=2, max_size=9)
 
@@ -188,11 +201,7 @@ def test_a_module_is_executed_and_says_what_it_lacks(history, pick):
     event(f"left out: {bool(told)}")
     if told or not complete:
         return
-    last = dict(history)
-    order = sorted(last, key=lambda each: max(at for at, (other, _) in enumerate(history) if other == each))
-    fresh, works = run([(each, last[each]) for each in order])
-    if works and name in fresh.namespace:
-        expected = answer(fresh.namespace, name)
-        if expected == answer(cells.namespace, name) and not expected.startswith("raises") and " at 0x" not in expected:
-            event("compared")
-            assert answer(namespace, name) == expected, module.text
+    expected = answer(cells.namespace, name)
+    if " at 0x" not in expected:
+        event("compared")
+        assert answer(namespace, name) == expected, module.text

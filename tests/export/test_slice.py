@@ -142,7 +142,7 @@ def test_a_module_whose_names_mean_something_else_in_the_notebook_is_imported(pa
     [
         (["LOG = {}\ndef make():\n    LOG['made'] = 1\n    return object()", "NET = make()\ndef f(): return NET"], {"NET": "its statement changes LOG['made'], and an object"}),
         (["import io\nFILE = io.StringIO()\ndef f(): return FILE"], {"FILE": "calls io.StringIO()"}),
-        (["BIG = list(range(99_999))\nBIG.pop()\ndef f(): return BIG"], {"BIG": "its statement may give another value by now, and a list of 99,998 items"}),
+        (["BIG = list(range(99_999))\nBIG.pop()\ndef f(): return BIG"], {"BIG": "its statement would give another value elsewhere, and a list of 99,998 items"}),
         (["import io\nFILE = io.StringIO()", "def f(x=FILE): return x"], {"FILE": "calls io", "f": "it needs FILE, which is left out"}),
         (["import io\nFILE = io.StringIO()\ndef deco(f):\n    FILE.write('x')\n    return f", "@deco\ndef f(): pass"], {"FILE": "calls io", "f": "it needs FILE"}),
         (["f = %time lambda: 1"], {"f": "there is a magic in its statement"}),
