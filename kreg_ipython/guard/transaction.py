@@ -353,6 +353,10 @@ class Guard:
         """Return what is removed at the moment for runs that have not ended."""
         return [entry for run in list(self._active) for entry in list(run.removed)]
 
+    def undoable(self) -> tuple[Entry, ...]:
+        """Return what `undo` would bring back."""
+        return self._clearing.undoable.entries
+
     def differences(self) -> list[str]:
         """Return where a registry does not show the top of a stack: nowhere, after each act."""
         return self._reconciler.differences()

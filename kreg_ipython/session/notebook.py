@@ -58,6 +58,7 @@ class Notebook:
     Attributes:
         process: what guards the process.
         ended: is called with each run that has ended, and how.
+        deleted: the ids of the cells that the front end says are deleted.
     """
 
     shows_notes = IPython.version_info >= (8, 15)
@@ -66,9 +67,9 @@ class Notebook:
         self.shell = shell
         self._history = History(shell)
         self._cells: dict[str, Owner] = {}
-        self._deleted: set[str] = set()
         self._call: Call | None = None
         self.ended: list[Callable[[Run, Outcome], None]] = []
+        self.deleted: set[str] = set()
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
@@ -79,13 +80,13 @@ class Notebook:
         self.process = Process(self)
         memory: Memory | None = vars(shell).pop(_MEMORY, None)
         if memory is not None:
-            self._cells, self._texts, self._deleted = memory.cells, memory.texts, memory.deleted
+            self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
             self.process.go_on(memory.process)
 
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
         self.process.close()
-        memory = Memory(self.process.memory(whole=whole), self._cells, self._texts, self._deleted)
+        memory = Memory(self.process.memory(whole=whole), self._cells, self._texts, self.deleted)
         vars(self.shell)[_MEMORY] = memory
 
     def start(self) -> None:
@@ -264,7 +265,7 @@ class Notebook:
             self.process.runs.end_cell(run, outcome)
             if outcome == "success" and run.owner.id is None and self._is_typed():
                 self._offer_to_clear(run)
-            for each in self.ended:
+            for each in [*self.ended]:
                 each(run, outcome)
         except Exception as error:
             self.process.tell_fault(error)
@@ -309,7 +310,7 @@ class Notebook:
         if cell_id is None and request == raw:  # and not a call-back's run_cell
             cell_id = (metadata.get("colab") or {}).get("cell_id")
         number = metadata.get(engine.MARKS, {}).get("number") or self._number + 1
-        self._note_deleted(set(metadata.get("deletedCells", self._deleted)))
+        self._note_deleted(set(metadata.get("deletedCells", self.deleted)))
         text = raw.strip()
         owner = (self._cells.get(cell_id) if cell_id else None) or self._of_equal_text(text, session)
         if cell_id is not None:
@@ -322,10 +323,10 @@ class Notebook:
 
     def _note_deleted(self, named: set[str]) -> None:
         """Note which cells the front end says are deleted: it names one until it is answered, when it may be back."""
-        for deleted in named - self._deleted:
+        for deleted in named - self.deleted:
             if deleted in self._cells:
                 self._cells[deleted].deleted = True
-        self._deleted = named
+        self.deleted = named
 
     def _of_equal_text(self, text: str, session: str | None) -> Owner:
         """Return the cell that ran this text last and may have another id now; a new one, if there is none."""
