@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
 
 from kreg_ipython import report
 from kreg_ipython.commands import change, find, look, take_out
 from kreg_ipython.commands.words import Argument, Subcommand, cell_number, flag, natural, seconds
+from kreg_ipython.report.done import Refused
 from kreg_ipython.session.notebook import Notebook
 
 
@@ -22,6 +26,24 @@ def _engines(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         sync=args.sync,
         timeout=args.timeout,
     )
+
+
+def _panel(notebook: Notebook, args: argparse.Namespace) -> Any:
+    find.must_be_on(notebook)
+    if not hasattr(notebook.shell, "kernel"):
+        raise Refused("there is no page that it could be in; %kreg status shows the same as text.")
+    if find_spec("anywidget") is None:
+        raise Refused("anywidget is not installed: %pip install anywidget, and then reload the page.")
+    from kreg_ipython.panel import live
+
+    return live.opened(notebook, functools.partial(_carry_out, notebook))
+
+
+def _carry_out(notebook: Notebook, word: str, arguments: list[str]) -> report.Shown:
+    """Carry out a word after ``%kreg`` with its arguments; `Refused` if that cannot be done."""
+    subcommand = SUBCOMMANDS[word]
+    done: report.Shown = subcommand.run(notebook, subcommand.parser().parse_args(arguments))
+    return done
 
 
 _KEY = Argument(("key",), {"metavar": "KEY", "help": "a key, as %%kreg status shows it"}, find.known_keys)
@@ -127,6 +149,7 @@ SUBCOMMANDS = {
                 _JSON,
             ),
         ),
+        Subcommand("panel", "Show the entries in a panel beside the cells, which follows each run.", _panel),
         Subcommand("undo", "Undo the last sweep or clear.", change.undo, (_ENGINES,)),
         Subcommand(
             "clear",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from typing import Literal
 
 from kreg_ipython import report
 from kreg_ipython.commands import find
@@ -68,6 +69,8 @@ def keep(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     """Carry out ``%kreg keep``."""
     entries = find.entries_with_keys(notebook, args.key)
     notebook.process.guard.memory.pinned.update(entry.name for entry in entries)
+    for entry in entries:
+        _note(notebook, "kept", entry)
     return _done("keep", "keeping", entries, "%kreg release ends this.")
 
 
@@ -78,8 +81,9 @@ def release(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     if missing:
         raise Refused(f"not kept: {named(missing)}. {find.pinned_text(notebook)}")
     notebook.process.guard.memory.pinned -= {*released}
-    for entry in notebook.process.guard.ledger:
-        if entry.kept and entry.name in released:
+    for entry in [entry for entry in notebook.process.guard.ledger if entry.name in released]:
+        _note(notebook, "released", entry)
+        if entry.kept:
             entry.kept = "%kreg release: the next run sweeps it"
     names = named(dict.fromkeys(key for _, key in released))
     return Done("release", f"released {names}: the next run sweeps what it does not register again", released)
@@ -141,6 +145,14 @@ def _done(act: str, verb: str, entries: list[Entry], then: str) -> Done:
     names = named(dict.fromkeys(key_text(entry.key) for entry in entries))
     message = f"{verb} {count(len(entries), 'entry', 'entries')}" + (f": {names}. {then}" if entries else "")
     return Done(act, message, _keys(entries))
+
+
+def _note(notebook: Notebook, act: Literal["kept", "released"], entry: Entry) -> None:
+    """Write down what the user said of an entry."""
+    reason = f"%kreg {'keep' if act == 'kept' else 'release'}"
+    notebook.process.guard.memory.journal.note(
+        act, entry.registry, entry.key, entry.owner, notebook.process.number(), reason
+    )
 
 
 def _keys(entries: Iterable[Entry]) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kreg_ipython import report
 from kreg_ipython.report.done import Refused
 from kreg_ipython.session.notebook import Notebook
 
@@ -27,7 +26,7 @@ class Subcommand:
 
     name: str
     summary: str
-    run: Callable[[Notebook, argparse.Namespace], report.Shown]
+    run: Callable[[Notebook, argparse.Namespace], Any]
     arguments: tuple[Argument, ...] = ()
 
     def parser(self) -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ Act = Literal[
     "restored",
     "swept",
     "kept",
+    "released",  # what the user wanted kept
     "shadowed",
     "replaced",  # it gave way to the same definition, or to one that moved
     "cleared",

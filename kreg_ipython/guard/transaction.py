@@ -318,6 +318,10 @@ class Guard:
         self._notices.end_run()
         self._attach_late()
 
+    def undoable(self) -> tuple[Entry, ...]:
+        """Return what `undo` would bring back."""
+        return self._clearing.undoable.entries
+
     def differences(self) -> list[str]:
         """Return where a registry does not show the top of a stack: nowhere, after each act."""
         return self._reconciler.differences()

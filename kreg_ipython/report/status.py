@@ -156,7 +156,7 @@ class Status(render.Shown):
         }
 
     def text(self) -> Iterable[str]:
-        yield from render.wrapped(self._head())
+        yield from render.wrapped(self.head())
         view = self._view()
         widths = render.widths_of([_cells(row) for group in view for row in group.rows])
         for group in view[:_GROUPS]:
@@ -169,7 +169,7 @@ class Status(render.Shown):
         yield from render.wrapped(self._foot())
 
     def html(self) -> Iterable[str]:
-        yield from map(render.paragraph, self._head())
+        yield from map(render.paragraph, self.head())
         view = self._view()
         shown = sum(len(group.rows) for group in view)
         widths = render.widths_of([_cells(row) for group in view for row in group.rows])
@@ -195,7 +195,8 @@ class Status(render.Shown):
         own = [group for group in there if group.rows[0].state != "framework"]
         return [*own, *gone, *there[len(own) :]]
 
-    def _head(self) -> Iterable[str]:
+    def head(self) -> Iterable[str]:
+        """Yield what is said above the entries: how many there are, and what is not guarded."""
         if not self.on:
             yield "kreg is off: the registries behave as without it. %kreg on turns it on."
             return

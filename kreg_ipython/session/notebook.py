@@ -70,6 +70,7 @@ class Notebook:
         process: what guards the process.
         ended: is called with each run that has ended, and how.
         attachments: what else follows the cells.
+        deleted: the ids of the cells that the front end says are deleted.
     """
 
     shows_notes = IPython.version_info >= (8, 15)
@@ -78,10 +79,10 @@ class Notebook:
         self.shell = shell
         self._history = History(shell)
         self._cells: dict[str, Owner] = {}
-        self._deleted: set[str] = set()
         self._call: Call | None = None
         self.ended: list[Callable[[Run, Outcome], None]] = []
         self.attachments: list[Attachment] = []
+        self.deleted: set[str] = set()
         self._texts: dict[str, Owner] = {}
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
@@ -92,14 +93,14 @@ class Notebook:
         self.process = Process(self)
         memory: Memory | None = vars(shell).pop(_MEMORY, None)
         if memory is not None:
-            self._cells, self._texts, self._deleted = memory.cells, memory.texts, memory.deleted
+            self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
             self.attachments = memory.attachments
             self.process.go_on(memory.process)
 
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
         known = self.process.close(whole=whole)
-        memory = Memory(known, self._cells, self._texts, self._deleted, self.attachments)
+        memory = Memory(known, self._cells, self._texts, self.deleted, self.attachments)
         vars(self.shell)[_MEMORY] = memory
 
     def start(self) -> None:
@@ -288,7 +289,7 @@ class Notebook:
             self.process.runs.end_cell(run, outcome)
             if outcome == "success" and run.owner.id is None and self._is_typed():
                 self._offer_to_clear(run)
-            for each in self.ended:
+            for each in [*self.ended]:
                 each(run, outcome)
         except Exception as error:
             self.process.tell_fault(error)
@@ -333,7 +334,7 @@ class Notebook:
         if cell_id is None and request == raw:  # and not a call-back's run_cell
             cell_id = (metadata.get("colab") or {}).get("cell_id")
         number = metadata.get(engine.MARKS, {}).get("number") or self._number + 1
-        self._note_deleted(set(metadata.get("deletedCells", self._deleted)))
+        self._note_deleted(set(metadata.get("deletedCells", self.deleted)))
         text = raw.strip()
         owner = (self._cells.get(cell_id) if cell_id else None) or self._of_equal_text(text, session)
         if cell_id is not None:
@@ -346,10 +347,10 @@ class Notebook:
 
     def _note_deleted(self, named: set[str]) -> None:
         """Note which cells the front end says are deleted: it names one until it is answered, when it may be back."""
-        for deleted in named - self._deleted:
+        for deleted in named - self.deleted:
             if deleted in self._cells:
                 self._cells[deleted].deleted = True
-        self._deleted = named
+        self.deleted = named
 
     def _of_equal_text(self, text: str, session: str | None) -> Owner:
         """Return the cell that ran this text last and may have another id now; a new one, if there is none."""

@@ -49,7 +49,7 @@ return found;
 """
 """The contrast of every text that a result shows, as the web content accessibility guidelines measure it."""
 
-QUICKSTART = json.loads((Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb").read_text())
+QUICKSTART = json.loads((Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb").read_text())
 IDS = [cell["id"] for cell in QUICKSTART["cells"]]
 
 
