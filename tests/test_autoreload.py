@@ -7,7 +7,7 @@ from pathlib import Path
 
 import IPython
 import pytest
-from conftest import IMPORTS, Files, Notebook, is_met
+from conftest import FREEZE, IMPORTS, Files, Notebook, is_met
 from kernels import Kernel
 
 ORDERS = {
@@ -75,6 +75,7 @@ def autoreload_kernels() -> Iterator[dict[str, Kernel]]:
         made[name] = Kernel(PYTHONPATH=str(Path(__file__).parent))
         loads = "".join(f"%load_ext {extension}\n" for extension in extensions)
         made[name].run(None, loads + IMPORTS + LOOK)
+        made[name].silently(FREEZE)
     yield made
     for kernel in made.values():
         kernel.close()
