@@ -1,6 +1,6 @@
 """Read the definitions of functions and classes in the text that they were compiled from. Nobody changes what is read.
 
-No module is asked for its file: some are imported when they are asked.
+A file that was saved since says something else: its definitions are not known.
 """
 
 from __future__ import annotations
