@@ -1120,11 +1120,17 @@ def test_a_metric_of_a_model_inside_counts_where_keras_reports_it(nb, K):
     assert nb.value("is_3") is ("duplicate-metric" not in rules)
 
 
-@pytest.mark.needs("tf_keras")
-def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_returns_is_not(nb):
-    nb.run("k", f"K = tf_keras\n{SETUP}")
+@pytest.mark.parametrize(
+    "keras",
+    [
+        pytest.param("tf_keras", marks=pytest.mark.needs("tf_keras")),
+        pytest.param("tf.keras", marks=pytest.mark.needs("keras<2.13")),
+    ],
+)
+def test_a_slot_based_optimizer_that_returns_nothing_is_found_and_one_that_returns_is_not(nb, keras):
+    nb.run("k", f"K = {keras}\n{SETUP}")
     cell = """
-        class Old(tf_keras.optimizers.legacy.Optimizer):
+        class Old(K.optimizers.legacy.Optimizer):
             def __init__(self, learning_rate=0.1, name="Old", **kwargs):
                 super().__init__(name, **kwargs)
                 self._set_hyper("learning_rate", learning_rate)

@@ -277,6 +277,7 @@ def test_verbosity_says_all_or_nothing(nb):
     assert nb.run("b", OTHER.replace("Foo", "Bar"), fails=None).stderr == ""
 
 
+@pytest.mark.needs("keras>=3")
 def test_nothing_is_said_of_a_key_that_stands_since_it_was_kept(nb):
     define = "def define():\n" + textwrap.indent(LAYER.format(1), "    ")
     nb.run("a", f"{define}\nif True: define()")

@@ -1,14 +1,14 @@
 """Read the definitions of functions and classes in the text that they were compiled from. Nobody changes what is read.
 
-No module is asked for its file: some are imported when they are asked.
+A file that was saved since says something else: its definitions are not known.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
-from types import FunctionType
+from collections.abc import Iterable
+from types import CodeType, FunctionType
 from typing import Any
 
 from kreg_ipython.checks.keras import is_frameworks
@@ -19,9 +19,11 @@ from kreg_ipython.lib.statements import Statement
 
 def function_tree(function: Any) -> ast.FunctionDef | None:
     """Return the ``def`` of a function, or of the one that its decorator wraps; None if its text is not known."""
-    function = inspect.unwrap(function) if isinstance(function, FunctionType) else None
-    for each in _definitions(function, getattr(function, "__name__", "")):
-        if isinstance(each.node, ast.FunctionDef) and each.first == function.__code__.co_firstlineno:
+    code = getattr(inspect.unwrap(function), "__code__", None) if isinstance(function, FunctionType) else None
+    if code is None:
+        return None
+    for each in _definitions(code, code.co_name):
+        if isinstance(each.node, ast.FunctionDef) and each.first == code.co_firstlineno:
             return each.node
     return None
 
@@ -36,8 +38,9 @@ def class_tree(kind: type) -> ast.ClassDef | None:
     if function is None:
         bases = ast.parse(f"class {kind.__name__}({', '.join(base.__name__ for base in kind.__bases__)}): pass")
         return bases.body[0] if isinstance(bases.body[0], ast.ClassDef) else None
-    for each in _definitions(function, kind.__name__):
-        if isinstance(each.node, ast.ClassDef) and each.first <= function.__code__.co_firstlineno <= each.last:
+    code = function.__code__
+    for each in _definitions(code, kind.__name__):
+        if isinstance(each.node, ast.ClassDef) and each.first <= code.co_firstlineno <= each.last:
             return each.node
     return None
 
@@ -49,7 +52,7 @@ def methods(kind: type) -> dict[str, Any]:
     return {name: value for name, value in found.items() if inspect.isfunction(value)}
 
 
-def _definitions(function: Any, name: str) -> Iterator[Statement]:
-    """Yield the definitions of a name in the text of a function."""
-    text = stack.text_of(function.__code__) if isinstance(function, FunctionType) else None
-    yield from read(text).defined(name) if text is not None else ()
+def _definitions(code: CodeType, name: str) -> Iterable[Statement]:
+    """Return the definitions of a name in the text of a function."""
+    text = stack.text_of(code)
+    return read(text).defined(name) if text is not None else ()
