@@ -40,7 +40,7 @@ _NOT_SAID = {
     *("__dict__", "__weakref__", "__module__", "__annotations__", "__annotate__", "__annotate_func__"),
     *("__annotations_cache__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
 }
-"""The attributes of a class that Python keeps for itself."""
+"""The attributes that Python keeps for itself, and the module, which is another one."""
 _OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__"}
 _OF_IPYTHON = {"display", "get_ipython"}
 _STATELESS = (object, type(threading.Lock()), type(threading.RLock()))
@@ -211,8 +211,7 @@ class _Walker:
         yield "name", kind.__qualname__
         yield "metaclass", self.value(type(kind))
         yield from self._numbered("base", kind.__bases__)
-        own = {name: each for name, each in sorted(vars(kind).items()) if name not in _NOT_SAID}
-        yield from self._attributes(kind.__name__, own)
+        yield from self._attributes(kind.__name__, vars(kind))
         if "_abc_impl" in vars(kind):
             dump = getattr(abc, "_get_dump", None)  # Python's own, in C
             registered = [each() for each in dump(kind)[0]] if dump is not None else []
@@ -221,7 +220,7 @@ class _Walker:
 
     def _attributes(self, owner: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, each in sorted(held.items()):
-            if f"{owner}.{name}" not in self._unseen and f"{owner}.*" not in self._unseen:
+            if name not in _NOT_SAID and f"{owner}.{name}" not in self._unseen:
                 yield f"attribute {name}", self.value(each)
 
     def _of_container(self, held: Any) -> Iterator[tuple[str, Any]]:
@@ -256,7 +255,10 @@ class _Walker:
         if kind.__module__ in self._homes:
             return self._of_homes(one)
         if callable(getattr(one, "__wrapped__", None)):
-            return [("wrapped", self.value(one.__wrapped__))]
+            said = {
+                name: each for name, each in _held(one).items() if not name.startswith("_")
+            }  # calls move the others
+            return [("wrapped", self.value(one.__wrapped__)), *self._attributes("", said)]
         if hasattr(one, "_python_function"):
             options = {name: each for name, each in vars(one).items() if type(each) in _ATOMS}
             return [("wrapped", self.value(one._python_function)), ("options", repr(sorted(options.items())))]
