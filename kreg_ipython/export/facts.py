@@ -255,13 +255,8 @@ class _Walker:
         if kind.__module__ in self._homes:
             return self._of_homes(one)
         if callable(getattr(one, "__wrapped__", None)):
-            said = {
-                name: each for name, each in _held(one).items() if not name.startswith("_")
-            }  # calls move the others
+            said = {name: each for name, each in _held(one).items() if name[0] != "_"}  # calls move what is private
             return [("wrapped", self.value(one.__wrapped__)), *self._attributes("", said)]
-        if hasattr(one, "_python_function"):
-            options = {name: each for name, each in vars(one).items() if type(each) in _ATOMS}
-            return [("wrapped", self.value(one._python_function)), ("options", repr(sorted(options.items())))]
         if hasattr(kind, "dtype") and hasattr(kind, "__array__"):
             return _of_array(one)
         if kind.__module__.partition(".")[0] in ("keras", "tf_keras") and hasattr(one, "get_config"):
@@ -288,8 +283,7 @@ class _Walker:
                         yield f"attribute {name}", self.value(member.__get__(one))
                     except AttributeError:
                         yield f"attribute {name}", self.value(_ABSENT)
-        held = _held(one)
-        yield from self._attributes("", held)
+        yield from self._attributes("", _held(one))
 
 
 _PARTS: dict[Any, tuple[str, ...]] = {
@@ -298,7 +292,7 @@ _PARTS: dict[Any, tuple[str, ...]] = {
     types.MethodType: ("__func__", "__self__"),
     functools.cached_property: ("func", "attrname"),
     functools.partialmethod: ("func", "args", "keywords"),
-    (typing.TypeVar): ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__"),
+    typing.TypeVar: ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__"),
     (types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType): ("__name__",),
     (types.MethodDescriptorType, types.ClassMethodDescriptorType): ("__name__", "__objclass__"),
     types.MethodWrapperType: ("__name__", "__self__"),

@@ -44,7 +44,8 @@ def proven(
             worse = dict(_refused(each, module, refused) for each in reversed(found))
             if worse.keys() <= refused.keys():
                 return replace(module, differs=_told(module, found))
-            refused = {name: why for name, why in refused.items() if name.partition(".")[0] not in worse} | worse
+            new = worse.keys() - refused.keys()  # the attributes of another object, if its name is among them
+            refused = {each: why for each, why in refused.items() if each.partition(".")[0] not in new} | worse
             again = make(refused)
         module = again
 
