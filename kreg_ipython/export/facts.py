@@ -25,7 +25,7 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 Table = dict[str, Any]
@@ -82,15 +82,21 @@ def found(namespace: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 _ABSENT = object()
 
 
-def table(roots: Mapping[str, Any], homes: Collection[str], unseen: Collection[str] = ()) -> Table:
+def table(
+    roots: Mapping[str, Any],
+    homes: Collection[str],
+    unseen: Collection[str] = (),
+    through: Callable[[Any], Any] = lambda one: one,
+) -> Table:
     """Return the facts of some objects, and of all that they lead to.
 
     Args:
         roots: the objects by their names.
         homes: the names of the modules that are compared. They count as one.
         unseen: global names, and attributes after a class's or function's name and a dot, that are not looked at.
+        through: returns what stands for an object where nothing is diverted.
     """
-    walker = _Walker(homes, unseen)
+    walker = _Walker(homes, unseen, through)
     described = {name: walker.value(root) for name, root in roots.items()}
     return {"roots": described, "objects": list(walker.objects())}
 
@@ -98,8 +104,8 @@ def table(roots: Mapping[str, Any], homes: Collection[str], unseen: Collection[s
 class _Walker:
     """Numbers objects in the order in which they are found, and describes them."""
 
-    def __init__(self, homes: Collection[str], unseen: Collection[str]) -> None:
-        self._homes, self._unseen = homes, frozenset(unseen)
+    def __init__(self, homes: Collection[str], unseen: Collection[str], through: Callable[[Any], Any]) -> None:
+        self._homes, self._unseen, self._through = homes, frozenset(unseen), through
         self._numbers: dict[int, int] = {}
         self._found: list[Any] = []  # which keeps them alive: an id is that of one object
 
@@ -116,6 +122,7 @@ class _Walker:
 
     def value(self, one: Any) -> Any:
         """Return the value that stands for an object."""
+        one = self._through(one)
         if one is _ABSENT:
             return "nothing"
         if type(one) in _ATOMS:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kreg_ipython.export import facts
 from kreg_ipython.export.module import LeftOut, Module
+from kreg_ipython.guard.gates import undiverted
 
 _DIGEST = re.compile(r"\b[0-9a-f]{64}$")
 
@@ -57,7 +58,7 @@ def asked(module: Module, name: str) -> dict[str, Any]:
 
 def described_here(module: Module, name: str) -> facts.Table:
     """Return the facts of what a module of this name stands for in the notebook."""
-    return facts.table(module.live, [*module.homes, name], module.unseen)
+    return facts.table(module.live, [*module.homes, name], module.unseen, undiverted)
 
 
 def _refused(each: facts.Difference, module: Module, refused: Container[str]) -> tuple[str, str]:

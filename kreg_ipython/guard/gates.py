@@ -6,6 +6,7 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Protocol
 
 from kreg_ipython.lib.importlib_bootstrap import pass_over
@@ -168,6 +169,13 @@ class Gates:
         except CannotUndo as error:
             self._tell(str(error))
             return None
+
+
+def undiverted(one: Any) -> Any:
+    """Return the framework's decorator in one that a diverted function has made; any other object as it is."""
+    if isinstance(one, FunctionType) and one.__module__ == __name__ and "decorate" in one.__code__.co_freevars:
+        return dict(zip(one.__code__.co_freevars, one.__closure__ or ()))["decorate"].cell_contents
+    return one
 
 
 pass_over(Gates._pass, Gates._around)
