@@ -129,7 +129,7 @@ def test_registrations_in_all_kinds_of_statements(nb, tmp_path):
     for cell, text in REGISTRATIONS.items():
         nb.run(cell, text)
     path = tmp_path / f"{nb.package}_all.py"
-    found = export(nb, f"{path} --timeout 0.01")
+    found = export(nb, str(path))
     keys = {key.replace(nb.package, "PKG").removeprefix("PKG>") for key in found["objects"]}
     assert keys == {"A", "B", "PKGg", "PKGh", "PKGhelped", "Made", "Inner", "PKGtried", "PKGupdated"}
     assert {each["name"].replace(nb.package, "PKG") for each in found["left_out"]} == {"PKGcalled", "PKGi"}

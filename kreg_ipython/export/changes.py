@@ -13,15 +13,21 @@ def sets_attribute_of(node: ast.stmt, name: str) -> bool:
     return isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == name
 
 
-def decorates_with(node: ast.stmt, name: str) -> bool:
-    """Return whether a definition is registered with something by a decorator: ``@area.register(Square)``."""
-    for each in getattr(node, "decorator_list", ()):
+def registers_with(node: ast.stmt, name: str) -> str:
+    """Return by which method a statement tells something to what a variable holds; empty if it does not.
+
+    It is that of a decorator, ``@area.register(Square)``, or one of a few that complete a definition.
+    """
+    calls = [node.value] if isinstance(node, ast.Expr) else getattr(node, "decorator_list", ())
+    for each in calls:
         callee = each.func if isinstance(each, ast.Call) else each
         if isinstance(callee, ast.Attribute) and _root(callee) == name:
-            return True
-    return False
+            return callee.attr if not isinstance(node, ast.Expr) or callee.attr in _COMPLETES else ""
+    return ""
 
 
+_COMPLETES = {"register", "defvjp", "defjvp", "defjvps"}
+"""The methods by which Python's and JAX's definitions are told more."""
 _CHANGERS = {
     *(*WRITERS, "appendleft", "clear", "discard", "extendleft", "fill", "itemset", "partition", "pop", "popitem"),
     *("popleft", "put", "remove", "resize", "reverse", "setfield", "setflags", "sort", "subtract"),

@@ -25,7 +25,7 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 Table = dict[str, Any]
@@ -40,7 +40,7 @@ _NOT_SAID = {
     *("__dict__", "__weakref__", "__module__", "__annotations__", "__annotate__", "__annotate_func__"),
     *("__annotations_cache__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
 }
-"""The attributes of a class that Python keeps for itself."""
+"""The attributes that Python keeps for itself, and the module, which is another one."""
 _OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__"}
 _OF_IPYTHON = {"display", "get_ipython"}
 _STATELESS = (object, type(threading.Lock()), type(threading.RLock()))
@@ -82,15 +82,21 @@ def found(namespace: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 _ABSENT = object()
 
 
-def table(roots: Mapping[str, Any], homes: Collection[str], unseen: Collection[str] = ()) -> Table:
+def table(
+    roots: Mapping[str, Any],
+    homes: Collection[str],
+    unseen: Collection[str] = (),
+    through: Callable[[Any], Any] = lambda one: one,
+) -> Table:
     """Return the facts of some objects, and of all that they lead to.
 
     Args:
         roots: the objects by their names.
         homes: the names of the modules that are compared. They count as one.
         unseen: global names, and attributes after a class's or function's name and a dot, that are not looked at.
+        through: returns what stands for an object where nothing is diverted.
     """
-    walker = _Walker(homes, unseen)
+    walker = _Walker(homes, unseen, through)
     described = {name: walker.value(root) for name, root in roots.items()}
     return {"roots": described, "objects": list(walker.objects())}
 
@@ -98,8 +104,8 @@ def table(roots: Mapping[str, Any], homes: Collection[str], unseen: Collection[s
 class _Walker:
     """Numbers objects in the order in which they are found, and describes them."""
 
-    def __init__(self, homes: Collection[str], unseen: Collection[str]) -> None:
-        self._homes, self._unseen = homes, frozenset(unseen)
+    def __init__(self, homes: Collection[str], unseen: Collection[str], through: Callable[[Any], Any]) -> None:
+        self._homes, self._unseen, self._through = homes, frozenset(unseen), through
         self._numbers: dict[int, int] = {}
         self._found: list[Any] = []  # which keeps them alive: an id is that of one object
 
@@ -116,6 +122,7 @@ class _Walker:
 
     def value(self, one: Any) -> Any:
         """Return the value that stands for an object."""
+        one = self._through(one)
         if one is _ABSENT:
             return "nothing"
         if type(one) in _ATOMS:
@@ -211,8 +218,7 @@ class _Walker:
         yield "name", kind.__qualname__
         yield "metaclass", self.value(type(kind))
         yield from self._numbered("base", kind.__bases__)
-        own = {name: each for name, each in sorted(vars(kind).items()) if name not in _NOT_SAID}
-        yield from self._attributes(kind.__name__, own)
+        yield from self._attributes(kind.__name__, vars(kind))
         if "_abc_impl" in vars(kind):
             dump = getattr(abc, "_get_dump", None)  # Python's own, in C
             registered = [each() for each in dump(kind)[0]] if dump is not None else []
@@ -221,7 +227,7 @@ class _Walker:
 
     def _attributes(self, owner: str, held: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, each in sorted(held.items()):
-            if f"{owner}.{name}" not in self._unseen and f"{owner}.*" not in self._unseen:
+            if name not in _NOT_SAID and f"{owner}.{name}" not in self._unseen:
                 yield f"attribute {name}", self.value(each)
 
     def _of_container(self, held: Any) -> Iterator[tuple[str, Any]]:
@@ -256,10 +262,8 @@ class _Walker:
         if kind.__module__ in self._homes:
             return self._of_homes(one)
         if callable(getattr(one, "__wrapped__", None)):
-            return [("wrapped", self.value(one.__wrapped__))]
-        if hasattr(one, "_python_function"):
-            options = {name: each for name, each in vars(one).items() if type(each) in _ATOMS}
-            return [("wrapped", self.value(one._python_function)), ("options", repr(sorted(options.items())))]
+            said = {name: each for name, each in _held(one).items() if name[0] != "_"}  # calls move what is private
+            return [("wrapped", self.value(one.__wrapped__)), *self._attributes("", said)]
         if hasattr(kind, "dtype") and hasattr(kind, "__array__"):
             return _of_array(one)
         if kind.__module__.partition(".")[0] in ("keras", "tf_keras") and hasattr(one, "get_config"):
@@ -286,8 +290,7 @@ class _Walker:
                         yield f"attribute {name}", self.value(member.__get__(one))
                     except AttributeError:
                         yield f"attribute {name}", self.value(_ABSENT)
-        held = _held(one)
-        yield from self._attributes("", held)
+        yield from self._attributes("", _held(one))
 
 
 _PARTS: dict[Any, tuple[str, ...]] = {
@@ -296,7 +299,7 @@ _PARTS: dict[Any, tuple[str, ...]] = {
     types.MethodType: ("__func__", "__self__"),
     functools.cached_property: ("func", "attrname"),
     functools.partialmethod: ("func", "args", "keywords"),
-    (typing.TypeVar): ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__"),
+    typing.TypeVar: ("__name__", "__bound__", "__constraints__", "__covariant__", "__contravariant__"),
     (types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType): ("__name__",),
     (types.MethodDescriptorType, types.ClassMethodDescriptorType): ("__name__", "__objclass__"),
     types.MethodWrapperType: ("__name__", "__self__"),

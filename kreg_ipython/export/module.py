@@ -108,6 +108,7 @@ def _module(
     pieces = ordered(found)
     kept = [piece for piece in pieces if piece.left_out is None]
     said = [piece.item for piece in kept if piece.item is not None and piece.alias is None]
+    registrations = list(registrations)
     registered = [
         each
         for each in registrations
@@ -117,9 +118,11 @@ def _module(
     cell_of = {name: piece.cell for piece in kept for name in piece.binds}
     live = {name: value for each in slices for name, value in each.live().items()}
     homes = tuple(each.home for each in slices)
-    mine = [each for each in (*subjects, *(one.subject for one in registered)) if _home_of(each) in homes]
-    live |= _by_another_name(mine, live, cell_of.keys() - live.keys(), registered)
     lacking = {each.name for each in left_out}
+    told = {id(each.subject) for each in registrations if each.key in lacking}
+    mine = [each for each in (*subjects, *(one.subject for one in registered)) if _home_of(each) in homes]
+    mine = [each for each in mine if id(each) not in told]
+    live |= _by_another_name(mine, live, cell_of.keys() - live.keys(), registered)
     return Module(
         text_of(pieces),
         tuple(dict.fromkeys(each.key for each in registered)),

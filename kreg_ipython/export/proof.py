@@ -10,6 +10,7 @@ from typing import Any
 
 from kreg_ipython.export import facts
 from kreg_ipython.export.module import LeftOut, Module
+from kreg_ipython.guard.gates import undiverted
 
 _DIGEST = re.compile(r"\b[0-9a-f]{64}$")
 
@@ -44,7 +45,8 @@ def proven(
             worse = dict(_refused(each, module, refused) for each in reversed(found))
             if worse.keys() <= refused.keys():
                 return replace(module, differs=_told(module, found))
-            refused = {name: why for name, why in refused.items() if name.partition(".")[0] not in worse} | worse
+            new = worse.keys() - refused.keys()  # the attributes of another object, if its name is among them
+            refused = {each: why for each, why in refused.items() if each.partition(".")[0] not in new} | worse
             again = make(refused)
         module = again
 
@@ -56,7 +58,7 @@ def asked(module: Module, name: str) -> dict[str, Any]:
 
 def described_here(module: Module, name: str) -> facts.Table:
     """Return the facts of what a module of this name stands for in the notebook."""
-    return facts.table(module.live, [*module.homes, name], module.unseen)
+    return facts.table(module.live, [*module.homes, name], module.unseen, undiverted)
 
 
 def _refused(each: facts.Difference, module: Module, refused: Container[str]) -> tuple[str, str]:

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 from kreg_ipython.export import literals
 from kreg_ipython.export.binders import Binders
-from kreg_ipython.export.changes import changes, decorates_with, sets_attribute_of, writes_to, written
+from kreg_ipython.export.changes import changes, registers_with, sets_attribute_of, writes_to, written
 from kreg_ipython.export.harmless import Judge
 from kreg_ipython.export.imports import ABSENT, absolute, bound_by, import_of, import_text, leads
 from kreg_ipython.export.items import DEFINITIONS, IMPORTS, Item, always_binds, items
@@ -133,17 +134,20 @@ class Slice:
             for each in self._registrations:
                 if each.subject is subject:
                     self._take_registration(each)
-            if isinstance(subject, (type, FunctionType)) and piece.item is not None:
+            if subject is not ABSENT and piece.item is not None:
                 self._attributes(piece, piece.item, name, subject)
 
     def _attributes(self, piece: Piece, definition: Item, name: str, subject: Any) -> None:
         """Take the statements that set attributes of a definition; write down those that are others elsewhere."""
         later = [inner for each in self.items for inner in each.all() if inner.at > definition.at]
-        setting = [each for each in later if sets_attribute_of(each.node, name) or decorates_with(each.node, name)]
+        setting = [each for each in later if sets_attribute_of(each.node, name) or registers_with(each.node, name)]
         inside = {inner for each in self.items if (each, None) in self._pieces for inner in each.all()}
         for item in setting:
             if isinstance(item.node, DEFINITIONS):
                 self._take_item(item, item.node.name)
+            elif isinstance(item.node, ast.Expr):
+                method = inspect.getattr_static(subject, registers_with(item.node, name), None)
+                self._take_statement(item, name, direct=getattr(method, "__module__", self.home) != self.home)
             elif item not in inside:
                 self._take_statement(item, ast.unparse(item.node.targets[0]))  # type: ignore[attr-defined]
         last = max([piece.at, *(each.at for each in setting)])

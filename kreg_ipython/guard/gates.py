@@ -218,4 +218,11 @@ def _call_of(maker: Callable[..., Any], made: FunctionType) -> inspect.BoundArgu
         return None
 
 
+def undiverted(one: Any) -> Any:
+    """Return the framework's decorator in one that a diverted function has made; any other object as it is."""
+    if isinstance(one, FunctionType) and one.__module__ == __name__ and "decorate" in one.__code__.co_freevars:
+        return dict(zip(one.__code__.co_freevars, one.__closure__ or ()))["decorate"].cell_contents
+    return one
+
+
 pass_over(Gates._pass, Gates._around)

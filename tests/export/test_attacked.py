@@ -75,6 +75,7 @@ POLYGONS = "import functools\n@functools.singledispatch\ndef g(x): return 0"
         (["class A:\n    __n = 3\n    def m(self): return self.__n", "A._A__n = 4", "def f(): return A().m()"], set()),
         (["K = 2", CHANGES_CLASS, "K = 3", "def f(): return A.n"], set()),
         ([PREPARED, "def f(): return A.tag"], set()),
+        ([POLYGONS, "g.register(int, lambda x: 1)", "def f(): return g(1), g('')"], set()),
         ([POLYGONS, "@g.register\ndef _(x: int): return 1", "def f(): return g(1), g('')"], set()),
         (["class A:\n    x = 1\nclass B(A): pass", "class A:\n    x = 2", "def f(): return B.x, A.x"], set()),
         # names that mean two things

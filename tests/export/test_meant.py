@@ -216,7 +216,8 @@ FILLED = "class B:\n    ALL = {}\n    def __init_subclass__(cls): B.ALL[cls.__na
         (["def deco(c):\n    c.k = [0]\n    return c\n@deco\nclass A: pass", "def f(): return A.k"], set()),
         (["import enum\nclass A(enum.Enum):\n    n = 1\n    k = enum.auto()", "def f(): return A.n.value, A.k.value"], set()),
         ([FILLED, "def f(): return sorted(B.ALL)"], set()),
-        (["import abc\nclass B(abc.ABC): pass\nclass C: pass", "B.register(C)", "def f(): return isinstance(C(), B)"], {"B"}),
+        (["import abc\nclass B(abc.ABC): pass\nclass C: pass", "B.register(C)", "def f(): return isinstance(C(), B)"], set()),
+        (["class B:\n    ALL = []\n    @classmethod\n    def register(cls, c): print(c)\nclass C: pass", "B.register(C)", "def f(): return B.ALL"], {"B"}),
         (["from functools import singledispatch\n@singledispatch\ndef g(x): return 1", "@g.register(str)\ndef _(x): return 2", "def f(): return g('')"], set()),
     ],
 )  # fmt: skip
