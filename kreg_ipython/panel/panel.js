@@ -235,6 +235,7 @@ class View {
   follow(isWhole) {
     for (const [state, colour] of this.store.words) this.root.style.setProperty(`--kreg-${state}`, colour);
     this.groups = this.store.groups();
+    this.drawn.forEach((element) => (element.item = {})); // each row is made anew
     this.tell(isWhole);
     this.update();
   }
@@ -364,7 +365,8 @@ class View {
     const active = this.shown.findIndex(({ id }) => id === this.active);
     if (active >= 0) wanted.add(active); // the focus stays where it is
     const focus = this.rows.contains(this.focused()) ? this.focused() : null;
-    const where = focus && [focus.closest("[role=row]").dataset.id, focus.dataset.do];
+    const row = focus?.closest("[role=row]");
+    const where = row && [row.dataset.id, [...row.querySelectorAll("button")].indexOf(focus)];
     const former = this.drawn;
     this.drawn = new Map();
     let next = this.rows.firstChild;
@@ -386,8 +388,8 @@ class View {
     }
     former.forEach((element) => element.remove());
     if (where && !this.rows.contains(this.focused())) {
-      const row = this.drawn.get(where[0]) ?? this.drawn.get(this.active);
-      (row?.querySelector(`[data-do="${where[1]}"]`) ?? row)?.focus({ preventScroll: true });
+      const again = this.drawn.get(where[0]) ?? this.drawn.get(this.active);
+      (again?.querySelectorAll("button")[where[1]] ?? again)?.focus({ preventScroll: true });
     }
   }
 
@@ -541,7 +543,8 @@ class View {
     const left = [...new Set([...this.store.tables.entries.values()].map(keyOf))].filter((id) => !keys.has(id)).length;
     const drawn = [...keys.values()].filter(({ rest }) => !rest).length;
     const focused = this.drawing.contains(this.focused()) && this.focused().dataset.id;
-    const elements = [...nodes].map(([id, node], at) => this.node(id, node, at === 0));
+    const inOrder = [...nodes].sort(([, a], [, b]) => a.column - b.column || a.y - b.y);
+    const elements = inOrder.map(([id, node], at) => this.node(id, node, at === 0));
     this.drawing.replaceChildren(
       svg("svg", { width: "100%", height, role: "group", "aria-label": "Cells, the keys that they register, and what is built from them" },
         svg("defs", {}, svg("marker", { id: "kreg-arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
