@@ -165,8 +165,8 @@ class Page:
 
     def _receive(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
-        if "answer" in message:
-            return
+        if "version" not in message:
+            return  # an answer, or that the panel rests
         if "words" in message:
             self.tables, self.version = self._empty(), message["version"] - 1
         assert message["version"] == self.version + 1
