@@ -280,8 +280,10 @@ def test_what_cannot_be_done_is_one_line_and_the_panel_goes_on(page):
         "answer": "%kreg keep: none of your entries has the key '--nothing'. %kreg status lists your entries.",
         "done": False,
     }
+    number = len(page.messages)
     for odd in ({"do": "off", "key": ""}, {"do": "clear"}, {"do": "clear", "key": 3}, {"ask": None}, {}):
         page.ask(**odd)
+    assert len(page.messages) == number
     page.run("a", LAYER.format(1))
     page.wait(lambda: bool(page.states()))
 
