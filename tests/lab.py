@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from kernels import ENVIRONMENT, PATIENCE
 
+ROOT = Path(__file__).parent.parent
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 
 LISTEN = """
@@ -51,6 +52,26 @@ const shown = notebook.widgets[arguments[0]].node;
 return [...shown.querySelectorAll('details')].flatMap(group => [...group.querySelectorAll('li')].map(row =>
   [group.querySelector('summary').innerText.split(':')[0], row.children[1].innerText, row.children[0].innerText.slice(2)]));
 """
+
+CONTRASTS = """
+const part = x => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4;
+const luminance = ([r, g, b]) => .2126 * part(r / 255) + .7152 * part(g / 255) + .0722 * part(b / 255);
+const colour = text => { const n = text.match(/[\\d.]+/g)?.map(Number); return !n || n[3] === 0 ? null : n; };
+const drawn = e => e.tagName === 'text' && e.parentElement.querySelector('rect');
+const behind = e => { const box = drawn(e), c = box && colour(getComputedStyle(box).fill);
+                      for (; e; e = e.parentElement) { const b = c || colour(getComputedStyle(e).backgroundColor);
+                                                       if (b) return b; } return [255, 255, 255]; };
+const front = e => colour(e.tagName === 'text' ? getComputedStyle(e).fill : getComputedStyle(e).color);
+const found = [];
+for (const shown of document.querySelectorAll(arguments[0]))
+  for (const e of shown.querySelectorAll('*'))
+    if ([...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) {
+      const [more, less] = [front(e), behind(e)].map(luminance).sort((a, b) => b - a);
+      found.push([(more + .05) / (less + .05), e.textContent.trim().slice(0, 40)]);
+    }
+return found;
+"""
+"""The contrast of every text inside, as the web content accessibility guidelines measure it."""
 
 
 class Row(NamedTuple):
@@ -121,6 +142,10 @@ class Lab:
     def theme(self, name: str) -> None:
         self.ask("app.commands.execute('apputils:change-theme', {theme: arguments[0]})", name)
         self.wait("return document.body.dataset.jpThemeLight === arguments[0]", str("Light" in name).lower())
+
+    def contrasts(self, selector: str) -> list[tuple[float, str]]:
+        """The contrast of every text that is in what the selector finds, and the text."""
+        return [(contrast, text) for contrast, text in self.ask(CONTRASTS, selector)]
 
     # -- the notebook
 
@@ -235,6 +260,7 @@ def serving(folder: Path) -> Iterator[str]:
     news.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # it would ask, and cover what is to be clicked
     homes = {f"JUPYTER_{name}_DIR": str(own / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     homes |= {"JUPYTERLAB_SETTINGS_DIR": str(own / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(own / "spaces")}
+    homes["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         command, env={**os.environ, **ENVIRONMENT, **homes}, stderr=subprocess.PIPE, text=True, bufsize=1
     )

@@ -311,6 +311,7 @@ EXAMPLES = {
     "check": "check PKGtable",
     "verify": "verify",
     "export": "export PKG.py",
+    "panel": "panel",
     "undo": "undo",
     "clear": "clear PKG>Foo",
     "keep": "keep PKG>Foo",
@@ -359,7 +360,7 @@ def refusal(nb, line: str) -> str:
     [
         (
             "stauts",
-            "unknown subcommand 'stauts'; choose from status, show, log, check, verify, export, undo, clear, keep, release, watch, unwatch, engines, on, off",
+            "unknown subcommand 'stauts'; choose from status, show, log, check, verify, export, panel, undo, clear, keep, release, watch, unwatch, engines, on, off",
         ),
         ("status extra", "unrecognized arguments: extra"),
         ("status --registry kears", "unknown registry 'kears'. Did you mean 'keras', "),

@@ -165,8 +165,8 @@ class Page:
 
     def _receive(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
-        if "answer" in message:
-            return
+        if "version" not in message:
+            return  # an answer, or that the panel rests
         if "words" in message:
             self.tables, self.version = self._empty(), message["version"] - 1
         assert message["version"] == self.version + 1
@@ -280,8 +280,10 @@ def test_what_cannot_be_done_is_one_line_and_the_panel_goes_on(page):
         "answer": "%kreg keep: none of your entries has the key '--nothing'. %kreg status lists your entries.",
         "done": False,
     }
+    number = len(page.messages)
     for odd in ({"do": "off", "key": ""}, {"do": "clear"}, {"do": "clear", "key": 3}, {"ask": None}, {}):
         page.ask(**odd)
+    assert len(page.messages) == number
     page.run("a", LAYER.format(1))
     page.wait(lambda: bool(page.states()))
 

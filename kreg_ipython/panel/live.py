@@ -106,6 +106,9 @@ class Panel(AnyWidget):
             self._timer = None
 
     def _ended(self, run: Run, outcome: Outcome) -> None:
+        self._at_the_boundary(self._look_after, run)
+
+    def _look_after(self, run: Run) -> None:
         """Look at the registries soon, unless the run that has ended changed nothing."""
         owns = self._notebook.process.guard.ledger.has_entries(run.owner)
         self._is_outdated = self._is_outdated or owns or self._revision() != self._looked_at
@@ -113,7 +116,7 @@ class Panel(AnyWidget):
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
-                self._at_the_boundary(self._look)
+                self._look()
             else:
                 delay = max(self._rests_until - time.monotonic(), _SOON)
                 self._timer = loop.call_later(delay, self._at_the_boundary, self._look)
@@ -183,6 +186,7 @@ class Panel(AnyWidget):
                 self._look(whole=True)
             case {"ask": "rest"}:
                 self._rest()
+                self.send({"rests": True})  # another page may show it, too, and asks for all
             case {"ask": "close"}:
                 self.close()
             case {"do": str(word), "key": str(key)} if word in _ACTS:

@@ -76,6 +76,7 @@ class Store extends EventTarget {
 
   receive(message) {
     if ("answer" in message) return this.dispatchEvent(new CustomEvent("answer", { detail: message }));
+    if ("rests" in message) return this.views && this.ask({ ask: "all" });
     const isWhole = "words" in message;
     if (!isWhole && this.version === null) return; // the whole is on its way
     if (!isWhole && message.version !== this.version + 1) return this.ask({ ask: "all" });
@@ -110,10 +111,11 @@ class Store extends EventTarget {
 
   // [id, owner, [[id, row], …]] of each owner, as the notebook has them.
   groups() {
-    const cells = this.cells() ?? [];
+    const cells = this.cells();
     const order = ([, owner]) => {
-      const at = owner.kind === "cell" ? cells.indexOf(owner.id) : -1;
-      return [owner.kind === "cell" ? 0 : 1, at < 0 ? (owner.place ?? Infinity) : at, owner.run ?? Infinity];
+      if (owner.kind !== "cell") return [1, 0, owner.run ?? Infinity];
+      const at = cells?.indexOf(owner.id) ?? owner.place ?? -1;
+      return [0, at < 0 ? Infinity : at, owner.run ?? Infinity];
     };
     const rows = new Map([...this.tables.owners.keys()].map((id) => [id, []]));
     for (const entry of this.tables.entries) rows.get(entry[1].owner)?.push(entry);
@@ -149,7 +151,7 @@ function wayTo(store, element, owner) {
 }
 
 // Scroll to an owner's cell; return what is said of it.
-function scrollTo(store, element, owner) {
+function goTo(store, element, owner) {
   const why = wayTo(store, element, owner);
   if (why !== null) return why;
   const cell = cellInPage(store, element, owner);
@@ -157,6 +159,207 @@ function scrollTo(store, element, owner) {
   const frame = (colour) => ({ boxShadow: `inset 0 0 0 2px ${colour}` });
   cell.animate([frame("#2f7ad0"), frame("transparent")], { duration: 2500, easing: "ease-in" });
   return `scrolled to ${owner.label}`;
+}
+
+// -- the picture: cells on the left, keys in the middle, what is built from them on the right
+
+class Picture {
+  constructor(view) {
+    this.view = view;
+    this.arrow = `kreg-arrow-${Math.random().toString(36).slice(2)}`; // its own: a picture that is hidden lends none
+    this.title = h("summary", {}, "Picture");
+    this.drawing = h("div", { class: "kreg-drawing", onkeydown: (event) => this.steer(event) });
+    this.root = h("details", { class: "kreg-picture", open: "", ontoggle: () => this.draw() }, this.title, this.drawing);
+  }
+
+  draw() {
+    if (!this.root.open || !this.view.width || !this.view.wanted) return;
+    const { variables, entries } = this.view.store.tables;
+    const keys = this.chosen();
+    const used = ([name, variable]) => [name, variable, variable.of.filter((use) => keys.has(keyOfUse(use)))];
+    const uses = [...variables].map(used).filter(([, , of]) => of.length);
+    const nodes = this.placed(keys, uses);
+    const inOrder = [...nodes].sort(([, a], [, b]) => a.column - b.column || a.y - b.y);
+    const elements = inOrder.map(([id, node], at) => this.node(id, node, at === 0));
+    const height = Math.max(...[...nodes.values()].map(({ y }) => y + STEP), 4);
+    const label = "Cells, the keys that they register, and what is built from them";
+    const size = { viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" };
+    const head = svg("marker", { id: this.arrow, ...size }, svg("path", { d: "M0 0.5 8 4 0 7.5z" }));
+    const focused = this.drawing.contains(this.view.focused()) && this.view.focused().dataset.id;
+    const edges = this.edges(nodes, keys, uses);
+    this.drawing.replaceChildren(
+      svg("svg", { width: "100%", height, role: "group", "aria-label": label }, svg("defs", {}, head), edges, elements));
+    const left = [...new Set([...entries.values()].map(keyOf))].filter((id) => !keys.has(id)).length;
+    const drawn = [...keys.values()].filter(({ rest }) => !rest).length;
+    this.title.textContent = `Picture of ${count(drawn, "key")}`
+      + (left ? `; search for one of ${left.toLocaleString("en")} more` : "");
+    const kept = elements.find((element) => element.dataset.id === focused);
+    if (kept) this.point(kept);
+  }
+
+  // The nodes by their ids, each with its place: keys one under another, cells and variables beside theirs.
+  placed(keys, uses) {
+    const ends = uses.length ? [0, 0.26, 0.37, 0.73, 0.82, 1] : [0, 0.34, 0.5, 1];
+    const edges = ends.map((end) => 1 + end * ((this.drawing.clientWidth || this.view.width) - 2));
+    const nodes = new Map();
+    const place = (column, some) => {
+      let free = 4;
+      for (const [id, node] of some.sort(([, a], [, b]) => a.wanted - b.wanted)) {
+        const [x, end] = edges.slice(2 * column);
+        nodes.set(id, { ...node, column, x, width: end - x, y: Math.max(node.wanted, free) });
+        free = nodes.get(id).y + STEP;
+      }
+    };
+    const middle = (ids) => ids.reduce((sum, id) => sum + nodes.get(id).y, 0) / ids.length;
+    place(1, [...keys].map(([id, key], at) => [id, { ...key, wanted: 4 + STEP * at }]));
+    const owners = new Map();
+    for (const [id, { stack }] of keys) {
+      for (const { owner } of stack) owners.set(owner, [...(owners.get(owner) ?? []), id]);
+    }
+    place(0, [...owners].map(([id, of]) => {
+      const owner = this.view.owner(id);
+      return [`owner ${id}`, { owner, text: owner.label ?? "no owner", wanted: middle(of) }];
+    }));
+    place(2, uses.map(([name, variable, of]) => {
+      const owner = this.view.owner(variable.owner) ?? variable.by;
+      return [`variable ${name}`, { variable, owner, text: name, wanted: middle(of.map(keyOfUse)) }];
+    }));
+    return nodes;
+  }
+
+  edges(nodes, keys, uses) {
+    const registered = [...keys].flatMap(([id, { stack }]) => stack.map(({ owner, state, ghost }) =>
+      this.edge(nodes.get(`owner ${owner}`), nodes.get(id), state, ghost)));
+    const built = uses.flatMap(([name, , of]) => of.map((use) =>
+      this.edge(nodes.get(keyOfUse(use)), nodes.get(`variable ${name}`), use[3] ? "superseded" : "built")));
+    return [...registered, ...built];
+  }
+
+  // The keys in the picture, in the list's order, each with all that was registered under it. Of each owner there are a
+  // few: first what needs a look, what variables are built from, and what has just changed. One node stands for the rest.
+  chosen() {
+    const all = new Map();
+    const add = (row) => {
+      if (!all.has(keyOf(row))) all.set(keyOf(row), { registry: row.registry, key: row.key, text: row.key, stack: [] });
+      all.get(keyOf(row)).stack.push(row);
+    };
+    for (const [, , rows] of this.view.wanted) rows.forEach(([, row]) => add(row));
+    const isAll = !this.view.search.value && !this.view.states.size;
+    for (const row of isAll ? this.view.store.ghosts : []) {
+      if (this.view.owner(row.owner)) add({ ...row, state: "swept", ghost: true });
+    }
+    const used = new Set([...this.view.store.tables.variables.values()].flatMap(({ of }) => of.map(keyOfUse)));
+    const changed = new Set([...this.view.store.changed].map((id) => id.split("\n").slice(0, 2).join("\n")));
+    const weight = ([id, { stack }]) =>
+      (stack.some(({ state }) => state !== "current") ? 4 : 0) + (used.has(id) ? 2 : 0) + (changed.has(id) ? 1 : 0);
+    const some = new Map();
+    const number = new Map();
+    for (const [id, key] of [...all].sort((a, b) => weight(b) - weight(a))) {
+      const owners = [...new Set(key.stack.map(({ owner }) => owner))];
+      if (some.size === PICTURED || owners.every((owner) => (number.get(owner) ?? 0) >= OF_EACH)) continue;
+      owners.forEach((owner) => number.set(owner, (number.get(owner) ?? 0) + 1));
+      some.set(id, key);
+    }
+    const keys = new Map();
+    for (const [owner, , rows] of this.view.wanted) {
+      const ids = [...new Set(rows.map(([, row]) => keyOf(row)))];
+      ids.filter((id) => some.has(id)).forEach((id) => keys.set(id, some.get(id)));
+      const left = ids.filter((id) => !some.has(id)).length;
+      const rest = { text: `${left.toLocaleString("en")} more`, rest: owner, stack: [{ owner, state: "rest" }] };
+      if (left && number.has(owner)) keys.set(`rest ${owner}`, rest);
+    }
+    return new Map([...keys, ...some]);
+  }
+
+  edge(from, to, state, isGhost = false) {
+    const former = GONE.includes(state);
+    const [x, u] = [from.x + from.width, to.x - 1];
+    const [y, v] = [from, to].map((node) => node.y + 11 + (former ? 5 : 0)); // beside the line of what is there now
+    const bend = (u - x) / 2;
+    const label = former ? (isGhost ? "swept" : "former") : state === "shadowed" && state;
+    return svg("g", {
+      class: `kreg-edge kreg-edge-${state}${former ? " kreg-former" : ""}${isGhost ? " kreg-ghost" : ""}`,
+      style: `--kreg-colour: var(--kreg-${state}, var(--kreg-faint))`,
+    }, svg("path", { d: `M${x} ${y}C${x + bend} ${y} ${u - bend} ${v} ${u} ${v}`, "marker-end": `url(#${this.arrow})` }),
+    label && u - x > 60 ? svg("text", { x: (x + u) / 2, y: (y + v) / 2 - 3, "text-anchor": "middle" }, label) : null);
+  }
+
+  // What is said of a node, and the entry that it shows.
+  told({ stack, rest, registry, key, variable, text, owner }) {
+    if (rest) return [[`${text} of ${this.view.owner(rest).label}`]];
+    const use = ([, key, relation, isFormer]) => `${relation} ${isFormer ? "the former " : ""}${key}`;
+    if (variable) return [[text, ...variable.of.map(use)]];
+    if (!stack) return [[owner.title]];
+    const top = stack.find(({ state }) => !["shadowed", ...GONE].includes(state)) ?? stack.at(-1);
+    return [[`${key} in ${registry}`, ...stack.map((row) => `${row.state}, of ${this.view.owner(row.owner).label}`)], top];
+  }
+
+  node(id, node, isFirst) {
+    const { x, y, width, text, column } = node;
+    const [says, entry] = this.told(node);
+    const kinds = [["owner", "key", "variable"][column], node.rest && "rest"];
+    kinds.push(GONE.includes(entry?.state) && "former", entry?.ghost && "ghost");
+    return svg("g", {
+      class: ["kreg-node", ...kinds.filter(Boolean).map((kind) => `kreg-${kind}`)].join(" "),
+      style: entry && `--kreg-colour: var(--kreg-${entry.state})`,
+      tabindex: isFirst ? 0 : -1,
+      role: "button",
+      "data-id": id,
+      "data-column": column,
+      "aria-label": says.join("; "),
+      onclick: () => this.follows(id, node),
+    }, svg("title", {}, says.join("\n")), svg("rect", { x, y, width, height: 22, rx: 4 }),
+    entry ? svg("circle", { cx: x + 11, cy: y + 11, r: 4 }) : null,
+    svg("text", { x: x + (entry ? 21 : 8), y: y + 15 }, this.fitting(text, width - (entry ? 27 : 16))));
+  }
+
+  // As much of a text as has room: its end, which tells keys of one package apart.
+  fitting(text, width) {
+    this.ruler ??= document.createElement("canvas").getContext("2d");
+    this.ruler.font = `12px ${getComputedStyle(this.drawing).fontFamily}`;
+    const fits = (some) => this.ruler.measureText(some).width <= width;
+    let end = text.slice(-100);
+    while (end.length > 1 && !fits(end === text ? text : `…${end}`)) end = end.slice(1);
+    return end === text ? text : `…${end}`;
+  }
+
+  // Go where a node of the picture leads: a cell, or a row of the list.
+  follows(id, { stack, rest, owner }) {
+    if (!stack) return this.view.go(owner);
+    const found = rest ? `owner ${rest}` : this.view.shown.find(({ row }) => row && keyOf(row) === id)?.id;
+    if (found) this.view.activate(found, true);
+  }
+
+  point(element) {
+    const nodes = this.drawing.querySelectorAll("[tabindex]");
+    nodes.forEach((each) => each.setAttribute("tabindex", each === element ? 0 : -1));
+    element.focus();
+  }
+
+  steer(event) {
+    const nodes = [...this.drawing.querySelectorAll(".kreg-node")];
+    const here = nodes.find((each) => each === this.view.focused());
+    if (!here) return;
+    const height = (each) => each.querySelector("rect").y.baseVal.value;
+    const far = (each) => Math.abs(height(each) - height(here));
+    const nearest = (some) => some.sort((a, b) => far(a) - far(b))[0];
+    const column = Number(here.dataset.column);
+    const inColumn = (at) => nodes.filter((each) => Number(each.dataset.column) === at);
+    const ways = {
+      ArrowDown: () => nearest(inColumn(column).filter((each) => height(each) > height(here))),
+      ArrowUp: () => nearest(inColumn(column).filter((each) => height(each) < height(here))),
+      ArrowRight: () => nearest(inColumn(column + 1)),
+      ArrowLeft: () => nearest(inColumn(column - 1)),
+      Home: () => nodes[0],
+      End: () => nodes.at(-1),
+    };
+    if (event.key === "Enter" || event.key === " ") here.dispatchEvent(new MouseEvent("click"));
+    else if (event.key in ways) {
+      const next = ways[event.key]();
+      if (next) this.point(next);
+    } else return;
+    event.preventDefault();
+  }
 }
 
 // -- one view of it
@@ -181,9 +384,7 @@ class View {
     close.addEventListener("click", () => store.ask({ ask: "close" }));
     this.chips = h("div", { class: "kreg-chips", role: "group", "aria-label": "Show only these states" });
     this.news = h("details", { class: "kreg-news" });
-    this.drawing = h("div", { class: "kreg-drawing", onkeydown: (event) => this.steer(event) });
-    this.picture = h("details", { class: "kreg-picture", open: "", ontoggle: () => this.draw() },
-      h("summary", {}, "Picture"), this.drawing);
+    this.picture = new Picture(this);
     this.rows = h("div", { class: "kreg-rows", role: "rowgroup" });
     this.empty = h("div", { class: "kreg-empty" });
     this.list = h("div", {
@@ -197,19 +398,24 @@ class View {
     this.announced = h("div", { class: "kreg-unseen", "aria-live": "polite" }); // what the summary of the news says
     this.root = h("section", { class: "kreg-panel", "aria-label": "kreg panel", "data-lm-suppress-shortcuts": "true" },
       h("header", {}, this.facts, h("div", { class: "kreg-tools" }, this.search, this.undo, close)),
-      this.chips, this.news, this.picture, this.list, this.empty, this.said, this.announced);
+      this.chips, this.news, this.picture.root, this.list, this.empty, this.said, this.announced);
     element.append(this.root);
+    this.ends = [...this.watch(), () => this.root.remove()];
+    this.follow(true);
+  }
+
+  // Follow what the kernel says and the size; return the ends of it.
+  watch() {
+    const { store } = this;
     const on = (name, act) => (store.addEventListener(name, act), () => store.removeEventListener(name, act));
     const sized = new ResizeObserver(() => this.resize());
     sized.observe(this.root);
     sized.observe(this.list);
-    this.ends = [
+    return [
       on("change", ({ detail }) => this.follow(detail.isWhole)),
       on("answer", ({ detail }) => this.say(detail.answer, detail.done)),
       () => sized.disconnect(),
-      () => this.root.remove(),
     ];
-    this.follow(true);
   }
 
   end() {
@@ -235,6 +441,7 @@ class View {
   follow(isWhole) {
     for (const [state, colour] of this.store.words) this.root.style.setProperty(`--kreg-${state}`, colour);
     this.groups = this.store.groups();
+    this.drawn.forEach((element) => (element.item = {})); // each row is made anew
     this.tell(isWhole);
     this.update();
   }
@@ -250,7 +457,8 @@ class View {
     const what = undoable.slice(0, 5).join(", ") + (more > 0 ? ` and ${more.toLocaleString("en")} more` : "");
     this.undo.title = undoable.length ? `%kreg undo restores ${what}` : "nothing was swept or cleared since";
     const { runs = [], counts = {}, acts = [], lost = 0 } = this.store.last;
-    const when = runs.length ? `Run ${[...new Set([runs[0], runs.at(-1)])].map((run) => `[${run}]`).join(" to ")}` : "Now";
+    const ends = [...new Set([runs[0], runs.at(-1)])].map((run) => `[${run}]`);
+    const when = runs.length ? `Run ${ends.join(" to ")}` : "Now";
     const parts = Object.entries(counts).map(([what, number]) => `${number.toLocaleString("en")} ${what}`);
     if (lost) parts.push(`${count(lost, "act")} that the log has forgotten`);
     const sentence = parts.length ? `${when}: ${parts.join(", ")}` : "Nothing has changed since the panel was opened";
@@ -285,7 +493,7 @@ class View {
       words.length || this.states.size ? "No entry is like this." : "No cell has registered anything so far.";
     this.count();
     this.lay();
-    this.draw();
+    this.picture.draw();
   }
 
   count() {
@@ -328,7 +536,7 @@ class View {
       this.drawn.forEach((element) => element.remove());
       this.drawn.clear();
       this.lay();
-      this.draw();
+      this.picture.draw();
     } else this.fill();
   }
 
@@ -364,7 +572,8 @@ class View {
     const active = this.shown.findIndex(({ id }) => id === this.active);
     if (active >= 0) wanted.add(active); // the focus stays where it is
     const focus = this.rows.contains(this.focused()) ? this.focused() : null;
-    const where = focus && [focus.closest("[role=row]").dataset.id, focus.dataset.do];
+    const row = focus?.closest("[role=row]");
+    const where = row && [row.dataset.id, [...row.querySelectorAll("button")].indexOf(focus)];
     const former = this.drawn;
     this.drawn = new Map();
     let next = this.rows.firstChild;
@@ -386,8 +595,8 @@ class View {
     }
     former.forEach((element) => element.remove());
     if (where && !this.rows.contains(this.focused())) {
-      const row = this.drawn.get(where[0]) ?? this.drawn.get(this.active);
-      (row?.querySelector(`[data-do="${where[1]}"]`) ?? row)?.focus({ preventScroll: true });
+      const again = this.drawn.get(where[0]) ?? this.drawn.get(this.active);
+      (again?.querySelectorAll("button")[where[1]] ?? again)?.focus({ preventScroll: true });
     }
   }
 
@@ -403,7 +612,7 @@ class View {
       type: "button",
       "data-do": "go",
       title: `Scroll to ${owner.label}`,
-      onclick: () => this.say(scrollTo(this.store, this.root, owner)),
+      onclick: () => this.go(owner),
     }, "go to cell");
     return h("div", {
       class: "kreg-row kreg-owner",
@@ -421,22 +630,24 @@ class View {
     const { row, owner } = item;
     const isGone = GONE.includes(row.state);
     const acts = isGone ? (row.undoable ? ["undo"] : []) : [row.pinned ? "release" : "keep", "clear"];
-    const place = [row.line ? `line ${row.line}` : "", row.run && row.run !== owner.run ? `run [${row.run}]` : ""];
+    const line = [row.line ? `line ${row.line}` : "", row.run && row.run !== owner.run ? `run [${row.run}]` : ""];
+    const place = [row.registry, line.filter(Boolean).join(" of ")].filter(Boolean).join(", ");
     const uses = [...this.store.tables.variables].filter(([, { of }]) => of.some(([registry, key, , former]) =>
       registry === row.registry && key === row.key && former === isGone)).map(([name]) => name);
     const note = [row.note, uses.length ? `used by ${uses.join(", ")}` : ""].filter(Boolean).join("; ");
-    const why = this.way(owner);
+    const way = this.way(owner) ?? `Click to scroll to ${owner.label}`;
+    const told = [`${row.key}: ${row.object}`, row.source, note, way];
     return h("div", {
       class: `kreg-row kreg-entry${isGone ? " kreg-gone" : ""}`,
       role: "row",
       "aria-level": 2,
       "data-id": item.id,
-      title: [`${row.key}: ${row.object}`, row.source, note, why ?? `Click to scroll to ${owner.label}`].filter(Boolean).join("\n"),
+      title: told.filter(Boolean).join("\n"),
       onclick: (event) => event.target.closest("button") || (this.activate(item.id), this.go(owner)),
     },
     h("span", { role: "gridcell", class: "kreg-state" }, this.dot(row.state), row.state),
     h("span", { role: "gridcell", class: "kreg-key" }, row.key),
-    h("span", { role: "gridcell", class: "kreg-place" }, [row.registry, place.filter(Boolean).join(" of ")].filter(Boolean).join(", ")),
+    h("span", { role: "gridcell", class: "kreg-place" }, place),
     h("span", { role: "gridcell", class: "kreg-acts" }, acts.map((word) => h("button", {
       type: "button",
       "data-do": word,
@@ -455,7 +666,7 @@ class View {
   }
 
   go(owner) {
-    this.say(scrollTo(this.store, this.root, owner));
+    this.say(goTo(this.store, this.root, owner));
   }
 
   toggle({ of }) {
@@ -496,179 +707,6 @@ class View {
     } else if ((event.key === "Enter" || event.key === " ") && stop === 0) {
       if (item.row) this.go(item.owner);
       else this.toggle(item);
-    } else return;
-    event.preventDefault();
-  }
-
-  // -- the picture: cells on the left, keys in the middle, what is built from them on the right
-
-  draw() {
-    if (!this.picture.open || !this.width || !this.wanted) return;
-    const keys = this.pictured();
-    const uses = [...this.store.tables.variables].map(([name, variable]) => {
-      return [name, variable, variable.of.filter((use) => keys.has(keyOfUse(use)))];
-    }).filter(([, , of]) => of.length);
-    const ends = uses.length ? [0, 0.26, 0.37, 0.73, 0.82, 1] : [0, 0.34, 0.5, 1];
-    const edges = ends.map((end) => 1 + end * ((this.drawing.clientWidth || this.width) - 2));
-    const nodes = new Map();
-    const place = (column, some) => {
-      let free = 4;
-      for (const [id, node] of some.sort(([, a], [, b]) => a.wanted - b.wanted)) {
-        const [x, end] = edges.slice(2 * column);
-        nodes.set(id, { ...node, column, x, width: end - x, y: Math.max(node.wanted, free) });
-        free = nodes.get(id).y + STEP;
-      }
-    };
-    const middle = (ids) => ids.reduce((sum, id) => sum + nodes.get(id).y, 0) / ids.length;
-    place(1, [...keys].map(([id, key], at) => [id, { ...key, wanted: 4 + STEP * at }]));
-    const owners = new Map();
-    for (const [id, { stack }] of keys) for (const { owner } of stack) owners.set(owner, [...(owners.get(owner) ?? []), id]);
-    place(0, [...owners].map(([id, of]) => [`owner ${id}`, { owner: this.owner(id), text: this.owner(id).label ?? "no owner", wanted: middle(of) }]));
-    place(2, uses.map(([name, variable, of]) => [`variable ${name}`, {
-      variable,
-      text: name,
-      owner: this.owner(variable.owner) ?? variable.by,
-      wanted: middle(of.map(keyOfUse)),
-    }]));
-    const paths = [];
-    for (const [id, { stack }] of keys) {
-      for (const { owner, state, ghost } of stack) paths.push(this.edge(nodes.get(`owner ${owner}`), nodes.get(id), state, ghost));
-    }
-    for (const [name, , of] of uses) {
-      for (const use of of) paths.push(this.edge(nodes.get(keyOfUse(use)), nodes.get(`variable ${name}`), use[3] ? "superseded" : "built"));
-    }
-    const height = Math.max(...[...nodes.values()].map(({ y }) => y + STEP), 4);
-    const left = [...new Set([...this.store.tables.entries.values()].map(keyOf))].filter((id) => !keys.has(id)).length;
-    const drawn = [...keys.values()].filter(({ rest }) => !rest).length;
-    const focused = this.drawing.contains(this.focused()) && this.focused().dataset.id;
-    const elements = [...nodes].map(([id, node], at) => this.node(id, node, at === 0));
-    this.drawing.replaceChildren(
-      svg("svg", { width: "100%", height, role: "group", "aria-label": "Cells, the keys that they register, and what is built from them" },
-        svg("defs", {}, svg("marker", { id: "kreg-arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
-          svg("path", { d: "M0 0.5 8 4 0 7.5z", fill: "context-stroke" }))),
-        ...paths, ...elements),
-    );
-    this.picture.firstChild.textContent = `Picture of ${count(drawn, "key")}` + (left ? `; search for one of ${left.toLocaleString("en")} more` : "");
-    const kept = elements.find((element) => element.dataset.id === focused);
-    if (kept) this.point(kept);
-  }
-
-  // The keys in the picture, in the list's order, each with all that was registered under it. Of each owner there are a
-  // few: first what needs a look, what variables are built from, and what has just changed. One node stands for the rest.
-  pictured() {
-    const all = new Map();
-    const add = (row) => {
-      if (!all.has(keyOf(row))) all.set(keyOf(row), { registry: row.registry, key: row.key, text: row.key, stack: [] });
-      all.get(keyOf(row)).stack.push(row);
-    };
-    for (const [, , rows] of this.wanted) rows.forEach(([, row]) => add(row));
-    const isAll = !this.search.value && !this.states.size;
-    if (isAll) this.store.ghosts.filter((row) => this.owner(row.owner)).forEach((row) => add({ ...row, state: "swept", ghost: true }));
-    const used = new Set([...this.store.tables.variables.values()].flatMap(({ of }) => of.map(keyOfUse)));
-    const changed = new Set([...this.store.changed].map((id) => id.split("\n").slice(0, 2).join("\n")));
-    const weight = ([id, { stack }]) =>
-      (stack.some(({ state }) => state !== "current") ? 4 : 0) + (used.has(id) ? 2 : 0) + (changed.has(id) ? 1 : 0);
-    const chosen = new Map();
-    const number = new Map();
-    for (const [id, key] of [...all].sort((a, b) => weight(b) - weight(a))) {
-      const owners = [...new Set(key.stack.map(({ owner }) => owner))];
-      if (chosen.size === PICTURED || owners.every((owner) => (number.get(owner) ?? 0) >= OF_EACH)) continue;
-      owners.forEach((owner) => number.set(owner, (number.get(owner) ?? 0) + 1));
-      chosen.set(id, key);
-    }
-    const keys = new Map();
-    for (const [owner, , rows] of this.wanted) {
-      const ids = [...new Set(rows.map(([, row]) => keyOf(row)))];
-      ids.filter((id) => chosen.has(id)).forEach((id) => keys.set(id, chosen.get(id)));
-      const left = ids.filter((id) => !chosen.has(id)).length;
-      const rest = { text: `${left.toLocaleString("en")} more`, rest: owner, stack: [{ owner, state: "rest" }] };
-      if (left && number.has(owner)) keys.set(`rest ${owner}`, rest);
-    }
-    return new Map([...keys, ...chosen]);
-  }
-
-  edge(from, to, state, isGhost = false) {
-    const former = GONE.includes(state);
-    const [x, u] = [from.x + from.width, to.x - 1];
-    const [y, v] = [from, to].map((node) => node.y + 11 + (former ? 5 : 0)); // beside the line of what is there now
-    const bend = (u - x) / 2;
-    const label = former ? (isGhost ? "swept" : "former") : state === "shadowed" && state;
-    return svg("g", {
-      class: `kreg-edge kreg-edge-${state}${former ? " kreg-former" : ""}${isGhost ? " kreg-ghost" : ""}`,
-      style: `--kreg-colour: var(--kreg-${state}, var(--kreg-faint))`,
-    }, svg("path", { d: `M${x} ${y}C${x + bend} ${y} ${u - bend} ${v} ${u} ${v}`, "marker-end": "url(#kreg-arrow)" }),
-    label && u - x > 60 ? svg("text", { x: (x + u) / 2, y: (y + v) / 2 - 3, "text-anchor": "middle" }, label) : null);
-  }
-
-  // What is said of a node, and the entry that it shows.
-  told({ stack, rest, registry, key, variable, text, owner }) {
-    if (rest) return [[`${text} of ${this.owner(rest).label}`]];
-    if (variable) return [[text, ...variable.of.map(([, key, relation, isFormer]) => `${relation} ${isFormer ? "the former " : ""}${key}`)]];
-    if (!stack) return [[owner.title]];
-    const top = stack.find(({ state }) => !["shadowed", ...GONE].includes(state)) ?? stack.at(-1);
-    return [[`${key} in ${registry}`, ...stack.map((row) => `${row.state}, of ${this.owner(row.owner).label}`)], top];
-  }
-
-  node(id, node, isFirst) {
-    const { x, y, width, text, column } = node;
-    const [says, entry] = this.told(node);
-    const kinds = [["owner", "key", "variable"][column], node.rest && "rest", GONE.includes(entry?.state) && "former", entry?.ghost && "ghost"];
-    return svg("g", {
-      class: ["kreg-node", ...kinds.filter(Boolean).map((kind) => `kreg-${kind}`)].join(" "),
-      style: entry && `--kreg-colour: var(--kreg-${entry.state})`,
-      tabindex: isFirst ? 0 : -1,
-      role: "button",
-      "data-id": id,
-      "data-column": column,
-      "aria-label": says.join("; "),
-      onclick: () => this.follows(id, node),
-    }, svg("title", {}, says.join("\n")), svg("rect", { x, y, width, height: 22, rx: 4 }),
-    entry ? svg("circle", { cx: x + 11, cy: y + 11, r: 4 }) : null,
-    svg("text", { x: x + (entry ? 21 : 8), y: y + 15 }, this.fitting(text, width - (entry ? 27 : 16))));
-  }
-
-  // As much of a text as has room: its end, which tells keys of one package apart.
-  fitting(text, width) {
-    this.ruler ??= document.createElement("canvas").getContext("2d");
-    this.ruler.font = `12px ${getComputedStyle(this.drawing).fontFamily}`;
-    const fits = (some) => this.ruler.measureText(some).width <= width;
-    let end = text.slice(-100);
-    while (end.length > 1 && !fits(end === text ? text : `…${end}`)) end = end.slice(1);
-    return end === text ? text : `…${end}`;
-  }
-
-  // Go where a node of the picture leads: a cell, or a row of the list.
-  follows(id, { stack, rest, owner }) {
-    if (!stack) return this.go(owner);
-    const found = rest ? `owner ${rest}` : this.shown.find(({ row }) => row && keyOf(row) === id)?.id;
-    if (found) this.activate(found, true);
-  }
-
-  point(element) {
-    this.drawing.querySelectorAll("[tabindex]").forEach((each) => each.setAttribute("tabindex", each === element ? 0 : -1));
-    element.focus();
-  }
-
-  steer(event) {
-    const nodes = [...this.drawing.querySelectorAll(".kreg-node")];
-    const here = nodes.find((each) => each === this.focused());
-    if (!here) return;
-    const center = (each) => each.querySelector("rect").y.baseVal.value;
-    const nearest = (some) => some.sort((a, b) => Math.abs(center(a) - center(here)) - Math.abs(center(b) - center(here)))[0];
-    const column = Number(here.dataset.column);
-    const inColumn = (at) => nodes.filter((each) => Number(each.dataset.column) === at);
-    const ways = {
-      ArrowDown: () => nearest(inColumn(column).filter((each) => center(each) > center(here))),
-      ArrowUp: () => nearest(inColumn(column).filter((each) => center(each) < center(here))),
-      ArrowRight: () => nearest(inColumn(column + 1)),
-      ArrowLeft: () => nearest(inColumn(column - 1)),
-      Home: () => nodes[0],
-      End: () => nodes.at(-1),
-    };
-    if (event.key === "Enter" || event.key === " ") here.dispatchEvent(new MouseEvent("click"));
-    else if (event.key in ways) {
-      const next = ways[event.key]();
-      if (next) this.point(next);
     } else return;
     event.preventDefault();
   }

@@ -67,11 +67,10 @@ def state(status: Status, pinned: Collection[Name] = (), undoable: Collection[Na
         pinned: what the user wants kept.
         undoable: what ``%kreg undo`` restores.
     """
-    owners, entries = {}, {}
+    owners, entries, number = {}, {}, Counter[str]()
     for group in status.groups:
         owner = owner_id(group.rows[0].owner)
         owners[owner] = _owner(group)
-        number: Counter[str] = Counter()
         for row in group.rows:
             name, gone = (row.registry, row.key), row.state in GONE
             which = "\n".join((*name, owner, "former" if gone else ""))

@@ -32,23 +32,6 @@ CELLS = [
 EDITED = 2
 """The cell that is edited and run again, after which the results are asked for again."""
 
-CONTRASTS = """
-const part = x => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4;
-const luminance = ([r, g, b]) => .2126 * part(r / 255) + .7152 * part(g / 255) + .0722 * part(b / 255);
-const colour = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 || n[3] > 0 ? n : null; };
-const behind = e => { for (; e; e = e.parentElement) { const c = colour(getComputedStyle(e).backgroundColor);
-                                                       if (c) return c; } return [255, 255, 255]; };
-const found = [];
-for (const output of document.querySelectorAll('.jp-OutputArea-output.jp-RenderedHTMLCommon'))
-  for (const e of output.querySelectorAll('*'))
-    if ([...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) {
-      const [more, less] = [colour(getComputedStyle(e).color), behind(e)].map(luminance).sort((a, b) => b - a);
-      found.push([(more + .05) / (less + .05), e.textContent.trim().slice(0, 40)]);
-    }
-return found;
-"""
-"""The contrast of every text that a result shows, as the web content accessibility guidelines measure it."""
-
 QUICKSTART = json.loads((Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb").read_text())
 IDS = [cell["id"] for cell in QUICKSTART["cells"]]
 
@@ -113,7 +96,7 @@ def quickstart(lab: Lab) -> Iterator[Lab]:
 def test_every_text_is_readable_in_both_themes(page, theme, tmp_path):
     page.theme(theme)
     page.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
-    contrasts = page.ask(CONTRASTS)
+    contrasts = page.contrasts(".jp-OutputArea-output.jp-RenderedHTMLCommon")
     assert len(contrasts) > 200
     assert [pair for pair in contrasts if pair[0] < (3 if pair[1] == "●" else 4.5)] == []
     page.driver.save_screenshot(str(tmp_path / "shown.png"))
