@@ -152,11 +152,19 @@ class _Writers:
 
     def __init__(self, registry: str, run: Run) -> None:
         self._run, self._source = run, read(run.source or "")
-        self._functions = [(each, ways.writers(each.steps[-1])) for each in run.accessed.get(registry, {}).values()]
+        self._functions: list[tuple[Caller, list[Statement]]] = []
         self._by_word: dict[Hashable, list[tuple[Caller, list[Statement]]]] = {}
-        for asker, statements in self._functions:
-            keys = frozenset[Hashable]().union(*(each.keys_written or () for each in statements))
-            for word in keys | (self._source.said_at(asker.line) if statements else set()):
+        self._paths: set[str] = set()
+        """The owner's own functions among them."""
+        for asker in run.accessed.get(registry, {}).values():
+            own = [step.code.co_filename == asker.steps[0].code.co_filename for step in asker.steps]
+            statements = ways.writers(asker.steps[-1], self._source if own[-1] and asker.complete else None)
+            self._functions.append((asker, statements))
+            self._paths |= {each.path for each in statements if own[-1]}
+            words = set[Hashable]().union(*(each.keys_written or () for each in statements))
+            for step, is_own in zip(asker.steps[:-1], own) if statements else ():
+                words |= self._source.said_at(step.line) if is_own else set()
+            for word in words:
                 self._by_word.setdefault(word, []).append((asker, statements))
 
     @property
@@ -166,8 +174,8 @@ class _Writers:
 
     def of(self, key: Hashable, subject: Any) -> Caller:
         """Return what wrote a key: the owner's own statement, or else the function, if only one can have."""
-        may_have = [] if self._source.writers(key) else self._by_word.get(key) or self._functions
-        if len(may_have) == 1:
+        may_have = self._by_word.get(key) or self._functions
+        if len(may_have) == 1 and all(each.path in self._paths for each in self._source.writers(key)):
             [(asker, statements)] = may_have
             written = [each for each in statements if each.may_write(key)]
             if len(written) == 1:

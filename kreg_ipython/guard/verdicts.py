@@ -191,6 +191,8 @@ class _Look:
 
 def _look(way: Way, before: Source, now: Source) -> _Look | None:
     """Look at each step of a way in the new source; None if one is gone."""
+    if way.steps and _is_handed_on_no_more(way, before, now):
+        return None
     look = _Look(set() if way.complete else {"unknown"}, False, _definitions(way.definition, before, now), [])
     steps = list(enumerate(way.steps))
     while steps:
@@ -226,6 +228,13 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         look.obstacles |= here
         look.places.append((step.function, stands))
     return look
+
+
+def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
+    """Return whether a text has dropped the name of the function elsewhere that begins a way: a thread's, for one."""
+    first = way.steps[0]
+    name = (first.function or "").rpartition(".")[2]
+    return not way.complete and first.kind == "user" and name in before.named and name not in now.named
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:

@@ -256,9 +256,9 @@ def remember(steps: tuple[stack.Step, ...]) -> None:
             _lines(step.code)
 
 
-def writers(step: stack.Step) -> list[Statement]:
-    """Return the statements of a step's function that may write to a container, as far as its text tells."""
-    text, path = _text(step.code), "." + step.function.replace(".<locals>", "")
+def writers(step: stack.Step, own: Source | None = None) -> list[Statement]:
+    """Return the statements of a step's function that may write to a container: in its ``own`` text, or its file's."""
+    text, path = own or _text(step.code), "." + step.function.replace(".<locals>", "")
     return [each for each in text.statements if each.path == path and each.writes] if text is not None else []
 
 

@@ -75,14 +75,15 @@ class Source:
         return self._by_name.get(name, [])
 
     def mentions(self, names: Iterable[str]) -> bool:
-        """Return whether any statement says one of these names without calling it: it may hand the function on."""
+        """Return whether any statement says one of these names: it may hand the function on."""
         return not self._names.isdisjoint(names)
 
     def calling(self, names: Iterable[str]) -> Statements:
-        """Return the statements that call one of these functions."""
+        """Return the statements that call one of these functions, and that the text may execute."""
         wanted = frozenset(names)
         if wanted not in self._callers:
-            self._callers[wanted] = Statements(each for name in wanted for each in self._by_call.get(name, ()))
+            found = (each for name in wanted for each in self._by_call.get(name, ()))
+            self._callers[wanted] = Statements(each for each in found if self._uncalled.isdisjoint(each.definitions))
         return self._callers[wanted]
 
     def says_all_of(self, other: Source) -> bool:
@@ -207,12 +208,26 @@ class Source:
 
     @cached_property
     def _names(self) -> set[str]:
-        nodes = list(ast.walk(self.tree))
+        nodes: list[ast.AST] = [self.tree]
+        for node in nodes:
+            nodes += () if node in self._uncalled else ast.iter_child_nodes(node)
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}
         imported.update(*(each.calls for each in self.statements if each.is_magic))
         return imported.union(
             *(said_by(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
         )
+
+    @cached_property
+    def _uncalled(self) -> set[ast.stmt]:
+        """The functions that the text only defines: nothing in it names or decorates them."""
+        functions = (each for each in self.statements if isinstance(each.node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        return {
+            each.node
+            for each in functions
+            if not each.is_decorated
+            and not (each.last_name in self.named or each.last_name in self.literals)
+            and not (each.definitions and isinstance(each.definitions[-1], ast.ClassDef))
+        }
 
     @cached_property
     def _callers(self) -> dict[frozenset[str], Statements]:
