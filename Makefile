@@ -34,11 +34,11 @@ demo:
 	@$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax --ignore tests/long tests notebooks
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --nbval-lax --ignore tests/long tests notebooks
 
 # Thousands of histories (a run that fails says how to play it again), an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed-test
-	KREG_HISTORIES=2000 KREG_DIFFERENTIAL=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile \
+	KREG_HISTORIES=2000 KREG_DIFFERENTIAL=2000 KREG_INTERRUPT_EVERY=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal \
 		tests/long tests/test_histories.py tests/test_differential.py tests/test_interrupts.py
 
 test-matrix:

@@ -101,7 +101,7 @@ def run(name: str, stack: Stack) -> str:
         return "FAILED: it cannot be installed"
     installed = time.monotonic()
     variables = {**os.environ, **stack.environment, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    pytest = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *stack.tests]
+    pytest = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider", *stack.tests]
     failed = subprocess.run(pytest, cwd=ROOT, env=variables).returncode
     if not failed:
         shutil.rmtree(environment)
