@@ -19,17 +19,11 @@ def status(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
     if args.registry is not None:
         find.must_be_registry(notebook, args.registry)
     asked = [f"--registry {args.registry}"] * bool(args.registry) + [f"--cell {args.cell}"] * (args.cell is not None)
-    return report.status(
-        notebook.process.guard,
-        on=notebook.process.on,
-        registry=args.registry,
-        owners=None if args.cell is None else find.owners_of_cell(notebook, args.cell),
-        stale=args.stale,
-        everything=args.all,
-        waiting=notebook.process.waiting(),
-        asked=" ".join(asked + ["--stale"] * args.stale + ["--all"] * args.all),
-        places=notebook.places(),
-    )
+    owners = None if args.cell is None else find.owners_of_cell(notebook, args.cell)
+    options = " ".join(asked + ["--stale"] * args.stale + ["--all"] * args.all)
+    selection = report.Selection(args.registry, owners, args.stale, args.all, options)
+    process = notebook.process
+    return report.status(process.guard, selection, on=process.on, waiting=process.waiting(), places=notebook.places())
 
 
 def show(notebook: Notebook, args: argparse.Namespace) -> report.Shown:

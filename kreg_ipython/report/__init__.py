@@ -4,6 +4,6 @@ from kreg_ipython.report.done import Done
 from kreg_ipython.report.life import Lives, lives
 from kreg_ipython.report.log import Log
 from kreg_ipython.report.render import Shown
-from kreg_ipython.report.status import Status, status
+from kreg_ipython.report.status import Selection, Status, status
 
-__all__ = ["Done", "Lives", "Log", "Shown", "Status", "lives", "status"]
+__all__ = ["Done", "Lives", "Log", "Selection", "Shown", "Status", "lives", "status"]

@@ -224,29 +224,49 @@ class Status(render.Shown):
 _EVERYTHING = "st = %kreg status; st.to_dict()"
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The part of the entries that the user wants to see.
+
+    Attributes:
+        registry: only this registry, or those of this framework.
+        owners: only these owners.
+        stale: only what a fresh kernel would not have, or may not have.
+        everything: also what the frameworks registered, which is counted otherwise.
+        asked: the options that the user gave.
+    """
+
+    registry: str | None = None
+    owners: Container[Owner | None] | None = None
+    stale: bool = False
+    everything: bool = False
+    asked: str = ""
+
+    def has(self, owner: Owner | None) -> bool:
+        """Return whether an owner is wanted."""
+        return self.owners is None or owner in self.owners
+
+    def of(self, rows: Iterable[Row]) -> tuple[Row, ...]:
+        """Return the wanted ones of the rows."""
+        named = (row for row in rows if self.registry is None or in_registry(row.registry, self.registry))
+        return tuple(row for row in named if not self.stale or row.state in STALE)
+
+
 def status(
     guard: Guard,
+    selection: Selection = Selection(),
     *,
     on: bool = True,
-    registry: str | None = None,
-    owners: Container[Owner | None] | None = None,
-    stale: bool = False,
-    everything: bool = False,
     waiting: Iterable[str] = (),
-    asked: str = "",
     places: Mapping[str, int] = MappingProxyType({}),
 ) -> Status:
     """Look at all registries.
 
     Args:
         guard: guards the registries.
-        on: whether it does so now.
-        registry: show only this registry, or those of this framework.
-        owners: show only these owners.
-        stale: show only what a fresh kernel would not have, or may not have.
-        everything: list what the frameworks registered, instead of counting it.
+        selection: what to show. Everything is counted.
+        on: whether the registries are guarded now.
         waiting: what is watched once it exists.
-        asked: the options that the user gave.
         places: where the cells stand in the notebook, by id.
     """
     if not on:
@@ -254,35 +274,28 @@ def status(
     known = _of_owners(guard)
     groups = [(owner, rows) for owner, rows in known if not is_library(owner)]
     installed = [(owner, rows) for owner, rows in known if is_library(owner)]
-    framework, theirs = _of_frameworks(guard, everything)
-    counts = _counts(row for _, rows in groups for row in rows)
-
-    named = guard.memory.names.in_use() if guard.memory.settings.names else {}
-    names = {owner.label: number for owner, number in named.items() if owners is None or owner in owners}
-
-    def wanted(row: Row) -> bool:
-        return (registry is None or in_registry(row.registry, registry)) and (not stale or row.state in STALE)
-
+    framework, theirs = _of_frameworks(guard, selection.everything)
     shown = [
-        Group(_title(owner), tuple(filter(wanted, rows)), places.get((owner.id if owner else None) or "", inf))
+        Group(_title(owner), selection.of(rows), places.get((owner.id if owner else None) or "", inf))
         for owner, rows in groups
-        if owners is None or owner in owners
+        if selection.has(owner)
     ]
-    if everything and owners is None:
+    if selection.everything and selection.owners is None:
         for owner, rows in installed:
             theirs[f"{_title(owner)}, an installed package's"] = [replace(row, state="framework") for row in rows]
-        shown += [Group(title, tuple(filter(wanted, rows))) for title, rows in theirs.items()]
+        shown += [Group(title, selection.of(rows)) for title, rows in theirs.items()]
+    named = guard.memory.names.in_use() if guard.memory.settings.names else {}
     return Status(
         on,
         tuple(group for group in shown if group.rows),
-        counts,
+        _counts(row for _, rows in groups for row in rows),
         framework,
         dict(Counter(row.registry for _, rows in installed for row in rows)),
         {**guard.faults, **_awaited(guard)},
         tuple(guard.absent),
         tuple(waiting),
-        asked,
-        names,
+        selection.asked,
+        {owner.label: number for owner, number in named.items() if selection.has(owner)},
     )
 
 
