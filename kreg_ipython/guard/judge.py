@@ -139,8 +139,8 @@ class Judge:
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
         return any(
-            comes_back(way, before, read(text), or_hands_on=module == home and called in read(text).named)
-            and (module == home or ways.leads_to(entry.steps, read(text).may_call, module))
+            comes_back(way, before, read(text).for_others, or_hands_on=module == home and called in read(text).named)
+            and (module == home or ways.leads_to(entry.steps, read(text).for_others.may_call, module))
             for module, text in texts_beside()
             if all(word in text for word in wanted)
         )

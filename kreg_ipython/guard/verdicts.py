@@ -231,10 +231,10 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
 
 
 def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
-    """Return whether a text has dropped the name of the function elsewhere that begins a way: a thread's, for one."""
+    """Return whether a text has dropped the name of the function that begins a way: a thread's, for one."""
     first = way.steps[0]
     name = (first.function or "").rpartition(".")[2]
-    return not way.complete and first.kind == "user" and name in before.named and name not in now.named
+    return not way.complete and first.kind != "library" and name in before.named and name not in now.named
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:

@@ -193,24 +193,19 @@ class Source:
 
     @cached_property
     def may_call(self) -> frozenset[str]:
-        """The functions that its statements, and the code in its strings, call, as they name them."""
+        """The functions that what it may execute, and the code in its strings, call, as they name them."""
         in_strings = CALLED.findall("\n".join(self.literals))
-        return frozenset(in_strings).union(*(each.called_names for each in self.statements))
+        executed = (each for each in self.statements if self._uncalled.isdisjoint(each.definitions))
+        return frozenset(in_strings).union(*(each.called_names for each in executed))
 
     @cached_property
     def named(self) -> set[str]:
         """The variables and attributes that it names, called or not."""
-        return {
-            each.id if isinstance(each, ast.Name) else each.attr
-            for each in ast.walk(self.tree)
-            if isinstance(each, (ast.Name, ast.Attribute))
-        }
+        return _named(self._nodes(set()))
 
     @cached_property
     def _names(self) -> set[str]:
-        nodes: list[ast.AST] = [self.tree]
-        for node in nodes:
-            nodes += () if node in self._uncalled else ast.iter_child_nodes(node)
+        nodes = self._nodes(self._uncalled)
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}
         imported.update(*(each.calls for each in self.statements if each.is_magic))
         return imported.union(
@@ -218,16 +213,34 @@ class Source:
         )
 
     @cached_property
-    def _uncalled(self) -> set[ast.stmt]:
-        """The functions that the text only defines: nothing in it names or decorates them."""
-        functions = (each for each in self.statements if isinstance(each.node, (ast.FunctionDef, ast.AsyncFunctionDef)))
-        return {
-            each.node
-            for each in functions
-            if not each.is_decorated
-            and not (each.last_name in self.named or each.last_name in self.literals)
+    def for_others(self) -> Source:
+        """The same text, whose functions others may call: it may execute all of them."""
+        found = Source(self.text)
+        found._uncalled = set()
+        return found
+
+    @cached_property
+    def _uncalled(self) -> set[ast.AST]:
+        """The functions that the text only defines: nothing that it may execute names them, or decorates them."""
+        functions = [
+            each
+            for each in self.statements
+            if isinstance(each.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and not (each.is_decorated or each.last_name in self.literals)
             and not (each.definitions and isinstance(each.definitions[-1], ast.ClassDef))
-        }
+        ]
+        found, before = set[ast.AST](), -1
+        while len(found) > before:
+            named, before = _named(self._nodes(found)), len(found)
+            found |= {each.node for each in functions if each.last_name not in named}
+        return found
+
+    def _nodes(self, left_out: set[ast.AST]) -> list[ast.AST]:
+        """Return the nodes of the text, but for what is in some of them."""
+        nodes: list[ast.AST] = [self.tree]
+        for node in nodes:
+            nodes += () if node in left_out else ast.iter_child_nodes(node)
+        return nodes
 
     @cached_property
     def _callers(self) -> dict[frozenset[str], Statements]:
@@ -376,6 +389,11 @@ def _grouped(statements: Iterable[Statement], key: Callable[[Statement], _Key]) 
     for each in statements:
         found.setdefault(key(each), []).append(each)
     return found
+
+
+def _named(nodes: Iterable[ast.AST]) -> set[str]:
+    named = (each for each in nodes if isinstance(each, (ast.Name, ast.Attribute)))
+    return {each.id if isinstance(each, ast.Name) else each.attr for each in named}
 
 
 def _likelier(one: Statement, other: Statement) -> bool:

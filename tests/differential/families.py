@@ -14,6 +14,7 @@ INTERRUPT = "import signal; signal.raise_signal(signal.SIGINT)\n"
 GUARDED = (
     "Code that remembers: what is edited under a guard that asks something else than the registry stays as it was."
 )
+REMEMBERS = "A function that remembers, called for another key"
 STRING = "Code in a string: what a text that is executed registered under another name is kept."
 
 
@@ -1187,3 +1188,124 @@ def reloads() -> Iterator[Made]:
             *files(m=one), auto("m"), *cells("from m import Foo", ("b", "pass")), *files(m=two + "1/0\n"),
             *cells(("b", "print('=', roundtrip(Foo())[0])")), *files(m=two), *cells(("b", "print('=', roundtrip(Foo())[0])")),
         ], {"probes": ["roundtrip(Foo())"]}  # fmt: skip
+
+
+WRITERS = {
+    "plain": "def put(k, v): get_custom_objects()[k] = v\n",
+    "variable": "def put(k, v):\n    table = get_custom_objects()\n    table[k] = v\n",
+    "update": "def put(k, v): get_custom_objects().update({k: v})\n",
+    "guarded": "def put(k, v):\n    if k not in get_custom_objects():\n        get_custom_objects()[k] = v\n",
+    "nested": "def inner(k, v): get_custom_objects()[k] = v\ndef put(k, v): inner(k, v)\n",
+}
+"""Functions that write to the dict of custom objects themselves."""
+
+
+@family("writers")
+def writers() -> Iterator[Made]:
+    """What a helper wrote into the dict is its caller's, wherever the helper is defined."""
+    a, other, b = "put('a', len)\n", "put('a', max)\n", "put('b', len)\n"
+    probes = {"probes": ["held('a')", "held('b')"]}
+    for name, text in WRITERS.items():
+        home = ("d", text)
+        yield f"dropped-{name}", cells(home, a, ("b", a), "x = 1"), probes
+        yield f"dropped-second-{name}", cells(home, a, ("b", a), ("b", "x = 1")), probes
+        yield f"dropped-both-{name}", cells(home, a, ("b", a), "x = 1", ("b", "x = 1")), probes
+        yield f"renamed-{name}", cells(home, a, b), probes
+        yield f"renamed-in-one-{name}", cells(home, a + b, ("b", a), b), probes
+        yield f"changed-{name}", cells(home, a, other), probes
+        yield f"changed-elsewhere-{name}", cells(home, a, ("b", other), ("b", "x = 1")), {"compare": name != "guarded"}
+        remembers = probes if name != "guarded" else {"limitation": REMEMBERS}
+        yield f"loop-{name}", cells(home, "for k in ('a', 'b'): put(k, len)", "for k in ('a',): put(k, len)"), remembers
+        yield f"own-renamed-{name}", cells(text + a, text + b), probes
+        yield f"own-shorter-{name}", cells(text + a + b, text + b), remembers
+        yield f"own-timed-{name}", cells("%%time\n" + text + a + b, "%%time\n" + text + b), remembers
+        yield f"own-uncalled-{name}", cells(f"{text}def go(): {a}go()", f"{text}def go(): {a}"), probes
+        yield f"fails-{name}", cells(home, a, "1/0\n" + a, a, b), probes
+        yield f"literal-too-{name}", cells(home, a, ("b", "get_custom_objects()['a'] = len"), "x = 1"), probes
+        for mode in ("", "1", "2", "3"):
+            auto = [Run("auto", f"%autoreload {mode}\n%aimport m" if mode == "1" else f"%autoreload {mode}", once=True)]
+            again = [Run("again", "import importlib\nimportlib.reload(sys.modules['m'])", once=True)]
+            yield f"file-{mode}-{name}", [
+                *files(m=text + a), *(auto if mode else []), *cells("import m"), *files(m=text + b),
+                *(again if not mode else []), *cells(("b", "x = 1")),
+            ], probes  # fmt: skip
+    yield "keywords", cells(("d", "def put(**k): get_custom_objects().update(k)"), "put(a=len)", ("b", "put(a=len)"), "x = 1"), probes  # fmt: skip
+    yield "method", cells(*["class T:\n    def put(self, k, v): get_custom_objects()[k] = v\nT()." + each for each in (a, b)]), probes  # fmt: skip
+
+
+@family("uncalled")
+def uncalled() -> Iterator[Made]:
+    """A function that the text still defines, and that nothing calls or hands on any more."""
+    helper = "def reg(n): register('P', n)(len)\n"
+    go = f"{helper}def go(): reg('a')\n"
+    yield "plain", cells(go + "go()", go), {}
+    yield "called-otherwise", cells(go + "go()", go + "x = go()"), {}
+    yield "inlined", cells(go + "go()", helper + "reg('a')"), {}
+    yield (
+        "class",
+        cells(*[f"{helper}class A:\n    def __init__(self): reg('a')\n{call}" for call in ("A()", "x = A()")]),
+        {},
+    )
+    yield (
+        "cached",
+        cells(*[f"{helper}@functools.cache\ndef go(): reg('a')\n{call}" for call in ("go()", "x = go()")]),
+        {},
+    )
+    flag = "done = []\ndef setup():\n    if not done: register('P', 'a')(len)\n    done.append(1)\n"
+    there = ("d", f"{flag}def go(): setup()\n")
+    yield "for-another-cell", cells(there, "setup()", ("b", "go()"), "x = 1"), {"probes": ["held('P>a')"]}
+    module = Write("m.py", f"{MODULE_IMPORTS}{flag}"), Write("n.py", "import m\ndef go(): m.setup()\n")
+    yield "for-another-module", [*module, *cells(("i", "import m, n"), "m.setup()", ("b", "n.go()"), "x = 1")], {"probes": ["held('P>a')"]}  # fmt: skip
+    start = "t = threading.Thread(target=go); t.start(); t.join()"
+    for kind in (KERAS, GRADIENT, KINDS["spec"], KINDS["conversion"]):
+        work = ("d", "def go():\n" + indented("global Foo\n" + kind.define()))
+        yield f"thread-elsewhere-{kind.name}", cells(work, start, "x = 1"), {}
+        yield f"thread-in-one-{kind.name}", cells(work[1] + start, work[1]), {}
+
+
+@family("packages")
+def packages() -> Iterator[Made]:
+    """A package whose part is edited, reloaded or purged, fails, is interrupted, and is overridden by a cell."""
+    part, init = "import importlib, pkg, pkg.a; importlib.reload(pkg.a); importlib.reload(pkg)", "from .a import *\n"
+    purge = "for n in [n for n in sys.modules if n.split('.')[0] == 'pkg']: del sys.modules[n]"
+    over = ("b", KINDS["function"].define("Over", "foo"))
+    edits = {
+        "edit": (KERAS.define(), KERAS.define(version=2)),
+        "rename": (KERAS.define(), KERAS.define("Foo", "bar")),
+        "guard": (guarded("registry", KERAS), guarded("registry", KERAS, version=2)),
+        "more": (GRADIENT.define("G", "g"), GRADIENT.define("G", "g", 2) + KERAS.define()),
+    }
+    for (name, texts), (how, again) in itertools.product(edits.items(), {"reload": part, "purge": purge}.items()):
+        first, second = ([Write("pkg/__init__.py", init), *files(pkg__a=text)] for text in texts)
+        fails, stops = (files(pkg__a=with_ + texts[1]) for with_ in ("1/0\n", INTERRUPT))
+        once, attempt = Run("once", again, once=True), Run("once", f"{again}\nimport pkg", once=True)
+        begun = [*first, *cells("import pkg")]
+        yield f"{name}-{how}", [*begun, *second, once, *cells("import pkg")], {}
+        yield f"{name}-fails-{how}", [*begun, *fails, attempt, *second, once, *cells("import pkg")], {}
+        yield f"{name}-interrupted-{how}", [*begun, *stops, attempt, *second, once, *cells("import pkg")], {}
+        if name != "guard":  # it asks for the key, which is the cell's then
+            yield (
+                f"{name}-overridden-{how}",
+                [*begun, *cells(over), *second, once, *cells("import pkg", ("b", "x = 1"))],
+                {},
+            )
+
+
+@family("aliases")
+def aliases() -> Iterator[Made]:
+    """One object under several keys, in several cells and frameworks."""
+    f, both = "def f(x): return x\n", "register('P', 'a')(f)\nregister('P', 'b')(f)"
+    a, b = "register('P', 'a')(f)", "register('P', 'b')(f)"
+    direct, keras2 = "get_custom_objects()['P>a'] = f", "tf_keras.saving.register_keras_serializable('P', 'a')(f)"
+    yield "two-keys", cells(f + both, f + b), {}
+    yield "one-line", cells(f + both.replace("\n", "; "), f + b), {}
+    for dropped in "ab":
+        yield f"two-cells-{dropped}", cells(("d", f), a, ("b", b), (dropped, "x = 1")), {}
+        yield f"one-key-{dropped}", cells(("d", f), a, ("b", a), (dropped, "x = 1")), {}
+    yield "redefined", cells(("d", f), a, ("b", b), ("d", f + "\n"), a, ("b", b)), {}
+    yield "another-name", cells(("d", f + "g = f"), a, a.replace("(f)", "(g)")), {}
+    yield "two-frameworks", cells(f"{f}{a}\n{keras2}", f + keras2), {}
+    yield "by-hand", cells(f"{f}{a}\n{direct}", f + direct), {}
+    yield "by-hand-dropped", cells(f"{f}{a}\n{direct}", f + a), {}
+    g = "def g(op, grad): return grad\n"
+    yield "gradients", cells(f"{g}tf.RegisterGradient('a')(g)\ntf.RegisterGradient('b')(g)", f"{g}tf.RegisterGradient('b')(g)"), {}  # fmt: skip
