@@ -396,7 +396,9 @@ class View {
     }, this.rows);
     this.said = h("div", { class: "kreg-said", role: "status", "aria-live": "polite" });
     this.announced = h("div", { class: "kreg-unseen", "aria-live": "polite" }); // what the summary of the news says
-    this.root = h("section", { class: "kreg-panel", "aria-label": "kreg panel", "data-lm-suppress-shortcuts": "true" },
+    // JupyterLab looks for its shortcuts from the focused element on: a key in the panel is none of the notebook's.
+    const own = ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", "true");
+    this.root = h("section", { class: "kreg-panel", "aria-label": "kreg panel", onfocusin: own },
       h("header", {}, this.facts, h("div", { class: "kreg-tools" }, this.search, this.undo, close)),
       this.chips, this.news, this.picture.root, this.list, this.empty, this.said, this.announced);
     element.append(this.root);

@@ -233,7 +233,9 @@ def test_the_keyboard_alone_reaches_each_row_button_and_node(page):
     page.wait(
         "const cell = notebook.widgets[arguments[0]].node.getBoundingClientRect(); return cell.top >= 0", PLACE["large"]
     )
-    assert page.ask("return notebook.activeCellIndex") == PLACE["panel"]  # the notebook's own keys were not meant
+    cells = len(page.lab.ids())
+    page.lab.press("b")  # in the notebook, a new cell
+    assert (page.ask("return notebook.activeCellIndex"), len(page.lab.ids())) == (PLACE["panel"], cells)
     page.ask("panel.querySelector('.kreg-node').focus()")
     page.lab.press("Right", "Down")
     assert page.focus() == "Large in __main__:MODELS; current, of cell [4]"
