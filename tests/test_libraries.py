@@ -39,6 +39,20 @@ def test_torchs_tree_nodes_are_torchs(own_kernel, late):
     assert own_kernel.value(keys) == ["P>Renamed"]
 
 
+@pytest.mark.needs("torch")
+def test_torchs_copy_of_its_tree_nodes_may_be_imported_later(own_kernel):
+    """Until then torch keeps a list of what it must register there."""
+    own_kernel.run("i", "import torch.utils._pytree as tree\n%load_ext kreg_ipython\nclass one: pass\nclass two: pass")
+    node = "tree.register_pytree_node({}, lambda node: ([1], None), lambda leaves, context: None)"
+    for name in ("one", "one", "two"):
+        own_kernel.run("a", node.format(name))
+    own_kernel.run("a", "1 / 0", fails=True)
+    own_kernel.run("c", "import torch.utils._cxx_pytree as copy")
+    assert own_kernel.value("[isinstance(copy.tree_leaves(each())[0], int) for each in (one, two)]") == [False, True]
+    own_kernel.run("a", "x = 1")
+    assert own_kernel.value("isinstance(copy.tree_leaves(two())[0], int)") is False
+
+
 BUILDER = """
 class {}(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
@@ -423,13 +437,11 @@ def test_a_table_that_means_the_former_one_is_no_definition(library):
 
 @pytest.mark.needs("fvcore")
 def test_two_cells_that_claim_a_name_get_the_librarys_error_and_both_places(library):
-    library.run("setup", CASES[[case.registry for case in CASES].index("fvcore.registries")].setup)
-    library.run("one", "@BACKBONES.register()\nclass Net: pass")
-    other = "def Net(): pass\nNet.__qualname__ = 'Another'\nBACKBONES.register(Net)"
+    library.run("setup", "from fvcore.common.registry import Registry\nHEADS = Registry('HEADS')")
+    library.run("one", "@HEADS.register()\nclass Net: pass")
+    other = "def Net(): pass\nNet.__qualname__ = 'Another'\nHEADS.register(Net)"
     outcome = library.run("other", other, fails=True)
-    assert (
-        "was already registered in 'BACKBONES'" in outcome.traceback and "kreg: 'BACKBONES, Net'" in outcome.traceback
-    )
+    assert "was already registered in 'HEADS'" in outcome.traceback and "kreg: 'HEADS, Net'" in outcome.traceback
 
 
 @pytest.mark.needs("matplotlib")

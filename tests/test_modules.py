@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from conftest import Files
@@ -201,12 +203,13 @@ def test_a_decorator_of_the_users_whose_package_is_edited(nb, files, made, place
 @stock
 @pytest.mark.needs("spyder-kernels")
 @pytest.mark.parametrize("options", ["", "--current-namespace"])
-def test_a_file_that_spyder_runs_is_an_owner(mode, tmp_path, options):
+def test_a_file_that_spyder_runs_is_an_owner(mode, options):
     """In a kernel as Spyder starts it."""
     kernel = Kernel(argv=[sys.executable, "-m", "spyder_kernels.console", "-f", "{connection_file}"])
+    folder = tempfile.TemporaryDirectory()  # the path is short: a long one is cut off where it is shown
     try:
         kernel.run(None, "import keras" + ("\n%load_ext kreg_ipython" if mode == "kreg" else ""))
-        path = tmp_path / "a file.py"
+        path = Path(folder.name) / "a file.py"
         for text in (LAYER, LAYER.replace("Foo", "Bar"), "\n\n" + LAYER.replace("Foo", "Last")):
             path.write_text("import keras\n" + text)
             kernel.run(None, f"%runfile '{path}' --wdir {options}")
@@ -218,6 +221,7 @@ def test_a_file_that_spyder_runs_is_an_owner(mode, tmp_path, options):
         assert kernel.value(keys) == []
     finally:
         kernel.close()
+        folder.cleanup()
 
 
 def test_a_notebook_that_loads_kreg_and_is_run_again_leaves_nothing_of_before(stock_nb, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Hashable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,6 +12,7 @@ from kreg_ipython.registries.shapes import DictRegistry, SetRegistry
 
 _KL = "torch.distributions.kl"
 _TREE = "torch.utils._pytree"
+_PENDING = f"{_TREE}:_cxx_pytree_pending_imports"
 _LOAD = "torch._weights_only_unpickler"
 
 
@@ -27,7 +29,7 @@ def registries() -> Iterator[Registry]:
 
 
 class TreeNodes(DictRegistry):
-    """Dicts by class, and optree's copy in C++."""
+    """Dicts by class, and optree's copy in C++, for which classes wait in a list until it is imported."""
 
     def __init__(self) -> None:
         gates = [
@@ -41,14 +43,19 @@ class TreeNodes(DictRegistry):
 
     def remove(self, key: Hashable, value: Any) -> None:
         super().remove(key, value)
+        with suppress(NotThere):
+            pending = locate(_PENDING)
+            pending[:] = [(args, kwargs) for args, kwargs in pending if args[0] is not key]
         with suppress(NotThere, ValueError):  # it was never imported, or the class is not registered there
             locate("optree.registry:unregister_pytree_node")(key, namespace="torch")
 
     def insert(self, key: Hashable, value: Any) -> None:
         super().insert(key, value)
+        functions = key, value[0].flatten_fn, value[0].unflatten_fn
         with suppress(NotThere, ValueError):
-            register = locate("torch.utils._cxx_pytree:_private_register_pytree_node")
-            register(key, value[0].flatten_fn, value[0].unflatten_fn)
+            if "torch.utils._cxx_pytree" not in sys.modules:
+                locate(_PENDING).append((functions, {}))
+            locate("torch.utils._cxx_pytree:_private_register_pytree_node")(*functions)
 
 
 class SafeGlobals(SetRegistry):
