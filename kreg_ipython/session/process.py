@@ -170,7 +170,7 @@ class Process:
                 imported()
         self.guard.divert_made(each for namespace in self.modules.namespaces() for each in list(namespace.values()))
         self.guard.remembered.clear()
-        self._last, self._known = None, {}
+        self._memory.ledger, self._known = None, {}
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
