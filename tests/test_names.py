@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
+import subprocess
 import sys
 import types
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -836,3 +839,20 @@ def test_a_fault_leaves_the_names_to_keras_and_is_told_once(cells):
         assert shown.count("kreg: ") == 1 and cells.layers() == ["dense_2", "dense_3"]
     finally:
         cells.nb.silently(f"{broken} = find_asker")
+
+
+# -- any history
+
+
+@pytest.mark.parametrize(
+    "framework",
+    [
+        pytest.param("keras", marks=pytest.mark.needs("keras>=2.12")),
+        pytest.param("tf_keras", marks=pytest.mark.needs("tensorflow>=2.19", "tf_keras")),
+    ],
+)
+def test_any_history_of_cells_has_the_names_of_the_rule_and_no_collision_that_stock_has_not(framework):
+    machine = str(Path(__file__).with_name("names_machine.py"))
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    done = subprocess.run([sys.executable, machine, framework], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

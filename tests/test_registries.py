@@ -274,7 +274,7 @@ CASES = [
     ),
     Case(
         "tensorflow.op_callbacks",
-        "def callback(*a): seen.append(VERSION)\nop_callbacks.add_op_callback(callback)",
+        "def callback(*a, seen=seen): seen.append(VERSION)\nop_callbacks.add_op_callback(callback)",
         "(tf.abs(-1), seen[-1], seen.clear())[1]",
         "len(context.context().op_callbacks)",
         "seen = []\nfrom tensorflow.python.framework import op_callbacks\nfrom tensorflow.python.eager import context",

@@ -134,7 +134,9 @@ def widths_of(rows: Iterable[Sequence[str]]) -> list[int]:
 def wrapped(sentences: Iterable[str], indent: str = "") -> Iterable[str]:
     """Yield sentences as lines that fit the terminal, cut between words."""
     for each in sentences:
-        lines = textwrap.wrap(_filled(each, 1_000), width() - len(indent), break_long_words=False)
+        lines = textwrap.wrap(
+            _filled(each, 1_000), width() - len(indent), break_long_words=False, break_on_hyphens=False
+        )
         yield from (f"{indent}{_unfilled(line)}" for line in lines)
 
 

@@ -1,5 +1,10 @@
-"""Cells that build, collect, keep, merge, fail and clear the session, in any order: their names are those of a plain model
-of the rule, and where names meet they would have met without us."""
+"""Cells that build, collect, keep, merge, fail and clear the session, in any order: a machine for hypothesis.
+
+Their names are those of a plain model of the rule, and where names meet they would have met without us.
+
+It runs in a process of its own, for `test_names`. What the user's modules hold is looked through for models, and a test
+module leads to all of pytest's objects.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,9 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -212,24 +215,12 @@ class Machine(RuleBasedStateMachine):
             sessions[name] = session
 
 
-@pytest.fixture(scope="module")
-def shell() -> Iterator[Any]:
-    made = InteractiveShell.instance()
-    made.history_manager.enabled = False
-    made.run_cell("%load_ext kreg_ipython", cell_id="load")
-    yield made
-    made.run_cell("%unload_ext kreg_ipython", cell_id="unload")
-
-
-@pytest.mark.parametrize(
-    "framework",
-    [
-        pytest.param("keras", marks=pytest.mark.needs("keras>=2.12")),
-        pytest.param("tf_keras", marks=pytest.mark.needs("tensorflow>=2.19", "tf_keras")),
-    ],
-)
-def test_any_history_of_cells_has_the_names_of_the_rule_and_no_collision_that_stock_has_not(shell, framework):
+def main(framework: str) -> None:
+    """Play histories with one framework, in a shell with the extension; raise if one ends otherwise than the rule says."""
     __import__(framework)
+    shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.run_cell("%load_ext kreg_ipython", cell_id="load")
     kind = type("Of", (Machine,), {"framework": framework, "shell": shell})
     gc.collect()
     gc.freeze()
@@ -244,4 +235,7 @@ def test_any_history_of_cells_has_the_names_of_the_rule_and_no_collision_that_st
             suppress_health_check=list(HealthCheck),
         ),
     )
-    gc.unfreeze()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
