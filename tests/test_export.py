@@ -114,6 +114,14 @@ def test_names_choose_what_is_written(here):
     assert f"# left out: net of cell [{left_out['cell']}]: {left_out['why']}\n" in text
 
 
+IN_THREAD = """
+def NAME(layer, scale=1.0):BEFORE
+    @tf.RegisterGradient('PKGNAME' + str(layer))
+    def graded(op, x): return MADE
+thread = threading.Thread(target=NAME, args=(3,))
+thread.start()
+thread.join()
+"""
 REGISTRATIONS = {
     "decorated": "mine = keras.saving.register_keras_serializable('PKG')\n@mine\nclass A(keras.layers.Layer): pass",
     "inside": "with tf.device('CPU:0'):\n    print('EFFECT')\n    @mine\n    class B(A): pass\n    B.more = 3",
@@ -124,6 +132,11 @@ REGISTRATIONS = {
     "tried": "try: tf.RegisterGradient('PKGtried')(g)\nexcept KeyError: pass",
     "update": "keras.saving.get_custom_objects().update({'PKGupdated': g})",
     "called": "def setup():\n    print('EFFECT')\n    keras.saving.get_custom_objects()['PKGcalled'] = g\nsetup()",
+    "thread": "import threading" + IN_THREAD.replace("NAME", "known").replace("MADE", "x * layer * scale"),
+    "thread, an effect": IN_THREAD.replace("NAME", "loud")
+    .replace("BEFORE", "\n    print('EFFECT')")
+    .replace("MADE", "layer"),
+    "thread, unknown": IN_THREAD.replace("NAME", "lost").replace("MADE", "scale"),
     "effect": "for n in ['PKGi']:\n    print('EFFECT')\n    tf.RegisterGradient(n)(lambda op, x: x)",
 }
 
@@ -132,13 +145,15 @@ REGISTRATIONS = {
 def test_registrations_in_all_kinds_of_statements(nb, tmp_path):
     nb.run("import", "import keras\nimport tensorflow as tf")
     for cell, text in REGISTRATIONS.items():
-        nb.run(cell, text)
+        nb.run(cell, text.replace("BEFORE", ""))
     path = tmp_path / f"{nb.package}_all.py"
     found = export(nb, str(path))
     keys = {key.replace(nb.package, "PKG").removeprefix("PKG>") for key in found["objects"]}
-    assert keys == {"A", "B", "PKGg", "PKGh", "PKGhelped", "Made", "Inner", "PKGtried", "PKGupdated"}
-    assert {each["name"].replace(nb.package, "PKG") for each in found["left_out"]} == {"PKGcalled", "PKGi"}
+    assert keys == {"A", "B", "PKGg", "PKGh", "PKGhelped", "Made", "Inner", "PKGtried", "PKGupdated", "PKGknown3"}
+    left_out = {each["name"].replace(nb.package, "PKG") for each in found["left_out"]}
+    assert left_out == {"PKGcalled", "PKGi", "PKGloud3", "PKGlost3"}
     text = path.read_text()
+    assert "\nknown(layer=3, scale=1.0)\n" in text
     assert "EFFECT" not in text and "\n@mine\nclass B(A): pass\n\n\nB.more = 3\n" in text
 
 

@@ -147,7 +147,7 @@ def always_binds(node: ast.stmt, name: str) -> bool:
 
 def _executes(node: ast.AST, line: int) -> bool:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return line < min(each.lineno for each in node.body) or line == node.lineno
+        return line < min(map(_first, node.body)) or line == node.lineno
     inside = [each for each in _statements_in(node) if _first(each) <= line <= (each.end_lineno or each.lineno)]
     return _executes(inside[0], line) if inside else True
 

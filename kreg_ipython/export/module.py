@@ -109,10 +109,12 @@ def _module(
     kept = [piece for piece in pieces if piece.left_out is None]
     said = [piece.item for piece in kept if piece.item is not None and piece.alias is None]
     registrations = list(registrations)
+    by_calls = {id(each.calls[item]) for each in slices for item in said if item in each.calls}
     registered = [
         each
         for each in registrations
-        if any((item.home, item.cell) == (each.home, each.cell) and item.executes(each.line) for item in said)
+        if id(each) in by_calls
+        or any((item.home, item.cell) == (each.home, each.cell) and item.executes(each.line) for item in said)
     ]
     left_out = tuple(dict.fromkeys([*missing, *(piece.left_out for piece in pieces if piece.left_out is not None)]))
     cell_of = {name: piece.cell for piece in kept for name in piece.binds}

@@ -17,7 +17,7 @@ import builtins
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from kreg_ipython.export import literals
@@ -76,6 +76,8 @@ class Slice:
         self._waiting: list[Piece] = []
         self.missing: list[LeftOut] = []
         """The roots of which no statement is known."""
+        self.calls: dict[Item, Registration] = {}
+        """The statements that no cell has, each the call of a function of theirs that registers once more."""
 
     # -- what is needed
 
@@ -185,12 +187,39 @@ class Slice:
             return None
         item = next((each for each in self.items if each.cell == one.cell and each.executes(one.line)), None)
         if item is None:
-            return None
+            call = self._call_that_made(one)
+            return None if call is None else self._take_statement(call, one.key)
         if item.inner and self._judge.effect_of_registration(item.node, direct=one.direct):  # not as a whole
             item = item.at_line(one.line)
         if isinstance(item.node, DEFINITIONS):
             return self._take_item(item, item.node.name)
         return self._take_statement(item, one.key, direct=one.direct)
+
+    def _call_that_made(self, one: Registration) -> Item | None:
+        """Return the call of a function of the cells that defined and registered an object: a thread made it, for one.
+
+        The object's closure has the arguments. It is None if that does not have them all, or not as literals.
+        """
+        known = next((call for call, made in self.calls.items() if made is one), None)
+        maker = self._namespace.get(getattr(one.subject, "__qualname__", "").partition(".<locals>.")[0])
+        if known is not None:
+            return known
+        if not isinstance(maker, FunctionType) or not isinstance(one.subject, FunctionType):
+            return None
+        if one.subject.__code__ not in maker.__code__.co_consts:
+            return None
+        inside = inspect.getclosurevars(one.subject).nonlocals
+        arguments = []
+        for name, parameter in inspect.signature(maker).parameters.items():
+            text = literals.literal(inside[name]) if name in inside else None
+            if text is not None and parameter.kind is not parameter.POSITIONAL_ONLY:
+                arguments.append(f"{name}={text}")
+            elif parameter.default is parameter.empty:
+                return None
+        [call] = items({one.cell or 0: f"{maker.__name__}({', '.join(arguments)})"}, self.home)
+        call.at = (sys.maxsize, len(self.calls))
+        self.calls[call] = one
+        return call
 
     def _take_statement(self, item: Item, name: str, *, direct: bool = False) -> Piece:
         """Take a statement that binds no name, but does something to an object that is needed."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 from test_notebooks import NOTEBOOKS, cells
 
-NOT_VERIFIED = {"duplicate_registration"}
-"""It registers what a function makes, which has no text of its own."""
-
 
 @pytest.mark.needs("keras>=3", "tensorflow")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -20,6 +17,6 @@ def test_what_a_notebook_ends_with_loads_elsewhere(own_kernel, path, tmp_path):
     outcome = own_kernel.run("e", "exported = %kreg export exported.py")
     if "nothing to export" not in outcome.stderr:
         exported = own_kernel.value("exported.to_dict()")
-        assert exported["verified"] is (None if path.stem in NOT_VERIFIED else True), exported
+        assert exported["verified"] is True, exported
         loaded = own_kernel.value("[each.name for each in exported.results]")
         assert loaded == [model["name"] for model in models]
