@@ -35,6 +35,8 @@ class Stack:
 
 OLD_KERAS = ["--ignore-glob", "tests/long/test_[!z]*", "tests"]
 """What pytest gets where Keras 2 is the only one: of the long tests that of its models."""
+EXPORTS = ["--ignore-glob", "tests/long/test_[!e]*", "tests"]
+"""What pytest gets on JAX: of the long tests that of what leaves the notebook."""
 
 STACKS = {
     "newest": Stack("3.13", [], group="test", tests=["--nbval-lax", "--ignore", "tests/long", "tests", "notebooks"]),
@@ -42,7 +44,7 @@ STACKS = {
         "3.11",
         ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
     ),
-    "jax": Stack("3.12", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}),
+    "jax": Stack("3.12", ["ipykernel", "keras>=3.10", "jax[cpu]"], {"KERAS_BACKEND": "jax"}, tests=EXPORTS),
     "tensorflow-2.12": Stack(
         "3.11", ["ipython<8.20", "ipykernel<7", "tensorflow==2.12.*", "numpy<1.24"], tests=OLD_KERAS
     ),
