@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,20 +97,19 @@ class Lab:
         prelude = "const app = window.jupyterapp, notebook = app?.shell.currentWidget?.content;"
         return self.driver.execute_script(prelude + script, *arguments)
 
-    def wait(self, script: str, *arguments: Any) -> Any:
+    def wait(self, script: str, *arguments: Any, patience: float = PATIENCE) -> Any:
         """Wait until the JavaScript says something true, and return it."""
         from selenium.common.exceptions import JavascriptException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        patient = WebDriverWait(self.driver, PATIENCE, 0.05, [JavascriptException])
+        patient = WebDriverWait(self.driver, patience, 0.05, [JavascriptException])
         return patient.until(lambda driver: self.ask(script, *arguments), script)
 
-    def click(self, selector: str, text: str = "", *, times: int = 1) -> None:
+    def click(self, selector: str, text: str = "", *, times: int = 1, patience: float = PATIENCE) -> None:
         """Click what the selector finds as soon as it is there, and reads so if a text is given."""
         found = "const e = [...document.querySelectorAll(arguments[0])].find(e => e.checkVisibility() && (!arguments[1]"
-        self._click_at(
-            self.wait(f"{found} || e.textContent.trim() === arguments[1])); {MIDDLE}", selector, text), times
-        )
+        script = f"{found} || e.textContent.trim() === arguments[1])); {MIDDLE}"
+        self._click_at(self.wait(script, selector, text, patience=patience), times)
 
     def _click_at(self, place: list[int], times: int = 1) -> None:
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
@@ -136,8 +135,14 @@ class Lab:
             chain.perform()
 
     def menu(self, menu: str, item: str) -> None:
-        self.click(".lm-MenuBar-itemLabel", menu)
-        self.click(".lm-Menu-itemLabel", item)
+        """Choose an item of a menu, which is opened again if the page has closed it, as after a change of the theme."""
+        from selenium.common.exceptions import TimeoutException
+
+        for patience in (5, 10, 20, PATIENCE):
+            self.click(".lm-MenuBar-itemLabel", menu)
+            with suppress(TimeoutException):
+                return self.click(".lm-Menu-itemLabel", item, patience=patience)
+        raise TimeoutError(f"the menu {menu} does not open")
 
     def theme(self, name: str) -> None:
         self.ask("app.commands.execute('apputils:change-theme', {theme: arguments[0]})", name)
