@@ -34,7 +34,8 @@ demo:
 	@$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --nbval-lax --ignore tests/long tests notebooks
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/long tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax notebooks
 
 # Thousands of histories (a run that fails says how to play it again), an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed-test

@@ -23,13 +23,14 @@ ROOT = Path(__file__).parent.parent
 @dataclass(frozen=True)
 class Stack:
     """A Python version, what pip installs beside us and a group of pyproject.toml, which environment variables are set, and
-    which files pytest gets; whether it runs only by name."""
+    which files pytest gets, and whether also the notebooks; whether it runs only by name."""
 
     python: str
     requirements: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     group: str = "test-tools"
     tests: list[str] = field(default_factory=lambda: ["--ignore", "tests/long", "tests"])
+    notebooks: bool = False
     by_name: bool = False
 
 
@@ -39,7 +40,7 @@ EXPORTS = ["--ignore-glob", "tests/long/test_[!e]*", "tests"]
 """What pytest gets on JAX: of the long tests that of what leaves the notebook."""
 
 STACKS = {
-    "newest": Stack("3.13", [], group="test", tests=["--nbval-lax", "--ignore", "tests/long", "tests", "notebooks"]),
+    "newest": Stack("3.13", [], group="test", notebooks=True),
     "lowest-ipython": Stack(
         "3.11",
         ["ipython==7.34", "ipykernel==6.17.1", "tensorflow>=2.19", "keras>=3.10", "tf_keras>=2.19"],
@@ -103,8 +104,10 @@ def run(name: str, stack: Stack) -> str:
         return "FAILED: it cannot be installed"
     installed = time.monotonic()
     variables = {**os.environ, **stack.environment, "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    pytest = [inside, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "-p", "no:cacheprovider", *stack.tests]
-    failed = subprocess.run(pytest, cwd=ROOT, env=variables).returncode
+    pytest = [inside, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", "--dist"]
+    failed = subprocess.run([*pytest, "worksteal", *stack.tests], cwd=ROOT, env=variables).returncode
+    if stack.notebooks:  # the cells of one stay together
+        failed |= subprocess.run([*pytest, "loadfile", "--nbval-lax", "notebooks"], cwd=ROOT, env=variables).returncode
     if not failed:
         shutil.rmtree(environment)
     took = f"{installed - began:.0f} s to install, {time.monotonic() - installed:.0f} s to test"
