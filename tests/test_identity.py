@@ -44,6 +44,28 @@ def test_cells_keep_their_identity_and_the_log_its_events(nb, again):
     assert sorted(nb.custom_objects()) == ["Last", "other"]
 
 
+CLASS = """
+from tensorflow.python.saved_model.registration import registration
+@registration.register_serializable("PKG")
+class Saved(tf.Module): pass
+"""
+
+
+@pytest.mark.needs("tensorflow")
+@pytest.mark.parametrize("again", AGAIN)
+def test_what_a_script_registered_in_several_containers_is_still_the_scripts(nb, files, tmp_path, again):
+    """The key that is looked up is equal to the one in them, and another object."""
+    files.write({"PKG_script.py": "import tensorflow as tf" + CLASS, "PKG_module.py": "x = 1"})
+    nb.run("m", "import importlib, PKG_module")
+    nb.run("s", f"%run {tmp_path}/PKG_script.py")
+    for line in AGAIN[again]:
+        nb.run("ext", line)
+    files.write({"PKG_script.py": "x = 1", "PKG_module.py": "import tensorflow as tf" + CLASS})
+    nb.run("r", "importlib.reload(PKG_module)")
+    (entry,) = [each for each in nb.entries() if each["state"] == "current"]
+    assert entry["owner"]["id"] == f"{nb.package}_module"
+
+
 @pytest.mark.parametrize("again", ["reload", "unload and load", "off and on"])
 def test_a_decorator_that_was_made_before_registers_for_the_cell_and_no_former_class_lives_on(nb, again):
     nb.run("d", "import gc, weakref; made = []\nregister = keras.utils.register_keras_serializable('PKG')")

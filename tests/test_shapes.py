@@ -97,6 +97,9 @@ def test_containers_that_belong_together_change_together(shelf):
 
 def test_a_list_of_keys_changes_with_its_dict_and_the_newest_is_last(shelf):
     registry = DictRegistry("r", "shelf:table", beside=["shelf:keys"])
+    registry.insert("".join(["a", "key"]), (1, True))
+    assert registry.current("".join(["a", "key"])) == (1, True), "of an equal key that is another object, too"
+    registry.remove("akey", (1, True))
     shelf.table.update(a=1, b=2)
     shelf.keys += ["a", "b"]
     value = registry.current("a")

@@ -238,9 +238,9 @@ class DictRegistry(Keyed):
 
 
 def _part(container: Any, key: Hashable) -> Any:
-    """Return what stands at a key of a dict; of a set or list of keys, the key itself."""
+    """Return what stands at a key of a dict; of a set or list of keys, True: the key's object may be another one."""
     if isinstance(container, (set, list)):
-        return key if key in container else MISSING
+        return True if key in container else MISSING
     return container.get(key, MISSING)
 
 
