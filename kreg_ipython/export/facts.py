@@ -187,7 +187,7 @@ class _Walker:
         yield "flags", str(code.co_flags & 0x3FF)  # and not which `__future__` it has
         for name in _CODE:
             yield name, repr(getattr(code, f"co_{name}"))
-        yield from self._numbered("constant", code.co_consts)
+        yield from self._numbered("constant", [code.co_consts[at] for at in _constants(code)])
 
     def _of_function(self, function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         code = function.__code__
@@ -338,19 +338,32 @@ def _of_array(one: Any) -> Iterable[tuple[str, Any]]:
     return [("array", f"{array.dtype.str} {array.shape} {digest}")]
 
 
+def _said(code: types.CodeType) -> list[dis.Instruction]:
+    """Return the instructions, but for those that depend on the version, or on the line at which a class stands."""
+    said = [each for each in dis.get_instructions(code) if each.opname not in ("PUSH_NULL", "PRECALL", "CACHE")]
+    lines = {at for at, each in enumerate(said) if (each.opname, each.argval) == ("STORE_NAME", "__firstlineno__")}
+    return [each for at, each in enumerate(said) if not {at, at + 1} & lines]
+
+
+def _constants(code: types.CodeType) -> list[int]:
+    """Return which constants of some code its instructions load, in their order."""
+    return list(dict.fromkeys(each.arg or 0 for each in _said(code) if each.opcode in dis.hasconst))
+
+
 def _instructions(code: types.CodeType) -> Iterator[tuple[Any, ...]]:
     """Yield what some code executes.
 
     Python compiles ``np.zeros(2)`` otherwise if the import stands in the same text: without a bound method, and with a
     null (CPython, `is_import_originated` in the compiler).
     """
-    said = [each for each in dis.get_instructions(code) if each.opname not in ("PUSH_NULL", "PRECALL", "CACHE")]
+    said, constants = _said(code), _constants(code)
     offsets = [each.offset for each in said]
     for each in said:
         jumps = each.opcode in dis.hasjrel or each.opcode in dis.hasjabs
         arg = bisect.bisect_left(offsets, each.argval) if jumps else each.argval
-        is_said = isinstance(arg, (int, str)) and each.opcode not in dis.hasconst
-        yield each.opname.replace("_METHOD", "_ATTR"), arg if is_said else each.arg
+        if each.opcode in dis.hasconst:
+            arg = constants.index(each.arg or 0)
+        yield each.opname.replace("_METHOD", "_ATTR"), arg if isinstance(arg, (int, str)) else each.arg
     for part in getattr(dis.Bytecode(code), "exception_entries", ()):
         yield (*(bisect.bisect_left(offsets, each) for each in part[:3]), *part[3:])
 
