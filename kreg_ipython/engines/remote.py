@@ -1,4 +1,4 @@
-"""What is executed on an engine, at the client's request. Each function is sent by its name."""
+"""Define the functions that an engine executes at the client's request. Each is sent by its name."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def verify_models(
 
 
 class Outcome(NamedTuple):
-    """What has become of models, and of the text that defines what they need.
+    """The end of a verification: of the models, and of the text that defines what they need.
 
     Attributes:
         results: what has become of each model.
