@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 
@@ -56,14 +58,19 @@ def cut(text: str) -> str:
     return line if len(line) <= 84 else f"{line[:84].rpartition(' ')[0]} …"
 
 
+@contextmanager
+def fresh_kernel() -> Iterator[Kernel]:
+    """A kernel in a folder of its own: both kernels save a model under the same name."""
+    with TemporaryDirectory() as folder, closing(Kernel(quiet=True, cwd=folder)) as kernel:
+        yield kernel
+
+
 def guarded() -> tuple[list[str], str, int]:
     """What is to be said of the notebook with the extension, its status, and how much was wrong."""
-    kernel, lines = Kernel(quiet=True), []
-    try:
+    lines: list[str] = []
+    with fresh_kernel() as kernel:
         trouble = run_notebook(kernel, set(), lines.append)
         return lines, kernel.run("status", "%kreg status").text, trouble
-    finally:
-        kernel.close()
 
 
 def main() -> int:
@@ -72,11 +79,8 @@ def main() -> int:
     with ThreadPoolExecutor() as pool:
         ours = pool.submit(guarded)
         print("Without the extension, notebooks/quickstart.ipynb, edited and run again:\n", flush=True)
-        stock = Kernel(quiet=True)
-        try:
+        with fresh_kernel() as stock:
             without = run_notebook(stock, {"load", "status", "check"}, partial(print, flush=True))
-        finally:
-            stock.close()
         lines, status, trouble = ours.result()
     print("\nWith %load_ext kreg_ipython, the same cells and the same edits:\n", *lines, sep="\n")
     print(f"\nand what %kreg status shows then:\n\n{status}\n")

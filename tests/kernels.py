@@ -67,7 +67,9 @@ class Outcome:
 class Kernel:
     """One kernel process. `run` executes a cell, `value` evaluates an expression without being a cell."""
 
-    def __init__(self, *, quiet: bool = False, argv: list[str] | None = None, **environment: str) -> None:
+    def __init__(
+        self, *, quiet: bool = False, argv: list[str] | None = None, cwd: str | None = None, **environment: str
+    ) -> None:
         self._sockets = tempfile.TemporaryDirectory()  # no TCP: kernels that start at once may pick the same port
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self._sockets.name}/kernel")
         if argv is not None:
@@ -76,7 +78,7 @@ class Kernel:
         # On disk, each cell would wait for the history of the cells of all kernels.
         arguments = ["--HistoryManager.hist_file=:memory:"] if argv is None else []
         environment = {**os.environ, **ENVIRONMENT, **environment}
-        self.manager.start_kernel(extra_arguments=arguments, env=environment, **own_output)
+        self.manager.start_kernel(extra_arguments=arguments, env=environment, cwd=cwd, **own_output)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
