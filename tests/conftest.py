@@ -78,6 +78,8 @@ class Notebook:
             for name in globals().keys() - import_names - {"shown"}:
                 if not name.startswith("_"):
                     del globals()[name]
+            gc.collect()
+            gc.freeze()  # a collection in the next test need not visit what is left of this one
             assert not shown, shown
         """)
 

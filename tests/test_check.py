@@ -45,9 +45,8 @@ def K(nb, request):
     """A notebook's Keras: 3, or 2."""
     nb.silently("for name in ('model', 'optimizer', 'a', 'b', 'step'): globals().pop(name, None)")  # of other tests
     nb.run("k", f"names = {{*globals()}}\nK = {request.param}\n{SETUP}")
-    nb.silently("gc.freeze()")  # a check collects: what the process loaded before would be visited each time
     yield request.param
-    nb.silently("gc.unfreeze()\nfor name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
+    nb.silently("for name in {*globals()} - names - {'names', 'name'}: del globals()[name]")
 
 
 def of_backend(name: str, source: str) -> list[pytest.MarkDecorator]:
