@@ -39,6 +39,10 @@ class Subcommand:
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.color = False  # Python 3.14 would colour what stands in a message, too
+
     def error(self, message: str) -> NoReturn:
         raise Refused(f"{message}. {self.format_usage().strip()}")
 

@@ -38,7 +38,8 @@ _CODE = ("argcount", "posonlyargcount", "kwonlyargcount", "names", "varnames", "
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _NOT_SAID = {
     *("__dict__", "__weakref__", "__module__", "__annotations__", "__annotate__", "__annotate_func__"),
-    *("__annotations_cache__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
+    *("__annotations_cache__", "__firstlineno__", "__static_attributes__", "__classdictcell__", "__abstractmethods__"),
+    "_abc_impl",
 }
 """The attributes that Python keeps for itself, and the module, which is another one."""
 _OF_MODULES = {"__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__package__", "__loader__"}
