@@ -50,7 +50,7 @@ while (texts.nextNode()) {
 TABLE = """
 const shown = notebook.widgets[arguments[0]].node;
 return [...shown.querySelectorAll('details')].flatMap(group => [...group.querySelectorAll('li')].map(row =>
-  [group.querySelector('summary').innerText.split(':')[0], row.children[1].innerText, row.children[0].innerText.slice(2)]));
+  [group.querySelector('summary').innerText.split(':')[0], row.children[1].firstElementChild.innerText, row.children[0].innerText.slice(2)]));
 """
 
 CONTRASTS = """

@@ -1507,7 +1507,7 @@ def test_a_class_that_was_imported_by_name_is_imported_again_before_what_is_buil
     [former] = [found for found in findings(nb, "model") if found["rule"] == "former-class"]
     assert f"module {nb.package}.a now defines another one" in former["message"]
     assert former["fix"].startswith("import Foo again, then re-run cell [")
-    assert "Foo is the former Foo; import it again" in nb.run("q", "%kreg show PKG>Foo").text
+    assert "Foo still is the former Foo; import it again" in nb.run("q", "%kreg show PKG>Foo").text
     nb.run("i", "from PKG.a import Foo")
     nb.run("m", "model = " + ONE.format("Foo()"))
     assert findings(nb, "model") == []

@@ -786,7 +786,7 @@ def test_status_counts_the_names_of_each_cell(cells):
     cells.run("a", "a_v = build(2)")
     cells.run("b", "b_v = build(3)")
     shown = cells.run("s", "%kreg status").text
-    line = next(line for line in shown.splitlines() if line.startswith("names: "))
+    line = next(line for line in shown.splitlines() if line.startswith("automatic names: "))
     assert line.count(" of cell [") == 2 and line.index("3 of") < line.index("4 of")
     counted = cells.nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['names']")
     assert list(counted.values()) == [3, 4]

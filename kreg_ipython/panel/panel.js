@@ -199,7 +199,9 @@ class Picture {
 
   // The nodes by their ids, each with its place: keys one under another, cells and variables beside theirs.
   placed(keys, uses) {
-    const ends = uses.length ? [0, 0.26, 0.37, 0.73, 0.82, 1] : [0, 0.34, 0.5, 1];
+    const ends = this.view.width < NARROW
+      ? (uses.length ? [0, 0.33, 0.38, 0.72, 0.77, 1] : [0, 0.34, 0.44, 1])
+      : (uses.length ? [0, 0.26, 0.37, 0.73, 0.82, 1] : [0, 0.34, 0.5, 1]);
     const edges = ends.map((end) => 1 + end * ((this.drawing.clientWidth || this.view.width) - 2));
     const nodes = new Map();
     const place = (column, some) => {
@@ -460,7 +462,7 @@ class View {
     this.undo.title = undoable.length ? `%kreg undo restores ${what}` : "nothing was swept or cleared since";
     const { runs = [], counts = {}, acts = [], lost = 0 } = this.store.last;
     const ends = [...new Set([runs[0], runs.at(-1)])].map((run) => `[${run}]`);
-    const when = runs.length ? `Run ${ends.join(" to ")}` : "Now";
+    const when = runs.length ? `${ends.length > 1 ? "Runs" : "Run"} ${ends.join(" to ")}` : "Now";
     const parts = Object.entries(counts).map(([what, number]) => `${number.toLocaleString("en")} ${what}`);
     if (lost) parts.push(`${count(lost, "act")} that the log has forgotten`);
     const sentence = parts.length ? `${when}: ${parts.join(", ")}` : "Nothing has changed since the panel was opened";

@@ -111,6 +111,24 @@ def test_a_former_class_that_a_variable_uses_stands_beside_the_newer_one(page):
     assert "Shown>First" in table and "superseded" in table and "current" in table
 
 
+LEFT = "[...notebook.widgets[6].node.querySelectorAll('li')].map(row => row.children[1].children[arguments[0]]"
+LEFT = f"return [...new Set({LEFT}.getBoundingClientRect().left))].length"
+"""How many edges a column of the table has: one, if it is straight."""
+
+
+def test_columns_are_straight_and_a_narrow_page_cuts_nothing_off(page):
+    page.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert [page.ask(LEFT, column) for column in range(3)] == [1, 1, 1]
+    page.driver.set_window_size(800, 1200)
+    try:
+        page.wait("return notebook.widgets[6].node.clientWidth < 600")
+        outputs = "[...notebook.node.querySelectorAll('.jp-OutputArea-output')]"
+        assert page.ask(f"return {outputs}.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+        assert page.ask(LEFT, 1) > 1, "what has room stands beside the key"
+    finally:
+        page.driver.set_window_size(1200, 1600)
+
+
 def test_names_are_text_and_no_script_runs(page):
     assert page.ask("return window.hacked === undefined")
     assert "<script>window.hacked = 1</script>" in page.ask("return notebook.widgets[6].node.innerText")
@@ -178,7 +196,7 @@ def test_a_restarted_kernel_claims_nothing_of_the_former_one(quickstart):
     quickstart.retype("model.save", "Scaled", "Tripled")
     quickstart.restart("Restart Kernel…")
     assert quickstart.run("%kreg status", "%load_ext", "%kreg status") == ["error", "ok", "ok"]
-    assert "kreg: 0 of yours" in quickstart.text("%kreg status")
+    assert "kreg: 0 entries of yours" in quickstart.text("%kreg status")
     count = len(quickstart.sent())
     quickstart.restart("Restart Kernel and Run All Cells…")
     assert quickstart.answers(count + 8)[count:] == ["ok"] * 8

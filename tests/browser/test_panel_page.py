@@ -266,6 +266,13 @@ def test_a_narrow_panel_cuts_nothing_off(page):
         )
         assert max(boxes) <= page.ask("return panel.getBoundingClientRect().right")
         page.still("narrow")
+        page.ask("panel.style.width = '260px'")  # in JupyterLab on a phone
+        page.wait("return panel.scrollWidth <= panel.clientWidth && panel.clientWidth < 270")
+        heights = page.ask("return [...panel.querySelectorAll('.kreg-list button')].map(e => e.offsetHeight)")
+        assert len(set(heights)) == 1, "no button's text is in two lines"
+        labels = page.ask("return [...panel.querySelectorAll('.kreg-node.kreg-owner text')].map(e => e.textContent)")
+        assert labels == ["cell [3]", "cell [4]"]
+        page.still("on a phone")
     finally:
         page.lab.driver.set_window_size(1200, 1600)
 
