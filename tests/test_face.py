@@ -124,6 +124,22 @@ def test_each_result_fits_the_terminal_and_its_first_column_is_a_word_in_a_colou
     assert re.search(r"●</span> [\w-]+<", html) and "<table" not in html
 
 
+def test_a_short_reason_has_no_line_of_its_own_and_a_long_one_is_whole(terminal):
+    terminal(60)
+    short = Event("cleared", "tensorflow.gradients", "GuidedRelu", OwnerText("cell", "a", 3), 3, "%kreg clear")
+    text = re.sub(r"\x1b\[\d+m", "", repr(Log((short, *EVENTS))))
+    assert [" ".join(line.split()) for line in text.splitlines()] == [
+        "cleared GuidedRelu cell [3] in run [3]",
+        "tensorflow.gradients %kreg clear",
+        "kept Demo>attention cell [3] in run [3]",
+        "keras.custom_objects",
+        "the code that registered it is still there, and may",
+        "have been skipped",
+        "swept 日本語 cell [3] in run [3]",
+        "keras.custom_objects cell runs again",
+    ]
+
+
 def test_characters_that_are_two_columns_wide_count_two(terminal):
     terminal(100)
     keys = ("日本語のレイヤー", "👍 good", "plain", "é", "Ｗｉｄｅ", "語" * 40)

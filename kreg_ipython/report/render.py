@@ -115,9 +115,10 @@ def entries(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = 
     room = width() - ends[-1]
     fitting = len(widths) + 1 if room >= _NARROWEST else sum(end - 2 <= width() for end in ends)
     for state, *cells, source, note in rows:
-        if not source and fitting > len(widths) and len(_filled(note)) <= room:
-            source, note = note, ""
         shown = [_fitted(cell, most) if most else "" for cell, most in zip(cells, widths[1:])]
+        last = len("  ".join(filter(None, [*shown[fitting - 1 :], _filled(note)])))
+        if not source and last <= (room if fitting > len(widths) else width() - len(begin)):
+            source, note = note, ""
         is_beside = fitting > len(widths) and len(_filled(source)) <= room
         line = _aligned([*shown[: fitting - 1], _filled(source) if is_beside else ""], [*widths[1:], room], "  ")
         yield _unfilled(f"{indent}{painted(state)}{' ' * (widths[0] - len(state))}{line}".rstrip())
