@@ -1,7 +1,7 @@
 // The page's side of %kreg panel: it keeps the tables that the kernel sends (panel/state.py says their shapes), and draws
 // them. Whatever comes from the user is text, never markup.
 
-const HEIGHT = { owner: 30, entry: 48, narrow: 68 }; // of the rows, in pixels; the style sheet has none
+const HEIGHT = { owner: 30, entry: 48, narrow: 68, note: 18 }; // of the rows, in pixels; the style sheet has none
 const NARROW = 560; // pixels of width below which a row has three lines
 const BEYOND = 6; // rows that are drawn above and below those in sight
 const PICTURED = 40; // keys in the picture
@@ -547,7 +547,8 @@ class View {
   lay() {
     const entry = this.width < NARROW ? HEIGHT.narrow : HEIGHT.entry;
     this.tops = [0];
-    for (const { row } of this.shown ?? []) this.tops.push(this.tops.at(-1) + (row ? entry : HEIGHT.owner));
+    const height = (row) => (row ? entry + (row.note ? HEIGHT.note : 0) : HEIGHT.owner);
+    for (const { row } of this.shown ?? []) this.tops.push(this.tops.at(-1) + height(row));
     this.rows.style.height = `${this.tops.at(-1)}px`;
     this.list.setAttribute("aria-rowcount", this.shown?.length ?? 0);
     this.list.hidden = !this.shown?.length;
@@ -642,7 +643,7 @@ class View {
     const way = this.way(owner) ?? `Click to scroll to ${owner.label}`;
     const told = [`${row.key}: ${row.object}`, row.source, note, way];
     return h("div", {
-      class: `kreg-row kreg-entry${isGone ? " kreg-gone" : ""}`,
+      class: `kreg-row kreg-entry${isGone ? " kreg-gone" : ""}${row.note ? " kreg-noted" : ""}`,
       role: "row",
       "aria-level": 2,
       "data-id": item.id,

@@ -136,6 +136,8 @@ def test_buttons_act_and_what_they_did_is_in_the_log(page):
     page.click("Large", "keep")
     page.says("kreg: keeping 1 entry: 'Large'")
     page.says("you said %kreg keep")
+    places = page.ask("return ['code', '.kreg-note'].map(e => panel.querySelector('.kreg-noted ' + e).offsetTop)")
+    assert places[1] > places[0], "a reason has a line of its own"
     page.click("Large", "release")
     page.says("kreg: released 'Large'")
     page.click("Large", "clear")
