@@ -14,7 +14,7 @@ from lab import CHROMIUM, DRIVER, Lab, Row, browsing, serving
 
 pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
 
-LAYER = "@keras.saving.register_keras_serializable('Shown')\nclass First(keras.layers.Layer):\n    number = 1"
+LAYER = "@keras.saving.register_keras_serializable('Shown')  # a comment\nclass First(keras.layers.Layer):\n    number = 1"
 CELLS = [
     "%load_ext kreg_ipython",
     "import keras\nobjects = keras.saving.get_custom_objects()",
