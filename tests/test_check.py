@@ -51,7 +51,7 @@ def K(nb, request):
 
 
 def of_backend(name: str, source: str) -> list[pytest.MarkDecorator]:
-    """What a source needs besides Keras: all others run on JAX and torch, too."""
+    """Return what a source needs besides Keras: all others run on JAX and torch, too."""
     elsewhere = name not in DIFFERENT_ON_JAX and re.search(r"\btf\.", source) is None
     return [] if elsewhere else [pytest.mark.needs("tensorflow")]
 

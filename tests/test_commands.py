@@ -13,7 +13,7 @@ BAR = LAYER.format(2).replace("Foo", "Bar")
 
 
 def result(nb, line: str) -> dict:
-    """What a command's result says of itself as a dict, checked to have its other two faces."""
+    """Return what a command's result says of itself as a dict, checked to have its other two faces."""
     outcome = nb.run("q", f"%kreg {line}")
     assert outcome.text and not outcome.text.startswith("<") and outcome.stderr == ""
     assert outcome.results[0]["text/html"].startswith("<div>")

@@ -41,7 +41,7 @@ def page(name: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading, until the next one of its level."""
+    """Return what stands under a heading, until the next one of its level."""
     return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 

@@ -27,7 +27,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path, *command: str | Path, typed: str = "") -> str:
-    """What a program says that ends well."""
+    """Return what a program says that ends well."""
     command = (sys.executable, "-m", *command)
     options = {"env": environment(folder), "cwd": folder, "capture_output": True, "text": True, "timeout": PATIENCE}
     done = subprocess.run([*map(str, command)], input=typed, **options)

@@ -679,7 +679,7 @@ def test_names_that_users_give_or_number_themselves_are_theirs(cells):
 
 
 def note(cells, source: str) -> tuple[str, list[str]]:
-    """What Keras says when a cell brings two objects of one name together, and our notes, without numbers of cells."""
+    """Return what Keras says when a cell brings two objects of one name together, and our notes, without cells' numbers."""
     raised = cells.run("merge", source, fails=True)
     assert re.search("should have unique names|is used 2 times in the model", raised.error), raised.error
     shown = raised.traceback + "\n" + raised.stderr  # Python 3.10 and IPython before 8.15 know no notes

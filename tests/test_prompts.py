@@ -135,7 +135,7 @@ def test_a_configuration_keeps_what_it_says(tmp_path, text):
 
 
 def loaded(file: Path) -> Any:
-    """What IPython makes of a configuration."""
+    """Return what IPython makes of a configuration."""
     return PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
 
 

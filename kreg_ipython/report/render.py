@@ -45,8 +45,8 @@ _SYNTAX = {
     Token.Literal.Number: ("--jp-mirror-editor-number-color", "#23863a"),
     Token.Comment: ("--jp-ui-font-color2", "#767676"),
 }
-"""The colours of a line of source: the page's own variable, and what stands for it elsewhere. JupyterLab's own colour of
-comments is hard to read in its dark theme."""
+"""The colours of a line of source: the page's own variable, and what stands for it elsewhere. JupyterLab's own
+colour of comments is hard to read in its dark theme."""
 
 _NARROWEST = 24
 """The fewest columns of a terminal that the last cell of a line gets: with fewer it has lines of its own."""

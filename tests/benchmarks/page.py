@@ -118,7 +118,7 @@ MODES = {
 
 
 def rows(script: str) -> list[dict[str, Any]]:
-    """What a benchmark prints, which is shown meanwhile."""
+    """Return what a benchmark prints, and show it meanwhile."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / script)], stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT}
     )

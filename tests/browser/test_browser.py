@@ -14,7 +14,9 @@ from lab import CHROMIUM, DRIVER, Lab, Row, browsing, serving
 
 pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
 
-LAYER = "@keras.saving.register_keras_serializable('Shown')  # a comment\nclass First(keras.layers.Layer):\n    number = 1"
+LAYER = (
+    "@keras.saving.register_keras_serializable('Shown')  # a comment\nclass First(keras.layers.Layer):\n    number = 1"
+)
 CELLS = [
     "%load_ext kreg_ipython",
     "import keras\nobjects = keras.saving.get_custom_objects()",
@@ -51,7 +53,7 @@ def registered(lab: Lab) -> dict[str, str]:
 
 
 def owners(lab: Lab, layer: str) -> dict[str, str]:
-    """What `registered` should be: the key of the layer, and of the other two, with the cells that are there now."""
+    """Return what `registered` should be: the key of the layer and the other two, with the cells that are there now."""
     cells = {layer: layer.replace("Quickstart>", "class "), "GuidedRelu": "GuidedRelu"}
     cells["quickstart.Masked.Spec"] = "class Masked"
     return {key: lab.label(cell) for key, cell in cells.items()}
@@ -72,7 +74,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator[Lab]:
-    """What %kreg can show, one cell edited and run again."""
+    """Open the notebook with all that %kreg can show, one cell edited and run again."""
     lab.open("shown.ipynb")
     lab.run(*range(len(CELLS)))
     lab.retype(EDITED, "1", "2")

@@ -77,7 +77,7 @@ class Page:
         self.lab.click(f'.kreg-entry[data-id*="{key}"] [data-do={word}]')
 
     def focus(self) -> str:
-        """What the keyboard is at."""
+        """Return what the keyboard is at."""
         return str(self.ask("const e = document.activeElement; return e.getAttribute('aria-label') ?? e.innerText"))
 
     def still(self, name: str) -> None:
