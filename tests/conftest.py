@@ -101,7 +101,7 @@ class Notebook:
 
     @property
     def custom_registry(self) -> str:
-        """What the registry of Keras's custom objects is called."""
+        """Return what the registry of Keras's custom objects is called."""
         return "keras.custom_objects" if is_met("keras>=2.13") else "keras2.custom_objects"
 
     def entries(self) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ def own_kernel() -> Iterator[Kernel]:
 
 
 def is_met(requirement: str) -> bool:
-    """Whether a distribution, or Python, is installed in a version that fits; or, for a path, whether it exists."""
+    """Return whether a distribution or Python is installed in a version that fits; of a path, whether it exists."""
     if requirement.startswith("/"):
         return Path(requirement).exists()
     wanted = Requirement(requirement)

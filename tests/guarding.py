@@ -99,7 +99,7 @@ def _compiled(text: str, file: str) -> types.CodeType:
 
 
 def announce(key: Any, value: Any) -> tuple[Any, Any]:
-    """What a call with a key and a value registers."""
+    """Return what a call with a key and a value registers."""
     return key, value
 
 
@@ -349,7 +349,7 @@ class Lab:
         return [(each.registry, each.key, names[each.owner]) for each in self.guard.ledger]
 
     def acts(self, key: str | None = None) -> list[str]:
-        """What was done, to this key or to all, in order: ``"swept x"``."""
+        """Return what was done, to this key or to all, in order: ``"swept x"``."""
         events = self.guard.memory.journal.events()
         return [f"{each.act} {each.key}" for each in events if key is None or each.key == key]
 

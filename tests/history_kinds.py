@@ -43,7 +43,7 @@ class Kind:
 
     @property
     def by_definition(self) -> bool:
-        """Whether the statement that registers it is a definition: decorated, or a class whose base registers it."""
+        """Return whether the statement that registers it is a definition: decorated, or of a base that registers it."""
         return self.source.startswith(("@", "class NAME(tf.experimental.ExtensionType)"))
 
 
@@ -269,7 +269,7 @@ def _compiled(table: str) -> CodeType:
 
 
 def live() -> dict[Any, Any]:
-    """What stands in the registries, from the frameworks' own state, as `FreshKernel.versions` says it."""
+    """Return what stands in the registries, from the frameworks' own state, as `FreshKernel.versions` says it."""
     import history_frameworks
 
     found: dict[Any, Any] = {}

@@ -38,14 +38,14 @@ class Text:
     in_thread: bool = False
 
     def definition(self, item: Item) -> Any:
-        """What makes another item the same definition."""
+        """Return what makes another item the same definition."""
         file = "__main__" if self.owner in CELLS else self.owner
         name = f"work_{self.owner}" if self.in_thread else "", item.name, item.number
         shared = {"slot": "", "name": name, "file": file, "owner": self.owner}
         return shared.get(item.kind.definition, ("__main__" if self.owner == SCRIPT else file, name))
 
     def may_register(self, held: Held) -> bool:
-        """Whether a thread that waits may still register this: its function has the same statement as before. A
+        """Return whether a thread that waits may still register this: its function has the same statement as before. A
         definition counts if the cell's body had it."""
         said = any(item == held.item for item, _ in self.items)
         was_there = "def work_" in held.text or held.item.kind.by_definition
@@ -108,8 +108,10 @@ class FreshKernel:
         return True
 
     def _makes_way(self, text: Text, item: Item, version: int) -> bool:
-        """Whether the key can be registered: where registering raises, no other definition stands there. A file that
-        does not say it any more gives way, and to the same definition a cell whose id is not known."""
+        """Return whether the key can be registered: where registering raises, no other definition stands there.
+
+        A file that does not say it any more gives way, and to the same definition a cell whose id is not known.
+        """
         key = text.key(item, version)
         held = self.holders(key)
         others = [owner for owner in held if owner != text.owner]
@@ -142,13 +144,15 @@ class FreshKernel:
         self.loaded = self.clock
 
     def has_a_place(self, owner: str) -> bool:
-        """Whether the owner's place in the history is known: not if all that it holds was adopted, since each registry
-        tells only the order of its own entries."""
+        """Return whether the owner's place in the history is known.
+
+        It is not if all that it holds was adopted, since each registry tells only the order of its own entries.
+        """
         holds = self.holdings[owner].values()
         return not holds or any(held.when[0] > self.loaded for held in holds)
 
     def holders(self, key: Any) -> dict[str, Held]:
-        """Who has the key, the one that ran last at the end."""
+        """Return who has the key, the one that ran last at the end."""
         found = [(holds[key].when, owner) for owner, holds in self.holdings.items() if key in holds]
         return {owner: self.holdings[owner][key] for _, owner in sorted(found)}
 

@@ -136,7 +136,7 @@ class Kernel:
         raise TimeoutError("the kernel did not answer")
 
     def complete(self, code: str) -> list[tuple[int, str]]:
-        """What the kernel offers at the end of this code: where each completion begins, and its text."""
+        """Return what the kernel offers at the end of this code: where each completion begins, and its text."""
         message_id = self.client.complete(code, len(code))
         deadline = time.monotonic() + PATIENCE
         reply = self._next(self.client.get_shell_msg, deadline)

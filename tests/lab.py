@@ -50,7 +50,7 @@ while (texts.nextNode()) {
 TABLE = """
 const shown = notebook.widgets[arguments[0]].node;
 return [...shown.querySelectorAll('details')].flatMap(group => [...group.querySelectorAll('li')].map(row =>
-  [group.querySelector('summary').innerText.split(':')[0], row.children[1].innerText, row.children[0].innerText.slice(2)]));
+  [group.querySelector('summary').innerText.split(':')[0], row.children[1].firstElementChild.innerText, row.children[0].innerText.slice(2)]));
 """
 
 CONTRASTS = """
@@ -200,11 +200,11 @@ class Lab:
         return list(self.ask("return notebook.widgets.map(cell => cell.model.id)"))
 
     def text(self, cell: int | str) -> str:
-        """What is to be read in a cell and its results."""
+        """Return what is to be read in a cell and its results."""
         return str(self.ask("return notebook.widgets[arguments[0]].node.innerText", self.at(cell)))
 
     def label(self, cell: int | str) -> str:
-        """What %kreg calls a cell: by the number that stands before it."""
+        """Return what %kreg calls a cell: by the number that stands before it."""
         return f"cell [{self.ask('return notebook.widgets[arguments[0]].model.executionCount', self.at(cell))}]"
 
     def point(self, cell: int | str, word: str, *, times: int = 1) -> None:

@@ -37,7 +37,7 @@ def run(text, name="app.py", owner=kreg_ipython.owner):
 
 
 def python(code: str, *path: Path, **environment: str) -> Any:
-    """What a program of its own prints last, as JSON."""
+    """Return what a program of its own prints last, as JSON."""
     paths = os.pathsep.join(map(str, path))
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(code)],

@@ -94,7 +94,7 @@ def nb(autoreload_kernels, mode, order) -> Iterator[Notebook]:
 
 
 def fresh_import(nb: Notebook, files: Files, kernels: dict[str, Kernel], *modules: str) -> list:
-    """What a fresh kernel has after importing these modules of the package."""
+    """Return what a fresh kernel has after importing these modules of the package."""
     names = ", ".join(f"{nb.package}.{module}" for module in modules)
     kernels["fresh"].run(None, f"sys.path.insert(0, {str(files.folder)!r})\nimport {names}")
     return kernels["fresh"].value(f"look('{nb.package}')")
@@ -126,7 +126,7 @@ def test_an_edit_leaves_what_a_fresh_import_of_the_edited_file_has(
 
 
 def stock_copes(thing: str, edit: str, autoreload: str) -> bool:
-    """Whether IPython alone gets it right: where registering overwrites silently, if the file is executed as a whole."""
+    """Return whether IPython alone gets it right: where a registry overwrites silently, if the whole file is executed."""
     in_place = autoreload in IN_PLACE and (edit == "base class" or (thing, edit) == ("function", "body"))
     return thing != "gradient" and edit in ("body", "base class", "moved", "moved up") and not in_place
 

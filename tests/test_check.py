@@ -50,7 +50,7 @@ def K(nb, request):
 
 
 def of_backend(name: str, source: str) -> list[pytest.MarkDecorator]:
-    """What a source needs besides Keras: all others run on JAX and torch, too."""
+    """Return what a source needs besides Keras: all others run on JAX and torch, too."""
     elsewhere = name not in DIFFERENT_ON_JAX and re.search(r"\btf\.", source) is None
     return [] if elsewhere else [pytest.mark.needs("tensorflow")]
 
@@ -1506,7 +1506,7 @@ def test_a_class_that_was_imported_by_name_is_imported_again_before_what_is_buil
     [former] = [found for found in findings(nb, "model") if found["rule"] == "former-class"]
     assert f"module {nb.package}.a now defines another one" in former["message"]
     assert former["fix"].startswith("import Foo again, then re-run cell [")
-    assert "Foo is the former Foo; import it again" in nb.run("q", "%kreg show PKG>Foo").text
+    assert "Foo still is the former Foo; import it again" in nb.run("q", "%kreg show PKG>Foo").text
     nb.run("i", "from PKG.a import Foo")
     nb.run("m", "model = " + ONE.format("Foo()"))
     assert findings(nb, "model") == []

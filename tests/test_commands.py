@@ -13,7 +13,7 @@ BAR = LAYER.format(2).replace("Foo", "Bar")
 
 
 def result(nb, line: str) -> dict:
-    """What a command's result says of itself as a dict, checked to have its other two faces."""
+    """Return what a command's result says of itself as a dict, checked to have its other two faces."""
     outcome = nb.run("q", f"%kreg {line}")
     assert outcome.text and not outcome.text.startswith("<") and outcome.stderr == ""
     assert outcome.results[0]["text/html"].startswith("<div>")
@@ -486,7 +486,7 @@ def test_a_wrong_setting_in_the_profile_is_one_line_and_the_defaults_hold(own_ke
         and told[0].startswith("kreg: invalid configuration, the defaults are used: ")
         and "'loud'" in told[0]
     )
-    assert "kreg: 0 of yours" in own_kernel.run("q", "%kreg").text
+    assert "kreg: 0 entries of yours" in own_kernel.run("q", "%kreg").text
     own_kernel.run("u", "%unload_ext kreg_ipython")
 
 
@@ -495,7 +495,7 @@ def test_the_profile_configures_the_extension_before_it_is_loaded(own_kernel):
     own_kernel.run("l", "%load_ext kreg_ipython")
     assert "kreg is off" in own_kernel.run("q", "%kreg").text
     own_kernel.run("q", "%kreg on")
-    assert "kreg: 0 of yours" in own_kernel.run("q", "%kreg").text
+    assert "kreg: 0 entries of yours" in own_kernel.run("q", "%kreg").text
 
 
 # -- much, and hostile
@@ -514,6 +514,15 @@ def test_ten_thousand_entries_are_shown_quickly_and_stay_readable(nb):
     html = shown.results[0]["text/html"]
     assert "<details><summary" in html and "10,000 entries" in html and len(html) < 1_500_000
     assert len(nb.entries()) == 10_000
+
+
+@pytest.mark.parametrize("asked", ["", " --all"])
+def test_what_is_said_of_rows_that_are_not_shown_can_be_typed(nb, asked):
+    nb.run("a", "keras.utils.get_custom_objects().update({f'PKG>{i}': i for i in range(30)})")
+    [*_, line] = re.findall("more: (.*)", nb.run("q", f"%kreg{' status' * bool(asked)}{asked}").text)
+    assign, _, ask = line.partition(", then ")
+    assert nb.run("r", assign).error is None
+    assert nb.value(f"len({ask}['entries'])") > (1_000 if asked else 29)
 
 
 HOSTILE = {

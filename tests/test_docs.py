@@ -41,7 +41,7 @@ def page(name: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading, until the next one of its level."""
+    """Return what stands under a heading, until the next one of its level."""
     return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
@@ -281,7 +281,26 @@ def test_each_example_that_is_to_raise_says_what():
             assert ("raises-exception" in cell) == ("# raises: " in cell), f"{path.name}:\n{cell}"
 
 
-def test_links_from_page_to_page_work_without_the_builder_too():
-    for path in [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
-        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+TEXTS = [*DOCS.glob("*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG"))]
+
+
+def headings(path: Path) -> list[str]:
+    """Return what links to the headings of a page end with, where it is read without the builder."""
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    found = re.findall("^#+ (.*)", text, re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_links_work_without_the_builder_too(path):
+    for target in re.findall(r'(?:\]\(|src="|srcset=")([^)\s"]+)', path.read_text()):
+        name, _, heading = target.partition("#")
+        page = path.parent / name if name else path
+        assert "://" in target or page.exists(), target
+        assert not heading or page.suffix != ".md" or heading in headings(page), target
+
+
+def test_each_question_is_one_click_away():
+    _, *questions = headings(DOCS / "questions.md")
+    for text, home in ((page("index"), ""), ((ROOT / "README.md").read_text(), "docs/")):
+        assert re.findall(rf"\({home}questions\.md#([\w-]+)\)", text) == questions

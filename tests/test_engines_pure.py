@@ -92,7 +92,7 @@ def test_what_is_equal_everywhere_is_shown_once_and_what_differs_first():
         "kreg: 2 engines, 1 key differs:",
         "  differs  k  r  engine 0: current from run [5]; engine 1: not there",
     ]
-    assert lines[3] == "on all 2 engines: 1 entry" and "same" in lines[4] and lines[5] == "engine 2: dead"
+    assert lines[3] == "on both engines: 1 entry" and "same" in lines[4] and lines[5] == "engine 2: dead"
     assert shown.to_dict()["differences"] == [{"registry": "r", "key": "k", "engines": {"0": "current", "1": None}}]
     html = shown._repr_html_()
     assert html.count("same") == 1 and "engine 2: dead" in html

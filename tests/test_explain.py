@@ -142,7 +142,7 @@ def test_what_was_cleared_or_taken_out_is_remembered_as_well(nb, load, act, says
 
 
 def never(nb, load: str, key: str) -> str:
-    """What is shown if this key is looked up, which nobody registered."""
+    """Return what is shown if this key is looked up, which nobody registered."""
     shown = lookup_error(nb, f"{LOADS[load]}({config_of(load, key, {})!r})")
     assert shown.count("kreg: ") == 1
     return shown

@@ -54,7 +54,7 @@ def here(nb, tmp_path: Path):
 
 
 def words(shown) -> str:
-    """What was shown, without its line breaks."""
+    """Return what was shown, without its line breaks."""
     return " ".join(shown.text.split())
 
 

@@ -102,7 +102,10 @@ def test_no_line_is_wider_than_the_terminal_and_the_columns_of_all_groups_are_al
     places = {line.index("line 2") for line in lines() if "line 2" in line}
     assert len(places) == 1
     sources = [line for line in lines() if "@keras" in line]
-    assert len(sources) == 6 and ("line 2" in sources[0]) is (columns >= 100)
+    assert len(sources) == 6 and ("line 2" in sources[0]) is (columns >= 140)
+    assert all(line.endswith(LINE) for line in sources) is (columns >= 100), (
+        "what has room in a line of its own is whole"
+    )
 
 
 def columns_of(line: str) -> int:
@@ -119,6 +122,22 @@ def test_each_result_fits_the_terminal_and_its_first_column_is_a_word_in_a_colou
     assert re.search(r"^ *\x1b\[\d+m[\w-]+\x1b\[0m  +\S", text, re.MULTILINE)
     html = SHOWN[word]._repr_html_()
     assert re.search(r"●</span> [\w-]+<", html) and "<table" not in html
+
+
+def test_a_short_reason_has_no_line_of_its_own_and_a_long_one_is_whole(terminal):
+    terminal(60)
+    short = Event("cleared", "tensorflow.gradients", "GuidedRelu", OwnerText("cell", "a", 3), 3, "%kreg clear")
+    text = re.sub(r"\x1b\[\d+m", "", repr(Log((short, *EVENTS))))
+    assert [" ".join(line.split()) for line in text.splitlines()] == [
+        "cleared GuidedRelu cell [3] in run [3]",
+        "tensorflow.gradients %kreg clear",
+        "kept Demo>attention cell [3] in run [3]",
+        "keras.custom_objects",
+        "the code that registered it is still there, and may",
+        "have been skipped",
+        "swept 日本語 cell [3] in run [3]",
+        "keras.custom_objects cell runs again",
+    ]
 
 
 def test_characters_that_are_two_columns_wide_count_two(terminal):
@@ -160,6 +179,14 @@ def test_what_needs_a_look_comes_first_and_what_is_gone_or_a_frameworks_last(ter
     [kept] = [at for at, line in enumerate(lines()) if "Demo>kept" in line]
     assert "Demo>small" in lines()[kept + (2 if "@keras" in lines()[kept] else 3)]
     assert [entry["key"] for entry in STATUS.to_dict()["entries"]][:2] == ["Demo>attention", "Demo>former"]
+
+
+def test_a_registry_that_is_the_title_of_its_group_is_not_said_in_each_row_again(terminal):
+    terminal(100)
+    rows = (row("conv", "framework", registry="tensorflow.gradients"),)
+    shown = Status(True, (Group("tensorflow.gradients, filled by its framework", rows), Group("cell [3]", rows)))
+    assert repr(shown).count("tensorflow.gradients") == 2  # the title, and the row of the cell
+    assert shown._repr_html_().count("tensorflow.gradients") == 2
 
 
 def test_html_has_a_word_beside_each_colour_and_nothing_of_the_users_is_markup():

@@ -27,7 +27,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path, *command: str | Path, typed: str = "") -> str:
-    """What a program says that ends well."""
+    """Return what a program says that ends well."""
     command = (sys.executable, "-m", *command)
     options = {"env": environment(folder), "cwd": folder, "capture_output": True, "text": True, "timeout": PATIENCE}
     done = subprocess.run([*map(str, command)], input=typed, **options)
@@ -90,7 +90,7 @@ def test_xeus_python_keeps_the_ids_to_itself_and_equal_text_is_the_same_cell(fol
         )
         said = kernel.run("q", handed).stdout
         assert said == "['One', 'Two'] ['header'] ['header']\n"  # "metadata", once it hands them on: then One goes
-        assert "2 of yours (2 current)" in kernel.run("q", "%kreg status").text
+        assert "2 entries of yours (2 current)" in kernel.run("q", "%kreg status").text
     finally:
         kernel.close()
 

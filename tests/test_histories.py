@@ -319,8 +319,10 @@ class Histories(RuleBasedStateMachine):
     # -- what the user says
 
     def can_be_adopted(self) -> bool:
-        """Whether an extension that is loaded now can tell from each object who registered it: from its code, or from
-        the file of its module."""
+        """Return whether an extension that is loaded now can tell from each object who registered it.
+
+        It does so from the object's code, or from the file of its module.
+        """
         held = [(owner, held.item) for owner, holds in self.fresh.holdings.items() for held in holds.values()]
         return all(
             item.kind.adopted and owner != SCRIPT and (owner not in MODULES or item in self.fresh.files[owner])

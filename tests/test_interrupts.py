@@ -76,7 +76,7 @@ def run() -> Iterator[Callable[..., bool]]:
 
 
 def versions() -> dict[str, int]:
-    """What stands in the registries."""
+    """Return what stands in the registries."""
     import keras
     from tensorflow.python.framework import ops, tensor_conversion_registry
 

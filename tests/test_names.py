@@ -679,7 +679,7 @@ def test_names_that_users_give_or_number_themselves_are_theirs(cells):
 
 
 def note(cells, source: str) -> tuple[str, list[str]]:
-    """What Keras says when a cell brings two objects of one name together, and our notes, without numbers of cells."""
+    """Return what Keras says when a cell brings two objects of one name together, and our notes, without cells' numbers."""
     raised = cells.run("merge", source, fails=True)
     assert re.search("should have unique names|is used 2 times in the model", raised.error), raised.error
     shown = raised.traceback + "\n" + raised.stderr  # Python 3.10 and IPython before 8.15 know no notes
@@ -786,7 +786,7 @@ def test_status_counts_the_names_of_each_cell(cells):
     cells.run("a", "a_v = build(2)")
     cells.run("b", "b_v = build(3)")
     shown = cells.run("s", "%kreg status").text
-    line = next(line for line in shown.splitlines() if line.startswith("names: "))
+    line = next(line for line in shown.splitlines() if line.startswith("automatic names: "))
     assert line.count(" of cell [") == 2 and line.index("3 of") < line.index("4 of")
     counted = cells.nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()['names']")
     assert list(counted.values()) == [3, 4]

@@ -37,7 +37,7 @@ def alive():
 
 
 def program(code: str, folder: Path, *, guarded: bool = True) -> Any:
-    """What a program of its own prints last, as JSON."""
+    """Return what a program of its own prints last, as JSON."""
     file = folder / "program.py"
     file.write_text(COMMON + f"GUARDED = {guarded}\n" + textwrap.dedent(code))
     paths = os.pathsep.join([os.getcwd(), str(folder), os.environ.get("PYTHONPATH", "")])

@@ -93,7 +93,7 @@ def test_enabled_it_is_loaded_in_each_new_shell_and_disabled_the_file_is_as_befo
     assert command("enable").endswith(f"The line is in {file}\n")
     assert command("status") == f"kreg: enabled in {file}\n"
     assert "other" in command("status", "--profile", "other")
-    assert "0 of yours" in ipython("%kreg status")
+    assert "0 entries of yours" in ipython("%kreg status")
     said = ipython("import runpy, sys; sys.argv[1:] = ['disable']", "runpy.run_module('kreg_ipython', {}, '__main__')")
     assert f"kreg: disabled: the line is out of {file}\n" in said and not file.exists()
 
@@ -102,7 +102,7 @@ def test_a_kernel_of_jupyters_has_it_too(tmp_path):
     enable(tmp_path / "profile_default" / "ipython_config.py")
     kernel = Kernel(IPYTHONDIR=str(tmp_path), PYTHONPATH=os.getcwd())
     try:
-        assert "0 of yours" in kernel.run("a", "%kreg").text
+        assert "0 entries of yours" in kernel.run("a", "%kreg").text
     finally:
         kernel.close()
 
@@ -135,7 +135,7 @@ def test_a_configuration_keeps_what_it_says(tmp_path, text):
 
 
 def loaded(file: Path) -> Any:
-    """What IPython makes of a configuration."""
+    """Return what IPython makes of a configuration."""
     return PyFileConfigLoader(file.name, path=str(file.parent)).load_config()
 
 

@@ -353,7 +353,7 @@ def test_ctrl_c_ends_it_and_all_that_it_started(nb, tmp_path):
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process does anything: one that is dead may wait for its parent to ask."""
+    """Return whether a process does anything: one that is dead may wait for its parent to ask."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return state[:1] not in ("", "Z")
 

@@ -62,7 +62,7 @@ def _faults_of_today(kind: type, keras: Keras, own: dict[str, Any], slots: list[
     if hyper:
         yield f"calls _set_hyper, which {base} does not have: creating one raises AttributeError"
     if named:
-        yield "passes the name in the place of learning_rate: creating one raises"
+        yield "passes the name in the place of learning_rate: creating one raises an exception"
 
 
 def _passes_name_first(made: Any) -> bool:

@@ -139,7 +139,8 @@ def same_name(name: str, what: str, one: str, other: str, since: str) -> str:
 
 
 def former_use(name: str, relation: str, what: str, run: int | None) -> str:
-    """Return ``model is built from the former Foo of run [5]``."""
+    """Return ``model is built from the former Foo of run [5]``, ``Foo still is the former Foo of run [5]``."""
+    relation = f"still {relation}" if relation == "is" else relation
     return f"{name} {relation} the former {what.rpartition('.')[2]}" + (f" of run [{run}]" if run is not None else "")
 
 

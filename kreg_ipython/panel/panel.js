@@ -1,7 +1,7 @@
 // The page's side of %kreg panel: it keeps the tables that the kernel sends (panel/state.py says their shapes), and draws
 // them. Whatever comes from the user is text, never markup.
 
-const HEIGHT = { owner: 30, entry: 48, narrow: 68 }; // of the rows, in pixels; the style sheet has none
+const HEIGHT = { owner: 30, entry: 48, narrow: 68, note: 18 }; // of the rows, in pixels; the style sheet has none
 const NARROW = 560; // pixels of width below which a row has three lines
 const BEYOND = 6; // rows that are drawn above and below those in sight
 const PICTURED = 40; // keys in the picture
@@ -199,7 +199,9 @@ class Picture {
 
   // The nodes by their ids, each with its place: keys one under another, cells and variables beside theirs.
   placed(keys, uses) {
-    const ends = uses.length ? [0, 0.26, 0.37, 0.73, 0.82, 1] : [0, 0.34, 0.5, 1];
+    const ends = this.view.width < NARROW
+      ? (uses.length ? [0, 0.33, 0.38, 0.72, 0.77, 1] : [0, 0.34, 0.44, 1])
+      : (uses.length ? [0, 0.26, 0.37, 0.73, 0.82, 1] : [0, 0.34, 0.5, 1]);
     const edges = ends.map((end) => 1 + end * ((this.drawing.clientWidth || this.view.width) - 2));
     const nodes = new Map();
     const place = (column, some) => {
@@ -460,7 +462,7 @@ class View {
     this.undo.title = undoable.length ? `%kreg undo restores ${what}` : "nothing was swept or cleared since";
     const { runs = [], counts = {}, acts = [], lost = 0 } = this.store.last;
     const ends = [...new Set([runs[0], runs.at(-1)])].map((run) => `[${run}]`);
-    const when = runs.length ? `Run ${ends.join(" to ")}` : "Now";
+    const when = runs.length ? `${ends.length > 1 ? "Runs" : "Run"} ${ends.join(" to ")}` : "Now";
     const parts = Object.entries(counts).map(([what, number]) => `${number.toLocaleString("en")} ${what}`);
     if (lost) parts.push(`${count(lost, "act")} that the log has forgotten`);
     const sentence = parts.length ? `${when}: ${parts.join(", ")}` : "Nothing has changed since the panel was opened";
@@ -545,7 +547,8 @@ class View {
   lay() {
     const entry = this.width < NARROW ? HEIGHT.narrow : HEIGHT.entry;
     this.tops = [0];
-    for (const { row } of this.shown ?? []) this.tops.push(this.tops.at(-1) + (row ? entry : HEIGHT.owner));
+    const height = (row) => (row ? entry + (row.note ? HEIGHT.note : 0) : HEIGHT.owner);
+    for (const { row } of this.shown ?? []) this.tops.push(this.tops.at(-1) + height(row));
     this.rows.style.height = `${this.tops.at(-1)}px`;
     this.list.setAttribute("aria-rowcount", this.shown?.length ?? 0);
     this.list.hidden = !this.shown?.length;
@@ -640,7 +643,7 @@ class View {
     const way = this.way(owner) ?? `Click to scroll to ${owner.label}`;
     const told = [`${row.key}: ${row.object}`, row.source, note, way];
     return h("div", {
-      class: `kreg-row kreg-entry${isGone ? " kreg-gone" : ""}`,
+      class: `kreg-row kreg-entry${isGone ? " kreg-gone" : ""}${row.note ? " kreg-noted" : ""}`,
       role: "row",
       "aria-level": 2,
       "data-id": item.id,

@@ -9,7 +9,7 @@ from typing import Any
 from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
-_EVERYTHING = "e = %kreg engines; e.to_dict()"
+_EVERYTHING = render.everything("engines")
 _SEEN = ("registry", "key", "state", "line", "run", "object", "note")
 """What of a row may differ from engine to engine."""
 
@@ -102,10 +102,10 @@ class Engines(render.Shown):
     def html(self) -> Iterable[str]:
         yield from map(render.paragraph, self._head())
         rows = [_difference(each) for each in self.differences]
-        yield render.entry_list(rows, render.widths_of(rows), way=_EVERYTHING)
+        yield render.entry_list(rows, way=_EVERYTHING)
         if self.equal:
             rows = [_cells(row) for row in self.equal]
-            body = render.entry_list(rows, render.widths_of(rows), way=_EVERYTHING)
+            body = render.entry_list(rows, way=_EVERYTHING)
             yield render.fold(self._equal_title(), body, shut=len(rows) > render.FOLDED)
         yield from map(render.paragraph, self._foot())
 
@@ -116,8 +116,8 @@ class Engines(render.Shown):
         yield f"kreg: {render.count(len(self.status), 'engine')}, {differ if self.differences else 'no difference'}"
 
     def _equal_title(self) -> str:
-        where = f"on all {len(self.status)} engines" if len(self.status) > 1 else "on the engine"
-        return f"{where}: {render.count(len(self.equal), 'entry', 'entries')}"
+        entries = render.count(len(self.equal), "entry", "entries")
+        return f"on {_engines_text([*self.status], len(self.status))}: {entries}"
 
     def _foot(self) -> Iterable[str]:
         off = [engine for engine, status in self.status.items() if not status["on"]]
@@ -203,7 +203,7 @@ def _full(row: dict[str, Any]) -> str:
 def _engines_text(ids: list[int], number: int) -> str:
     """Return ``engine 3``, ``engines 0, 1 and 2``, or how many, of all."""
     if len(ids) == number > 1:
-        return f"all {number} engines"
+        return "both engines" if number == 2 else f"all {number} engines"
     if len(ids) > 5 and 2 * len(ids) > number:
         return f"the {len(ids)} others"
     names = [str(each) for each in ids[:5]] + ([f"{len(ids) - 5} more"] if len(ids) > 5 else [])

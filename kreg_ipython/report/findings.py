@@ -52,14 +52,14 @@ class Findings(render.Shown):
         for finding in self.findings[: render.FOLDED]:
             yield from render.entries([_cells(finding)], widths, hang=len(_BELOW))
             if _is_code(finding.fix):
-                yield from (f"  {_BELOW}> {clean(line, 300)}" for line in finding.fix.splitlines())
+                yield from (f"  {_BELOW}> {clean(line, 300)}".rstrip() for line in finding.fix.splitlines())
         if len(self.findings) > render.FOLDED:
-            yield render.more(len(self.findings) - render.FOLDED, "r = %kreg check; r.to_dict()")
+            yield render.more(len(self.findings) - render.FOLDED, render.everything("check"))
         yield from render.wrapped(self._foot())
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(self._head())
-        widths = render.widths_of(map(_cells, self.findings))
+        widths = render.page_widths(map(_cells, self.findings))
         for finding in self.findings:
             yield render.entry_list([_cells(finding)], widths)
             if _is_code(finding.fix):

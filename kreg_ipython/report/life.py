@@ -108,10 +108,10 @@ class Lives(render.Shown):
         for life in self.lives:
             yield render.paragraph(f"kreg: {life.head()}")
             rows = [*life.cells()]
-            yield render.entry_list(rows, render.widths_of(rows))
+            yield render.entry_list(rows)
             if life.history:
                 events = [_event_cells(event) for event in life.history]
-                history = render.entry_list(events, render.widths_of(events))
+                history = render.entry_list(events)
                 yield render.fold(f"history: {render.count(len(life.history), 'event')}", history, shut=True)
 
 

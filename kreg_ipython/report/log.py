@@ -52,7 +52,7 @@ class Log(render.Shown):
     def html(self) -> Iterable[str]:
         yield from map(render.paragraph, self._head())
         cells = [event_cells(event) for event in self._shown()]
-        yield render.entry_list(cells, render.widths_of(cells), way=f"log = %kreg log -n {len(cells)}; log.to_dict()")
+        yield render.entry_list(cells, way=render.everything(f"log -n {len(cells)}"))
 
     def _shown(self) -> tuple[Event, ...]:
         return self.events if self.earlier is not None else self.events[-_SHOWN:]

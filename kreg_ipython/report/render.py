@@ -43,12 +43,16 @@ _SYNTAX = {
     Token.Keyword: ("--jp-mirror-editor-keyword-color", "#23863a"),
     Token.Literal.String: ("--jp-mirror-editor-string-color", "#c2452d"),
     Token.Literal.Number: ("--jp-mirror-editor-number-color", "#23863a"),
-    Token.Comment: ("--jp-mirror-editor-comment-color", "#767676"),
+    Token.Comment: ("--jp-ui-font-color2", "#767676"),
 }
-"""The colours of a line of source: the page's own variable, and what stands for it elsewhere."""
+"""The colours of a line of source: the page's own variable, and what stands for it elsewhere. JupyterLab's own
+colour of comments is hard to read in its dark theme."""
 
 _NARROWEST = 24
 """The fewest columns of a terminal that the last cell of a line gets: with fewer it has lines of its own."""
+
+_WIDEST = 60
+"""The most characters of a page that a column gets, which wraps longer texts."""
 
 FOLDED = 20
 """The number of rows of one group that are shown at once. Text is cut there, HTML folds."""
@@ -97,7 +101,7 @@ def width() -> int:
 def entries(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = "  ", hang: int = 0) -> Iterable[str]:
     """Yield rows as aligned lines: the first cell is a state, and the last two are a line of source and sentences.
 
-    What does not fit beside the other cells, the source first, has a line of its own.
+    What does not fit beside the other cells, the source first, has a line of its own, and is cut only there.
 
     Args:
         rows: the cells of each row. The sentences are lines of one text.
@@ -112,21 +116,28 @@ def entries(rows: Sequence[Sequence[str]], widths: Sequence[int], indent: str = 
     room = width() - ends[-1]
     fitting = len(widths) + 1 if room >= _NARROWEST else sum(end - 2 <= width() for end in ends)
     for state, *cells, source, note in rows:
-        if not source and fitting > len(widths) and len(_filled(note)) <= room:
-            source, note = note, ""
         shown = [_fitted(cell, most) if most else "" for cell, most in zip(cells, widths[1:])]
-        shown.append(_fitted(source, max(room, _NARROWEST)))
-        beside, below = shown[: fitting - 1], [*filter(None, shown[fitting - 1 : -1]), source]
-        line = _aligned(beside, [*widths[1:], room], "  ")
+        last = len("  ".join(filter(None, [*shown[fitting - 1 :], _filled(note)])))
+        if not source and last <= (room if fitting > len(widths) else width() - len(begin)):
+            source, note = note, ""
+        is_beside = fitting > len(widths) and len(_filled(source)) <= room
+        line = _aligned([*shown[: fitting - 1], _filled(source) if is_beside else ""], [*widths[1:], room], "  ")
         yield _unfilled(f"{indent}{painted(state)}{' ' * (widths[0] - len(state))}{line}".rstrip())
-        if any(below) and fitting <= len(widths):
-            yield _unfilled(f"{begin}{_fitted(_unfilled('  '.join(filter(None, below))), width() - len(begin))}")
+        below = [*filter(None, [*map(_unfilled, shown[fitting - 1 :]), "" if is_beside else source])]
+        if len(_filled("  ".join(below))) <= width() - len(begin):
+            below = ["  ".join(below)]
+        yield from (_unfilled(f"{begin}{_fitted(each, width() - len(begin))}") for each in filter(None, below))
         yield from wrapped(note.splitlines(), begin)
 
 
-def widths_of(rows: Iterable[Sequence[str]]) -> list[int]:
-    """Return how wide the columns of `entries` are, but for the last two; one that is empty everywhere has no width."""
-    most = max(width() // 2 - 8, _NARROWEST)
+def widths_of(rows: Iterable[Sequence[str]], most: int = 0) -> list[int]:
+    """Return how wide the columns of `entries` are, but for the last two; one that is empty everywhere has no width.
+
+    Args:
+        rows: the cells of each row.
+        most: the most that a column gets; what suits the terminal if it is 0.
+    """
+    most = most or max(width() // 2 - 8, _NARROWEST)
     columns = zip(*([len(row[0]), *(len(_fitted(cell, most)) for cell in row[1:-2])] for row in rows))
     return [max(column) for column in columns]
 
@@ -188,6 +199,11 @@ def more(number: int, way: str) -> str:
     return f"… and {number:,} more: {way}"
 
 
+def everything(command: str) -> str:
+    """Return how to see all that a command's result has: two lines to type, since `;` would be part of the first."""
+    return f"r = %kreg {command}, then r.to_dict()"
+
+
 # -- HTML
 
 
@@ -206,31 +222,46 @@ def dot(state: str) -> str:
     return f"<span style='color:{colour(state)}' aria-hidden='true'>●</span> "
 
 
-def entry_list(rows: Sequence[Sequence[str]], widths: Sequence[int], way: str = "") -> str:
-    """Return rows of entries as a list whose columns are as wide as those of its neighbours; a narrow page wraps them.
+def entry_list(rows: Sequence[Sequence[str]], widths: Sequence[int] = (), way: str = "") -> str:
+    """Return rows of entries as a list in columns; what does not fit beside them hangs below the second one.
 
     Args:
         rows: the cells of each row, as `entries` has them.
-        widths: how wide the columns but for the last two are, in characters, as `widths_of` says.
+        widths: how wide the columns but for the last two are, in characters, as `page_widths` says; as these rows want
+            it, if none are given.
         way: how to see the rows that are not shown.
     """
     if not rows:
         return ""
-    least = [each + (2 if at == 0 else 0) for at, each in enumerate(widths)]  # wide letters may need more
+    first, *others = widths or page_widths(rows)
     body = []
-    for *cells, source, note in rows[:_MOST]:
+    for state, *cells, source, note in rows[:_MOST]:
         parts = [
-            f"<span style='flex:0 1 auto;min-width:min({least[at]}ch,100%);overflow-wrap:anywhere'{_title(cell)}>"
-            f"{dot(cell) if at == 0 else ''}{escape(clean(cell, 100))}</span>"
-            for at, cell in enumerate(cells)
-            if least[at]
+            f"<span style='min-width:{_COLUMN.format(least)};overflow-wrap:anywhere'{_title(cell)}>"
+            f"{escape(clean(cell, 100))}</span>"
+            for cell, least in zip(cells, others)
+            if least
         ]
-        said = f"<code style='white-space:pre-wrap;background:none'>{_coloured(source)}</code>" if source else ""
+        said = f"<code style='{_SOURCE}'>{_coloured(source)}</code>" if source else ""
         said += "".join(f"<div>{escape(clean(line, 500))}</div>" for line in note.splitlines())
-        parts.append(f"<span style='flex:1 1 40ch;overflow-wrap:anywhere'>{said}</span>")
-        body.append(f"<li style='display:flex;flex-wrap:wrap;gap:0 2ch;margin:2px 0'>{''.join(parts)}</li>")
+        parts.append(f"<span style='flex:1 1 40ch;overflow-wrap:anywhere'>{said}</span>" if said else "")
+        body.append(
+            f"<li style='{_FLOW};margin:2px 0'><span style='min-width:{first + 2}ch'>{dot(state)}{escape(state)}</span>"
+            f"<div style='{_FLOW};flex:1 1 30ch'>{''.join(parts)}</div></li>"
+        )
     rest = paragraph(more(len(rows) - _MOST, way)) if len(rows) > _MOST else ""
     return f"<ul style='list-style:none;margin:2px 0 6px 16px;padding:0'>{''.join(body)}</ul>{rest}"
+
+
+_FLOW = "display:flex;flex-wrap:wrap;gap:0 2ch"
+_SOURCE = "white-space:pre-wrap;padding:0;background:none"
+_COLUMN = "clamp(0px,(100% - 60ch)*999,{}ch)"
+"""The width of a column where there is room for columns; 0 on a page of less than 60 characters, as a phone's."""
+
+
+def page_widths(rows: Iterable[Sequence[str]]) -> list[int]:
+    """Return how wide the columns of `entry_list` are, in characters."""
+    return widths_of(rows, _WIDEST)
 
 
 def _title(text: str) -> str:
@@ -249,7 +280,7 @@ def fold(title: str, body: str, *, shut: bool = False) -> str:
 def code(text: str) -> str:
     """Return lines of source."""
     lines = "\n".join(map(_coloured, text.splitlines()))
-    return f"<pre style='margin:2px 0 2px 16px'>{lines}</pre>"
+    return f"<pre style='margin:2px 0 8px 32px'>{lines}</pre>"
 
 
 @functools.lru_cache(maxsize=1_000)

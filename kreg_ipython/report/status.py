@@ -89,6 +89,10 @@ class Group:
     rows: tuple[Row, ...]
     place: float = inf
 
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return what is shown of each row, as `render.entries` has it, but for a registry that the title names."""
+        return [_cells(row, self.title) for row in self.rows]
+
     def summary(self) -> str:
         """Return the title, the number of entries, and the number in each state unless all are current."""
         counts = _counts(self.rows)
@@ -157,24 +161,24 @@ class Status(render.Shown):
 
     def text(self) -> Iterable[str]:
         yield from render.wrapped(self.head())
-        view = self._view()
-        widths = render.widths_of([_cells(row) for group in view for row in group.rows])
+        view, everything = self._view(), self._everything()
+        widths = render.widths_of([cells for group in view for cells in group.cells()])
         for group in view[:_GROUPS]:
             yield from render.wrapped([group.summary()])
-            yield from render.entries([_cells(row) for row in group.rows[: render.FOLDED]], widths)
+            yield from render.entries(group.cells()[: render.FOLDED], widths)
             if len(group.rows) > render.FOLDED:
-                yield "  " + render.more(len(group.rows) - render.FOLDED, _EVERYTHING)
+                yield "  " + render.more(len(group.rows) - render.FOLDED, everything)
         if len(view) > _GROUPS:
-            yield f"… and {len(view) - _GROUPS:,} more owners: {_EVERYTHING}"
+            yield f"… and {len(view) - _GROUPS:,} more owners: {everything}"
         yield from render.wrapped(self._foot())
 
     def html(self) -> Iterable[str]:
         yield from map(render.paragraph, self.head())
         view = self._view()
         shown = sum(len(group.rows) for group in view)
-        widths = render.widths_of([_cells(row) for group in view for row in group.rows])
+        widths = render.page_widths([cells for group in view for cells in group.cells()])
         for group in view:
-            body = render.entry_list([_cells(row) for row in group.rows], widths, way=_EVERYTHING)
+            body = render.entry_list(group.cells(), widths, way=self._everything())
             shut = len(group.rows) > render.FOLDED or shown > 10 * render.FOLDED
             yield render.fold(group.summary(), body, shut=shut)
         yield from map(render.paragraph, self._foot())
@@ -200,7 +204,8 @@ class Status(render.Shown):
         if not self.on:
             yield "kreg is off: the registries behave as without it. %kreg on turns it on."
             return
-        yours = f"{sum(self.counts.values()):,} of yours" + (f" ({_counts_text(self.counts)})" if self.counts else "")
+        yours = f"{render.count(sum(self.counts.values()), 'entry', 'entries')} of yours"
+        yours += f" ({_counts_text(self.counts)})" if self.counts else ""
         homes = render.count(len(self.framework), "registry", "registries")
         frameworks = f"{sum(self.framework.values()):,} of the frameworks' in {homes}"
         if not self.framework:
@@ -216,12 +221,12 @@ class Status(render.Shown):
         if self.names:
             last = [f"{number:,} of {owner}" for owner, number in [*self.names.items()][-_NAMED:]]
             earlier = sum([*self.names.values()][:-_NAMED])
-            yield f"names: {', '.join([*last, f'{earlier:,} of others'] if earlier else last)}"
+            yield f"automatic names: {', '.join([*last, f'{earlier:,} of others'] if earlier else last)}"
         for path in self.waiting:
             yield f"waiting for {path}, which is watched once it exists"
 
-
-_EVERYTHING = "st = %kreg status; st.to_dict()"
+    def _everything(self) -> str:
+        return render.everything(f"status {self.asked}".rstrip())
 
 
 @dataclass(frozen=True)
@@ -440,7 +445,8 @@ def _needs_no_look(row: Row) -> bool:
     return row.state not in STALE
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, title: str) -> tuple[str, ...]:
     """Return what is shown of a row. The run is said where it is not the owner's last."""
     place = render.place(row.line, row.run if row.state in STALE else None)
-    return row.state, row.key, place, row.registry, row.source, row.note
+    registry = "" if title.startswith(f"{row.registry},") else row.registry
+    return row.state, row.key, place, registry, row.source, row.note

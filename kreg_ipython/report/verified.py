@@ -53,12 +53,12 @@ class Verified(render.Shown):
         yield from render.entries(rows[: render.FOLDED], render.widths_of(rows))
         yield from render.wrapped(self._foot())
         if len(self.results) > render.FOLDED:
-            yield render.more(len(self.results) - render.FOLDED, "r = %kreg verify; r.to_dict()")
+            yield render.more(len(self.results) - render.FOLDED, render.everything("verify"))
 
     def html(self) -> Iterable[str]:
         yield render.paragraph(self._head())
         rows = [_cells(result) for result in self.results]
-        yield render.entry_list(rows, render.widths_of(rows), way="r = %kreg verify; r.to_dict()")
+        yield render.entry_list(rows, way=render.everything("verify"))
         yield from map(render.paragraph, self._foot())
 
     def summary(self) -> str:

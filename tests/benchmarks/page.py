@@ -118,7 +118,7 @@ MODES = {
 
 
 def rows(script: str) -> list[dict[str, Any]]:
-    """What a benchmark prints, which is shown meanwhile."""
+    """Return what a benchmark prints, and show it meanwhile."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / script)], stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT}
     )
@@ -198,7 +198,7 @@ def write_restart() -> None:
         "edits": sum(row["edits"] for row in found),
         "ours": f"{ours:.1f} s",
         "restart": f"{restart:.1f} s",
-        "ratio": f"{restart / ours:.0f}",
+        "ratio": f"{round(restart, 1) / round(ours, 1):.0f}",  # of what is printed
     }
     repeats = len(found[0]["ours"]) // found[0]["edits"]
     head, _, rest = PAGE.read_text(encoding="utf-8").partition("## What a restart costs\n")

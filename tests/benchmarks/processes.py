@@ -58,7 +58,7 @@ print("took", after - before, "and", classes)
 
 
 def run(code: str, mode: str) -> str:
-    """What a process of its own says that it took."""
+    """Return what a process of its own says that it took."""
     done = subprocess.run([sys.executable, "-c", START + code, mode], capture_output=True, text=True, check=True)
     return done.stdout.rpartition("took ")[2]
 

@@ -14,7 +14,9 @@ from lab import CHROMIUM, DRIVER, Lab, Row, browsing, serving
 
 pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
 
-LAYER = "@keras.saving.register_keras_serializable('Shown')\nclass First(keras.layers.Layer):\n    number = 1"
+LAYER = (
+    "@keras.saving.register_keras_serializable('Shown')  # a comment\nclass First(keras.layers.Layer):\n    number = 1"
+)
 CELLS = [
     "%load_ext kreg_ipython",
     "import keras\nobjects = keras.saving.get_custom_objects()",
@@ -51,7 +53,7 @@ def registered(lab: Lab) -> dict[str, str]:
 
 
 def owners(lab: Lab, layer: str) -> dict[str, str]:
-    """What `registered` should be: the key of the layer, and of the other two, with the cells that are there now."""
+    """Return what `registered` should be: the key of the layer and the other two, with the cells that are there now."""
     cells = {layer: layer.replace("Quickstart>", "class "), "GuidedRelu": "GuidedRelu"}
     cells["quickstart.Masked.Spec"] = "class Masked"
     return {key: lab.label(cell) for key, cell in cells.items()}
@@ -72,7 +74,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator[Lab]:
-    """What %kreg can show, one cell edited and run again."""
+    """Open the notebook with all that %kreg can show, one cell edited and run again."""
     lab.open("shown.ipynb")
     lab.run(*range(len(CELLS)))
     lab.retype(EDITED, "1", "2")
@@ -109,6 +111,24 @@ def test_every_text_is_readable_in_both_themes(page, theme, tmp_path):
 def test_a_former_class_that_a_variable_uses_stands_beside_the_newer_one(page):
     table = page.ask("return notebook.widgets[6].node.innerText")
     assert "Shown>First" in table and "superseded" in table and "current" in table
+
+
+LEFT = "[...notebook.widgets[6].node.querySelectorAll('li')].map(row => row.children[1].children[arguments[0]]"
+LEFT = f"return [...new Set({LEFT}.getBoundingClientRect().left))].length"
+"""How many edges a column of the table has: one, if it is straight."""
+
+
+def test_columns_are_straight_and_a_narrow_page_cuts_nothing_off(page):
+    page.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert [page.ask(LEFT, column) for column in range(3)] == [1, 1, 1]
+    page.driver.set_window_size(800, 1200)
+    try:
+        page.wait("return notebook.widgets[6].node.clientWidth < 600")
+        outputs = "[...notebook.node.querySelectorAll('.jp-OutputArea-output')]"
+        assert page.ask(f"return {outputs}.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+        assert page.ask(LEFT, 1) > 1, "what has room stands beside the key"
+    finally:
+        page.driver.set_window_size(1200, 1600)
 
 
 def test_names_are_text_and_no_script_runs(page):
@@ -178,7 +198,7 @@ def test_a_restarted_kernel_claims_nothing_of_the_former_one(quickstart):
     quickstart.retype("model.save", "Scaled", "Tripled")
     quickstart.restart("Restart Kernel…")
     assert quickstart.run("%kreg status", "%load_ext", "%kreg status") == ["error", "ok", "ok"]
-    assert "kreg: 0 of yours" in quickstart.text("%kreg status")
+    assert "kreg: 0 entries of yours" in quickstart.text("%kreg status")
     count = len(quickstart.sent())
     quickstart.restart("Restart Kernel and Run All Cells…")
     assert quickstart.answers(count + 8)[count:] == ["ok"] * 8

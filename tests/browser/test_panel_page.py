@@ -77,7 +77,7 @@ class Page:
         self.lab.click(f'.kreg-entry[data-id*="{key}"] [data-do={word}]')
 
     def focus(self) -> str:
-        """What the keyboard is at."""
+        """Return what the keyboard is at."""
         return str(self.ask("const e = document.activeElement; return e.getAttribute('aria-label') ?? e.innerText"))
 
     def still(self, name: str) -> None:
@@ -136,6 +136,8 @@ def test_buttons_act_and_what_they_did_is_in_the_log(page):
     page.click("Large", "keep")
     page.says("kreg: keeping 1 entry: 'Large'")
     page.says("you said %kreg keep")
+    places = page.ask("return ['code', '.kreg-note'].map(e => panel.querySelector('.kreg-noted ' + e).offsetTop)")
+    assert places[1] > places[0], "a reason has a line of its own"
     page.click("Large", "release")
     page.says("kreg: released 'Large'")
     page.click("Large", "clear")
@@ -266,6 +268,13 @@ def test_a_narrow_panel_cuts_nothing_off(page):
         )
         assert max(boxes) <= page.ask("return panel.getBoundingClientRect().right")
         page.still("narrow")
+        page.ask("panel.style.width = '260px'")  # in JupyterLab on a phone
+        page.wait("return panel.scrollWidth <= panel.clientWidth && panel.clientWidth < 270")
+        heights = page.ask("return [...panel.querySelectorAll('.kreg-list button')].map(e => e.offsetHeight)")
+        assert len(set(heights)) == 1, "no button's text is in two lines"
+        labels = page.ask("return [...panel.querySelectorAll('.kreg-node.kreg-owner text')].map(e => e.textContent)")
+        assert labels == ["cell [3]", "cell [4]"]
+        page.still("on a phone")
     finally:
         page.lab.driver.set_window_size(1200, 1600)
 

@@ -109,7 +109,7 @@ class Block:
         )
 
     def limits(self, edit: str) -> bool:
-        """Whether what remembers keeps an edit from having the effect that it has in a fresh process."""
+        """Return whether what remembers keeps an edit from having the effect that it has in a fresh process."""
         remembers = self.way in ("memo", "lib") or (self.way in ("guard", "exec") and self.form not in ("", *ASKING))
         return edit == "version" and remembers
 
@@ -182,7 +182,7 @@ class Maker:
         return block
 
     def has_run(self, cell: str) -> bool:
-        """Whether a cell's last run was of its text as it stands."""
+        """Return whether a cell's last run was of its text as it stands."""
         last = [step.source for step in self.steps if isinstance(step, Run) and step.cell == cell][-1]
         return last == self.text(cell)
 

@@ -21,7 +21,7 @@ def swept(lab):
 
 
 def graph(lab, key="G"):
-    """What a graph that was traced before finds."""
+    """Return what a graph that was traced before finds."""
     exec(compile(f"found = find({key!r})", "<frozen graph>", "exec"), vars(lab.tracing))
     return lab.tracing.found
 

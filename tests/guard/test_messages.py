@@ -104,7 +104,7 @@ def test_the_use_of_a_former_object_names_its_run():
     assert (
         messages.former_use("model", "is built from", "mod.Foo", 5) == "model is built from the former Foo of run [5]"
     )
-    assert messages.former_use("model", "is", "Foo", None) == "model is the former Foo"
+    assert messages.former_use("model", "is", "Foo", None) == "model still is the former Foo"
 
 
 def test_what_to_run_again():

@@ -16,7 +16,7 @@ GUARDED = "if ready:\n    register_once('x', foo)"
 
 @pytest.fixture
 def notebook(lab):
-    """What the lab's notebook defines first."""
+    """Run the notebook's first cell, which defines what the tests register."""
     lab.cell("setup", "class Foo: pass\ndef foo(): pass\nready = True")
     return lab
 
