@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
+
+_Answer = TypeVar("_Answer")
 
 
 class Judge:
@@ -155,10 +157,9 @@ class Judge:
         return {registry: frozenset(places) for registry, places in ran.items()}
 
     def _way_to(self, entry: Entry) -> Way:
-        way: Way = self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)
-        return way
+        return self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)
 
-    def _decide(self, question: Callable[..., Any], otherwise: Any, *args: Any) -> Any:
+    def _decide(self, question: Callable[..., _Answer], otherwise: _Answer, *args: Any) -> _Answer:
         """Return the answer to a question, or what keeps an entry if the text is one that nobody can read."""
         try:
             return question(*args)

@@ -59,9 +59,7 @@ class Registrations:
     def _caller(self, registry: GuardedRegistry, subject: Any, frame: FrameType) -> Caller | None:
         """Return who registers an object under this frame; None if a library does, for itself."""
         adapter = registry.adapter
-        caller: Caller | None = registry.attempt(
-            self._context.locate_caller, frame, adapter.passthrough_modules, subject
-        )
+        caller = registry.attempt(self._context.locate_caller, frame, adapter.passthrough_modules, subject)
         by_a_library = caller is not None and adapter.users_only and _is_by_a_library(caller)
         return None if by_a_library and not is_users(subject) else caller
 
