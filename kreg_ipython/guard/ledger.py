@@ -17,6 +17,7 @@ import itertools
 import os
 import weakref
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -90,22 +91,6 @@ class Run:
             that some cell imported long ago.
         unseen: nobody saw it begin: `exec` executes a file's text, for one.
     """
-
-    __slots__ = (
-        "_removed_at",
-        "_source",
-        "accessed",
-        "active",
-        "broken",
-        "number",
-        "owner",
-        "removed",
-        "replaced",
-        "replays",
-        "standing",
-        "unregistered",
-        "unseen",
-    )
 
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
@@ -237,7 +222,7 @@ class Ledger:
         self._former: dict[tuple[str, str, int], Former] = before._former if before is not None else {}
         self._by_name: dict[Name, dict[Spot, None]] = {}
         """The spots whose keys are no texts: a key with a former class in it is equal in name only."""
-        self._owners_at: dict[Spot, dict[Owner, int]] = {}
+        self._owners_at: dict[Spot, Counter[Owner]] = {}
         self.side_by_side: set[str] = set()
         """The registries that allow duplicates: nothing shadows anything there."""
         self.swept: dict[Spot, Entry] = before.swept if before is not None else {}
@@ -304,8 +289,7 @@ class Ledger:
 
     def has_other_owners(self, spot: Spot, owner: Owner) -> bool:
         """Return whether another owner has an entry at this spot, too."""
-        owners = self._owners_at.get(spot, {})
-        return len(owners) - (owner in owners) > 0
+        return any(count and each is not owner for each, count in self._owners_at.get(spot, {}).items())
 
     def under(self, entry: Entry) -> Entry | None:
         """Return what the entry shadows."""
@@ -323,8 +307,7 @@ class Ledger:
         """Put the entry into its stack, at its place in the order."""
         if entry.owner is not None:
             self._owned.setdefault(entry.owner, {})[entry] = None
-            owners = self._owners_at.setdefault(entry.spot, {})
-            owners[entry.owner] = owners.get(entry.owner, 0) + 1
+            self._owners_at.setdefault(entry.spot, Counter())[entry.owner] += 1
         if entry.spot not in self._stacks and not isinstance(entry.key, str):
             self._by_name.setdefault(entry.name, {})[entry.spot] = None
         self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
@@ -336,16 +319,12 @@ class Ledger:
         if stack is None or entry not in self:
             return
         del stack[bisect_left(stack, entry.order, key=order_of)]
+        if entry.owner is not None:
+            self._owners_at[entry.spot][entry.owner] -= 1
         if not stack:
             del self._stacks[entry.spot]
+            self._owners_at.pop(entry.spot, None)
             self._forget(entry.name, self._by_name, entry.spot)
-        if entry.owner is not None:
-            owners = self._owners_at[entry.spot]
-            owners[entry.owner] -= 1
-            if not owners[entry.owner]:
-                del owners[entry.owner]
-            if not owners:
-                del self._owners_at[entry.spot]
         self._forget(entry.owner, self._owned, entry)
         self._forget((entry.registry, id(entry.subject)), self._by_subject, entry)
 
