@@ -17,7 +17,7 @@ from typing import Any
 from kreg_ipython.guard.ledger import Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.naming import Parameter, definition, names_in
+from kreg_ipython.lib.naming import Parameter, definition, names_in, package_of
 from kreg_ipython.lib.source import Source, read
 from kreg_ipython.lib.statements import Statement
 
@@ -87,7 +87,7 @@ def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
         text = None if last is None else source if last.kind == "own" else last.before
         statement = text.at(last.line, last.function) if text is not None and last is not None else None
         if stack.is_library(step.code.co_filename):
-            by_magic = _root(step.module) in _SHELLS and statement is not None and statement.is_magic
+            by_magic = package_of(step.module) in _SHELLS and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
             starts = not found and not entry.complete  # a thread
             if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
@@ -142,10 +142,6 @@ def _meant(name: str, module: str) -> Any:
     return meant
 
 
-def _root(module: str) -> str:
-    return module.partition(".")[0]
-
-
 def _qualname(code: Any) -> str:
     return getattr(code, "co_qualname", getattr(code, "co_name", ""))
 
@@ -174,7 +170,9 @@ def leads_to(steps: Iterable[stack.Step], called: Iterable[str], module: str) ->
 
     The names in the codes of the user's functions tell. IPython's own functions execute whatever they are given.
     """
-    wanted = {(step.module, step.function) for step in steps if step.function and _root(step.module) not in _SHELLS}
+    wanted = {
+        (step.module, step.function) for step in steps if step.function and package_of(step.module) not in _SHELLS
+    }
     todo, seen = [(set(called), module)], set[CodeType]()
     while todo and len(seen) < _MOST:
         for function in _called(*todo.pop()):

@@ -21,7 +21,7 @@ from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.holders import Opaque, holders
-from kreg_ipython.lib.naming import error_text, key_text, module_of, named
+from kreg_ipython.lib.naming import error_text, key_text, module_of, named, package_of
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries import watched
 from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters, joints, resets
@@ -245,9 +245,7 @@ class Process:
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
-        self.modules = Modules(
-            self.guard, self.runs, registries.FRAMEWORKS, registries.LIBRARIES, self._imported, self._owners
-        )
+        self.modules = Modules(self.guard, self.runs, self._imported, self._owners)
 
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
@@ -356,9 +354,13 @@ class Process:
         """
         passthrough |= registries.CALLERS
         found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
-        if found is None and (home := module_of(subject)) is not None and _root(home) not in registries.OWNING_NOTHING:
+        if (
+            found is None
+            and (home := module_of(subject)) is not None
+            and package_of(home) not in registries.OWNING_NOTHING
+        ):
             found = stack.trace(frame, passthrough, (), files.file_of)
-        if found is None or _root(found.module or "") in registries.OWNING_NOTHING:
+        if found is None or package_of(found.module or "") in registries.OWNING_NOTHING:
             return None
         steps = registries.as_written(found.steps)
         if steps is not found.steps:
@@ -474,7 +476,7 @@ class Process:
 
     def is_framework(self, module: str) -> bool:
         """Return whether a module is part of a framework."""
-        return _root(module) in registries.FRAMEWORKS
+        return package_of(module) in registries.FRAMEWORKS
 
     def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
         """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
@@ -532,8 +534,3 @@ class Process:
 
 def _module_of(path: str) -> str:
     return path.partition(":")[0]
-
-
-@functools.cache
-def _root(module: str) -> str:
-    return module.partition(".")[0]
