@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run, Spot
+from kreg_ipython.guard.ledger import Caller, Entry, Ledger, Owner, Run, Spot
 from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.settings import Settings
 from kreg_ipython.guard.transaction import Guard

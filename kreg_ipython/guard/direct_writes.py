@@ -7,9 +7,9 @@ from collections.abc import Hashable
 from typing import Any
 
 from kreg_ipython.guard import ways
-from kreg_ipython.guard.context import Caller, Registration
+from kreg_ipython.guard.context import Registration
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Run
+from kreg_ipython.guard.ledger import Caller, Run
 from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations

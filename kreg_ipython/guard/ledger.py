@@ -4,6 +4,7 @@ The shapes, which are the architecture::
 
     Owner   what re-executes: a cell, a %run script or a module
     Run     one execution of an owner: what was removed for it, what gave way to what it registered
+    Caller  an owner and its run that register, or execute a file, and the way to that
     Entry   key + object in a registry, its owner, its run, the way to it, its place in the order of registration
     Ledger  (registry, key) -> stack of entries, the newest on top; owner -> its entries; what became of former ones
 
@@ -130,6 +131,31 @@ class Run:
         return removed[-1] if removed else None
 
 
+class Caller(NamedTuple):
+    """The owner that registers, and how it came to it.
+
+    Attributes:
+        owner: whose the registration is.
+        run: the owner's execution.
+        line: the innermost line in the owner's source.
+        steps: what led to the registration; empty if nobody saw it.
+        complete: whether the first step is in the owner's body. Not so in a thread or a task.
+    """
+
+    owner: Owner
+    run: Run | None = None
+    line: int | None = None
+    steps: tuple[Step, ...] = ()
+    complete: bool = True
+
+
+class Execution(NamedTuple):
+    """One execution of a file's text: who came to it and how, and whether nobody saw it begin (``exec``, a tool)."""
+
+    by: Caller
+    unseen: bool
+
+
 @dataclass(eq=False, slots=True)
 class Entry:
     """One key in one registry, and who put it there.
@@ -231,11 +257,8 @@ class Ledger:
         """What was swept with its statement, which may be skipped when it comes back."""
         self.said_elsewhere: dict[Entry, None] = before.said_elsewhere if before is not None else {}
         """The entries that stay only because something else than their owner's own statement may lead to them."""
-        self.executed: dict[Owner, dict[Owner, Entry]] = before.executed if before is not None else {}
-        """The files that each owner has executed, and how it came to that: an entry of no registry.
-
-        Its key is the file's owner's id. Its value tells whether nobody saw the execution begin, by ``exec`` for one.
-        """
+        self.executed: dict[Owner, dict[Owner, Execution]] = before.executed if before is not None else {}
+        """The files that each owner has executed, and the last execution of each."""
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over every owner's entries, in the order of registration."""

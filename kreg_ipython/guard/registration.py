@@ -9,10 +9,10 @@ from typing import Any
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller, Registration
+from kreg_ipython.guard.context import Registration
 from kreg_ipython.guard.guarded import UNKNOWN, GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Spot, replayed_order
+from kreg_ipython.guard.ledger import Caller, Entry, Spot, replayed_order
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib import stack

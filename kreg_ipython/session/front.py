@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Owner
+from kreg_ipython.guard.ledger import Caller, Owner
 from kreg_ipython.lib.stack import Origin
 
 

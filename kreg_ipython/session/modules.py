@@ -12,8 +12,7 @@ from typing import Any
 
 from kreg_ipython import registries
 from kreg_ipython.guard import ways
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Entry, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.guard.verdicts import is_outdated
 from kreg_ipython.lib import source, stack

@@ -16,8 +16,7 @@ import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Outcome
 from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition

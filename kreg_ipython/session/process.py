@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from kreg_ipython import registries
 from kreg_ipython.guard import memory
-from kreg_ipython.guard.context import Caller, Variable
-from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
+from kreg_ipython.guard.context import Variable
+from kreg_ipython.guard.ledger import Caller, Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack

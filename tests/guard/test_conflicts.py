@@ -6,8 +6,8 @@ import pytest
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller, Registration
-from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.context import Registration
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
 
 FOO = "def foo(): return {}\n"
 ONCE = "register_once('x', {})"

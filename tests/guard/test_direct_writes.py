@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 
 THEIRS = {"silent": "handout()", "drawer": "drawer"}
 

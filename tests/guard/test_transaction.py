@@ -10,9 +10,8 @@ import pytest
 from guarding import Direct, DirectList, Lab, announce, hides_our_frames
 
 from kreg_ipython.guard import messages, ways, withheld
-from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.registries.registry import CannotUndo, Gate
 from kreg_ipython.registries.shapes import DictRegistry
