@@ -238,8 +238,7 @@ class Registrations:
         """Take a former entry out of the ledger for the one in its place; it comes back if the run is undone."""
         run = entry.run
         if former.owner is not entry.owner and entry.owner is not None:
-            why = f"{messages.where(entry.owner, entry.line)} registers it now"
-            self._notices.log("replaced", former, why, run)
+            self._notices.log("replaced", former, f"{messages.where(entry)} registers it now", run)
         self._ledger.remove(former)
         if run is not None and run.active:
             run.removed.pop(former, None)

@@ -1004,7 +1004,7 @@ class TestFaults:
         lab = Lab(monkeypatch, notes=False)
         lab.cell("a", "register_once('x', abs)")
         lab.cell("b", "register_once('x', min)", fails=KeyError)
-        assert lab.said == [messages.refused("x", lab.entry("raising", "x"), abs, lab.owners["b"], 1)]
+        assert lab.said == [messages.refused("x", lab.entry("raising", "x"), abs, Caller(lab.owners["b"], None, 1))]
         lab.guard.detach()
 
 
