@@ -15,6 +15,7 @@ from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.snapshot import Contents, Snapshot
+from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import definition
@@ -93,12 +94,13 @@ class DirectWrites:
             registry.snapshot.accessed = True
             run = self._context.running()
             if run is not None:
-                asked = run.accessed.setdefault(registry.name, {})
-                passthrough = registry.adapter.passthrough_modules
-                caller = registry.attempt(self._context.locate_caller, sys._getframe(1), passthrough)
-                if caller is not None and caller.run is run and caller.steps and caller.steps[-1].function:
-                    around = tuple((id(step.code), step.line) for step in caller.steps[:-1])
-                    asked[(*around, id(caller.steps[-1].code))] = caller
+                asked, frame = run.accessed.setdefault(registry.name, {}), sys._getframe(1)
+                trail = stack.trail(frame)
+                if trail not in asked:
+                    passthrough = registry.adapter.passthrough_modules
+                    caller = registry.attempt(self._context.locate_caller, frame, passthrough)
+                    in_function = caller and caller.run is run and caller.steps and caller.steps[-1].function
+                    asked[trail] = caller if in_function else None
         return original(*args, **kwargs)
 
     def _follow(self, registry: GuardedRegistry, run: Run | None) -> None:
@@ -156,7 +158,8 @@ class _Writers:
         self._by_word: dict[Hashable, list[tuple[Caller, list[Statement]]]] = {}
         self._paths: set[str] = set()
         """The owner's own functions among them."""
-        for asker in run.accessed.get(registry, {}).values():
+        askers = filter(None, run.accessed.get(registry, {}).values())
+        for asker in {_way_to_function(each): each for each in askers}.values():
             own = [step.code.co_filename == asker.steps[0].code.co_filename for step in asker.steps]
             statements = ways.writers(asker.steps[-1], self._source if own[-1] and asker.complete else None)
             self._functions.append((asker, statements))
@@ -181,6 +184,12 @@ class _Writers:
             if len(written) == 1:
                 return asker._replace(steps=(*asker.steps[:-1], asker.steps[-1]._replace(line=written[0].first)))
         return Caller(self._run.owner, self._run, _line_of(self._run.source, key, subject))
+
+
+def _way_to_function(caller: Caller) -> Hashable:
+    """Return the steps to the function that asks, without its own line: it may ask at several."""
+    around = tuple((id(step.code), step.line) for step in caller.steps[:-1])
+    return *around, id(caller.steps[-1].code)
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -86,7 +86,7 @@ class Run:
         replaced: what gave way in the run, its own former entries and other owners', and the entry that took its place.
         standing: what cannot be put back and so was not removed before the run, and its verdict.
         unregistered: what the run asked a framework to take out.
-        accessed: the registries whose container it asked for, and how functions came to that: each a `Caller`.
+        accessed: the registries whose container it asked for, and by each way a function that did; None for a body.
         broken: a cell inside the cell failed, which the outer one does not show.
         replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
             that some cell imported long ago.
@@ -103,7 +103,7 @@ class Run:
         self.replaced: dict[Entry, Entry] = {}
         self.standing: dict[Entry, Verdict] = {}
         self.unregistered: list[Entry] = []
-        self.accessed: dict[str, dict[Hashable, Any]] = {}
+        self.accessed: dict[str, dict[Hashable, Caller | None]] = {}
 
     @property
     def source(self) -> str | None:
