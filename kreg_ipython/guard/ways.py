@@ -18,6 +18,7 @@ from kreg_ipython.guard.ledger import Caller, Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import Parameter, definition, names_in, package_of
+from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.lib.source import Source, read
 from kreg_ipython.lib.statements import Statement
 
@@ -30,9 +31,7 @@ _NO_FILES = {"<string>", "<stdin>"}
 """The names of any text that is executed. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
 _MISSING: Any = object()
 _MOST = 2_000
-"""The most functions whose texts are remembered."""
-_texts: dict[int, tuple[CodeType, str]] = {}
-"""The texts by the ``id`` of the code: hashing a code takes long."""
+"""The most functions whose texts are remembered, or that are looked into."""
 
 
 def source_of(made: Entry | Caller) -> Source | None:
@@ -267,17 +266,11 @@ def writers(step: stack.Step, own: Source | None = None) -> list[Statement]:
     return [each for each in text.statements if each.path == path and each.writes] if text is not None else []
 
 
+@remembered(_MOST)
 def _lines(code: CodeType) -> str:
     """Return the text of a code's file, as it was when it was asked for first."""
-    known = _texts.get(id(code))
-    if known is not None and known[0] is code:
-        return known[1]
     linecache.checkcache(code.co_filename)
-    text = "" if code.co_filename in _NO_FILES else "".join(linecache.getlines(code.co_filename))
-    _texts[id(code)] = code, text
-    while len(_texts) > _MOST:
-        del _texts[next(iter(_texts))]
-    return text
+    return "" if code.co_filename in _NO_FILES else "".join(linecache.getlines(code.co_filename))
 
 
 def _text(code: CodeType) -> Source | None:
