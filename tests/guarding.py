@@ -18,8 +18,7 @@ from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard.ledger import Caller, Entry, Ledger, Owner, Run, Spot
-from kreg_ipython.guard.memory import Memory
-from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.memory import Memory, Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
 from kreg_ipython.registries.registry import Gate, Registry

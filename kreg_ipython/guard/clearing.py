@@ -10,7 +10,7 @@ from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Entry, Owner, Run
-from kreg_ipython.guard.moves import Moves
+from kreg_ipython.guard.reconcile import Moves
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.importlib_bootstrap import pass_over

@@ -10,8 +10,7 @@ from kreg_ipython.guard import ways
 from kreg_ipython.guard.context import Registration
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Caller, Run
-from kreg_ipython.guard.moves import Moves
-from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.reconcile import Moves, Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.snapshot import Contents, Snapshot

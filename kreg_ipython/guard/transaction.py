@@ -21,10 +21,9 @@ from kreg_ipython.guard.judge import Judge
 from kreg_ipython.guard.ledger import Caller, Entry, Execution, Ledger, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
 from kreg_ipython.guard.memory import Memory
-from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.numbering import Numbering
-from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.reconcile import Moves, Reconciler
 from kreg_ipython.guard.registration import Registrations, is_users
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Verdict
@@ -61,7 +60,7 @@ class Guard:
         counters: Iterable[NameCounter | Joint | Reset] = (),
     ) -> None:
         self.memory = memory = memory or Memory()
-        notices = Notices(say, notes, memory.journal, memory.settings, context.number)
+        notices = Notices(say, notes, memory, context.number)
         self.tell = notices.tell
         self.ledger = Ledger(memory.ledger)
         self.absent: list[str] = []
