@@ -13,7 +13,7 @@ from kreg_ipython.guard.ledger import Caller, Run
 from kreg_ipython.guard.reconcile import Moves, Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.shared import Shared
-from kreg_ipython.guard.snapshot import Contents, Snapshot
+from kreg_ipython.guard.snapshot import AccessedContents
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
@@ -89,7 +89,7 @@ class DirectWrites:
             self._registries[name].attempt(self._follow_equal, self._registries[name], run)
 
     def _accessing(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        if isinstance(registry.snapshot, Snapshot):
+        if isinstance(registry.snapshot, AccessedContents):
             registry.snapshot.accessed = True
             run = self._context.running()
             if run is not None:
@@ -106,7 +106,7 @@ class DirectWrites:
         seen = registry.snapshot
         assert seen is not None
         makes = run is not None and run.owner.kind == "module" and run.owner.id == registry.adapter.module
-        anew = makes and isinstance(seen, Contents) and seen.is_replaced()
+        anew = makes and seen.is_replaced()
         changes = seen.changes()
         for key, value in () if anew else changes.removed:
             stack = self._ledger.stack((registry.name, key))

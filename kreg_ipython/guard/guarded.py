@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from kreg_ipython.guard.gates import Gates
-from kreg_ipython.guard.snapshot import Contents, Snapshot, contents
+from kreg_ipython.guard.snapshot import Contents, contents
 from kreg_ipython.lib import weak
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import error_text, module_of
@@ -41,7 +41,7 @@ class GuardedRegistry:
         self.fault = ""
         """A line that says what is not guarded properly."""
         self._failing: Callable[..., Any] | None = None
-        self.snapshot: Snapshot | Contents | None = None
+        self.snapshot: Contents | None = None
         """The last known content of a container that users write to themselves."""
         self.diverts_lookups = False
         self.accessor = next((gate.function.rpartition(":")[2] for gate in self.gates("access")), "")
@@ -171,9 +171,7 @@ class GuardedRegistry:
 
     def look(self) -> None:
         """Take note of what the container holds now, if users write to it themselves."""
-        if self.gates("access"):
-            self.snapshot = Snapshot(self.adapter.table)
-        elif self.adapter.direct:
+        if self.gates("access") or self.adapter.direct:
             self.snapshot = contents(self.adapter)
 
     def note(self, key: Hashable, value: Any) -> None:
