@@ -421,7 +421,7 @@ class TestComingBack:
         lab.cell("a", "def foo(): pass\nregister('x', foo)")
         gone = weakref.ref(lab.main.foo)
         lab.cell("a", "pass")
-        lab.guard.clear([], for_undo=False)
+        lab.forget_undo()
         del lab.main.foo
         gc.collect()
         assert gone() is None
@@ -499,12 +499,6 @@ class TestUsers:
         lab.cell("a", "pass")
         assert lab.guard.clear([]) == []
         assert [entry.key for entry in lab.guard.undo()] == ["x"]
-
-    def test_what_is_cleared_for_good_cannot_be_undone(self, lab):
-        lab.cell("a", "register('x', 1)\nregister('y', 1)")
-        entries = list(lab.guard.ledger)
-        assert lab.guard.clear(entries[:1], for_undo=False) == entries[:1]
-        assert lab.guard.undo() == [] and lab.home.table == {"y": 1}
 
     def test_what_is_removed_at_the_moment_is_cleared_too(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)")
@@ -926,7 +920,7 @@ class TestRegistries:
         lab.cell("a", "def foo(): pass\nfoo.itself = foo\nif ready: register_once('x', foo)")
         gone = weakref.ref(lab.main.foo)
         lab.cell("a", "pass")
-        lab.guard.clear([], for_undo=False)
+        lab.forget_undo()
         del lab.main.foo
         gc.collect()
         assert gone() is not None
