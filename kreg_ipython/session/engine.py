@@ -57,9 +57,9 @@ def _begun(shell: Any, begin: Begin, *, silent: bool = False) -> End | None:
 
 
 def _end(end: End | None, reply: dict[str, Any] | None) -> None:
-    """End the run of a request; without a reply something was raised."""
+    """End the run of a request; it has no reply if something was raised."""
     if end is not None:
-        end(None if reply and reply["status"] == "ok" else RuntimeError("the request failed"))
+        end(None if (reply or {}).get("status") == "ok" else RuntimeError("the request failed"))
 
 
 def _give_back(kernel: Any, name: str, around: Callable[..., Any]) -> None:
