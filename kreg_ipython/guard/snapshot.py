@@ -58,7 +58,7 @@ class Contents:
             return True
         if self._items is None:
             self._items = self._listed()
-        return not all(map(is_, [*table, *table.values()] if isinstance(table, dict) else [*table], self._items))
+        return not self._are_same([*table, *table.values()] if isinstance(table, dict) else [*table], self._items)
 
     def note(self, key: Hashable, value: Any) -> None:
         """Take note of a change at this key, of this value, that was seen otherwise."""
@@ -103,6 +103,10 @@ class Contents:
 
     def _listed(self) -> list[Any]:
         raise NotImplementedError
+
+    @staticmethod
+    def _are_same(now: list[Any], before: list[Any]) -> bool:
+        return all(map(is_, now, before))
 
 
 class KeyedContents(Contents):
@@ -149,6 +153,13 @@ class AccessedContents(KeyedContents):
 
     def _table(self) -> Any:
         return self._live  # another one comes with another import of its module, and is attached to anew
+
+    @staticmethod
+    def _are_same(now: list[Any], before: list[Any]) -> bool:
+        try:
+            return now == before  # four times as fast, and for what is the same object no __eq__ is asked
+        except Exception:  # an __eq__ of the user's, of an object that stands where another one stood
+            return False
 
 
 class ListContents(Contents):
