@@ -67,7 +67,7 @@ class Notebook:
                         ledger = sys.modules["kreg_ipython.guard.ledger"]
                         guard.between(ledger.Run(ledger.Owner("cell", None), ""))  # what was written by hand since
                         differences = guard.differences() if not guard.faults else []
-                        guard.clear(list(guard.ledger), for_undo=False)
+                        guard.clear(list(guard.ledger))
                     get_ipython().extension_manager.unload_extension(name)
             if "kreg_ipython.registries" in sys.modules:
                 sys.modules["kreg_ipython.registries"].added.clear()

@@ -38,7 +38,7 @@ def held(
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
     once = remembered(_MOST)
-    opaque = Opaque(once(registries.is_opaque), attributes_of=once(beside_the_point))
+    opaque = Opaque(once(registries.is_opaque), once(beside_the_point))
     return reached(values, {id(one) for one in objects}, opaque)
 
 

@@ -20,7 +20,7 @@ from kreg_ipython.guard.ledger import Caller, Entry, Kind, Ledger, Name, Owner, 
 from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.holders import Opaque, holders
+from kreg_ipython.lib.holders import holders
 from kreg_ipython.lib.naming import error_text, key_text, module_of, named, package_of
 from kreg_ipython.registries import watched
 from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters, joints, resets
@@ -406,9 +406,8 @@ class Process:
 
     def find_variable(self, subject: Any) -> Variable | None:
         """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
-        opaque = Opaque(registries.is_opaque, registries.BUILT_UPON)
         found = []
-        for name, relation in holders(self._front.variables(), [subject], opaque).get(id(subject), ()):
+        for name, relation in holders(self._front.variables(), [subject], registries.OPAQUE).get(id(subject), ()):
             assigned = self._front.assigned(name)
             if assigned is not None:
                 found.append(Variable(name, relation == "is", *assigned))
