@@ -1,9 +1,10 @@
-"""What a source says of its statements: pure functions of texts, without a kernel."""
+"""What a source says of its statements, and what is remembered of objects: pure functions, without a kernel."""
 
 from __future__ import annotations
 
 import pytest
 
+from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.lib.source import Source, read
 
 ONLY_DEFINED = "def f(): g()"
@@ -111,3 +112,12 @@ def test_a_statement_of_another_text_is_found_by_what_it_says():
     assert [each.first for each in Source("x = 1\n" + text).standing(was)] == [51]
     assert Source("if x:\n    f(49)").standing(was) and not Source("def g():\n    f(49)").standing(was)
     assert not Source("f(49) + 1").standing(was)
+
+
+def test_what_was_found_out_about_few_objects_is_remembered():
+    asked = []
+    known = remembered(2)(lambda one, word: asked.append(word) or len(one))
+    one, other, third = [1], [1, 2], {}
+    assert [known(one, "a"), known(one, "b"), known(other, "c")] == [1, 1, 2] and asked == ["a", "c"]
+    assert known(third, "d") == 0 and known(other, "e") == 2 and asked == ["a", "c", "d"]
+    assert known(one, "f") == 1 and asked[-1] == "f" and len(known.known) == 2
