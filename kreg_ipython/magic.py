@@ -17,7 +17,7 @@ from IPython.core.extensions import ExtensionManager
 from IPython.core.magic import Magics, line_magic, magics_class
 from traitlets import Bool, Enum, List, TraitError, Unicode, observe
 
-from kreg_ipython.guard.settings import ON_CONFLICT, VERBOSITIES
+from kreg_ipython.guard.memory import ON_CONFLICT, VERBOSITIES
 from kreg_ipython.lib.naming import clean
 from kreg_ipython.lib.patch import divert
 from kreg_ipython.registries import EXTRAS

@@ -67,7 +67,7 @@ class Notebook:
                         ledger = sys.modules["kreg_ipython.guard.ledger"]
                         guard.between(ledger.Run(ledger.Owner("cell", None), ""))  # what was written by hand since
                         differences = guard.differences() if not guard.faults else []
-                        guard.clear(list(guard.ledger), for_undo=False)
+                        guard.clear(list(guard.ledger))
                     get_ipython().extension_manager.unload_extension(name)
             if "kreg_ipython.registries" in sys.modules:
                 sys.modules["kreg_ipython.registries"].added.clear()
@@ -232,7 +232,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     from kreg_ipython.guard import ways
 
-    ways._texts.clear()  # the files of two tests may have one name
+    ways._lines.known.clear()  # the files of two tests may have one name
     made = Lab(monkeypatch, notes=hasattr(BaseException, "add_note"))
     gc.freeze()  # a guard that is detached collects; what the process loaded before would be visited each time
     yield made

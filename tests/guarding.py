@@ -17,10 +17,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run, Spot
-from kreg_ipython.guard.memory import Memory
-from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.clearing import Undoable
+from kreg_ipython.guard.ledger import Caller, Entry, Ledger, Owner, Run, Spot
+from kreg_ipython.guard.memory import Memory, Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
 from kreg_ipython.registries.registry import Gate, Registry
@@ -334,6 +333,10 @@ class Lab:
         if not self.faulty:
             assert self.guard.differences() == []
             assert not self.guard.faults
+
+    def forget_undo(self) -> None:
+        """Let `undo` hold nothing any more."""
+        self.guard._clearing.undoable = Undoable()
 
     # -- what there is
 

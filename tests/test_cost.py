@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from kreg_ipython.guard.clearing import Undoable
+
 pytestmark = pytest.mark.needs("tensorflow", "keras>=3")
 
 PROLOGUE = (
@@ -82,7 +84,8 @@ class Cells:
     def clear(self) -> None:
         """Take out all that was registered, and what the cells remember of it."""
         guard = self.shell.magics_manager.registry["KregMagics"].notebook.process.guard
-        guard.clear(list(guard.ledger), for_undo=False)
+        guard.clear(list(guard.ledger))
+        guard._clearing.undoable = Undoable()
         self.run("done.clear()\nfor name in [*globals()]: name[:5] == 'once_' and globals().pop(name)", "clear")
 
 

@@ -27,7 +27,7 @@ from kreg_ipython import (
 )
 from kreg_ipython.commands import SUBCOMMANDS
 from kreg_ipython.guard import journal, messages
-from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
 from kreg_ipython.magic import KregMagics
 from kreg_ipython.registries import EXTRAS, LIBRARIES, builtin, of_library
 
@@ -191,9 +191,9 @@ def said() -> Iterator[str]:
     """Yield the notes, notices and reasons of which no part comes from elsewhere."""
     first, second = Owner("cell", "a", number=3), Owner("cell", "b", number=4)
     entry = Entry("tensorflow.gradients", "K", None, None, first, Run(first, "", 3), 2)
-    yield messages.refused("K", entry, None, second, 2)
-    yield messages.overwritten(entry, first, second, 2)
-    yield messages.said_twice(entry, first, second, 2)
+    yield messages.refused("K", entry, None, Caller(second, None, 2))
+    yield messages.overwritten(entry, Caller(second, None, 2))
+    yield messages.said_twice(entry, Caller(second, None, 2))
     yield f"'K' was {messages.swept(entry, Run(second, '', 12), ['L'])}"
     yield messages.left_by_an_edit(Run(second, "", 12), first, [entry])
     yield messages.served("K", "tensorflow.gradients")

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from kreg_ipython.guard.clearing import Undoable
+
 OURS = str(Path(__file__).parent.parent / "kreg_ipython")
 EVERY = int(os.environ.get("KREG_INTERRUPT_EVERY", "17"))
 """Every how many lines an interrupt is tried; `make test-long` tries each."""
@@ -72,7 +74,8 @@ def run() -> Iterator[Callable[..., bool]]:
     yield run
     signal.signal(signal.SIGINT, handler)
     guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
-    guard.clear(list(guard.ledger), for_undo=False)
+    guard.clear(list(guard.ledger))
+    guard._clearing.undoable = Undoable()
 
 
 def versions() -> dict[str, int]:

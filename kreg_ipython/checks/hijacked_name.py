@@ -20,7 +20,7 @@ def hijacked_name(notebook: Notebook) -> Iterator[Found]:
         family, _, registry = entry.registry.partition(".")
         if registry != "custom_objects" or ledger.is_shadowed(entry) or not notebook.asked(entry.subject):
             continue
-        key, place = key_text(entry.key), where(entry.owner, entry.line) if entry.owner else "the notebook"
+        key, place = key_text(entry.key), where(entry) if entry.owner else "the notebook"
         name = key.rpartition(">")[2]
         register = f"@{family.removesuffix('2')}.utils.register_keras_serializable"
         fix = f"{register}(package='mine', name={name!r})"

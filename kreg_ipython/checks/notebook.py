@@ -15,7 +15,7 @@ from kreg_ipython.guard.ledger import Former
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.holders import Holder, Opaque, attributes_of, holders
 from kreg_ipython.lib.naming import key_text
-from kreg_ipython.registries import BUILT_UPON, is_opaque
+from kreg_ipython.registries import OPAQUE, is_opaque
 
 _MOST = 1_000
 """The number of items of a container, or of attributes of an object, that are looked at."""
@@ -127,7 +127,7 @@ class Notebook:
             return []
         gc.collect()  # a class is in a cycle with itself: only a collection tells whether anything else holds it
         formers = ledger.former()
-        held = holders(self.variables_asked, [one.subject() for one in formers], Opaque(is_opaque, BUILT_UPON))
+        held = holders(self.variables_asked, [one.subject() for one in formers], OPAQUE)
         uses = [(holder, one) for one in formers for holder in held.get(id(one.subject()), ())]
         return [(holder, one) for holder, one in uses if holder.relation != "is"]
 

@@ -7,8 +7,7 @@ import argparse
 from kreg_ipython import report
 from kreg_ipython.checks.cells import Cells
 from kreg_ipython.commands import find
-from kreg_ipython.lib.holders import Opaque
-from kreg_ipython.registries import BUILT_UPON, is_opaque
+from kreg_ipython.registries import OPAQUE
 from kreg_ipython.report.done import Refused
 from kreg_ipython.report.status import in_registry
 from kreg_ipython.session.notebook import Notebook
@@ -36,7 +35,7 @@ def show(notebook: Notebook, args: argparse.Namespace) -> report.Shown:
         args.key,
         names=notebook.variables(),
         cell_that_assigns=lambda name: cells.assigns(name).cell,
-        opaque=Opaque(is_opaque, BUILT_UPON),
+        opaque=OPAQUE,
         registry=lambda name: args.registry is None or in_registry(name, args.registry),
     )
     if not lives.lives:

@@ -10,7 +10,7 @@ from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Entry, Owner, Run
-from kreg_ipython.guard.moves import Moves
+from kreg_ipython.guard.reconcile import Moves
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.importlib_bootstrap import pass_over
@@ -47,22 +47,21 @@ class Clearing:
         act, entries = self.undoable
         self.undoable = Undoable(act, tuple(entry for entry in entries if entry.registry != registry))
 
-    def clear(self, entries: Iterable[Entry], *, for_undo: bool = True) -> list[Entry]:
+    def clear(self, entries: Iterable[Entry]) -> list[Entry]:
         """Remove entries for good, also those that are removed at the moment.
 
         What they shadowed is restored, and a pin goes.
 
         Returns:
-            The entries that were there. `undo` brings them back if ``for_undo``.
+            The entries that were there. `undo` brings them back.
         """
         with self._lock, defer_interrupts():
             self._writes.between(self._context.running())
             chosen = list(entries)
             self._pinned -= {entry.name for entry in chosen}
             cleared = self._remove_for_good(chosen, "cleared", "%kreg clear")
-            self.undoable = Undoable("cleared", tuple(cleared)) if for_undo and cleared else self.undoable
-            if not for_undo:
-                self.undoable = Undoable()
+            if cleared:
+                self.undoable = Undoable("cleared", tuple(cleared))
             return cleared
 
     def empty(self, owner: Owner, until: str = "it was emptied") -> None:

@@ -6,8 +6,8 @@ from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Caller, Registration
-from kreg_ipython.guard.ledger import Entry
+from kreg_ipython.guard.context import Registration
+from kreg_ipython.guard.ledger import Caller, Entry
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import same_definition
 from kreg_ipython.registries.registry import MISSING, same_value
@@ -73,7 +73,7 @@ class Conflicts:
         there = registration.before is not MISSING or registration.registry.allows_duplicates
         if there and top is not None and self._collides(top, registration.subject, caller):
             raise ValueError(
-                messages.refused(registration.key, top, registration.before, caller.owner, caller.line)
+                messages.refused(registration.key, top, registration.before, caller)
                 + ", or: %config KregMagics.on_conflict = 'note'"
             )
 
@@ -82,14 +82,15 @@ class Conflicts:
 
         It is one, too, if two cells say the same definition, and the framework refuses it the second time.
         """
-        why = f"{messages.where(caller.owner, caller.line)} registers it, too"
-        self._notices.log("shadowed", top, why, caller.run)
-        collides = self._settings.on_conflict != "replace" and self._collides(top, subject, caller)
-        if collides and top.owner is not None:
-            text = messages.overwritten(top, top.owner, caller.owner, caller.line)
-            self._notices.tell(text, about=(top.name, top.owner, caller.owner))
-        elif registration.registry.adapter.refuses and top.owner is not None and self._is_said_twice(top, caller):
-            text = messages.said_twice(top, top.owner, caller.owner, caller.line)
+        self._notices.log("shadowed", top, f"{messages.where(caller)} registers it, too", caller.run)
+        if self._settings.on_conflict == "replace":
+            return
+        text = ""
+        if self._collides(top, subject, caller):
+            text = messages.overwritten(top, caller)
+        elif registration.registry.adapter.refuses and self._is_said_twice(top, caller):
+            text = messages.said_twice(top, caller)
+        if text:
             self._notices.tell(text, about=(top.name, top.owner, caller.owner))
 
     def annotate(self, registration: Registration, error: BaseException) -> None:
@@ -115,13 +116,13 @@ class Conflicts:
             elif registration.before is MISSING:
                 return
         former = None if registration.before is MISSING else registry.subject(registration.before)
-        self._notices.annotate(error, messages.refused(key, top, former, caller.owner, caller.line))
+        self._notices.annotate(error, messages.refused(key, top, former, caller))
 
     def _is_said_twice(self, top: Entry, caller: Caller) -> bool:
         """Return whether another cell still says what this one registers, as far as that cell's last run tells."""
         there, here = top.owner, caller.owner
         says = there is not None and there.kind == here.kind == "cell" and not (top.kept or top.restored)
-        return says and self._settings.on_conflict != "replace" and not self.gives_way(top, top.subject, caller)
+        return says and not self.gives_way(top, top.subject, caller)
 
     def _collides(self, top: Entry, subject: Any, caller: Caller) -> bool:
         """Return whether two owners claim a key for different definitions, and neither is meant to override the other.

@@ -1,4 +1,4 @@
-"""The nouns of a registration: who registers, the registration, and the context of execution."""
+"""The registration, and the context of execution that says whose it is."""
 
 from __future__ import annotations
 
@@ -8,27 +8,8 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Entry, Owner, Run, Spot
-from kreg_ipython.lib.stack import Step
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run, Spot
 from kreg_ipython.registries.registry import MISSING
-
-
-class Caller(NamedTuple):
-    """The owner that registers, and how it came to it.
-
-    Attributes:
-        owner: whose the registration is.
-        run: the owner's execution.
-        line: the innermost line in the owner's source.
-        steps: what led to the registration; empty if nobody saw it.
-        complete: whether the first step is in the owner's body. Not so in a thread or a task.
-    """
-
-    owner: Owner
-    run: Run | None = None
-    line: int | None = None
-    steps: tuple[Step, ...] = ()
-    complete: bool = True
 
 
 class Variable(NamedTuple):

@@ -7,14 +7,14 @@ from collections.abc import Hashable
 from typing import Any
 
 from kreg_ipython.guard import ways
-from kreg_ipython.guard.context import Caller, Registration
+from kreg_ipython.guard.context import Registration
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Run
-from kreg_ipython.guard.moves import Moves
-from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.ledger import Caller, Run
+from kreg_ipython.guard.reconcile import Moves, Reconciler
 from kreg_ipython.guard.registration import Registrations
 from kreg_ipython.guard.shared import Shared
-from kreg_ipython.guard.snapshot import Contents, Snapshot
+from kreg_ipython.guard.snapshot import AccessedContents
+from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import definition
@@ -89,23 +89,24 @@ class DirectWrites:
             self._registries[name].attempt(self._follow_equal, self._registries[name], run)
 
     def _accessing(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
-        if isinstance(registry.snapshot, Snapshot):
+        if isinstance(registry.snapshot, AccessedContents):
             registry.snapshot.accessed = True
             run = self._context.running()
             if run is not None:
-                asked = run.accessed.setdefault(registry.name, {})
-                passthrough = registry.adapter.passthrough_modules
-                caller = registry.attempt(self._context.locate_caller, sys._getframe(1), passthrough)
-                if caller is not None and caller.run is run and caller.steps and caller.steps[-1].function:
-                    around = tuple((id(step.code), step.line) for step in caller.steps[:-1])
-                    asked[(*around, id(caller.steps[-1].code))] = caller
+                asked, frame = run.accessed.setdefault(registry.name, {}), sys._getframe(1)
+                trail = stack.trail(frame)
+                if trail not in asked:
+                    passthrough = registry.adapter.passthrough_modules
+                    caller = registry.attempt(self._context.locate_caller, frame, passthrough)
+                    in_function = caller and caller.run is run and caller.steps and caller.steps[-1].function
+                    asked[trail] = caller if in_function else None
         return original(*args, **kwargs)
 
     def _follow(self, registry: GuardedRegistry, run: Run | None) -> None:
         seen = registry.snapshot
         assert seen is not None
         makes = run is not None and run.owner.kind == "module" and run.owner.id == registry.adapter.module
-        anew = makes and isinstance(seen, Contents) and seen.is_replaced()
+        anew = makes and seen.is_replaced()
         changes = seen.changes()
         for key, value in () if anew else changes.removed:
             stack = self._ledger.stack((registry.name, key))
@@ -156,7 +157,8 @@ class _Writers:
         self._by_word: dict[Hashable, list[tuple[Caller, list[Statement]]]] = {}
         self._paths: set[str] = set()
         """The owner's own functions among them."""
-        for asker in run.accessed.get(registry, {}).values():
+        askers = filter(None, run.accessed.get(registry, {}).values())
+        for asker in {_way_to_function(each): each for each in askers}.values():
             own = [step.code.co_filename == asker.steps[0].code.co_filename for step in asker.steps]
             statements = ways.writers(asker.steps[-1], self._source if own[-1] and asker.complete else None)
             self._functions.append((asker, statements))
@@ -181,6 +183,12 @@ class _Writers:
             if len(written) == 1:
                 return asker._replace(steps=(*asker.steps[:-1], asker.steps[-1]._replace(line=written[0].first)))
         return Caller(self._run.owner, self._run, _line_of(self._run.source, key, subject))
+
+
+def _way_to_function(caller: Caller) -> Hashable:
+    """Return the steps to the function that asks, without its own line: it may ask at several."""
+    around = tuple((id(step.code), step.line) for step in caller.steps[:-1])
+    return *around, id(caller.steps[-1].code)
 
 
 def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from kreg_ipython.guard.gates import Gates
-from kreg_ipython.guard.snapshot import Contents, Snapshot, contents
+from kreg_ipython.guard.snapshot import Contents, contents
 from kreg_ipython.lib import weak
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import error_text, module_of
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, Registry, identity, is_there
 
+_Result = TypeVar("_Result")
 _FEW = 8
 """The most entries of a list that are looked for one by one."""
 UNKNOWN: Any = object()
@@ -40,7 +41,7 @@ class GuardedRegistry:
         self.fault = ""
         """A line that says what is not guarded properly."""
         self._failing: Callable[..., Any] | None = None
-        self.snapshot: Snapshot | Contents | None = None
+        self.snapshot: Contents | None = None
         """The last known content of a container that users write to themselves."""
         self.diverts_lookups = False
         self.accessor = next((gate.function.rpartition(":")[2] for gate in self.gates("access")), "")
@@ -54,7 +55,7 @@ class GuardedRegistry:
 
     def is_there(self) -> bool:
         """Return whether the container can be had now; False, too, if asking fails."""
-        return bool(self.attempt(is_there, self.adapter, otherwise=False))
+        return self.attempt(is_there, self.adapter, otherwise=False)
 
     def is_own(self, subject: Any) -> bool:
         """Return whether an object is the framework's own."""
@@ -69,13 +70,11 @@ class GuardedRegistry:
 
     def holds(self, key: Hashable, value: Any) -> bool | None:
         """Return whether this value stands at the key; None if that cannot be told."""
-        found: bool | None = self.attempt(self.adapter.holds, key, value)
-        return found
+        return self.attempt(self.adapter.holds, key, value)
 
     def entries(self) -> list[tuple[Hashable, Any]]:
         """Return every key and value that stands in the registry, in its order."""
-        found: list[tuple[Hashable, Any]] = self.attempt(self._listed, otherwise=[])
-        return found
+        return self.attempt(self._listed, otherwise=[])
 
     def _listed(self) -> list[tuple[Hashable, Any]]:
         return list(self.adapter.entries())
@@ -104,8 +103,7 @@ class GuardedRegistry:
 
     def has(self, container: Any) -> bool:
         """Return whether this is the framework's own container, or another one that belongs to it."""
-        found: bool = self.attempt(self._has, container, otherwise=False)
-        return found
+        return self.attempt(self._has, container, otherwise=False)
 
     def _has(self, container: Any) -> bool:
         return any(each is container for each in (self.adapter.table, *self.adapter.parts))
@@ -167,16 +165,13 @@ class GuardedRegistry:
             self.attempt(weak.strengthen, names)
 
     def _names(self) -> dict[Any, Hashable] | None:
-        found: dict[Any, Hashable] | None = self.attempt(getattr, self.adapter, "names")
-        return found
+        return self.attempt(getattr, self.adapter, "names")  # type: ignore[no-any-return]
 
     # -- what users write to the container themselves
 
     def look(self) -> None:
         """Take note of what the container holds now, if users write to it themselves."""
-        if self.gates("access"):
-            self.snapshot = Snapshot(self.adapter.table)
-        elif self.adapter.direct:
+        if self.gates("access") or self.adapter.direct:
             self.snapshot = contents(self.adapter)
 
     def note(self, key: Hashable, value: Any) -> None:
@@ -186,7 +181,7 @@ class GuardedRegistry:
 
     # -- faults
 
-    def attempt(self, act: Callable[..., Any], *args: Any, otherwise: Any = None) -> Any:
+    def attempt(self, act: Callable[..., _Result], *args: Any, otherwise: Any = None) -> _Result:
         """Return ``act(*args)``, or ``otherwise`` if that fails.
 
         A container that is not there for a while is no fault.
@@ -196,7 +191,7 @@ class GuardedRegistry:
         except Exception as error:
             if not isinstance(error, NotThere) or is_there(self.adapter):
                 self.fail(error, act)
-            return otherwise
+            return otherwise  # type: ignore[no-any-return]
         if self._failing is not None and self._failing == act:
             self.fault, self._failing = "", None
         return result

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from kreg_ipython.guard import messages, ways
-from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
+
+_Answer = TypeVar("_Answer")
 
 
 class Judge:
@@ -86,14 +88,14 @@ class Judge:
                     kept[entry] = why
         return kept
 
-    def is_dropped(self, executed: Entry, run: Run) -> bool:
+    def is_dropped(self, script: Owner, by: Caller, run: Run) -> bool:
         """Return whether the text of a run does not say any more by what a former run executed a file.
 
         It may say the same statement and name another file.
         """
-        before, now = ways.source_of(executed), _source(run)
-        way = self._decide(ways.way_to, ways.NOBODY_KNOWS, executed)
-        name = os.path.basename(str(executed.key))
+        before, now = ways.source_of(by), _source(run)
+        way = self._decide(ways.way_of, ways.NOBODY_KNOWS, by)
+        name = os.path.basename(str(script.id))
         named = [any(name in each for each in text.literals) for text in (before, now) if text and text.parses]
         return named == [True, False] or self._decide(verdict, "maybe", way, before, now) == "gone"
 
@@ -102,9 +104,9 @@ class Judge:
 
         The files that this one executes count, too; ``within`` are those that lead to it.
         """
-        for script, executed in self._ledger.executed.get(run.owner, {}).items():
+        for script, (by, _) in self._ledger.executed.get(run.owner, {}).items():
             text = self._context.text_of(script)
-            if text is None or script in within or self.is_dropped(executed, run):
+            if text is None or script in within or self.is_dropped(script, by, run):
                 continue
             again, entries = Run(script, text), self._ledger.entries(script)
             judged = self.verdicts(
@@ -155,10 +157,9 @@ class Judge:
         return {registry: frozenset(places) for registry, places in ran.items()}
 
     def _way_to(self, entry: Entry) -> Way:
-        way: Way = self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)
-        return way
+        return self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)
 
-    def _decide(self, question: Callable[..., Any], otherwise: Any, *args: Any) -> Any:
+    def _decide(self, question: Callable[..., _Answer], otherwise: _Answer, *args: Any) -> _Answer:
         """Return the answer to a question, or what keeps an entry if the text is one that nobody can read."""
         try:
             return question(*args)

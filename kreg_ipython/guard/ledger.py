@@ -4,6 +4,7 @@ The shapes, which are the architecture::
 
     Owner   what re-executes: a cell, a %run script or a module
     Run     one execution of an owner: what was removed for it, what gave way to what it registered
+    Caller  an owner and its run that register, or execute a file, and the way to that
     Entry   key + object in a registry, its owner, its run, the way to it, its place in the order of registration
     Ledger  (registry, key) -> stack of entries, the newest on top; owner -> its entries; what became of former ones
 
@@ -17,6 +18,7 @@ import itertools
 import os
 import weakref
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -84,28 +86,12 @@ class Run:
         replaced: what gave way in the run, its own former entries and other owners', and the entry that took its place.
         standing: what cannot be put back and so was not removed before the run, and its verdict.
         unregistered: what the run asked a framework to take out.
-        accessed: the registries whose container it asked for, and how functions came to that: each a `Caller`.
+        accessed: the registries whose container it asked for, and by each way a function that did; None for a body.
         broken: a cell inside the cell failed, which the outer one does not show.
         replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
             that some cell imported long ago.
         unseen: nobody saw it begin: `exec` executes a file's text, for one.
     """
-
-    __slots__ = (
-        "_removed_at",
-        "_source",
-        "accessed",
-        "active",
-        "broken",
-        "number",
-        "owner",
-        "removed",
-        "replaced",
-        "replays",
-        "standing",
-        "unregistered",
-        "unseen",
-    )
 
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
@@ -117,7 +103,7 @@ class Run:
         self.replaced: dict[Entry, Entry] = {}
         self.standing: dict[Entry, Verdict] = {}
         self.unregistered: list[Entry] = []
-        self.accessed: dict[str, dict[Hashable, Any]] = {}
+        self.accessed: dict[str, dict[Hashable, Caller | None]] = {}
 
     @property
     def source(self) -> str | None:
@@ -143,6 +129,31 @@ class Run:
         while removed and removed[-1] not in self.removed:
             removed.pop()
         return removed[-1] if removed else None
+
+
+class Caller(NamedTuple):
+    """The owner that registers, and how it came to it.
+
+    Attributes:
+        owner: whose the registration is.
+        run: the owner's execution.
+        line: the innermost line in the owner's source.
+        steps: what led to the registration; empty if nobody saw it.
+        complete: whether the first step is in the owner's body. Not so in a thread or a task.
+    """
+
+    owner: Owner
+    run: Run | None = None
+    line: int | None = None
+    steps: tuple[Step, ...] = ()
+    complete: bool = True
+
+
+class Execution(NamedTuple):
+    """One execution of a file's text: who came to it and how, and whether nobody saw it begin (``exec``, a tool)."""
+
+    by: Caller
+    unseen: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -237,7 +248,7 @@ class Ledger:
         self._former: dict[tuple[str, str, int], Former] = before._former if before is not None else {}
         self._by_name: dict[Name, dict[Spot, None]] = {}
         """The spots whose keys are no texts: a key with a former class in it is equal in name only."""
-        self._owners_at: dict[Spot, dict[Owner, int]] = {}
+        self._owners_at: dict[Spot, Counter[Owner]] = {}
         self.side_by_side: set[str] = set()
         """The registries that allow duplicates: nothing shadows anything there."""
         self.swept: dict[Spot, Entry] = before.swept if before is not None else {}
@@ -246,11 +257,8 @@ class Ledger:
         """What was swept with its statement, which may be skipped when it comes back."""
         self.said_elsewhere: dict[Entry, None] = before.said_elsewhere if before is not None else {}
         """The entries that stay only because something else than their owner's own statement may lead to them."""
-        self.executed: dict[Owner, dict[Owner, Entry]] = before.executed if before is not None else {}
-        """The files that each owner has executed, and how it came to that: an entry of no registry.
-
-        Its key is the file's owner's id. Its value tells whether nobody saw the execution begin, by ``exec`` for one.
-        """
+        self.executed: dict[Owner, dict[Owner, Execution]] = before.executed if before is not None else {}
+        """The files that each owner has executed, and the last execution of each."""
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over every owner's entries, in the order of registration."""
@@ -304,8 +312,7 @@ class Ledger:
 
     def has_other_owners(self, spot: Spot, owner: Owner) -> bool:
         """Return whether another owner has an entry at this spot, too."""
-        owners = self._owners_at.get(spot, {})
-        return len(owners) - (owner in owners) > 0
+        return any(count and each is not owner for each, count in self._owners_at.get(spot, {}).items())
 
     def under(self, entry: Entry) -> Entry | None:
         """Return what the entry shadows."""
@@ -323,8 +330,7 @@ class Ledger:
         """Put the entry into its stack, at its place in the order."""
         if entry.owner is not None:
             self._owned.setdefault(entry.owner, {})[entry] = None
-            owners = self._owners_at.setdefault(entry.spot, {})
-            owners[entry.owner] = owners.get(entry.owner, 0) + 1
+            self._owners_at.setdefault(entry.spot, Counter())[entry.owner] += 1
         if entry.spot not in self._stacks and not isinstance(entry.key, str):
             self._by_name.setdefault(entry.name, {})[entry.spot] = None
         self._by_subject.setdefault((entry.registry, id(entry.subject)), {})[entry] = None
@@ -336,16 +342,12 @@ class Ledger:
         if stack is None or entry not in self:
             return
         del stack[bisect_left(stack, entry.order, key=order_of)]
+        if entry.owner is not None:
+            self._owners_at[entry.spot][entry.owner] -= 1
         if not stack:
             del self._stacks[entry.spot]
+            self._owners_at.pop(entry.spot, None)
             self._forget(entry.name, self._by_name, entry.spot)
-        if entry.owner is not None:
-            owners = self._owners_at[entry.spot]
-            owners[entry.owner] -= 1
-            if not owners[entry.owner]:
-                del owners[entry.owner]
-            if not owners:
-                del self._owners_at[entry.spot]
         self._forget(entry.owner, self._owned, entry)
         self._forget((entry.registry, id(entry.subject)), self._by_subject, entry)
 

@@ -1,14 +1,35 @@
-"""Name what a guard leaves to the next one of its process."""
+"""Name what outlives a guard: the user's settings, and what it leaves to the next one of its process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Ledger, Name
 from kreg_ipython.guard.names import Names
 from kreg_ipython.guard.reruns import Reruns
-from kreg_ipython.guard.settings import Settings
+
+Verbosity = Literal["quiet", "notices", "all"]
+OnConflict = Literal["note", "replace", "error"]
+VERBOSITIES: tuple[Verbosity, ...] = get_args(Verbosity)
+ON_CONFLICT: tuple[OnConflict, ...] = get_args(OnConflict)
+
+
+@dataclass
+class Settings:
+    """The user's settings, which ``%config KregMagics`` writes.
+
+    Attributes:
+        verbosity: whether to say nothing, what a user must know, or every act.
+        on_conflict: what becomes of a different definition for a key that another owner has: the framework's own answer
+            with a note, the new definition, or an error.
+        names: whether a cell that runs again gets the automatic names of its former run.
+    """
+
+    verbosity: Verbosity = "notices"
+    on_conflict: OnConflict = "note"
+    names: bool = True
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from kreg_ipython.guard.journal import Event
 from kreg_ipython.guard.ledger import Entry, Owner, Run
@@ -42,47 +42,58 @@ def why_kept(seen: bool, unreadable: bool) -> str:
     return "the code that registered it is still there, and may have been skipped"
 
 
-def where(owner: Owner, line: int | None) -> str:
-    """Return a place as people look for it: ``cell [3], line 2``."""
-    return owner.label if line is None else f"{owner.label}, line {line}"
+class Placed(Protocol):
+    """Something that an owner made: an entry, a registration, a variable."""
+
+    @property
+    def owner(self) -> Owner | None:
+        """The owner."""
+
+    @property
+    def line(self) -> int | None:
+        """The line in the owner's source; None if it is not known."""
 
 
-def refused(key: Hashable, top: Entry | None, former: Any, owner: Owner, line: int | None) -> str:
+def where(made: Placed) -> str:
+    """Return where something was made as people look for it: ``cell [3], line 2``."""
+    label = made.owner.label if made.owner is not None else "a framework"
+    return label if made.line is None else f"{label}, line {made.line}"
+
+
+def refused(key: Hashable, top: Entry | None, former: Any, caller: Placed) -> str:
     """Return the note on a registration that a framework refused: both places, and the way out.
 
     Args:
         key: the key that both register.
         top: the entry that stands there; None if no owner registered it.
         former: the object that stands there if no owner registered it.
-        owner: the owner whose registration was refused.
-        line: the line in that owner's source.
+        caller: whose registration was refused.
     """
     name = key_text(key)
     if top is not None and top.owner is not None:
-        there, way_out = (
-            where(top.owner, top.line),
-            f"Rename one, or run this again after %kreg clear {shlex.quote(name)}",
-        )
+        there, way_out = where(top), f"Rename one, or run this again after %kreg clear {shlex.quote(name)}"
     else:
         defined = definition(former)
         own = defined is not None and defined[-1] != "instance"  # of an instance only its class's module is known
         there, way_out = (module_of(former) if own else None) or "a framework", "Rename yours."
-    return f"{name!r} is registered by {there}; this is {where(owner, line)}. {way_out}"
+    return f"{name!r} is registered by {there}; this is {where(caller)}. {way_out}"
 
 
-def overwritten(top: Entry, there: Owner, owner: Owner, line: int | None) -> str:
+def overwritten(top: Entry, caller: Placed) -> str:
     """Return the notice of a registration that shadows another owner's: both places."""
-    both = f"{where(there, top.line)}, and now by {where(owner, line)}"
-    return f"{key_text(top.key)!r} is registered by {both}, which shadows the first. Rename one."
+    return f"{_registered_by_both(top, caller)}, which shadows the first. Rename one."
 
 
-def said_twice(top: Entry, there: Owner, owner: Owner, line: int | None) -> str:
+def said_twice(top: Entry, caller: Placed) -> str:
     """Return the notice of a definition that two cells say, and that its framework refuses the second time."""
-    both = f"{where(there, top.line)}, and now by {where(owner, line)}"
     return (
-        f"{key_text(top.key)!r} is registered by {both}, by the same definition. If it is a copy, remove one: "
+        f"{_registered_by_both(top, caller)}, by the same definition. If it is a copy, remove one: "
         "after a restart the second raises."
     )
+
+
+def _registered_by_both(top: Entry, caller: Placed) -> str:
+    return f"{key_text(top.key)!r} is registered by {where(top)}, and now by {where(caller)}"
 
 
 def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:

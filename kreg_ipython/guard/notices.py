@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 
-from kreg_ipython.guard.journal import Act, Journal
+from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Entry, Run
-from kreg_ipython.guard.settings import Settings
+from kreg_ipython.guard.memory import Memory
 
 _MOST = 3
 """The most lines that one run shows."""
@@ -19,20 +19,15 @@ class Notices:
     Args:
         say: shows one line to the user.
         notes: whether the notes of an exception are shown with it.
-        journal: where each act is written down.
-        settings: what the user has set.
+        memory: has the journal, where each act is written down, and the user's settings.
         number: returns the execution count of the cell that is being executed.
     """
 
     def __init__(
-        self,
-        say: Callable[[str], None],
-        notes: bool,
-        journal: Journal,
-        settings: Settings,
-        number: Callable[[], int | None],
+        self, say: Callable[[str], None], notes: bool, memory: Memory, number: Callable[[], int | None]
     ) -> None:
-        self._say, self._notes, self._journal, self._settings, self._number = say, notes, journal, settings, number
+        self._say, self._notes, self._number = say, notes, number
+        self._journal, self._settings = memory.journal, memory.settings
         self._told: set[Hashable] = set()
         self._shown = 0
         self._hidden = 0

@@ -106,7 +106,7 @@ class Numbering:
         try:
             caller = self._context.locate_caller(sys._getframe(1), frozenset({original.__module__}))
             if caller is not None:
-                self._names.reset(f"{announced[0]} in {messages.where(caller.owner, caller.line)}")
+                self._names.reset(f"{announced[0]} in {messages.where(caller)}")
         except Exception as error:
             guarded.fail(error, self._resetting)
         with self._gates.open():  # one such function may call another
@@ -136,7 +136,7 @@ class Numbering:
         if found is None:
             return None, "one that no variable holds"
         held = found.name if found.is_it else f"one in {found.name}"
-        return found.owner, f"{held} ({messages.where(found.owner, found.line)})"
+        return found.owner, f"{held} ({messages.where(found)})"
 
     def _fail(self, name: str, error: Exception, act: object = None) -> None:
         """Leave these names to the framework from now on, and say so."""

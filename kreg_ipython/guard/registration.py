@@ -9,10 +9,10 @@ from typing import Any
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller, Registration
+from kreg_ipython.guard.context import Registration
 from kreg_ipython.guard.guarded import UNKNOWN, GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Spot, replayed_order
+from kreg_ipython.guard.ledger import Caller, Entry, Spot, replayed_order
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib import stack
@@ -59,9 +59,7 @@ class Registrations:
     def _caller(self, registry: GuardedRegistry, subject: Any, frame: FrameType) -> Caller | None:
         """Return who registers an object under this frame; None if a library does, for itself."""
         adapter = registry.adapter
-        caller: Caller | None = registry.attempt(
-            self._context.locate_caller, frame, adapter.passthrough_modules, subject
-        )
+        caller = registry.attempt(self._context.locate_caller, frame, adapter.passthrough_modules, subject)
         by_a_library = caller is not None and adapter.users_only and _is_by_a_library(caller)
         return None if by_a_library and not is_users(subject) else caller
 
@@ -240,8 +238,7 @@ class Registrations:
         """Take a former entry out of the ledger for the one in its place; it comes back if the run is undone."""
         run = entry.run
         if former.owner is not entry.owner and entry.owner is not None:
-            why = f"{messages.where(entry.owner, entry.line)} registers it now"
-            self._notices.log("replaced", former, why, run)
+            self._notices.log("replaced", former, f"{messages.where(entry)} registers it now", run)
         self._ledger.remove(former)
         if run is not None and run.active:
             run.removed.pop(former, None)

@@ -13,18 +13,17 @@ from typing import Any, Literal
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.clearing import Clearing, Undoable
-from kreg_ipython.guard.context import Caller, ExecutionContext, Registration
+from kreg_ipython.guard.context import ExecutionContext, Registration
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.judge import Judge
-from kreg_ipython.guard.ledger import Entry, Ledger, Owner, Run, Spot, order_of
+from kreg_ipython.guard.ledger import Caller, Entry, Execution, Ledger, Owner, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
 from kreg_ipython.guard.memory import Memory
-from kreg_ipython.guard.moves import Moves
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.numbering import Numbering
-from kreg_ipython.guard.reconcile import Reconciler
+from kreg_ipython.guard.reconcile import Moves, Reconciler
 from kreg_ipython.guard.registration import Registrations, is_users
 from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Verdict
@@ -61,7 +60,7 @@ class Guard:
         counters: Iterable[NameCounter | Joint | Reset] = (),
     ) -> None:
         self.memory = memory = memory or Memory()
-        notices = Notices(say, notes, memory.journal, memory.settings, context.number)
+        notices = Notices(say, notes, memory, context.number)
         self.tell = notices.tell
         self.ledger = Ledger(memory.ledger)
         self.absent: list[str] = []
@@ -285,7 +284,7 @@ class Guard:
 
     def executes(self, executor: Caller, script: Owner, *, unseen: bool = False) -> None:
         """Note that an owner executes the text of a file: by ``%run``, ``unseen`` by ``exec``, or in a tool's way."""
-        self.ledger.executed.setdefault(executor.owner, {})[script] = Entry("", script.id, unseen, None, *executor)
+        self.ledger.executed.setdefault(executor.owner, {})[script] = Execution(executor, unseen)
 
     def _sweep_scripts(self, owner: Owner, run: Run | None = None, within: tuple[Owner, ...] = ()) -> None:
         """Sweep what scripts registered that an owner does not execute any more, and what they do not say any more.
@@ -298,14 +297,14 @@ class Guard:
             within: the files that lead to it.
         """
         executed = self.ledger.executed.get(owner, {})
-        for script, by in list(executed.items()):
+        for script, (by, unseen) in list(executed.items()):
             if script in within or (run is not None and by.run is run):
                 continue
             entries, again = self.ledger.entries(script), None
-            if run is None or self._judge.is_dropped(by, run):
+            if run is None or self._judge.is_dropped(script, by, run):
                 del executed[script]
             if any(script in others for others in self.ledger.executed.values()):
-                if not by.value:
+                if not unseen:
                     continue
                 entries = [entry for entry in entries if self._context.is_outdated(entry)]
                 again = Run(script, self._context.text_of(script))

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from kreg_ipython.guard.ledger import Entry
+from kreg_ipython.guard.ledger import Caller, Entry
 from kreg_ipython.guard.verdicts import Step, Way
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.naming import Parameter, definition, names_in
+from kreg_ipython.lib.naming import Parameter, definition, names_in, package_of
+from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.lib.source import Source, read
 from kreg_ipython.lib.statements import Statement
 
@@ -30,15 +31,18 @@ _NO_FILES = {"<string>", "<stdin>"}
 """The names of any text that is executed. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
 _MISSING: Any = object()
 _MOST = 2_000
-"""The most functions whose texts are remembered."""
-_texts: dict[int, tuple[CodeType, str]] = {}
-"""The texts by the ``id`` of the code: hashing a code takes long."""
+"""The most functions whose texts are remembered, or that are looked into."""
 
 
-def source_of(entry: Entry) -> Source | None:
-    """Return the source of the run that registered an entry; None if nobody knows it."""
-    text = entry.run.source if entry.run is not None else None
+def source_of(made: Entry | Caller) -> Source | None:
+    """Return the source of the run that registered an entry, or of a caller's; None if nobody knows it."""
+    text = made.run.source if made.run is not None else None
     return read(text) if text else None
+
+
+def way_of(caller: Caller) -> Way:
+    """Return the way that a caller came."""
+    return Way(_steps(caller, source_of(caller)), caller.complete)
 
 
 def way_to(entry: Entry, accessor: str = "") -> Way:
@@ -51,7 +55,7 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
     """
     source = source_of(entry)
     defined = definition_of(entry)
-    steps = _steps(entry, source) if entry.steps else ()
+    steps = _steps(entry, source)
     if steps:
         return Way(steps, entry.complete, defined, False, entry.key, accessor)
     if source is None or not (entry.written or entry.adopted):
@@ -77,19 +81,19 @@ def _is_a_users_method(statement: Statement, entry: Entry) -> bool:
     return any(_codes(_meant(statement.writing_method, module)))
 
 
-def _steps(entry: Entry, source: Source | None) -> tuple[Step, ...]:
+def _steps(made: Entry | Caller, source: Source | None) -> tuple[Step, ...]:
     """Return the steps of a way, without those that add nothing to it: what executes a magic, what makes a class."""
-    own = entry.steps[0].code.co_filename if entry.complete else _own_file(entry)
+    own = _own_file(made)
     found: list[Step] = []
     caller: stack.Step | None = None
-    for step in entry.steps:
+    for step in made.steps:
         last = found[-1] if found and found[-1].kind != "library" else None
         text = None if last is None else source if last.kind == "own" else last.before
         statement = text.at(last.line, last.function) if text is not None and last is not None else None
         if stack.is_library(step.code.co_filename):
-            by_magic = _root(step.module) in _SHELLS and statement is not None and statement.is_magic
+            by_magic = package_of(step.module) in _SHELLS and statement is not None and statement.is_magic
             makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
-            starts = not found and not entry.complete  # a thread
+            starts = not found and not made.complete  # a thread
             if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
                 found.append(Step("library", function=step.function))
             continue
@@ -142,10 +146,6 @@ def _meant(name: str, module: str) -> Any:
     return meant
 
 
-def _root(module: str) -> str:
-    return module.partition(".")[0]
-
-
 def _qualname(code: Any) -> str:
     return getattr(code, "co_qualname", getattr(code, "co_name", ""))
 
@@ -174,7 +174,9 @@ def leads_to(steps: Iterable[stack.Step], called: Iterable[str], module: str) ->
 
     The names in the codes of the user's functions tell. IPython's own functions execute whatever they are given.
     """
-    wanted = {(step.module, step.function) for step in steps if step.function and _root(step.module) not in _SHELLS}
+    wanted = {
+        (step.module, step.function) for step in steps if step.function and package_of(step.module) not in _SHELLS
+    }
     todo, seen = [(set(called), module)], set[CodeType]()
     while todo and len(seen) < _MOST:
         for function in _called(*todo.pop()):
@@ -197,12 +199,9 @@ def _called(names: set[str], module: str) -> Iterator[Any]:
             yield from _callees(inspect.getattr_static(each, "__wrapped__", each))
 
 
-def _own_file(entry: Entry) -> str | None:
-    """Return the file of the owner's own code on a way whose beginning nobody saw: the one with its line."""
-    for step in entry.steps:
-        if step.line == entry.line:
-            return step.code.co_filename
-    return None
+def _own_file(made: Entry | Caller) -> str | None:
+    """Return the file of the owner's own code on a way; if nobody saw its beginning, the one with the owner's line."""
+    return next((step.code.co_filename for step in made.steps if made.complete or step.line == made.line), None)
 
 
 def _in_a_file(step: stack.Step, own: str | None, wrapped: bool) -> Step:
@@ -238,8 +237,13 @@ def _meaning(step: stack.Step) -> tuple[CodeType | None, bool]:
 
 def _attribute(step: stack.Step) -> Any:
     """Return what the name of a step's function means now, as it stands in its module or class."""
-    meant: Any = sys.modules.get(step.module)
-    for part in step.function.partition(".<locals>")[0].split("."):
+    return _standing(step.module, step.function.partition(".<locals>")[0])
+
+
+def _standing(module: str, name: str) -> Any:
+    """Return what stands in a module, or in its classes, under a qualified name now."""
+    meant: Any = sys.modules.get(module)
+    for part in name.split("."):
         meant = getattr(meant, "__dict__", {}).get(part, _MISSING)
     return meant
 
@@ -262,17 +266,11 @@ def writers(step: stack.Step, own: Source | None = None) -> list[Statement]:
     return [each for each in text.statements if each.path == path and each.writes] if text is not None else []
 
 
+@remembered(_MOST)
 def _lines(code: CodeType) -> str:
     """Return the text of a code's file, as it was when it was asked for first."""
-    known = _texts.get(id(code))
-    if known is not None and known[0] is code:
-        return known[1]
     linecache.checkcache(code.co_filename)
-    text = "" if code.co_filename in _NO_FILES else "".join(linecache.getlines(code.co_filename))
-    _texts[id(code)] = code, text
-    while len(_texts) > _MOST:
-        del _texts[next(iter(_texts))]
-    return text
+    return "" if code.co_filename in _NO_FILES else "".join(linecache.getlines(code.co_filename))
 
 
 def _text(code: CodeType) -> Source | None:
@@ -299,9 +297,7 @@ def _is_former(part: Any) -> bool:
         part = part.type
     if not isinstance(part, (type, FunctionType)) or "<" in part.__qualname__:
         return False
-    meant: Any = sys.modules.get(part.__module__)
-    for name in part.__qualname__.split("."):
-        meant = getattr(meant, "__dict__", {}).get(name, _MISSING)
+    meant = _standing(part.__module__, part.__qualname__)
     return meant is not _MISSING and meant is not part and isinstance(meant, type(part))
 
 

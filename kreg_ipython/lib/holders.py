@@ -32,13 +32,11 @@ class Opaque(NamedTuple):
 
     Attributes:
         types: returns whether objects of a type are left out: a framework's own state leads to everything.
-        attributes: the attributes by which an object knows what has been built upon it.
-        attributes_of: returns those of objects of a type instead.
+        attributes: returns the attributes by which objects of a type know what has been built upon them.
     """
 
     types: Callable[[type], bool]
-    attributes: Collection[str] = ()
-    attributes_of: Callable[[type], Collection[str]] | None = None
+    attributes: Callable[[type], Collection[str]] = lambda kind: ()
 
 
 def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) -> dict[int, list[Holder]]:
@@ -110,8 +108,7 @@ def _parts(value: Any, opaque: Opaque) -> Iterable[Any]:
     if not issubclass(kind, _CONTAINERS) and opaque.types(kind):
         return ()
     attributes = attributes_of(value)
-    unasked = opaque.attributes if opaque.attributes_of is None else opaque.attributes_of(kind)
-    left_out = {id(attributes), *(id(attributes[name]) for name in unasked if name in attributes)}
+    left_out = {id(attributes), *(id(attributes[name]) for name in opaque.attributes(kind) if name in attributes)}
     parts = [*gc.get_referents(value), *attributes.values()] if attributes else gc.get_referents(value)
     return (part for part in parts if id(part) not in left_out)
 

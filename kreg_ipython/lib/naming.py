@@ -48,6 +48,12 @@ def module_of(subject: Any) -> str | None:
     return defined[0] if defined and isinstance(defined[0], str) else None
 
 
+@functools.cache
+def package_of(module: str) -> str:
+    """Return the package on top of a module: ``keras`` of ``keras.src.layers``."""
+    return module.partition(".")[0]
+
+
 def definition_text(subject: Any) -> str:
     """Return ``module.qualname``, for people and for the keys of registries without names."""
     found = definition(subject)

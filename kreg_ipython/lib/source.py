@@ -46,6 +46,9 @@ class Source:
         by_magic = text.lstrip().startswith("%%") and not _RUNS_ITS_BODY.match(text)
         self.statements = tuple(statements(self.tree.body, by_magic))
         """All statements, outer ones before those in them."""
+        self._said: dict[tuple[str, str], dict[Hashable, list[Statement]]] = {}
+        """The statements of a bucket by what they say: only those that are asked for are read that far."""
+        self._callers: dict[frozenset[str], Statements] = {}
 
     def at(self, line: int | None, function: str | None = None) -> Statement | None:
         """Return the innermost statement at a line, 1 being the first.
@@ -64,7 +67,10 @@ class Source:
 
     def standing(self, statement: Statement) -> list[Statement]:
         """Return the statements that say the same as one of another text: see `Statement.says`."""
-        return self._saying(*_bucket(statement)).get(statement.says, [])
+        bucket = _bucket(statement)
+        if bucket not in self._said:
+            self._said[bucket] = _grouped(self._buckets.get(bucket, []), lambda each: [each.says])
+        return self._said[bucket].get(statement.says, [])
 
     def at_place(self, place: Hashable) -> list[Statement]:
         """Return the statements that stand in the same definitions and compound statements: see `Statement.place`."""
@@ -97,12 +103,8 @@ class Source:
     @cached_property
     def _writers(self) -> dict[Hashable, list[Statement]]:
         """The statements that write, by the keys that they say; those that compute one under None."""
-        found: dict[Hashable, list[Statement]] = {}
-        for each in self.statements:
-            if each.keys_written is not None and not each.is_in_method:
-                for key in each.keys_written or {None}:
-                    found.setdefault(key, []).append(each)
-        return found
+        writing = [each for each in self.statements if each.writes and not each.is_in_method]
+        return _grouped(writing, lambda each: each.keys_written or {None})
 
     def line_of_definition(self, qualname: str) -> int | None:
         """Return the line at which a definition begins, with its decorators.
@@ -165,26 +167,15 @@ class Source:
 
     @cached_property
     def _buckets(self) -> dict[tuple[str, str], list[Statement]]:
-        return _grouped(self.statements, _bucket)
+        return _grouped(self.statements, lambda each: [_bucket(each)])
 
     @cached_property
     def _by_place(self) -> dict[Hashable, list[Statement]]:
-        return _grouped(self.statements, lambda each: each.place)
+        return _grouped(self.statements, lambda each: [each.place])
 
     @cached_property
     def _by_name(self) -> dict[str, list[Statement]]:
-        return _grouped([each for each in self.statements if each.is_definition], lambda each: each.last_name)
-
-    @cached_property
-    def _said(self) -> dict[tuple[str, str], dict[Hashable, list[Statement]]]:
-        return {}
-
-    def _saying(self, *bucket: str) -> dict[Hashable, list[Statement]]:
-        """Return the statements of a bucket by what they say: only those that are asked for are read that far."""
-        path, kind = bucket
-        if (path, kind) not in self._said:
-            self._said[path, kind] = _grouped(self._buckets.get((path, kind), []), lambda each: each.says)
-        return self._said[path, kind]
+        return _grouped(self.statements, lambda each: [each.last_name] if each.is_definition else [])
 
     @property
     def called(self) -> Iterable[str]:
@@ -243,16 +234,8 @@ class Source:
         return nodes
 
     @cached_property
-    def _callers(self) -> dict[frozenset[str], Statements]:
-        return {}
-
-    @cached_property
     def _by_call(self) -> dict[str, list[Statement]]:
-        found: dict[str, list[Statement]] = {}
-        for each in self.statements:
-            for name in each.calls:
-                found.setdefault(name, []).append(each)
-        return found
+        return _grouped(self.statements, lambda each: each.calls)
 
     @cached_property
     def _definitions(self) -> dict[str, int]:
@@ -384,10 +367,14 @@ def _as_string(magic: re.Match[str]) -> str:
 _Key = TypeVar("_Key", bound=Hashable)
 
 
-def _grouped(statements: Iterable[Statement], key: Callable[[Statement], _Key]) -> dict[_Key, list[Statement]]:
+def _grouped(
+    statements: Iterable[Statement], keys: Callable[[Statement], Iterable[_Key]]
+) -> dict[_Key, list[Statement]]:
+    """Return statements by each of their keys."""
     found: dict[_Key, list[Statement]] = {}
     for each in statements:
-        found.setdefault(key(each), []).append(each)
+        for key in keys(each):
+            found.setdefault(key, []).append(each)
     return found
 
 

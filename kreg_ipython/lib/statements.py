@@ -61,8 +61,7 @@ class Statement:
     @property
     def first(self) -> int:
         """Its first line, decorators included."""
-        decorators = self.node.decorator_list if isinstance(self.node, DEFINITIONS) else ()
-        return min([self.node.lineno, *(each.lineno for each in decorators)])
+        return min([self.node.lineno, *(each.lineno for each in self._decorators)])
 
     @property
     def last(self) -> int:
@@ -143,7 +142,7 @@ class Statement:
     @cached_property
     def decorators(self) -> tuple[str, ...]:
         """The text of a definition's decorators."""
-        return tuple(map(ast.dump, self.node.decorator_list)) if isinstance(self.node, DEFINITIONS) else ()
+        return tuple(map(ast.dump, self._decorators))
 
     @cached_property
     def header(self) -> tuple[str, ...]:
@@ -151,10 +150,14 @@ class Statement:
         bases = (*self.node.bases, *self.node.keywords) if isinstance(self.node, ast.ClassDef) else ()
         return (*self.decorators, *map(ast.dump, bases))
 
-    @cached_property
+    @property
     def is_decorated(self) -> bool:
         """True for a definition with decorators."""
-        return isinstance(self.node, DEFINITIONS) and bool(self.node.decorator_list)
+        return bool(self._decorators)
+
+    @property
+    def _decorators(self) -> list[ast.expr]:
+        return self.node.decorator_list if isinstance(self.node, DEFINITIONS) else []
 
     @cached_property
     def called_names(self) -> frozenset[str]:
@@ -162,7 +165,7 @@ class Statement:
         if self.is_magic:
             return frozenset(CALLED.findall(self._magic))
         called = [each.func for each in expressions(self.node) if isinstance(each, ast.Call)]
-        called += self.node.decorator_list if isinstance(self.node, DEFINITIONS) else []
+        called += self._decorators
         return frozenset(ast.unparse(each) for each in called if isinstance(each, (ast.Name, ast.Attribute)))
 
     @cached_property
@@ -186,23 +189,25 @@ class Statement:
         keys = self.keys_written
         return keys is not None and (not keys or key in keys)
 
+    @property
+    def _call(self) -> ast.Call | None:
+        """The call that it is, if it is nothing else."""
+        value = self.node.value if isinstance(self.node, ast.Expr) else None
+        return value if isinstance(value, ast.Call) else None
+
     @cached_property
     def writing_method(self) -> str:
         """The method by which it may write to a container, as it names it: ``objects.update``; empty if by none."""
-        called = (
-            self.node.value.func if isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Call) else None
-        )
+        called = self._call.func if self._call is not None else None
         return ast.unparse(called) if isinstance(called, ast.Attribute) and called.attr in _WRITERS else ""
 
     @cached_property
     def keys_written(self) -> frozenset[Hashable] | None:
         """The keys at which it writes; none if it computes one; None if it does not write."""
-        node = self.node
-        call = node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
-        method = self.writing_method.rpartition(".")[2]
-        stores = [each for each in expressions(node) if isinstance(each, ast.Subscript)]
+        call, method = self._call, self.writing_method.rpartition(".")[2]
+        stores = [each for each in expressions(self.node) if isinstance(each, ast.Subscript)]
         keys: list[ast.expr | None] = [each.slice for each in stores if isinstance(each.ctx, ast.Store)]
-        if isinstance(node, ast.AugAssign) or method not in ("", "setdefault", "update"):
+        if isinstance(self.node, ast.AugAssign) or method not in ("", "setdefault", "update"):
             return frozenset()
         if call is not None and method == "setdefault":
             keys += call.args[:1]

@@ -22,10 +22,10 @@ from anywidget import AnyWidget
 from kreg_ipython.guard.ledger import Run
 from kreg_ipython.guard.transaction import Outcome
 from kreg_ipython.lib import source
-from kreg_ipython.lib.holders import Opaque, holders
+from kreg_ipython.lib.holders import holders
 from kreg_ipython.lib.naming import error_text
 from kreg_ipython.panel.state import WORDS, State, changes, difference, owner_id, state
-from kreg_ipython.registries import BUILT_UPON, is_opaque
+from kreg_ipython.registries import OPAQUE
 from kreg_ipython.report.done import Refused
 from kreg_ipython.report.render import Shown
 from kreg_ipython.report.status import Status, owner_dict
@@ -163,7 +163,7 @@ class Panel(AnyWidget):
         subjects += [((one.registry, one.key), one.subject(), True) for one in guard.ledger.former()]
         subjects = [each for each in subjects if isinstance(each[1], (type, FunctionType))]
         variables = notebook.variables()
-        found = holders(variables, [each[1] for each in subjects], Opaque(is_opaque, BUILT_UPON)) if subjects else {}
+        found = holders(variables, [each[1] for each in subjects], OPAQUE) if subjects else {}
         of: dict[str, list[tuple[str, str, str, bool]]] = {}
         for name, subject, is_former in subjects:
             for holder in found.get(id(subject), ()):

@@ -13,6 +13,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from kreg_ipython.lib.holders import Opaque
 from kreg_ipython.lib.naming import error_text
 from kreg_ipython.lib.stack import Step
 from kreg_ipython.registries.registry import Registry, checked
@@ -163,3 +164,6 @@ _OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {
     "ipykernel",
     "kreg_ipython",
 }
+
+OPAQUE = Opaque(is_opaque, lambda kind: BUILT_UPON)
+"""The objects that are not looked into when it is asked which variables hold an object."""

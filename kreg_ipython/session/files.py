@@ -14,14 +14,13 @@ from types import CodeType, FrameType
 from typing import Any
 
 from kreg_ipython.lib import source, stack
+from kreg_ipython.lib.remembered import remembered
 
 _FLAGS = sys.modules["__future__"].annotations.compiler_flag
 _MOST = 100
 """The most bodies that are remembered, and the most files that one may be the text of."""
 _LARGEST = 1_000_000
 """The largest file that is read, in bytes."""
-_files: dict[int, tuple[CodeType, str | None]] = {}
-"""The files by the ``id`` of the code: hashing a code takes long."""
 
 
 def file_of(body: FrameType) -> str | None:
@@ -30,14 +29,13 @@ def file_of(body: FrameType) -> str | None:
     The code bears the file's name, or its caller mentions the file. What the file says, compiled, must be this code: a
     part of a file is not the file.
     """
-    code = body.f_code
-    known = _files.get(id(code))
-    if known is None or known[0] is not code:
-        found = next((path for path in islice(_candidates(body), _MOST) if _is_text_of(code, path)), None)
-        known = _files[id(code)] = code, found and os.path.realpath(found)
-        while len(_files) > _MOST:
-            del _files[next(iter(_files))]
-    return known[1]
+    return _file_of(body.f_code, body)
+
+
+@remembered(_MOST)
+def _file_of(code: CodeType, body: FrameType) -> str | None:
+    found = next((path for path in islice(_candidates(body), _MOST) if _is_text_of(code, path)), None)
+    return found and os.path.realpath(found)
 
 
 def _candidates(body: FrameType) -> Iterator[str]:

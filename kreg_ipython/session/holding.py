@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 from kreg_ipython import registries
 from kreg_ipython.guard.ledger import Run
 from kreg_ipython.lib.holders import Opaque, attributes_of, reached
 from kreg_ipython.lib.rebinding import rebound
+from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.registries.names import beside_the_point
 
-_Answer = TypeVar("_Answer")
+_MOST = 10_000
+"""The most types that are remembered while objects are looked at."""
 
 
 def held(
@@ -35,20 +37,9 @@ def held(
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
-    opaque = Opaque(_once(registries.is_opaque), attributes_of=_once(beside_the_point))
+    once = remembered(_MOST)
+    opaque = Opaque(once(registries.is_opaque), once(beside_the_point))
     return reached(values, {id(one) for one in objects}, opaque)
-
-
-def _once(ask: Callable[[type], _Answer]) -> Callable[[type], _Answer]:
-    """Return a function that asks once for each type, whose metaclass may not let itself be hashed."""
-    known: dict[int, _Answer] = {}
-
-    def answer(kind: type) -> _Answer:
-        if id(kind) not in known:
-            known[id(kind)] = ask(kind)
-        return known[id(kind)]
-
-    return answer
 
 
 def _inside(value: Any, own: Mapping[str, Any]) -> Iterator[Any]:

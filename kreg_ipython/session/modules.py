@@ -6,21 +6,19 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any
 
+from kreg_ipython import registries
 from kreg_ipython.guard import ways
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Entry, Kind, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Entry, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.guard.verdicts import is_outdated
 from kreg_ipython.lib import source, stack
-from kreg_ipython.lib.naming import definition
+from kreg_ipython.lib.naming import definition, package_of
 from kreg_ipython.session import imports
 from kreg_ipython.session.runs import End, Runs
-
-_STANDARD_LIBRARY = os.path.dirname(os.__file__)
 
 
 class Modules:
@@ -29,8 +27,6 @@ class Modules:
     Args:
         guard: knows their entries.
         runs: has their runs.
-        frameworks: packages whose modules are nobody's.
-        libraries: other packages whose modules are nobody's, and which users import for other reasons, too.
         imported: what to do when a module of this name has been imported.
         owners: the modules and scripts that are known already.
     """
@@ -39,14 +35,11 @@ class Modules:
         self,
         guard: Guard,
         runs: Runs,
-        frameworks: Container[str],
-        libraries: Container[str],
         imported: Mapping[str, Callable[[], None]],
         owners: dict[tuple[Kind, str, str | None], Owner],
     ) -> None:
         self._guard, self._runs, self._imported, self._owners = guard, runs, imported, owners
-        self._frameworks, self._libraries = frameworks, libraries
-        self._executed = {name for name in sys.modules if self._owns_nothing(name)}
+        self._executed = {name for name in sys.modules if _owns_nothing(name)}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
 
@@ -80,7 +73,7 @@ class Modules:
 
         A run stands for the one that registered it. The line is that of the definition.
         """
-        if module not in sys.modules or self._is_foreign(module):
+        if module not in sys.modules or _is_foreign(module):
             return None
         owner = self.owner_of(sys.modules[module])
         run = Run(owner, text_of(owner))
@@ -98,8 +91,8 @@ class Modules:
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
         """Yield the names and texts of the user's modules but for one."""
-        for name, module in list(sys.modules.items()):
-            if self._is_users(name) and name != owner.id:
+        for name, module in _users_modules():
+            if name != owner.id:
                 yield name, imports.source_of(module) or ""
 
     # -- a body is executed
@@ -107,7 +100,7 @@ class Modules:
     def begin(self, module: ModuleType) -> End | None:
         """See `imports.notice`: a module's body is about to be executed."""
         name = module.__name__
-        if self._is_foreign(name):
+        if _is_foreign(name):
             end = self._begin_framework(name)
         else:
             emptied = imports.is_emptied(module)
@@ -123,7 +116,7 @@ class Modules:
 
     def _begin_framework(self, name: str) -> End | None:
         executed = name in self._executed
-        if self._owns_nothing(name):
+        if _owns_nothing(name):
             self._executed.add(name)
         if not executed:
             return None
@@ -185,34 +178,20 @@ class Modules:
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)
         text = imports.source_of(module) or ""
-        if any(word in self._frameworks for word in re.findall(r"\w+", text)):
+        if any(word in registries.FRAMEWORKS for word in re.findall(r"\w+", text)):
             return True
         homes = {
             str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", ""))
             for value in list(vars(module).values())
         }
-        awaited = {home for home in homes if home in self._imported and _root(home) not in self._libraries}
-        return any(_root(home) in self._frameworks or home in awaited for home in homes) or any(
-            self._uses(sys.modules[home], seen) for home in homes - seen if home in sys.modules and self._is_users(home)
+        awaited = {home for home in homes if home in self._imported and package_of(home) not in registries.LIBRARIES}
+        return any(package_of(home) in registries.FRAMEWORKS or home in awaited for home in homes) or any(
+            self._uses(sys.modules[home], seen) for home in homes - seen if home in sys.modules and _is_users(home)
         )
 
     def namespaces(self) -> list[dict[str, Any]]:
         """Those of the notebook, and of all other modules of the user's."""
-        return [vars(module) for name, module in list(sys.modules.items()) if self._is_users(name)]
-
-    def _is_users(self, name: str) -> bool:
-        """Return whether the user wrote the module of this name."""
-        module = sys.modules.get(name)
-        if self._is_foreign(name) or _root(name) == _root(__name__) or not issubclass(type(module), ModuleType):
-            return False
-        return "-packages" not in str(vars(module).get("__file__"))
-
-    def _is_foreign(self, module: str) -> bool:
-        """Return whether a module is Python's own or a framework's."""
-        return self._owns_nothing(module) or _is_pythons_own(_root(module))
-
-    def _owns_nothing(self, module: str) -> bool:
-        return _root(module) in self._frameworks or _root(module) in self._libraries
+        return [vars(module) for _, module in _users_modules()]
 
 
 def script_id(path: str) -> str:
@@ -243,11 +222,28 @@ def is_gone(owner: Owner) -> bool:
     return not os.path.isfile(file)  # an archive
 
 
+def _users_modules() -> list[tuple[str, ModuleType]]:
+    return [(name, module) for name, module in list(sys.modules.items()) if _is_users(name)]
+
+
+def _is_users(name: str) -> bool:
+    """Return whether the user wrote the module of this name."""
+    module = sys.modules.get(name)
+    if _is_foreign(name) or package_of(name) == package_of(__name__) or not issubclass(type(module), ModuleType):
+        return False
+    return not stack.is_library(str(vars(module).get("__file__")))
+
+
+def _is_foreign(module: str) -> bool:
+    """Return whether a module is Python's own or a framework's."""
+    return _owns_nothing(module) or _is_pythons_own(package_of(module))
+
+
+def _owns_nothing(module: str) -> bool:
+    return package_of(module) in registries.OWNING_NOTHING
+
+
 def _is_pythons_own(module: str) -> bool:
     """Return whether a module is of the standard library, and no file of the user's that has taken its name."""
     file = getattr(sys.modules.get(module), "__file__", None)
-    return module in sys.stdlib_module_names and (file is None or str(file).startswith(_STANDARD_LIBRARY))
-
-
-def _root(module: str) -> str:
-    return module.partition(".")[0]
+    return module in sys.stdlib_module_names and (file is None or stack.is_library(str(file)))

@@ -16,14 +16,14 @@ import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Outcome
 from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.session import autoreload, engine, process, recalls, scripts
+from kreg_ipython.session.front import Front
 from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
 from kreg_ipython.session.runs import End
@@ -60,7 +60,7 @@ class Memory:
     attachments: list[Attachment]
 
 
-class Notebook:
+class Notebook(Front):
     """The cells of a process.
 
     Args:
@@ -87,9 +87,7 @@ class Notebook:
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
-        self.awaited: dict[str, Callable[[], None]] = {
-            home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES
-        }
+        self.awaited = {home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES}
         self.process = Process(self)
         memory: Memory | None = vars(shell).pop(_MEMORY, None)
         if memory is not None:
@@ -119,7 +117,8 @@ class Notebook:
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
         yield scripts.notice(self.process.at_the_boundary(self.process.begin_script))
-        yield from engine.follow_requests(self)
+        begun = (self.process.at_the_boundary(each) for each in (self._begin_silent, self._begin_call))
+        yield from engine.follow_requests(self.shell, *begun)
         yield from (each.attach(self) for each in self.attachments)
 
     def attach(self, attachment: Attachment) -> None:
@@ -232,29 +231,32 @@ class Notebook:
             self.process.tell_fault(error)
             return None
 
-    def begin_silent(self) -> Run | None:
-        """Begin the cell of a request that fires no event, as it is on an engine: ``view.execute``."""
+    def _begin_silent(self, asked: dict[str, Any]) -> End | None:
+        """Begin the cell of a request that fires no event, as it is on an engine; return what ends it."""
         metadata, _, code = self._request()
-        return self._begin(metadata.get("cellId"), code, None)
+        return self._end_of(self._begin(metadata.get("cellId"), code, None))
 
-    def begin_call(self) -> Run | None:
-        """Begin a call that a cell of the client asked for, or go on with its run: the cell may ask for many calls."""
+    def _begin_call(self, asked: dict[str, Any]) -> End | None:
+        """Begin a call that a cell of the client asked for; return what ends it.
+
+        It goes on with the cell's run: the cell may ask for many calls.
+        """
         metadata, session, _ = self._request()
-        asked, former = metadata[engine.MARKS], self._call
+        former = self._call
         step = stack.Step(compile("", asked["file"], "exec"), asked["line"] or 0, "__main__")
         if former is not None:
             run, (number, known) = former.run, (former.run.number, former.run.owner)
             if (number, known.id) == (asked["number"], metadata.get("cellId")) and session in known.sessions:
                 self._call = Call(run, step)
                 self.process.runs.begin_cell(run, None)
-                return run
+                return self._end_of(run)
         run_anew = self._begin(metadata.get("cellId"), asked["text"], None)
         self._call = Call(run_anew, step) if run_anew is not None else None
-        return run_anew
+        return self._end_of(run_anew)
 
-    def end_request(self, run: Run, *, success: bool) -> None:
-        """End what `begin_silent` or `begin_call` began."""
-        self._end(run, "success" if success else "failed")
+    def _end_of(self, run: Run | None) -> End | None:
+        """Return what ends a run that is no front end's; None if it has not begun."""
+        return None if run is None else lambda error: self._end(run, "success" if error is None else "failed")
 
     def _post_run_cell(self, result: Any) -> None:
         """End a cell: IPython's post_run_cell, outside the cell's context if the cell is asynchronous."""
@@ -294,10 +296,6 @@ class Notebook:
         except Exception as error:
             self.process.tell_fault(error)
         self.process.say_acts()
-
-    def tell_fault(self, error: Exception) -> None:
-        """Tell the user a fault of ours."""
-        self.process.tell_fault(error)
 
     def _is_typed(self) -> bool:
         """Return whether somebody types the inputs, at a prompt: programs that execute notebooks take no input."""

@@ -7,26 +7,26 @@ import re
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from kreg_ipython import registries
 from kreg_ipython.guard import memory
-from kreg_ipython.guard.context import Caller, Variable
-from kreg_ipython.guard.ledger import Entry, Kind, Ledger, Name, Owner, Run, Spot
+from kreg_ipython.guard.context import Variable
+from kreg_ipython.guard.ledger import Caller, Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
-from kreg_ipython.lib.holders import Opaque, holders
-from kreg_ipython.lib.naming import error_text, key_text, module_of, named
-from kreg_ipython.lib.stack import Origin
+from kreg_ipython.lib.holders import holders
+from kreg_ipython.lib.naming import error_text, key_text, module_of, named, package_of
 from kreg_ipython.registries import watched
 from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters, joints, resets
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import files, imports
+from kreg_ipython.session.front import Front
 from kreg_ipython.session.holding import held
 from kreg_ipython.session.modules import Modules, script_id, text_of
 from kreg_ipython.session.runs import End, Runs
@@ -56,46 +56,6 @@ def started() -> Process:
             found = Process()
             found.start()
         return found
-
-
-class Front(Protocol):
-    """The side of the process that knows of cells: an IPython shell's notebook.
-
-    Attributes:
-        shows_notes: whether the notes of an exception are shown with it.
-        awaited: what to do when a module of this name has been imported.
-    """
-
-    shows_notes: bool
-    awaited: dict[str, Callable[[], None]]
-
-    def hook(self) -> Iterator[Callable[[], None]]:
-        """Attach to the shell; yield each undo."""
-
-    def caller_in(self, found: Origin) -> Caller | None:
-        """Return the cell that registers, if one does."""
-
-    def find_in_main(self, subject: Any) -> Caller | None:
-        """Return the cell that registered an object of the main module's, which nobody saw."""
-
-    def texts_beside(self, owner: Owner) -> Iterable[str]:
-        """Return the texts of the other cells whose last run succeeded."""
-
-    def named(self, name: str) -> Any:
-        """Return what a variable of the notebook is; None if there is none."""
-
-    def assigned(self, name: str) -> tuple[Owner, int] | None:
-        """Return the cell that assigned a variable last, and the line; None if none is known."""
-
-    def text_of_file(self) -> tuple[str, str]:
-        """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
-
-    @property
-    def namespace(self) -> dict[str, Any]:
-        """The notebook's variables, with those that the shell puts there."""
-
-    def variables(self) -> Mapping[str, Any]:
-        """Return the notebook's variables, without those that the shell puts there."""
 
 
 class Known(NamedTuple):
@@ -128,11 +88,11 @@ class Process:
     What the guard's memory has, what users want to be watched, and the owners outlive `stop`.
 
     Args:
-        front: knows of cells; None in a program without IPython.
+        front: knows of cells.
     """
 
     def __init__(self, front: Front | None = None) -> None:
-        self._front = front
+        self._front = front or Front()
         self._memory = memory.Memory(names=Names(self._held))
         self.watched: dict[str, Registry | None] = {}
         """The containers of `%kreg watch`, by path; None until the module is imported."""
@@ -154,15 +114,14 @@ class Process:
         global _current
         if self.on:
             return
-        if _current is not None and _current is not self and _current._front is None:
-            former = _current
-            self.go_on(former.close(whole=True))
+        if _current is not None and _current is not self and not _current._front.namespace:
+            self.go_on(_current.close(whole=True))
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
             if known is None or known.adapter is not adapter:
                 self.add(adapter)
-        self._undo += self._front.hook() if self._front is not None else ()
+        self._undo += self._front.hook()
         self._undo.append(self.runs.follow_threads())
         self._undo.append(imports.notice(self.at_the_boundary(self.begin_module)))
         for module, imported in list(self._imported.items()):
@@ -227,13 +186,13 @@ class Process:
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
             self,
             say=self._say,
-            notes=self._front is None or self._front.shows_notes,
+            notes=self._front.shows_notes,
             memory=self._memory,
             counters=naming,
         )
         self.guard.foreign_faults.update(faults)
         self.runs = Runs(self.guard)
-        self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited if self._front is not None else {})
+        self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited)
         for package in registries.LIBRARIES:
             self._imported[package] = functools.partial(self._guard_library, package, package)
         for extra in self.extras:
@@ -245,9 +204,7 @@ class Process:
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
-        self.modules = Modules(
-            self.guard, self.runs, registries.FRAMEWORKS, registries.LIBRARIES, self._imported, self._owners
-        )
+        self.modules = Modules(self.guard, self.runs, self._imported, self._owners)
 
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
@@ -356,9 +313,13 @@ class Process:
         """
         passthrough |= registries.CALLERS
         found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
-        if found is None and (home := module_of(subject)) is not None and _root(home) not in registries.OWNING_NOTHING:
+        if (
+            found is None
+            and (home := module_of(subject)) is not None
+            and package_of(home) not in registries.OWNING_NOTHING
+        ):
             found = stack.trace(frame, passthrough, (), files.file_of)
-        if found is None or _root(found.module or "") in registries.OWNING_NOTHING:
+        if found is None or package_of(found.module or "") in registries.OWNING_NOTHING:
             return None
         steps = registries.as_written(found.steps)
         if steps is not found.steps:
@@ -378,7 +339,7 @@ class Process:
                 owner = self.modules.owner("script", script_id(found.script or ""))
             executed = self.modules.run(owner, functools.partial(self._executor, found.executor))
             return Caller(owner, executed, stack.innermost_line(found.steps), found.steps)
-        caller = self._front.caller_in(found) if self._front is not None else None
+        caller = self._front.caller_in(found)
         if caller is not None:
             return caller
         run = self.runs.cell() or self.runs.starter()
@@ -430,14 +391,12 @@ class Process:
                     return each.caller
         module = module_of(subject)
         if module == "__main__":
-            return self._front.find_in_main(subject) if self._front is not None else None
+            return self._front.find_in_main(subject)
         found = self.modules.registered_before(subject, module)
         return Caller(*found) if found is not None else None
 
     def defined(self, name: str) -> Owner | str | None:
         """Return the owner of a class or function of this name in the notebook, or the file whose cell defines it."""
-        if self._front is None:
-            return None
         found = self._front.named(name)
         if isinstance(found, (type, FunctionType)) and not self.is_framework(module_of(found) or ""):
             caller = self.find_owner(found)
@@ -447,11 +406,8 @@ class Process:
 
     def find_variable(self, subject: Any) -> Variable | None:
         """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
-        if self._front is None:
-            return None
-        opaque = Opaque(registries.is_opaque, registries.BUILT_UPON)
         found = []
-        for name, relation in holders(self._front.variables(), [subject], opaque).get(id(subject), ()):
+        for name, relation in holders(self._front.variables(), [subject], registries.OPAQUE).get(id(subject), ()):
             assigned = self._front.assigned(name)
             if assigned is not None:
                 found.append(Variable(name, relation == "is", *assigned))
@@ -459,8 +415,7 @@ class Process:
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
         """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
-        if self._front is not None:
-            yield from (("__main__", text) for text in self._front.texts_beside(owner))
+        yield from (("__main__", text) for text in self._front.texts_beside(owner))
         yield from self.modules.texts_beside(owner)
 
     def number(self) -> int | None:
@@ -474,7 +429,7 @@ class Process:
 
     def is_framework(self, module: str) -> bool:
         """Return whether a module is part of a framework."""
-        return _root(module) in registries.FRAMEWORKS
+        return package_of(module) in registries.FRAMEWORKS
 
     def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
         """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
@@ -486,11 +441,11 @@ class Process:
 
     def _held(self, run: Run, objects: list[Any]) -> set[int] | None:
         """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
-        if self._front is None or self.runs.declared() is run or run.source is None:
+        notebook = self._front.namespace
+        if not notebook or self.runs.declared() is run or run.source is None:
             return None  # nothing tells in which namespace the body is executed
-        front = self._front
-        modules = (each for each in self.modules.namespaces() if each is not front.namespace)
-        return held(objects, run, front.variables(), modules)
+        modules = (each for each in self.modules.namespaces() if each is not notebook)
+        return held(objects, run, self._front.variables(), modules)
 
     # -- the boundary
 
@@ -532,8 +487,3 @@ class Process:
 
 def _module_of(path: str) -> str:
     return path.partition(":")[0]
-
-
-@functools.cache
-def _root(module: str) -> str:
-    return module.partition(".")[0]

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
 from kreg_ipython.lib.patch import divert
 

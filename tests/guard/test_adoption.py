@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Run
+from kreg_ipython.guard.ledger import Caller, Run
 
 
 def test_equal_keys_are_adopted_side_by_side(lab):

@@ -6,8 +6,8 @@ import pytest
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Caller, Registration
-from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.context import Registration
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
 
 FOO = "def foo(): return {}\n"
 ONCE = "register_once('x', {})"
@@ -75,7 +75,9 @@ def test_two_definitions_for_one_key_get_the_frameworks_error_with_both_places(l
     lab.cell("a", ONCE.format("abs"))
     error = lab.cell("b", "pass\n" + ONCE.format("min"), fails=KeyError)
     assert error.args == ("x has already been registered",) and lab.home.loud == {"x": abs}
-    assert lab.noted(error) == ["kreg: " + messages.refused("x", lab.entry("raising", "x"), abs, lab.owners["b"], 2)]
+    assert lab.noted(error) == [
+        "kreg: " + messages.refused("x", lab.entry("raising", "x"), abs, Caller(lab.owners["b"], None, 2))
+    ]
     assert lab.entries() == [("raising", "x", "a")]
 
 
@@ -92,7 +94,9 @@ def test_an_object_that_is_known_under_another_key_is_told_by_that_key(lab):
     lab.guard.registries["raising"].adapter._reverse = None
     error = lab.cell("b", "register_once('y', abs)", fails=KeyError)
     assert error.args == ("abs is known as x",)
-    assert lab.noted(error) == ["kreg: " + messages.refused("x", lab.entry("raising", "x"), None, lab.owners["b"], 1)]
+    assert lab.noted(error) == [
+        "kreg: " + messages.refused("x", lab.entry("raising", "x"), None, Caller(lab.owners["b"], None, 1))
+    ]
 
 
 def test_an_error_that_is_not_about_an_entry_has_no_note(lab):
@@ -107,7 +111,9 @@ def test_a_list_that_refuses_a_key_names_who_has_it(lab):
     lab.cell("a", "append(('k', 1))")
     lab.guard.registries["listed"].adapter.call = lambda *args: 1 / 0
     error = lab.cell("b", "append(('k', 2))", fails=ZeroDivisionError)
-    assert lab.noted(error) == ["kreg: " + messages.refused("k", lab.entry("listed", "k"), None, lab.owners["b"], 1)]
+    assert lab.noted(error) == [
+        "kreg: " + messages.refused("k", lab.entry("listed", "k"), None, Caller(lab.owners["b"], None, 1))
+    ]
 
 
 def test_a_framework_that_fails_gets_no_note(lab):
@@ -192,7 +198,7 @@ class TestError:
         error = lab.cell("b", call.format("min"), fails=ValueError)
         name = {"table": "silent", "line": "listed"}[there]
         top = lab.entry(name, "x")
-        text = messages.refused("x", top, abs if name == "silent" else None, lab.owners["b"], 1)
+        text = messages.refused("x", top, abs if name == "silent" else None, Caller(lab.owners["b"], None, 1))
         assert str(error) == text + ", or: %config KregMagics.on_conflict = 'note'"
         assert getattr(lab.home, there) == before and top.owner is lab.owners["a"]
 

@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Caller
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 
 THEIRS = {"silent": "handout()", "drawer": "drawer"}
 
@@ -346,3 +345,15 @@ def test_a_registry_that_is_not_looked_at_leaves_the_others(lab):
     lab.guard.registries["silent"].snapshot = None
     lab.cell("a", "drawer['x'] = abs")
     assert lab.entries() == [("drawer", "x", "a")]
+
+
+def test_who_asks_for_a_container_is_read_off_the_stack_once_for_each_way(lab):
+    located, asked = lab.locate_caller, []
+    lab.locate_caller = lambda *args: asked.append(args) or located(*args)
+    lab.cell("a", "def put(key): handout()[key] = key\nfor key in 'uvwx': put(key)\nput('y')\nhandout()['z'] = 'z'")
+    assert len(asked) == 3 and len(lab.entries()) == 6
+
+
+def test_a_function_that_asks_at_each_of_its_lines_is_one(lab):
+    lab.cell("a", "def put(key):\n    handout().pop(key, None)\n    handout()[key] = key\nfor key in 'ab': put(key)")
+    assert [step.line for step in lab.entry("silent", "b").steps] == [4, 3]

@@ -12,7 +12,7 @@ import pytest
 
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.snapshot import KeyedContents, ListContents, Snapshot
+from kreg_ipython.guard.snapshot import AccessedContents, KeyedContents, ListContents
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, identity
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -222,7 +222,7 @@ def test_a_registry_that_users_do_not_write_to_is_not_looked_at(listed):
 
 def test_what_users_write_to_is_looked_at_in_the_way_of_its_kind(home, desk, listed):
     desk.registry.look()
-    assert type(desk.registry.snapshot) is Snapshot and desk.registry.snapshot.live is home.table
+    assert type(desk.registry.snapshot) is AccessedContents
     listed.adapter.direct = True
     listed.registry.look()
     assert type(listed.registry.snapshot) is ListContents

@@ -6,7 +6,7 @@ import pytest
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.journal import Event, OwnerText
-from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
 from kreg_ipython.registries.registry import Absence
 
 CELL, OTHER, MODULE = Owner("cell", "a", number=3), Owner("cell", "b", number=5), Owner("module", "mylib")
@@ -26,13 +26,13 @@ def test_why_an_entry_is_kept(seen, unreadable, text):
 
 
 def test_a_place_is_said_as_people_look_for_it():
-    assert messages.where(CELL, 2) == "cell [3], line 2"
-    assert messages.where(MODULE, None) == "module mylib"
+    assert messages.where(Caller(CELL, None, 2)) == "cell [3], line 2"
+    assert messages.where(Caller(MODULE)) == "module mylib"
 
 
 def test_a_refused_registration_names_both_places_and_the_way_out():
     top = Entry("r", "P>Foo", 1, 1, CELL, line=2)
-    assert messages.refused("P>Foo", top, 1, OTHER, 4) == (
+    assert messages.refused("P>Foo", top, 1, Caller(OTHER, None, 4)) == (
         "'P>Foo' is registered by cell [3], line 2; this is cell [5], line 4."
         " Rename one, or run this again after %kreg clear 'P>Foo'"
     )
@@ -42,14 +42,14 @@ def test_what_no_owner_put_there_is_registered_by_the_module_that_defines_it():
     text = "'Foo' is registered by collections; this is cell [5]. Rename yours."
     import collections
 
-    assert messages.refused("Foo", None, collections.OrderedDict, OTHER, None) == text
-    assert messages.refused("Foo", Entry("r", "Foo", 1, 1, None), collections.OrderedDict, OTHER, None) == text
-    assert messages.refused("Foo", None, None, OTHER, None) == text.replace("collections", "a framework")
+    assert messages.refused("Foo", None, collections.OrderedDict, Caller(OTHER)) == text
+    assert messages.refused("Foo", Entry("r", "Foo", 1, 1, None), collections.OrderedDict, Caller(OTHER)) == text
+    assert messages.refused("Foo", None, None, Caller(OTHER)) == text.replace("collections", "a framework")
 
 
 def test_an_overwritten_key_names_both_places():
     top = Entry("r", int, 1, 1, CELL, line=2)
-    assert messages.overwritten(top, CELL, OTHER, 4) == (
+    assert messages.overwritten(top, Caller(OTHER, None, 4)) == (
         "'builtins.int' is registered by cell [3], line 2, and now by cell [5], line 4, which shadows the first."
         " Rename one."
     )

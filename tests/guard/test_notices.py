@@ -6,10 +6,9 @@ import sys
 
 import pytest
 
-from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.notices import Notices
-from kreg_ipython.guard.settings import Settings
 
 has_notes = pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
 
@@ -18,8 +17,9 @@ class Desk:
     """Notices, and what they show."""
 
     def __init__(self, notes=True, say=None):
-        self.said, self.journal, self.settings, self.number = [], Journal(), Settings(), 7
-        self.notices = Notices(say or self.said.append, notes, self.journal, self.settings, lambda: self.number)
+        self.said, memory, self.number = [], Memory(), 7
+        self.journal, self.settings = memory.journal, memory.settings
+        self.notices = Notices(say or self.said.append, notes, memory, lambda: self.number)
 
 
 @pytest.fixture

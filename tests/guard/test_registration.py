@@ -398,7 +398,7 @@ def test_an_object_is_held_weakly_by_the_reverse_map(lab):
     gone = weakref.ref(lab.main.foo)
     lab.cell("a", "pass")
     assert len(lab.home.names) == 1
-    lab.guard.clear([], for_undo=False)
+    lab.forget_undo()
     del lab.main.foo
     gc.collect()
     assert gone() is None and lab.home.names == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kreg_ipython.guard import messages
+from kreg_ipython.guard.ledger import Caller
 
 FOO = "def foo(): return {}\n"
 ONCE = FOO + "register_once('x', foo)"
@@ -24,7 +25,7 @@ def test_a_definition_that_two_cells_say_is_told_once(refusing):
     lab.cell("a", ONCE.format(1))
     first = lab.entry("raising", "x")
     lab.cell("b", "pass\n" + ONCE.format(1))
-    told = messages.said_twice(first, lab.owners["a"], lab.owners["b"], 3)
+    told = messages.said_twice(first, Caller(lab.owners["b"], None, 3))
     assert lab.said == [told] and "after a restart" in told
     lab.cell("b", "pass\n" + ONCE.format(1))
     assert lab.said == [told]

@@ -8,7 +8,7 @@ import types
 import pytest
 
 from kreg_ipython.guard import snapshot as snapshots
-from kreg_ipython.guard.snapshot import KeyedContents, ListContents, Snapshot, contents
+from kreg_ipython.guard.snapshot import AccessedContents, KeyedContents, ListContents, contents
 from kreg_ipython.registries.registry import MISSING
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -21,9 +21,15 @@ def home(monkeypatch):
     return module
 
 
-def test_a_snapshot_sees_every_change_of_a_dict_that_is_held():
+def accessed(home, table=None):
+    """What is known of a dict that is handed out."""
+    home.table = home.table if table is None else table
+    return AccessedContents(DictRegistry("r", "home:table"))
+
+
+def test_a_snapshot_sees_every_change_of_a_dict_that_is_held(home):
     held = {"a": 1, "b": 2, "c": 2}
-    snapshot = Snapshot(held)
+    snapshot = accessed(home, held)
     for change, written, removed, resized in [
         (lambda: held.update(d=4), [("d", 4, MISSING)], [], True),
         (lambda: held.update(a=5), [("a", 5, 1)], [], False),
@@ -39,7 +45,7 @@ def test_a_snapshot_sees_every_change_of_a_dict_that_is_held():
 
 
 def test_a_dict_that_nobody_holds_is_not_looked_at_until_it_is_handed_out(home):
-    snapshot = Snapshot(home.table)
+    snapshot = accessed(home)
     home.table["x"] = 1
     snapshot.note("x", 1)
     home.table["x"] = 2  # by the module's private attribute: nothing tells
@@ -54,9 +60,10 @@ def test_a_dict_that_nobody_holds_is_not_looked_at_until_it_is_handed_out(home):
     assert snapshot.changed()
 
 
-def test_an_equal_object_is_another_one_in_a_dict_that_is_held():
+def test_an_equal_object_is_another_one_in_a_dict_that_is_held(home):
     held = also = {"a": [1]}
-    snapshot = Snapshot(held)
+    snapshot = accessed(home, held)
+    assert not snapshot.changed()
     new = also["a"] = [1]
     assert not snapshot.changed()  # lists of objects are compared as Python does
     snapshot.accessed = True
@@ -64,7 +71,7 @@ def test_an_equal_object_is_another_one_in_a_dict_that_is_held():
     assert snapshot.changes().written[0][1] is new
 
 
-def test_an_eq_that_raises_counts_as_a_change():
+def test_an_eq_that_raises_counts_as_a_change(home):
     class Hostile:
         def __eq__(self, other):
             raise RuntimeError
@@ -72,23 +79,23 @@ def test_an_eq_that_raises_counts_as_a_change():
         __hash__ = None
 
     held = also = {"a": Hostile()}
-    snapshot = Snapshot(held)
+    snapshot = accessed(home, held)
     assert not snapshot.changed()
     also["a"] = Hostile()
     assert snapshot.changed()
 
 
-def test_a_key_that_was_replaced_by_an_equal_one_is_seen():
+def test_a_key_that_was_replaced_by_another_one_is_seen(home):
     held = also = {"a": 1, "b": 1}
-    snapshot = Snapshot(held)
+    snapshot = accessed(home, held)
     del also["b"]
     also["c"] = 1
     assert snapshot.changed()
 
 
-def test_what_was_noted_is_no_change():
+def test_what_was_noted_is_no_change(home):
     held = also = {"a": 1, "b": 2}
-    snapshot = Snapshot(also)
+    snapshot = accessed(home, also)
     assert not snapshot.changed()
     held["c"] = 3
     snapshot.note("c", 3)
@@ -102,9 +109,9 @@ def test_what_was_noted_is_no_change():
     assert snapshot.changes() == ([], [])
 
 
-def test_an_empty_dict_has_no_last_key():
+def test_an_empty_dict_has_no_last_key(home):
     held = also = {}
-    snapshot = Snapshot(held)
+    snapshot = accessed(home, held)
     assert not snapshot.changed() and snapshot.changes() == ([], [])
     also["a"] = 1
     assert snapshot.changed()
@@ -236,7 +243,7 @@ def test_what_an_unshared_dict_is_referenced_by_is_asked_of_the_interpreter():
 
 def test_none_is_a_value(home):
     held = also = {}
-    snapshot, known = Snapshot(held), keyed(home)
+    snapshot, known = accessed(home, held), keyed(home)
     also["a"] = home.table["a"] = None
     assert snapshot.changes() == known.changes() == ([("a", None, MISSING)], [])
 

@@ -10,9 +10,8 @@ import pytest
 from guarding import Direct, DirectList, Lab, announce, hides_our_frames
 
 from kreg_ipython.guard import messages, ways, withheld
-from kreg_ipython.guard.context import Caller
 from kreg_ipython.guard.journal import Journal
-from kreg_ipython.guard.ledger import Owner, Run
+from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.registries.registry import CannotUndo, Gate
 from kreg_ipython.registries.shapes import DictRegistry
@@ -422,7 +421,7 @@ class TestComingBack:
         lab.cell("a", "def foo(): pass\nregister('x', foo)")
         gone = weakref.ref(lab.main.foo)
         lab.cell("a", "pass")
-        lab.guard.clear([], for_undo=False)
+        lab.forget_undo()
         del lab.main.foo
         gc.collect()
         assert gone() is None
@@ -500,12 +499,6 @@ class TestUsers:
         lab.cell("a", "pass")
         assert lab.guard.clear([]) == []
         assert [entry.key for entry in lab.guard.undo()] == ["x"]
-
-    def test_what_is_cleared_for_good_cannot_be_undone(self, lab):
-        lab.cell("a", "register('x', 1)\nregister('y', 1)")
-        entries = list(lab.guard.ledger)
-        assert lab.guard.clear(entries[:1], for_undo=False) == entries[:1]
-        assert lab.guard.undo() == [] and lab.home.table == {"y": 1}
 
     def test_what_is_removed_at_the_moment_is_cleared_too(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)")
@@ -927,7 +920,7 @@ class TestRegistries:
         lab.cell("a", "def foo(): pass\nfoo.itself = foo\nif ready: register_once('x', foo)")
         gone = weakref.ref(lab.main.foo)
         lab.cell("a", "pass")
-        lab.guard.clear([], for_undo=False)
+        lab.forget_undo()
         del lab.main.foo
         gc.collect()
         assert gone() is not None
@@ -1005,7 +998,7 @@ class TestFaults:
         lab = Lab(monkeypatch, notes=False)
         lab.cell("a", "register_once('x', abs)")
         lab.cell("b", "register_once('x', min)", fails=KeyError)
-        assert lab.said == [messages.refused("x", lab.entry("raising", "x"), abs, lab.owners["b"], 1)]
+        assert lab.said == [messages.refused("x", lab.entry("raising", "x"), abs, Caller(lab.owners["b"], None, 1))]
         lab.guard.detach()
 
 

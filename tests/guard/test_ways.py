@@ -187,7 +187,7 @@ def test_a_file_that_has_changed_since_is_not_the_text_of_its_code(lab):
     lab.cell("a", "import helper\nhelper.setup()")
     new = "\n\n\n" + HELPER
     linecache.cache["/user/helper.py"] = (len(new), None, new.splitlines(True), "/user/helper.py")
-    ways._texts.clear()
+    ways._lines.known.clear()
     [_, step] = way(lab).steps
     assert step.before is None and step.now is None
 
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_read_has_no_text(lab):
     lab.module("helper", HELPER)
     lab.cell("a", "import helper\nhelper.setup()")
     del linecache.cache["/user/helper.py"]
-    ways._texts.clear()
+    ways._lines.known.clear()
     [_, step] = way(lab).steps
     assert step.before is None and step.now is None
 
@@ -637,12 +637,12 @@ def test_a_comprehension_of_another_statement_is_not(lab):
 
 
 def test_the_texts_of_few_functions_are_held(lab, monkeypatch):
-    monkeypatch.setattr(ways, "_MOST", 2)
+    monkeypatch.setattr(ways._lines, "most", 2)
     lab.module(
         "helper", "from home import *\ndef a(): register('a', 1)\ndef b(): register('b', 1)\ndef c(): register('c', 1)"
     )
     lab.cell("a", "import helper\nhelper.a(), helper.b(), helper.c()")
-    held = {code.co_name for code, _ in ways._texts.values()}
+    held = {code.co_name for code, _ in ways._lines.known.values()}
     assert held == {"b", "c"}
 
 
@@ -650,4 +650,4 @@ def test_the_texts_of_libraries_are_not_read(lab):
     lib = library(lab, "lib", "def setup():\n    register('x', 1)\n")
     lab.main.setup = lib.setup
     lab.cell("a", "def make(): setup()\nmake()")
-    assert {code.co_name for code, _ in ways._texts.values()} == {"make"}
+    assert {code.co_name for code, _ in ways._lines.known.values()} == {"make"}
