@@ -181,7 +181,13 @@ def own_kernel() -> Iterator[Kernel]:
 
 
 def is_met(requirement: str) -> bool:
-    """Return whether a distribution or Python is installed in a version that fits; of a path, whether it exists."""
+    """Return whether a distribution or Python is installed in a version that fits; of a path, whether it exists.
+
+    Args:
+        requirement: one requirement or path, or several with ``|`` between them, of which one is enough.
+    """
+    if "|" in requirement:
+        return any(map(is_met, requirement.split("|")))
     if requirement.startswith("/"):
         return Path(requirement).exists()
     wanted = Requirement(requirement)
@@ -207,14 +213,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    modes = [mark.args[0] for mark in metafunc.definition.iter_markers("fails")]
+    modes = [mark.args[0] for mark in metafunc.definition.iter_markers("fails") if all(map(is_met, mark.args[1:]))]
     if modes:
         metafunc.parametrize("mode", ["kreg", *sorted(modes)], indirect=True)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
-    """A test marked ``fails(mode)`` must fail in that mode: otherwise it shows nothing."""
+    """A test marked ``fails(mode, *requirements)`` must fail in that mode where the requirements are met: otherwise it
+    shows nothing."""
     mode = pyfuncitem.callspec.params.get("mode", "kreg") if hasattr(pyfuncitem, "callspec") else "kreg"
     if mode == "kreg":
         return (yield)

@@ -59,8 +59,7 @@ def test_every_state_is_shown(nb, state, history):
     assert states == [state]
 
 
-@pytest.mark.needs("keras>=3")
-@pytest.mark.needs("tensorflow")
+@pytest.mark.needs("keras>=3", "tensorflow", "tf_keras")
 def test_what_frameworks_registered_is_counted_and_listed_only_on_demand(nb):
     status = nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
     assert status["framework"]["tensorflow.gradients"] > 500
