@@ -63,7 +63,7 @@ def test_every_state_is_shown(nb, state, history):
 def test_what_frameworks_registered_is_counted_and_listed_only_on_demand(nb):
     status = nb.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
     assert status["framework"]["tensorflow.gradients"] > 500
-    assert status["framework"]["tf_keras.custom_objects"] == 13
+    assert status["framework"]["tf_keras.custom_objects"] == nb.value("len(tf_keras.utils.get_custom_objects())") >= 13
     assert not [e for e in status["entries"] if e["state"] == "framework"]
     everything = nb.value("get_ipython().run_line_magic('kreg', 'status --all').to_dict()")
     listed = [e for e in everything["entries"] if e["registry"] == "tensorflow.gradients" and e["state"] == "framework"]
