@@ -36,6 +36,8 @@ class Row(NamedTuple):
     """A user's function elsewhere: its text then, its text now, the line in it."""
     function: str = "setup"
     """The name of that function."""
+    own: str = "make"
+    """The function of the cell's own in which the lines are, but for the first one of a complete way."""
     definition: str = ""
     complete: bool = True
     wrapped: bool = False
@@ -44,7 +46,7 @@ class Row(NamedTuple):
     def way(self) -> Way:
         """The way that led to the registration."""
         steps = [
-            Step("own", line, "" if not at else "make", wrapped=self.wrapped and at > 0)
+            Step("own", line, self.own if at or not self.complete else "", wrapped=self.wrapped and at > 0)
             for at, line in enumerate(self.lines)
         ]
         if self.library:
@@ -141,6 +143,15 @@ VERDICTS = {
         function="mark.<locals>.deco",
     ),
     # gone: a statement of the way is not there any more
+    "a task that is not made": Row(
+        "async def task():\n    setup()\nawait gather(task())",
+        "x = 1",
+        (2,),
+        "gone",
+        helper=(HELPER, HELPER, 2),
+        complete=False,
+        own="task",
+    ),
     "nothing is left": Row(FOO, "x = 1", (1,), "gone"),
     "an empty text": Row(FOO, "", (1,), "gone"),
     "another class": Row(FOO, FOO.replace("Foo", "Bar"), (1,), "gone"),
@@ -307,6 +318,15 @@ VERDICTS = {
     ),
     "a function that is handed to a thread": Row(
         "setup()", "Thread(target=setup).start()", (1,), "maybe", helper=(HELPER, HELPER, 2)
+    ),
+    "a task whose function is handed to a thread": Row(
+        "async def task():\n    setup()\nawait gather(task())",
+        "Thread(target=setup).start()",
+        (2,),
+        "maybe",
+        helper=(HELPER, HELPER, 2),
+        complete=False,
+        own="task",
     ),
     "a thread": Row(MAKE, MAKE, (2,), "maybe", complete=False),
     "a thread beside an edited line": Row("epochs = 3\n" + MAKE, "epochs = 4\n" + MAKE, (3,), "maybe", complete=False),

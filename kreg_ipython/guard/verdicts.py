@@ -231,10 +231,14 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
 
 
 def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
-    """Return whether a text has dropped the name of the function that begins a way: a thread's, for one."""
-    first = way.steps[0]
+    """Return whether a text has dropped the name of the function that begins a way: a thread's, for one.
+
+    It may hand on a function that this one called.
+    """
+    first, *rest = way.steps
     name = (first.function or "").rpartition(".")[2]
-    return not way.complete and first.kind != "library" and name in before.named and name not in now.named
+    is_dropped = name in before.named and name not in now.named
+    return not way.complete and first.kind != "library" and is_dropped and not now.mentions(_functions(tuple(rest)))
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:

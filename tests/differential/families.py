@@ -559,6 +559,13 @@ def memos() -> Iterator[Made]:
         texts = [f"epochs = {n}\n{call}\n{use}" for n in (3, 3, 4)]
         yield f"call-{how}", cells(("h", remembering["cache"]), *texts), probes
         yield f"call-{how}-fails", cells(("h", remembering["cache"]), texts[0], texts[0] + "1/0", texts[2]), probes
+        for then, other in calls.items() if how in ("plain", "thread", "task", "map") else ():
+            now = f"{other}\n{use}"
+            yield (
+                f"call-{how}-then-{then}",
+                cells(("h", remembering["dict"]), texts[0], now, f"epochs = 5\n{now}"),
+                probes,
+            )
     for place in ("lib", "site-packages/lib"):
         short = place.partition("/")[0]
         for how, helper in remembering.items():
