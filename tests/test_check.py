@@ -1383,7 +1383,7 @@ def test_a_check_of_fifty_models_and_twenty_functions_takes_under_a_second_and_c
     nb.run("b", "gc.collect(); before = state()")
     nb.run("c", CPU)
     nb.run("t", "took = cpu(lambda: globals().update(found=kreg('kreg', 'check models step steps')))")
-    assert nb.value("took / calibration") < 50  # a second, where a calibration takes 20 ms
+    assert nb.value("took / calibration") < 100  # a second, where a calibration takes 10 ms; measured: 40
     assert nb.value("gc.collect() >= 0 and before == state()")
     assert nb.value("found.to_dict()") == {"findings": [], "checked": 70}
 
