@@ -171,11 +171,13 @@ class Lab:
 
     def close(self) -> None:
         """Close the notebook; its kernel goes on."""
-        open_, changed = self.ask("const panel = app.shell.currentWidget; return [panel.id, panel.context.model.dirty]")
+        open_ = self.ask("return app.shell.currentWidget.id")
         self.menu("File", "Close Tab")
-        if changed:
+        closed, asks = "!document.getElementById(arguments[0])", "!!document.querySelector('.jp-Dialog')"
+        self.wait(f"return {closed} || {asks}", open_)
+        if self.ask(f"return {asks}"):  # it has changes
             self.click(".jp-Dialog button", "Discard")
-        self.wait("return !document.getElementById(arguments[0]) && !document.querySelector('.jp-Dialog')", open_)
+        self.wait(f"return {closed} && !{asks}", open_)
 
     def restart(self, item: str) -> None:
         """Restart the kernel by an item of its menu."""
@@ -260,9 +262,14 @@ def serving(folder: Path) -> Iterator[str]:
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={folder}",
     ]
-    news = own / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    news.parent.mkdir(parents=True)
-    news.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # it would ask, and cover what is to be clicked
+    settings = {  # it would ask for news, and cover what is to be clicked; it would save while a test closes a notebook
+        "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+        "docmanager-extension/plugin": '{"autosave": false}',
+    }
+    for name, text in settings.items():
+        path = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     homes = {f"JUPYTER_{name}_DIR": str(own / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     homes |= {"JUPYTERLAB_SETTINGS_DIR": str(own / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(own / "spaces")}
     homes["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
