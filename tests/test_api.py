@@ -160,14 +160,15 @@ def test_in_a_notebook_a_body_that_says_whose_it_is_is_not_the_cells(nb):
 def test_the_extension_takes_over_from_a_program_and_a_program_from_the_extension(own_kernel):
     own_kernel.run("i", "import keras, kreg_ipython\nobjects = keras.utils.get_custom_objects()")
     layer = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"
-    own_kernel.run("o", f"with kreg_ipython.owner('job', 'x'): exec({layer.format('Job')!r})")
+    job = "with kreg_ipython.owner('job', {0}): exec({0})".format(repr(layer.format("Job")))
+    own_kernel.run("o", job)
     own_kernel.run("l", "%load_ext kreg_ipython")
     own_kernel.run("a", layer.format("A"))
     own_kernel.run("a", layer.format("B"))
     assert own_kernel.value("sorted(k for k in objects if k.startswith('P>'))") == ["P>B", "P>Job"]
     own_kernel.run("l", "%unload_ext kreg_ipython")
     assert own_kernel.value("kreg_ipython.status().to_dict()['on']") is False
-    own_kernel.run("o", f"with kreg_ipython.owner('job', 'x'): exec({layer.format('Job')!r})")
+    own_kernel.run("o", job)
     own_kernel.run("o", "with kreg_ipython.owner('job', 'y'): pass")
     assert own_kernel.value("sorted(k for k in objects if k.startswith('P>'))") == ["P>B"]
 
