@@ -522,7 +522,7 @@ def test_what_is_said_of_rows_that_are_not_shown_can_be_typed(nb, asked):
     [*_, line] = re.findall("more: (.*)", nb.run("q", f"%kreg{' status' * bool(asked)}{asked}").text)
     assign, _, ask = line.partition(", then ")
     assert nb.run("r", assign).error is None
-    assert nb.value(f"len({ask}['entries'])") > (1_000 if asked else 29)
+    assert nb.value(f"len({ask}['entries'])") > (30 if asked else 29)  # the frameworks', too
 
 
 HOSTILE = {
