@@ -11,7 +11,7 @@ LINE = (
     'if __import__("importlib.util").util.find_spec("kreg_ipython"): '
     'c.InteractiveShellApp.extensions.append("kreg_ipython")  # python -m kreg_ipython disable takes this line out'
 )
-"""What `enable` adds to a profile's configuration. A profile may be shared by environments that do not have kreg."""
+"""The line that `enable` adds to a profile's configuration. Environments without kreg may share the profile."""
 _FILE = "ipython_config.py"
 """The configuration that a terminal, a kernel and an engine of a profile have in common."""
 _BY_HAND = re.compile(r"^[^#\n]*\bextensions\b[^#\n]*[\"']kreg_ipython[\"']", re.MULTILINE)

@@ -58,6 +58,16 @@ class Row(NamedTuple):
         return Way(tuple(steps), self.complete, self.definition, self.written, "K", "get_objects")
 
 
+TASK = Row(
+    "async def task():\n    setup()\nawait gather(task())",
+    "x = 1",
+    (2,),
+    "gone",
+    helper=(HELPER, HELPER, 2),
+    complete=False,
+    own="task",
+)
+
 VERDICTS = {
     # again: the cell's own body, and nothing that can skip it
     "a decorated class": Row(FOO, FOO, (1,), "again"),
@@ -143,15 +153,7 @@ VERDICTS = {
         function="mark.<locals>.deco",
     ),
     # gone: a statement of the way is not there any more
-    "a task that is not made": Row(
-        "async def task():\n    setup()\nawait gather(task())",
-        "x = 1",
-        (2,),
-        "gone",
-        helper=(HELPER, HELPER, 2),
-        complete=False,
-        own="task",
-    ),
+    "a task that is not made": TASK,
     "nothing is left": Row(FOO, "x = 1", (1,), "gone"),
     "an empty text": Row(FOO, "", (1,), "gone"),
     "another class": Row(FOO, FOO.replace("Foo", "Bar"), (1,), "gone"),
@@ -319,15 +321,7 @@ VERDICTS = {
     "a function that is handed to a thread": Row(
         "setup()", "Thread(target=setup).start()", (1,), "maybe", helper=(HELPER, HELPER, 2)
     ),
-    "a task whose function is handed to a thread": Row(
-        "async def task():\n    setup()\nawait gather(task())",
-        "Thread(target=setup).start()",
-        (2,),
-        "maybe",
-        helper=(HELPER, HELPER, 2),
-        complete=False,
-        own="task",
-    ),
+    "a task whose function is handed to a thread": TASK._replace(now="Thread(target=setup).start()", verdict="maybe"),
     "a thread": Row(MAKE, MAKE, (2,), "maybe", complete=False),
     "a thread beside an edited line": Row("epochs = 3\n" + MAKE, "epochs = 4\n" + MAKE, (3,), "maybe", complete=False),
     "nobody saw it, and the text stands": Row("x = 1", "x = 1\ny = 2", (), "maybe", complete=False),

@@ -18,7 +18,7 @@ from kreg_ipython.lib.naming import enumerated
 from kreg_ipython.registries import is_opaque
 
 _DEPTH = 5
-"""How many functions deep a `tf.function` is looked for in the functions that call it."""
+"""The number of functions deep that a `tf.function` is looked for in the functions that call it."""
 
 
 class _Traced(NamedTuple):

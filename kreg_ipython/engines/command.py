@@ -16,7 +16,7 @@ from kreg_ipython.report.render import count
 from kreg_ipython.session.notebook import Notebook
 
 TIMEOUT = 10.0
-"""How many seconds the engines may take to answer, unless the user says."""
+"""The seconds that the engines may take to answer, unless the user says."""
 _LOAD = "%kreg engines --load loads kreg there"
 _clients: dict[str, Any] = {}
 """The clients that `--profile` made."""

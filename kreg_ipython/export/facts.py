@@ -48,7 +48,7 @@ _STATELESS = (object, type(threading.Lock()), type(threading.RLock()))
 """The types whose objects have nothing to compare."""
 _WEAK = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 _CACHES = {"dispatch_cache", "cache_token", "_clear_cache"}
-"""What a function of `functools.singledispatch` has, and fills when it is called."""
+"""The variables that a function of `functools.singledispatch` has, and fills when it is called."""
 _REGISTERED = {
     "keras.custom_objects": "keras.src.saving.object_registration:GLOBAL_CUSTOM_OBJECTS",
     "tf_keras.custom_objects": "tf_keras.src.saving.object_registration:_GLOBAL_CUSTOM_OBJECTS",

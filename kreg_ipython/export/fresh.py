@@ -26,7 +26,7 @@ spec.loader.exec_module(sys.modules["kreg_worker"])
 del importlib, sys, spec
 __import__("kreg_worker").main()
 """
-"""What the process executes as ``__main__``, which is the notebook's then."""
+"""The text that the process executes as ``__main__``, which is the notebook's then."""
 
 _TICK = 0.25
 """The seconds after which the time that has passed is shown anew."""

@@ -16,7 +16,7 @@ from kreg_ipython.lib.source import Source
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 _LAZY = sys.version_info >= (3, 14)
-"""Whether Python evaluates annotations when somebody asks for them."""
+"""True if Python evaluates annotations when somebody asks for them."""
 _NO_COMMENT = re.compile(r"#\s*(%%|In\s*\[|@)")
 """Lines by which editors and Colab divide or title cells."""
 

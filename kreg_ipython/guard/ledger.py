@@ -180,7 +180,7 @@ class Entry:
     written: bool = False
     """It was written into the container, past every gate."""
     kept: str = ""
-    """Why it is kept although the last run did not register it again; empty if it was."""
+    """The reason why it is kept although the last run did not register it again; empty if it was."""
     restored: bool = False
     """The last run failed before it registered this again."""
     order: Order = field(default_factory=lambda: (next(_count), 0))
@@ -312,7 +312,7 @@ class Ledger:
 
     def has_other_owners(self, spot: Spot, owner: Owner) -> bool:
         """Return whether another owner has an entry at this spot, too."""
-        return any(count and each is not owner for each, count in self._owners_at.get(spot, {}).items())
+        return any(each is not owner for each in self._owners_at.get(spot, ()))
 
     def under(self, entry: Entry) -> Entry | None:
         """Return what the entry shadows."""
@@ -343,7 +343,10 @@ class Ledger:
             return
         del stack[bisect_left(stack, entry.order, key=order_of)]
         if entry.owner is not None:
-            self._owners_at[entry.spot][entry.owner] -= 1
+            owners = self._owners_at[entry.spot]
+            owners[entry.owner] -= 1
+            if not owners[entry.owner]:
+                del owners[entry.owner]
         if not stack:
             del self._stacks[entry.spot]
             self._owners_at.pop(entry.spot, None)

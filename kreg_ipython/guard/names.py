@@ -24,7 +24,7 @@ Held = Callable[[Run, list[Any]], set[int] | None]
 
 
 Since = tuple[int, str]
-"""How many resets there have been, and what the last one was: ``clear_session() in cell [2], line 1``."""
+"""The number of resets, and the last one: ``clear_session() in cell [2], line 1``."""
 
 
 def held_by_all(run: Run, objects: list[Any]) -> set[int] | None:

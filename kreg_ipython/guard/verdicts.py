@@ -235,10 +235,10 @@ def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
 
     It may hand on a function that this one called.
     """
-    first, *rest = way.steps
+    first = way.steps[0]
     name = (first.function or "").rpartition(".")[2]
     is_dropped = name in before.named and name not in now.named
-    return not way.complete and first.kind != "library" and is_dropped and not now.mentions(_functions(tuple(rest)))
+    return not way.complete and first.kind != "library" and is_dropped and not now.mentions(_functions(way.steps[1:]))
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:

@@ -38,7 +38,7 @@ _ACTS = ("keep", "release", "clear", "undo")
 _SOON = 0.05
 """Seconds after a run in which the kernel first answers the page."""
 _SHARE = 3
-"""How many times as long as it took to look the panel waits at least before it looks again."""
+"""The panel waits this many times as long as it took to look, at least, before it looks again."""
 
 _open: WeakKeyDictionary[Notebook, Panel] = WeakKeyDictionary()
 

@@ -11,7 +11,7 @@ from kreg_ipython.report import render
 
 _EVERYTHING = render.everything("engines")
 _SEEN = ("registry", "key", "state", "line", "run", "object", "note")
-"""What of a row may differ from engine to engine."""
+"""The facts of a row that may differ from engine to engine."""
 
 Rows = tuple[tuple[Any, ...], ...]
 """What an engine has under one key: the values of `_SEEN`, and the owner's label, of each row."""

@@ -12,7 +12,7 @@ from kreg_ipython.lib.naming import clean
 from kreg_ipython.report import render
 
 _BELOW = " " * 4
-"""What the lines below a finding begin with."""
+"""The beginning of the lines below a finding."""
 
 
 class MistakesFound(Exception):

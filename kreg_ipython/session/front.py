@@ -10,7 +10,7 @@ from kreg_ipython.lib.stack import Origin
 
 
 class Front:
-    """What a process asks about cells. This one knows of none: it is a program's. An IPython shell's is `Notebook`.
+    """Answers what a process asks about cells. A program's, as this one, knows of none; a shell's is `Notebook`.
 
     Attributes:
         shows_notes: whether the notes of an exception are shown with it.

@@ -10,7 +10,7 @@ from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
 
 _ALIKE = 0.8
-"""How alike two texts must be that define one thing under two names, as `difflib` counts it."""
+"""The least likeness of two texts that define one thing under two names, as `difflib` counts it."""
 _LONGEST = 20_000
 """The longest text that is compared, in characters: comparing takes long."""
 

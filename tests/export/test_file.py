@@ -80,7 +80,7 @@ def test_a_path_that_cannot_be_a_module_is_refused(tmp_path, name, message):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.needs("/dev/full")  # a device that is always full
 def test_a_full_disk_leaves_the_former_file(tmp_path, monkeypatch):
     path = tmp_path / "mine.py"
     before = export(path)

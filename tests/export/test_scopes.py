@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import symtable
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from kreg_ipython.export.scopes import Names, names
 
-NEW = pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+NEW = pytest.mark.needs("python>=3.12")  # type parameters
 
 
 def read(text: str, **options: bool) -> Names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -283,6 +284,16 @@ def test_a_former_object_is_known_for_as_long_as_something_else_holds_it(ledger,
     del held, thing, gone
     gc.collect()
     assert ledger.former() == [] and ledger._former == {}
+
+
+def test_an_owner_whose_last_entry_has_gone_is_not_held_where_another_one_has_an_entry(ledger, owners):
+    entry(ledger, owners[0])
+    gone = Owner("cell", "gone")
+    held = weakref.ref(gone)
+    ledger.remove(entry(ledger, gone))
+    del gone
+    gc.collect()
+    assert held() is None
 
 
 def test_what_was_retired_first_stays_what_is_known_of_an_object(ledger, owners):

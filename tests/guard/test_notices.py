@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.notices import Notices
 
-has_notes = pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
+has_notes = pytest.mark.needs("python>=3.11")
 
 
 class Desk:

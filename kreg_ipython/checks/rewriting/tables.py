@@ -105,4 +105,4 @@ FORMER_COEFFICIENTS = {
     },
     "SGD": {"momentum": "{cast}(self.momentum, {dtype})"},
 }
-"""What Keras 2's classes put into ``apply_state`` besides the learning rate."""
+"""The coefficients that Keras 2's classes put into ``apply_state`` besides the learning rate."""
