@@ -240,7 +240,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from kreg_ipython.guard import ways
 
     ways._lines.known.clear()  # the files of two tests may have one name
-    made = Lab(monkeypatch, notes=hasattr(BaseException, "add_note"))
+    made = Lab(monkeypatch)
     gc.freeze()  # a guard that is detached collects; what the process loaded before would be visited each time
     yield made
     made.guard.detach()

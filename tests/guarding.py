@@ -183,7 +183,7 @@ class Lab:
         self.faulty = False
         """Whether an adapter fails on purpose, so that the invariant may be broken."""
         self.settings = Settings()
-        self.notes = notes
+        self._notes = notes
         self.guard = self.new_guard()
         for name in ("home", "shelf"):
             self.guard.attach(name)
@@ -191,7 +191,7 @@ class Lab:
     def new_guard(self, former: Ledger | None = None, **remembered: Any) -> Guard:
         """Make a guard, which watches nothing yet."""
         memory = Memory(settings=self.settings, ledger=former, **remembered)
-        return Guard(adapters(), self, say=self.said.append, notes=self.notes, memory=memory)
+        return Guard(adapters(), self, say=self.said.append, notes=self._notes, memory=memory)
 
     def _module(self, name: str, text: str, register: bool = True) -> types.ModuleType:
         module = types.ModuleType(name)
@@ -361,8 +361,8 @@ class Lab:
         return [each.reason for each in self.guard.memory.journal.events() if each.key == key and each.act == act]
 
     def noted(self, error: BaseException) -> list[str]:
-        """The notes on an error; where Python has none, the lines that were shown instead."""
-        return list(getattr(error, "__notes__", [])) if self.notes else [f"kreg: {line}" for line in self.said]
+        """The notes on an error."""
+        return list(getattr(error, "__notes__", []))
 
 
 def hides_our_frames(error: BaseException) -> bool:

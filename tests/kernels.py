@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import textwrap
 import time
@@ -40,9 +39,6 @@ calibration = min(cpu(lambda: sorted(map(repr, range(100_000)))) for _ in range(
 """
 """A cell that defines what some code costs in CPU time, and a calibration to divide it by: nothing else is as fast on
 each machine, and on a busy one."""
-
-DECORATED = 0 if sys.version_info >= (3, 11) else 1
-"""How many lines below its decorator a definition's registration is seen: Python 3.10 gives the definition's line."""
 
 
 class CellError(AssertionError):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import DECORATED, PATIENCE
+from kernels import PATIENCE
 
 PRELUDE = """
 import json, sys, threading, types
@@ -552,7 +552,7 @@ def test_an_owner_finds_the_text_that_its_with_statement_is_in(tmp_path):
         tmp_path,
     )
     assert found["seen"] == [["P>DecoratedOne", "P>One"], *[["P>DecoratedTwo", "P>Two"]] * 2]
-    assert {key: [owner, line - DECORATED] for key, (owner, line) in found["owners"].items()} == {
+    assert {key: [owner, line] for key, (owner, line) in found["owners"].items()} == {
         "P>Two": ["script train", 6],
         "P>DecoratedTwo": ["script decorated", 10],
     }

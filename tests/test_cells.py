@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from kernels import DECORATED
 
 stock = pytest.mark.fails("stock")
 naive = pytest.mark.fails("naive")
@@ -565,7 +564,7 @@ def test_a_library_imported_by_a_cell_keeps_its_entries(nb, tmp_path):
         "id": f"{nb.package}mod",
         "label": f"module {nb.package}mod",
     }
-    assert nb.status()["PKG>Lib"]["line"] == 2 + DECORATED
+    assert nb.status()["PKG>Lib"]["line"] == 2
 
 
 @stock
@@ -718,13 +717,11 @@ def test_a_true_collision_is_the_frameworks_error_with_both_places(nb):
     number = nb.status()["PKGGrad"]["owner"]["label"] if nb.mode == "kreg" else ""
     outcome = nb.run("b", GRADIENT.format(2).replace("_gradient", "_mine"), fails=True)
     assert "Registering two gradient with name" in outcome.error
-    shown = outcome.traceback + "\n" + outcome.stderr  # Python 3.10 and IPython before 8.15 know no notes
+    shown = outcome.traceback + "\n" + outcome.stderr  # IPython before 8.15 knows no notes
     line = [line for line in shown.splitlines() if line.startswith("kreg:")]
     assert len(line) == 1
-    assert f"'{nb.package}Grad' is registered by {number}, line {3 + DECORATED}; this is cell [" in line[0]
-    assert line[0].endswith(
-        f"], line {2 + DECORATED}. Rename one, or run this again after %kreg clear {nb.package}Grad"
-    )
+    assert f"'{nb.package}Grad' is registered by {number}, line {3}; this is cell [" in line[0]
+    assert line[0].endswith(f"], line {2}. Rename one, or run this again after %kreg clear {nb.package}Grad")
     assert "kreg_ipython" not in outcome.traceback
     assert nb.value("sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)") == 1
 

@@ -32,7 +32,7 @@ def test_an_already_registered_error_names_both_places_and_the_command_that_help
     nb.run("a", case.source.replace("VERSION", "1"))
     first = nb.value("get_ipython().execution_count - 1")
     outcome = nb.run("b", elsewhere(case.source.replace("VERSION", "2")), fails=True)
-    shown = outcome.traceback + "\n" + outcome.stderr  # Python 3.10 and IPython before 8.15 know no notes
+    shown = outcome.traceback + "\n" + outcome.stderr  # IPython before 8.15 knows no notes
     assert re.search(rf"kreg: .* is registered by cell \[{first}\].*; this is cell \[{first + 1}\], line \d+", shown)
     assert "%kreg clear" in shown
     assert shown.count("kreg: ") == 1
@@ -64,7 +64,6 @@ def test_a_class_that_cannot_be_located_was_registered_until_a_run_that_is_named
 
 
 @pytest.mark.needs("keras>=3")  # where there is such an error
-@pytest.mark.needs("python>=3.11")
 @pytest.mark.needs("ipython>=8.15")
 def test_the_error_of_the_whole_model_has_the_note_too(nb, tmp_path):
     path = str(tmp_path / "m.keras")

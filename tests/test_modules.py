@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Files
-from kernels import DECORATED, Kernel
+from kernels import Kernel
 
 stock = pytest.mark.fails("stock")
 
@@ -116,7 +116,7 @@ def test_a_file_is_the_owner_in_whatever_way_it_is_executed_and_each_time_is_a_r
 
 def lines() -> set[int]:
     """The lines of `TEXT` at which it registers."""
-    return {2 + DECORATED, 4 + DECORATED}
+    return {2, 4}
 
 
 def test_two_files_under_one_name_are_two_owners(nb, files):
@@ -224,17 +224,18 @@ def test_a_file_that_spyder_runs_is_an_owner(mode, options):
         folder.cleanup()
 
 
+def notebook_of(*cells: str) -> str:
+    """Return the text of a notebook's file with these cells of code."""
+    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    code = [{**empty, "source": source} for source in cells]
+    return json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
 def test_a_notebook_that_loads_kreg_and_is_run_again_leaves_nothing_of_before(stock_nb, tmp_path):
     files = Files(tmp_path, stock_nb.package)
-
-    def notebook(name: str) -> str:
-        cells = ["%load_ext kreg_ipython", "import keras\n" + LAYER.replace("Foo", name)]
-        empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
-        code = [{**empty, "source": source} for source in cells]
-        return json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
-
     for name in ("One", "Two"):
-        files.write({"PKG.ipynb": notebook(name)})
+        layer = "import keras\n" + LAYER.replace("Foo", name)
+        files.write({"PKG.ipynb": notebook_of("%load_ext kreg_ipython", layer)})
         stock_nb.run("a", f"%run {files.folder / 'PKG.ipynb'}")
     assert list(numbers(stock_nb)) == ["Two"]
     stock_nb.unload()
@@ -478,18 +479,7 @@ def test_a_notebook_that_is_run_again_replaces_what_it_registered(nb, files):
     path = files.folder / "other.ipynb"
 
     def write(*cells):
-        made = [
-            {
-                "cell_type": "code",
-                "source": c.replace("PKG", nb.package),
-                "metadata": {},
-                "outputs": [],
-                "execution_count": None,
-                "id": str(n),
-            }
-            for n, c in enumerate(cells)
-        ]
-        path.write_text(json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+        files.write({path.name: notebook_of(*cells)})
 
     write(HEAD, LAYER, GRADIENT)
     nb.run("a", f"%run {path}")
@@ -502,3 +492,19 @@ def test_a_notebook_that_is_run_again_replaces_what_it_registered(nb, files):
     write(HEAD, "1 / 0", GRADIENT.replace("return 1", "return 3"))
     nb.run("b", f"%run {path}", fails=True)
     assert (numbers(nb), gradients(nb)) == ({"Bar": 1}, {"grad": 2})
+
+
+@stock
+@pytest.mark.parametrize("above", ["", "a = 1\nb = 2\nif a:\n    pass", "%%time\na = 1", "\n\n%%time\n", "%%capture"])
+@pytest.mark.parametrize("first", ["", "%%bash\necho '|'", "def f():\n    pass\n\n\nf()\n"])
+def test_lines_count_in_the_notebooks_whole_text_whatever_stands_above_them(nb, files, first, above):
+    path = files.folder / "other.ipynb"
+    cells = [first, "import keras", f"{above}\n{LAYER.strip()}", "x = 1"]
+    for name in ("One", "Two"):
+        files.write({path.name: notebook_of(*(cell.replace("Foo", name) for cell in cells))})
+        nb.run("a", f"%run {path}")
+        assert list(numbers(nb)) == [name]
+    if nb.mode == "kreg":
+        text = "\n".join(cells).splitlines()
+        (entry,) = [each for each in nb.entries() if each["state"] == "current"]
+        assert entry["line"] == text.index(LAYER.strip().splitlines()[0]) + 1

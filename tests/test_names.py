@@ -682,7 +682,7 @@ def note(cells, source: str) -> tuple[str, list[str]]:
     """Return what Keras says when a cell brings two objects of one name together, and our notes, without cells' numbers."""
     raised = cells.run("merge", source, fails=True)
     assert re.search("should have unique names|is used 2 times in the model", raised.error), raised.error
-    shown = raised.traceback + "\n" + raised.stderr  # Python 3.10 and IPython before 8.15 know no notes
+    shown = raised.traceback + "\n" + raised.stderr  # IPython before 8.15 knows no notes
     return raised.error, re.findall(r"^kreg: (.*)", shown, re.MULTILINE)
 
 

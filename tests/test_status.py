@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from kernels import DECORATED
 from test_cells import GRADIENT, LAYER
 
 
@@ -13,7 +12,7 @@ def test_bare_kreg_is_the_status_as_text_and_html(nb):
     nb.run("a", "\n" + LAYER.format(1))
     outcome = nb.run("q", "%kreg")
     assert f"{nb.package}>Foo" in outcome.text
-    assert ("@keras.utils.register" if DECORATED == 0 else "class Foo") in outcome.text
+    assert "@keras.utils.register" in outcome.text
     assert outcome.text.startswith("kreg: ")
     html = outcome.results[0]["text/html"]
     assert f"{nb.package}&gt;Foo" in html and "<script" not in html
@@ -31,7 +30,7 @@ def test_the_result_is_an_object_and_its_dict_the_same_as_json(nb):
         "key": f"{nb.package}Grad",
         "object": "__main__._gradient",
         "owner": {"kind": "cell", "id": "a", "label": f"cell [{number}]"},
-        "line": 3 + DECORATED,
+        "line": 3,
         "run": number,
         "state": "current",
         "note": "",

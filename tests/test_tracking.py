@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import Notebook
-from kernels import DECORATED, PATIENCE
+from kernels import PATIENCE
 from test_cells import GRADIENT, LAYER, naive, stock
 
 LOOKUP = "sys.modules['tensorflow.python.framework.ops']._gradient_registry.lookup('PKGGrad')(None, 1)"
@@ -131,7 +131,7 @@ def test_a_cell_magic_does_not_hide_the_cell(nb, magic):
     source = magic + LAYER.format(1)
     nb.run("a", source)
     assert nb.status()["PKG>Foo"]["owner"]["id"] == "a"
-    assert source.splitlines()[nb.status()["PKG>Foo"]["line"] - 1 - DECORATED].startswith("@keras")
+    assert source.splitlines()[nb.status()["PKG>Foo"]["line"] - 1].startswith("@keras")
     nb.run("a", source.replace("Foo", "Bar"))
     assert nb.custom_objects() == {"Bar": "Bar"}
 
@@ -209,7 +209,7 @@ def test_a_script_owns_what_it_registers_whichever_cell_runs_it(nb, tmp_path):
     script.write_text(f"import keras\n\n@keras.utils.register_keras_serializable('{nb.package}')\ndef f(x): return x\n")
     nb.run("a", f"%run {script}")
     assert nb.status()["PKG>f"]["owner"] == {"kind": "script", "id": str(script), "label": f"script {script}"}
-    assert nb.status()["PKG>f"]["line"] == 3 + DECORATED
+    assert nb.status()["PKG>f"]["line"] == 3
     nb.run("b", f"%run {script}")
     nb.run("a", "x = 1")
     assert list(nb.custom_objects()) == ["f"]
@@ -585,7 +585,7 @@ def test_what_was_imported_by_name_before_loading_is_guarded_too(stock_nb):
     nb.mode = "kreg"
     nb.load()
     nb.run("a", "@early('PKG')\ndef one(x): return x")
-    assert nb.status()["PKG>one"]["line"] == 1 + DECORATED
+    assert nb.status()["PKG>one"]["line"] == 1
     nb.run("a", "@early('PKG')\ndef two(x): return x")
     assert nb.custom_objects() == {"two": "two"}
     nb.unload()

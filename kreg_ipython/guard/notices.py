@@ -18,7 +18,7 @@ class Notices:
 
     Args:
         say: shows one line to the user.
-        notes: whether the notes of an exception are shown with it.
+        notes: whether the notes of an exception are shown with it: not by IPython before 8.15.
         memory: has the journal, where each act is written down, and the user's settings.
         number: returns the execution count of the cell that is being executed.
     """
@@ -56,24 +56,21 @@ class Notices:
 
     def annotate(self, error: BaseException, text: str) -> None:
         """Put a note on an exception of the framework's own, once."""
-        notes = getattr(error, "__notes__", [])
-        if text in "".join(notes):
+        if text in "".join(getattr(error, "__notes__", [])):
             return
-        with suppress(Exception):  # as `add_note` does, which Python 3.10 does not have
-            error.__notes__ = [*notes, f"kreg: {text}"]
-        if not self._shows_notes(error):
+        shown = False
+        with suppress(Exception):  # an exception of the user's may take none
+            error.add_note(f"kreg: {text}")
+            shown = self._notes
+        if not shown:
             with suppress(Exception):
                 self._say(text)
 
     def repeat(self, error: BaseException) -> None:
         """Put our notes on the exception that this one was raised for on this one, too."""
-        for note in getattr(error.__context__, "__notes__", ()) if self._shows_notes(error) else ():
+        for note in getattr(error.__context__, "__notes__", ()) if self._notes else ():
             if note.startswith("kreg: "):
                 self.annotate(error, note.removeprefix("kreg: "))
-
-    def _shows_notes(self, error: BaseException) -> bool:
-        """Return whether the notes of an exception are shown with it: not by Python 3.10, nor IPython before 8.15."""
-        return self._notes and hasattr(error, "add_note")
 
     def log(self, act: Act, entry: Entry, reason: str, run: Run | None = None) -> None:
         """Write down what was done to an entry, and why, in this run or the one that is being executed."""

@@ -133,7 +133,7 @@ def _leads_to(name: str, own_names: list[str], caller: stack.Step, code: CodeTyp
     meant = _meant(name, caller.module)
     if not callable(meant):
         return name.rpartition(".")[2] in own_names
-    return any(each is code or _qualname(each) == _qualname(code) for each in _codes(meant))
+    return any(each is code or each.co_qualname == code.co_qualname for each in _codes(meant))
 
 
 def _meant(name: str, module: str) -> Any:
@@ -144,10 +144,6 @@ def _meant(name: str, module: str) -> Any:
         meant = inspect.getattr_static(meant, part, _MISSING)
         meant = getattr(meant, "__func__", meant)
     return meant
-
-
-def _qualname(code: Any) -> str:
-    return getattr(code, "co_qualname", getattr(code, "co_name", ""))
 
 
 def _codes(meant: Any) -> Iterator[Any]:
@@ -181,7 +177,7 @@ def leads_to(steps: Iterable[stack.Step], called: Iterable[str], module: str) ->
     while todo and len(seen) < _MOST:
         for function in _called(*todo.pop()):
             code, where = function.__code__, str(function.__globals__.get("__name__"))
-            if (where, _qualname(code)) in wanted:
+            if (where, code.co_qualname) in wanted:
                 return True
             if code not in seen and not stack.is_library(code.co_filename):
                 seen.add(code)

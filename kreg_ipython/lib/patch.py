@@ -91,6 +91,6 @@ def cannot_be_diverted(function: Any) -> str:
 
 def _code_with(functions: dict[str, Callable[..., Any]], through: CodeType, like: CodeType) -> CodeType:
     consts = tuple(functions.get(const, const) if isinstance(const, str) else const for const in through.co_consts)
-    # Python 3.10 has no qualname here; the free variables are those of a closure, which must agree in number
+    # the free variables are those of a closure, which must agree in number
     names = ("co_name", "co_qualname", "co_filename", "co_firstlineno", "co_freevars")
-    return through.replace(co_consts=consts, **{name: getattr(like, name) for name in names if hasattr(like, name)})
+    return through.replace(co_consts=consts, **{name: getattr(like, name) for name in names})

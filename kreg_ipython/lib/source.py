@@ -297,9 +297,20 @@ def of_file(path: str) -> str | None:
         if not path.endswith(".ipynb"):
             return text
         cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        return "\n".join("".join(cell["source"]) for cell in cells)
+        return "\n".join(_python_alone("".join(cell["source"])) for cell in cells)
     except (OSError, SyntaxError, ValueError, LookupError, TypeError):
         return None
+
+
+def _python_alone(cell: str) -> str:
+    """Return a cell's text, or as many blank lines if it is in another language: ``%%bash``."""
+    return "\n" * cell.count("\n") if _OTHER_LANGUAGES.match(cell) else cell
+
+
+def lines_before(cell: str, text: str) -> int:
+    """Return how many lines come before a cell's body in the text of a notebook's file, see `of_file`."""
+    at = f"\n{text}\n".find(f"\n{cell}\n")
+    return text.count("\n", 0, max(at, 0)) + header(cell)
 
 
 @functools.lru_cache(maxsize=64)

@@ -38,15 +38,16 @@ class Step(NamedTuple):
 
     @property
     def function(self) -> str:
-        """The qualified name of the code; before Python 3.11 a code has only its own. Nothing for a body."""
-        return "" if is_body(self.code) else getattr(self.code, "co_qualname", self.code.co_name)
+        """The qualified name of the code; nothing for a body."""
+        return "" if is_body(self.code) else self.code.co_qualname
 
 
 class Origin(NamedTuple):
     """The origin of a registration.
 
     ``module`` or ``script`` names the body that is executing, if it is not a cell's; ``in_cell`` tells that it is.
-    ``file`` is the module's. ``executor`` is the frame that executes a script that nothing else has told of.
+    ``file`` is the module's. ``cell`` is the text of the script's cell that is executing, if the script is a notebook.
+    ``executor`` is the frame that executes a script that nothing else has told of.
     ``steps`` lead from the body to the registration; ``inner`` is the first of them in code that the body's magic
     executes: the body of ``%%time``. Without any body, in a thread or a task that has outlived its cell, the steps are
     those that are known.
@@ -58,7 +59,18 @@ class Origin(NamedTuple):
     steps: tuple[Step, ...] = ()
     inner: int = 0
     file: str | None = None
+    cell: str | None = None
     executor: FrameType | None = None
+
+    def steps_in(self, cell: str, before: int) -> tuple[Step, ...]:
+        """Return the steps in a cell, from the first one in its own code on.
+
+        Args:
+            cell: the cell's text. The body of a magic, of ``%%time``, is its own code, and what executes that is not.
+            before: how many lines come before the code: IPython cuts off a header, which is no code.
+        """
+        steps = self.steps[self.inner :] if cell.lstrip().startswith("%%") else self.steps
+        return shifted(steps, steps[0].code.co_filename, before)
 
 
 def trace(
@@ -108,7 +120,9 @@ def trace(
         elif body and code.co_name == _NOTEBOOK[1]:
             path = frame.f_locals.get("fname")
             if path is not None and _function(frame) == _NOTEBOOK:
-                return Origin(script=str(path), steps=_steps(frames[:body]))
+                steps = _steps(frames[:body])
+                cell = frame.f_locals.get("cell")
+                return Origin(script=str(path), steps=steps, inner=max(len(steps) - inner, 0), cell=cell)
         frame = frame.f_back
     if body:
         steps = _steps(frames[:body])
@@ -143,7 +157,7 @@ def innermost_line(steps: Iterable[Step]) -> int | None:
 
 
 def shifted(steps: tuple[Step, ...], file: str, lines: int) -> tuple[Step, ...]:
-    """Return the steps with the lines of one file counted from further above: a cell's header is no code."""
+    """Return the steps with the lines of one file counted from further above."""
     if not lines:
         return steps
     return tuple(step._replace(line=step.line + lines) if step.code.co_filename == file else step for step in steps)

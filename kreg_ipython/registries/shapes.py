@@ -108,7 +108,7 @@ class Permanent(Untracked):
         try:
             result = register(*args, **kwargs)
         except ValueError as error:
-            if former is not None and hasattr(error, "add_note"):
+            if former is not None:
                 error.add_note(self._hint)
             raise
         self._known[subject] = said, result is subject

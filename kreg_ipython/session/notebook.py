@@ -378,9 +378,7 @@ class Notebook(Front):
         if run is not None and self._call is not None and run is self._call.run:
             return self._in_call(self._call, steps)
         if run is not None and found.in_cell and runs.is_in_cells_task(run):
-            typed = run.source or ""
-            steps = steps[found.inner :] if typed.lstrip().startswith("%%") else steps
-            steps = stack.shifted(steps, steps[0].code.co_filename, source.header(typed))
+            steps = found.steps_in(run.source or "", source.header(run.source or ""))
             return Caller(run.owner, run, stack.innermost_line(steps), steps)
         in_thread = run is None
         run = run or runs.starter()

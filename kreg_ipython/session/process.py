@@ -19,7 +19,7 @@ from kreg_ipython.guard.context import Variable
 from kreg_ipython.guard.ledger import Caller, Entry, Kind, Ledger, Name, Owner, Run, Spot
 from kreg_ipython.guard.names import Names, held_by_all
 from kreg_ipython.guard.transaction import Guard
-from kreg_ipython.lib import stack
+from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.holders import holders
 from kreg_ipython.lib.naming import error_text, key_text, module_of, named, package_of
 from kreg_ipython.registries import watched
@@ -338,7 +338,10 @@ class Process:
             else:
                 owner = self.modules.owner("script", script_id(found.script or ""))
             executed = self.modules.run(owner, functools.partial(self._executor, found.executor))
-            return Caller(owner, executed, stack.innermost_line(found.steps), found.steps)
+            steps = found.steps
+            if found.cell is not None:
+                steps = found.steps_in(found.cell, source.lines_before(found.cell, executed.source or ""))
+            return Caller(owner, executed, stack.innermost_line(steps), steps)
         caller = self._front.caller_in(found)
         if caller is not None:
             return caller

@@ -8,8 +8,6 @@ from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.notices import Notices
 
-has_notes = pytest.mark.needs("python>=3.11")
-
 
 class Desk:
     """Notices, and what they show."""
@@ -86,7 +84,6 @@ def test_a_closed_stderr_breaks_nothing():
     assert desk.said == []
 
 
-@has_notes
 def test_a_note_is_put_on_an_exception_once(desk):
     error = KeyError("x")
     for text in ("one", "one", "two"):
@@ -111,7 +108,6 @@ def test_an_exception_that_takes_no_notes_gets_a_line(desk):
     assert desk.said == ["another one"]
 
 
-@has_notes
 def test_our_notes_are_repeated_on_the_exception_that_hides_theirs(desk):
     try:
         try:

@@ -13,7 +13,6 @@ from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.verdicts import Way
 from kreg_ipython.lib.naming import Parameter
 
-HAS_QUALNAMES = pytest.mark.needs("python>=3.11")
 """Before, a code knows its own name only."""
 
 
@@ -81,14 +80,12 @@ def test_a_function_behind_a_wrapper_of_the_users_is_wrapped(lab):
     assert found["make"] is True and found[""] is False
 
 
-@HAS_QUALNAMES
 def test_a_decorator_that_a_function_made_is_not_wrapped(lab):
     made = "def made():\n    def wrap(cls):\n        register('x', cls)\n        return cls\n    return wrap\nreg = made()\n"
     lab.cell("a", made + "@reg\nclass A: pass")
     assert [step.wrapped for step in way(lab).steps] == [False, False]
 
 
-@HAS_QUALNAMES
 @pytest.mark.parametrize(
     ("make", "call"),
     [
@@ -105,7 +102,6 @@ def test_a_method_is_not_wrapped(lab, make, call):
     assert way(lab).steps[1].function.endswith("make")
 
 
-@HAS_QUALNAMES
 def test_a_cached_property_is_wrapped(lab):
     lab.cell(
         "a",
@@ -443,7 +439,6 @@ RELOADED = {
 }
 
 
-@HAS_QUALNAMES
 @pytest.mark.parametrize(("body", "call", "at"), RELOADED.values(), ids=RELOADED)
 def test_of_what_was_reloaded_the_text_of_now_is_known(lab, body, call, at):
     text = "from home import *\n" + body

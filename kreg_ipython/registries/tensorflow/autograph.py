@@ -52,6 +52,5 @@ def _at(step: Step, file: str, line: int, function: str | None) -> Step:
     meant = getattr(sys.modules.get(step.module), name, None)
     code = getattr(inspect.unwrap(meant) if callable(meant) else None, "__code__", None)
     if not isinstance(code, CodeType) or code.co_filename != file:
-        names: dict[str, Any] = {each: name for each in ("co_name", "co_qualname") if hasattr(step.code, each)}
-        code = step.code.replace(co_filename=file, **names)
+        code = step.code.replace(co_filename=file, co_name=name, co_qualname=name)
     return Step(code, line, step.module)
