@@ -89,8 +89,9 @@ class GuardedRegistry:
 
     def missing(self, placed: list[tuple[Hashable, Any]]) -> list[bool]:
         """Return for each key and value whether it does not stand in the registry."""
-        there = self.count() if self.allows_duplicates and len(placed) > _FEW else Counter[Hashable]()
-        found = []
+        if not self.allows_duplicates or len(placed) <= _FEW:
+            return [self.holds(key, value) is False for key, value in placed]
+        there, found = self.count(), []
         for key, value in placed:
             which = identity(value)
             there[which] -= 1

@@ -31,12 +31,14 @@ class Judge:
         """Return the verdict on each of the owner's entries before a run."""
         now = _source(run)
         judged: dict[Entry, Verdict] = {}
-        texts_beside = functools.cache(lambda: list(self._context.texts_beside(run.owner)))
+        texts_beside: Callable[[], list[tuple[str, str]]] | None = None
         for way, some in self.by_way(entries):
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
-            if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
-                found = "maybe"
-                self._ledger.said_elsewhere.update(dict.fromkeys(some))
+            if found == "gone":
+                texts_beside = texts_beside or functools.cache(lambda: list(self._context.texts_beside(run.owner)))
+                if self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
+                    found = "maybe"
+                    self._ledger.said_elsewhere.update(dict.fromkeys(some))
             judged.update(dict.fromkeys(some, found))
         return judged
 

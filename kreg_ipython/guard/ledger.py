@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import weakref
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -96,7 +98,7 @@ class Run:
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
     ) -> None:
-        self.owner, self._source, self.number = owner, source, number
+        self.owner, self._text, self.number = owner, source, number
         self.active = self.broken = self.replays = self.unseen = False
         self.removed: dict[Entry, Verdict] = {}
         self._removed_at: dict[Spot, list[Entry]] = {}
@@ -105,12 +107,14 @@ class Run:
         self.unregistered: list[Entry] = []
         self.accessed: dict[str, dict[Hashable, Caller | None]] = {}
 
-    @property
+    @cached_property
     def source(self) -> str | None:
-        """The text that was executed; None if nobody knows it."""
-        if callable(self._source):
-            self._source = self._source()
-        return self._source
+        """The text that was executed; None if nobody knows it.
+
+        Equal texts are one object: what is known of a text is looked up for each entry, and comparing takes long.
+        """
+        text = self._text() if callable(self._text) else self._text
+        return None if text is None else sys.intern(str(text))
 
     def settle(self) -> None:
         """Forget what was removed: it is settled, and need not live on with the run."""

@@ -10,6 +10,7 @@ import functools
 import inspect
 import linecache
 import os
+import re
 import sys
 from collections.abc import Callable, Container, Hashable, Iterable
 from types import CodeType, FrameType
@@ -25,6 +26,7 @@ _IMPORT = ("importlib._bootstrap", "_call_with_frames_removed")
 _NOTEBOOK = ("IPython.core.interactiveshell", "safe_execfile_ipy")  # and .ipy and .ipynb files, cell by cell
 _OURS = __name__.partition(".")[0]
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_MAGIC = re.compile(r"\s*%%")
 _MOST = 64
 """The most steps of a registration that are written down, from the outermost on."""
 
@@ -69,7 +71,7 @@ class Origin(NamedTuple):
             cell: the cell's text. The body of a magic, of ``%%time``, is its own code, and what executes that is not.
             before: how many lines come before the code: IPython cuts off a header, which is no code.
         """
-        steps = self.steps[self.inner :] if cell.lstrip().startswith("%%") else self.steps
+        steps = self.steps[self.inner :] if _MAGIC.match(cell) else self.steps
         return shifted(steps, steps[0].code.co_filename, before)
 
 

@@ -144,6 +144,7 @@ def main() -> None:
         shell.user_ns.update(objects=keras.saving.get_custom_objects(), function=len, Many=type("Many", (), {}), tf=tf)
         for count in (1_000, 10_000):
             measure_many(count)
+        del shell.user_ns["objects"]  # a variable that holds the custom objects is a row of its own
         add_entries(98_000, "many")
         measure(100_000, 1_000, ["empty", "pass", "pass, dict held", "layer"], 20, max(PAIRS // 6, 2))
         print(json.dumps({"kind": "comparison", "an entry": compare_dict()}))
