@@ -640,3 +640,17 @@ def test_a_pool_started_by_one_cell_registers_for_the_cell_that_defines_the_task
     assert list(nb.custom_objects()) == ["pooled"]
     nb.run("b", "pool.shutdown()")
     assert nb.custom_objects() == {}
+
+
+def test_loading_in_a_long_session_compiles_few_of_its_cells_again(stock_nb):
+    for number in range(20):
+        stock_nb.run(None, f"value_{number} = {number}")
+    stock_nb.silently("""
+        shell, compiled = get_ipython(), []
+        transform = shell.transform_cell
+        shell.transform_cell = lambda raw: compiled.append(raw) or transform(raw)
+        shell.extension_manager.load_extension("kreg_ipython")
+        del shell.transform_cell
+    """)
+    assert stock_nb.value("[text for text in compiled if '_1' in text]") == []
+    stock_nb.unload()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -10,6 +11,8 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
+
+_WORDS = re.compile(r"\w+")
 
 
 class History:
@@ -62,9 +65,14 @@ class History:
         compiled, typed = "".join(linecache.getlines(filename)).strip(), self.typed
         backwards = range(len(typed) - 1, 0, -1)
         for count in backwards if number is None else (number, *backwards):  # IPython 8 counts some errors twice
-            if count < len(typed) and self._compiled(typed[count]).strip() == compiled:
+            if count < len(typed) and self._is_compiled_to(typed[count], compiled):
                 return typed[count], count if number is None else number
         return compiled, number
+
+    def _is_compiled_to(self, raw: str, compiled: str) -> bool:
+        """Return whether IPython makes this text of a cell; what it makes of a magic has the words of the magic."""
+        is_likely = all(word in compiled for word in _WORDS.findall(raw))  # the transformers take long
+        return is_likely and self._compiled(raw).strip() == compiled
 
     def _compiled(self, raw: str) -> str:
         """Return what IPython compiles of a cell.

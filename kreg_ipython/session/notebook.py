@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple, Protocol
 
@@ -53,11 +53,11 @@ class Memory:
     It is its process's memory, the cells by id and by text, and what else follows the cells.
     """
 
-    process: process.Memory
-    cells: dict[str, Owner]
-    texts: dict[str, Owner]
-    deleted: set[str]
-    attachments: list[Attachment]
+    process: process.Memory = field(default_factory=process.Memory)
+    cells: dict[str, Owner] = field(default_factory=dict)
+    texts: dict[str, Owner] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    attachments: list[Attachment] = field(default_factory=list)
 
 
 class Notebook(Front):
@@ -78,22 +78,16 @@ class Notebook(Front):
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self._history = History(shell)
-        self._cells: dict[str, Owner] = {}
         self._call: Call | None = None
         self.ended: list[Callable[[Run, Outcome], None]] = []
-        self.attachments: list[Attachment] = []
-        self.deleted: set[str] = set()
-        self._texts: dict[str, Owner] = {}
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
         self.awaited = {home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES}
-        self.process = Process(self)
-        memory: Memory | None = vars(shell).pop(_MEMORY, None)
-        if memory is not None:
-            self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
-            self.attachments = memory.attachments
-            self.process.go_on(memory.process)
+        memory: Memory = vars(shell).pop(_MEMORY, None) or Memory()
+        self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
+        self.attachments = memory.attachments
+        self.process = Process(self, memory.process)
 
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""

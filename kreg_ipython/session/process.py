@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from kreg_ipython import registries
 from kreg_ipython.guard import memory
 from kreg_ipython.guard.context import Variable
 from kreg_ipython.guard.ledger import Caller, Entry, Kind, Ledger, Name, Owner, Run, Spot
-from kreg_ipython.guard.names import Names, held_by_all
+from kreg_ipython.guard.names import held_by_all
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.holders import holders
@@ -76,10 +76,10 @@ class Memory:
         known: the entries by name.
     """
 
-    guard: memory.Memory
-    watched: dict[str, Registry | None]
-    owners: dict[tuple[Kind, str, str | None], Owner]
-    known: dict[Name, list[Known]]
+    guard: memory.Memory = field(default_factory=memory.Memory)
+    watched: dict[str, Registry | None] = field(default_factory=dict)
+    owners: dict[tuple[Kind, str, str | None], Owner] = field(default_factory=dict)
+    known: dict[Name, list[Known]] = field(default_factory=dict)
 
 
 class Process:
@@ -89,19 +89,28 @@ class Process:
 
     Args:
         front: knows of cells.
+        left: the knowledge of a former process, with which this one goes on.
     """
 
-    def __init__(self, front: Front | None = None) -> None:
+    def __init__(self, front: Front | None = None, left: Memory | None = None) -> None:
         self._front = front or Front()
-        self._memory = memory.Memory(names=Names(self._held))
-        self.watched: dict[str, Registry | None] = {}
-        """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self._owners: dict[tuple[Kind, str, str | None], Owner] = {}
         self.extras: tuple[str, ...] = ()
         """The names of the `registries.EXTRAS` that the user wants guarded."""
         self._undo: list[Callable[[], None]] = []
-        self._said = 0
-        self._known: dict[Name, list[Known]] = {}
+        self.go_on(left or Memory())
+
+    def go_on(self, left: Memory) -> None:
+        """Go on where another process was, before anything is guarded."""
+        self._memory: memory.Memory = left.guard
+        self._owners: dict[tuple[Kind, str, str | None], Owner] = left.owners
+        self._known: dict[Name, list[Known]] = left.known
+        self.watched: dict[str, Registry | None] = left.watched
+        """The containers of `%kreg watch`, by path; None until the module is imported."""
+        self._memory.names.held = self._held
+        self._said = self._memory.journal.count
+        if not isinstance(self._memory.ledger, Ledger):
+            # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
+            self._memory.ledger = None
         self._fresh()
 
     @property
@@ -168,16 +177,6 @@ class Process:
     def undo_later(self, undo: Callable[[], None]) -> None:
         """Undo one more thing when the process stops."""
         self._undo.append(undo)
-
-    def go_on(self, left: Memory) -> None:
-        """Go on where another process was, before anything is guarded."""
-        self._memory, self.watched, self._owners, self._known = left.guard, left.watched, left.owners, left.known
-        self._memory.names.held = self._held
-        self._said = self._memory.journal.count
-        if not isinstance(self._memory.ledger, Ledger):
-            # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
-            self._memory.ledger = None
-        self._fresh()
 
     def _fresh(self) -> None:
         faults: dict[str, str] = {}
