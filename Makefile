@@ -34,7 +34,7 @@ demo:
 	@$(BIN)/python notebooks/demo.py
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/long tests
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/long tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --nbval-lax notebooks
 
 # Thousands of histories (a run that fails says how to play it again), an interrupt at every line of ours, each notebook twice.

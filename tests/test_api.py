@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from kernels import PATIENCE
-
-PRELUDE = """
-import json, sys, threading, types
-sys.modules["IPython"] = None  # whoever imports it fails
-import keras, kreg_ipython
-objects = keras.utils.get_custom_objects()
-BODY = '''
-import keras
-@keras.utils.register_keras_serializable("P")
-class NAME(keras.layers.Layer):
-    pass
-'''
-def keys(): return sorted(key for key in objects if key.startswith("P>"))
-def run(text, name="app.py", owner=kreg_ipython.owner):
-    module = types.ModuleType("__main__")  # as Streamlit does
-    former, sys.modules["__main__"] = sys.modules["__main__"], module
-    try:
-        with owner(name, text):
-            exec(compile(text, "app.py", "exec"), module.__dict__)
-    finally:
-        sys.modules["__main__"] = former
-"""
+from programs import Programs
 
 
-def python(code: str, *path: Path, **environment: str) -> Any:
-    """Return what a program of its own prints last, as JSON."""
-    paths = os.pathsep.join(map(str, path))
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": paths, **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    printed = json.loads(done.stdout.splitlines()[-1])
-    return printed | {"stderr": done.stderr} if isinstance(printed, dict) else printed
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory) -> Iterator[Programs]:
+    made = Programs(tmp_path_factory.mktemp("programs"))
+    yield made
+    made.close()
 
 
-def test_a_script_that_is_executed_again_replaces_what_it_registered_and_leaks_no_class():
-    found = python(
+def test_a_script_that_is_executed_again_replaces_what_it_registered_and_leaks_no_class(programs):
+    found = programs.run(
         """
         import gc, weakref, contextlib
         run(BODY.replace("NAME", "Old"), owner=lambda *a: contextlib.nullcontext())
@@ -90,10 +56,10 @@ def test_a_script_that_is_executed_again_replaces_what_it_registered_and_leaks_n
     assert (found["entry"]["state"], found["entry"]["line"] in (3, 4)) == ("current", True)
 
 
-def test_the_source_of_a_script_file_is_known_and_of_a_name_is_not(tmp_path):
+def test_the_source_of_a_script_file_is_known_and_of_a_name_is_not(programs, tmp_path):
     script = tmp_path / "job.py"
     script.write_text("x = 1\n")
-    found = python(
+    found = programs.run(
         f"""
         def register(name): keras.utils.register_keras_serializable("P")(type(name, (), dict(get_config=lambda s: {{}})))
         seen = []
@@ -111,8 +77,8 @@ def test_the_source_of_a_script_file_is_known_and_of_a_name_is_not(tmp_path):
     assert found["seen"][1] == ["P>A", "P>B"] and found["states"]["P>A"] == "kept"
 
 
-def test_threads_belong_to_their_body_and_two_of_one_owner_at_once_lose_nothing():
-    found = python(
+def test_threads_belong_to_their_body_and_two_of_one_owner_at_once_lose_nothing(programs):
+    found = programs.run(
         """
         def body(name):
             with kreg_ipython.owner("app"):
@@ -134,8 +100,8 @@ def test_threads_belong_to_their_body_and_two_of_one_owner_at_once_lose_nothing(
     assert found["owners"] == {"P>A": "app", "P>B": "app", "P>C": "starter"}
 
 
-def test_the_status_of_a_process_that_nothing_guards_is_off():
-    found = python("print(json.dumps(kreg_ipython.status().to_dict()))")
+def test_the_status_of_a_process_that_nothing_guards_is_off(programs):
+    found = programs.run("print(json.dumps(kreg_ipython.status().to_dict()))")
     assert (found["on"], found["entries"]) == (False, [])
 
 
@@ -219,8 +185,8 @@ def test_an_adapter_that_is_registered_guards_another_library(nb, files, order):
     assert nb.value("PKGlib.MODELS") == {}
 
 
-def test_an_adapter_that_asks_for_an_owner_while_kreg_starts_is_answered():
-    found = python(
+def test_an_adapter_that_asks_for_an_owner_while_kreg_starts_is_answered(programs):
+    found = programs.run(
         """
         class Asking(kreg_ipython.DictRegistry):
             def entries(self):
@@ -318,7 +284,7 @@ def plugin(folder: Path, name: str, code: str) -> Path:
     return home
 
 
-def test_entry_points_bring_adapters_and_a_broken_one_is_a_row_and_nothing_more(tmp_path):
+def test_entry_points_bring_adapters_and_a_broken_one_is_a_row_and_nothing_more(programs, tmp_path):
     good = plugin(
         tmp_path,
         "goodplug",
@@ -338,7 +304,7 @@ def test_entry_points_bring_adapters_and_a_broken_one_is_a_row_and_nothing_more(
             "from kreg_ipython import DictRegistry\ndef registries(): return [DictRegistry('absl.flags', 'x:y')]",
         ),
     ]
-    found = python(
+    found = programs.run(
         """
         with kreg_ipython.owner("app", "x"):
             exec(BODY.replace("NAME", "A"), {})
@@ -505,8 +471,8 @@ def test_unloading_leaves_nothing_of_ours_behind(own_kernel):
     assert own_kernel.value("alive() is None")
 
 
-def test_a_text_that_is_executed_in_a_packages_namespace_is_not_the_packages():
-    found = python(
+def test_a_text_that_is_executed_in_a_packages_namespace_is_not_the_packages(programs):
+    found = programs.run(
         """
         import asyncio.events
         kreg_ipython.load()
@@ -519,9 +485,9 @@ def test_a_text_that_is_executed_in_a_packages_namespace_is_not_the_packages():
     assert found == ["module __main__"]
 
 
-def test_an_owner_finds_the_text_that_its_with_statement_is_in(tmp_path):
+def test_an_owner_finds_the_text_that_its_with_statement_is_in(programs, tmp_path):
     (tmp_path / "train.py").write_text("")
-    found = python(
+    found = programs.run(
         """
         import importlib, os, train
         kreg_ipython.load()
@@ -558,10 +524,10 @@ def test_an_owner_finds_the_text_that_its_with_statement_is_in(tmp_path):
     }
 
 
-def test_a_file_that_was_saved_since_and_not_reloaded_is_not_the_text_of_what_is_running(tmp_path):
+def test_a_file_that_was_saved_since_and_not_reloaded_is_not_the_text_of_what_is_running(programs, tmp_path):
     """The function remembers what it has done, so nothing would register it again."""
     (tmp_path / "svc.py").write_text("")
-    found = python(
+    found = programs.run(
         """
         import importlib, os, svc
         kreg_ipython.load()
