@@ -133,12 +133,16 @@ class Outcome:
     """A history and what came of it; no ``differences`` is as it should be."""
 
     history: History
-    stock: Result
     kreg: Result
     fresh: Result
+    stock: Result = field(default_factory=dict)
+    """What stock IPython does, or what we do if that cannot matter."""
     differences: list[str] = field(default_factory=list)
     no_reference: str = ""
     """Why the registries could not be compared."""
+
+    def __post_init__(self) -> None:
+        self.stock = self.stock or self.kreg
 
     def __str__(self) -> str:
         return "\n".join([str(self.history), *(f"  != {difference}" for difference in self.differences)])
@@ -187,8 +191,11 @@ class Stem:
     def play(self, histories: Iterable[History]) -> list[Outcome]:
         """Play histories in the three ways, and compare."""
         histories = list(histories)
-        results = self._ask([job for history in histories for job in _jobs(history)])
-        outcomes = [Outcome(history, *results[3 * at : 3 * at + 3]) for at, history in enumerate(histories)]
+        results = iter(self._ask([_job(history, mode) for history in histories for mode in ("kreg", "fresh")]))
+        outcomes = [Outcome(history, kreg=next(results), fresh=next(results)) for history in histories]
+        asking = outcomes if len(outcomes) == 1 else [each for each in outcomes if _may_depend_on_stock(each)]
+        for outcome, stock in zip(asking, self._ask([_job(each.history, "stock") for each in asking]), strict=True):
+            outcome.stock = stock
         doubtful = [(outcome, number) for outcome in outcomes for number in _doubtful(outcome)]
         prefixes = self._ask([_job(outcome.history, "fresh", number) for outcome, number in doubtful])
         for outcome in outcomes:
@@ -204,12 +211,21 @@ def _job(history: History, mode: str, upto: int | None = None) -> dict[str, Any]
     return {"mode": mode, "steps": steps, "probes": list(history.probes) if upto is None else []}
 
 
-def _jobs(history: History) -> list[dict[str, Any]]:
-    return [_job(history, mode) for mode in ("stock", "kreg", "fresh")]
+def _may_depend_on_stock(outcome: Outcome) -> bool:
+    """Return whether what stock IPython does may matter: not if all works, nothing is said, and all is as in fresh."""
+    kreg, fresh, history = outcome.kreg, outcome.fresh, outcome.history
+    if "died" in kreg or "died" in fresh or history.limitation:
+        return True
+    texts = (getattr(step, "source", None) or getattr(step, "text", None) or "" for step in history.steps)
+    if any(map(SAYS.search, texts)) or any(step["error"] or step["unloaded"] for step in kreg["steps"]):
+        return True
+    return kreg["registries"] != fresh["registries"] or kreg["probes"] != fresh["probes"]
 
 
 # -- comparing
 
+SAYS = re.compile(r"[\"']= ")
+"""What a cell prints that says something begins so."""
 REGISTRYS = re.compile(
     r"regist|already|Duplicate|locate|Unknown|Multiple dispatch|defined twice|two gradient|convert|dispatch", re.I
 )
