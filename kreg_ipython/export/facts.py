@@ -54,7 +54,7 @@ _REGISTERED = {
     "tf_keras.custom_objects": "tf_keras.src.saving.object_registration:_GLOBAL_CUSTOM_OBJECTS",
     "tensorflow.gradients": "tensorflow.python.framework.ops:gradient_registry._registry",
 }
-"""Where a process finds what has no other name."""
+"""The place of each registry, where a process finds an object that has no other name."""
 
 
 def named(registry: str, key: str) -> str | None:

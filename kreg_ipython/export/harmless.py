@@ -28,14 +28,14 @@ WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
 _REGISTERS = re.compile(
     r".*(register|Register|dispatch_for|no_gradient|NotDifferentiable).*|functools\.(wraps|lru_cache)"
 )
-"""What makes a decorator that does not call what it decorates."""
+"""The functions that make a decorator which does not call what it decorates."""
 _HOLDS = re.compile(
     rf"{_REGISTERS.pattern}|builtins\.(?!(filter|map|max|min|sorted)$)\w+|functools\.(?!reduce$)\w+"
     r"|types\.(?!new_class$)\w+|(typing|typing_extensions|_?collections|collections\.abc|enum|dataclasses|abc)\..*"
     r"|tensorflow\.python\.(eager|ops\.custom_gradient)\..*|jax\._src\.(api\.(jit|grad|vmap|value_and_grad)|custom_.*)"
     r"|numpy\.(vectorize|frompyfunc)"
 )
-"""What does not call the functions that it is given, before somebody calls what it makes of them."""
+"""The functions that do not call those which they are given, before somebody calls what they make of them."""
 _CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, functools.partial, type)
 _CONTAINERS = (dict, list, tuple, set, str, bytes)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -43,7 +43,7 @@ _USES = (
     *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.If, ast.Subscript, ast.Attribute),
     *(ast.FormattedValue, ast.Starred, ast.comprehension),
 )
-"""What may call a method of the object that it uses."""
+"""The parts of a statement that may call a method of the object which they use."""
 _NOT_USED = {
     "__init__",
     "__new__",

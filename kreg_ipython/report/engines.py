@@ -14,7 +14,7 @@ _SEEN = ("registry", "key", "state", "line", "run", "object", "note")
 """The facts of a row that may differ from engine to engine."""
 
 Rows = tuple[tuple[Any, ...], ...]
-"""What an engine has under one key: the values of `_SEEN`, and the owner's label, of each row."""
+"""The rows that an engine has under one key: the values of `_SEEN`, and the owner's label, of each."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from kreg_ipython.session.runs import End
 
 MARKS = "kreg"
-"""Where the metadata of a request say which run of a client's cell sends it.
+"""The key at which the metadata of a request say which run of a client's cell sends it.
 
 ``{"number": execution count}``; with a call also ``{"text": the cell's, "file": the name of its code, "line": …}``.
 """

@@ -49,9 +49,9 @@ class Front:
         return "", ""
 
     @property
-    def namespace(self) -> dict[str, Any]:
-        """The notebook's variables, with those that the shell puts there; empty only without a shell."""
-        return {}
+    def namespace(self) -> dict[str, Any] | None:
+        """The notebook's variables, with those that the shell puts there; None without a shell."""
+        return None
 
     def variables(self) -> Mapping[str, Any]:
         """Return the notebook's variables, without those that the shell puts there."""

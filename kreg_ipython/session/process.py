@@ -123,7 +123,7 @@ class Process:
         global _current
         if self.on:
             return
-        if _current is not None and _current is not self and not _current._front.namespace:
+        if _current is not None and _current is not self and _current._front.namespace is None:
             self.go_on(_current.close(whole=True))
         _current = self
         for adapter in registries.added.values():
@@ -444,7 +444,7 @@ class Process:
     def _held(self, run: Run, objects: list[Any]) -> set[int] | None:
         """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
         notebook = self._front.namespace
-        if not notebook or self.runs.declared() is run or run.source is None:
+        if notebook is None or self.runs.declared() is run or run.source is None:
             return None  # nothing tells in which namespace the body is executed
         modules = (each for each in self.modules.namespaces() if each is not notebook)
         return held(objects, run, self._front.variables(), modules)

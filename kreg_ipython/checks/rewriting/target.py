@@ -10,7 +10,7 @@ RATE_NAMES = frozenset({"learning_rate", "lr", "_learning_rate", "_lr"})
 """The attributes under which the optimizers of Keras 2 keep the learning rate."""
 
 STEP, SPARSE_STEP, COEFFICIENTS = "update_step", "_update_step_sparse", "_coefficients"
-"""What the methods ``_resource_apply_dense``, ``_resource_apply_sparse`` and ``_prepare_local`` are called now."""
+"""The names of today for the methods ``_resource_apply_dense``, ``_resource_apply_sparse`` and ``_prepare_local``."""
 
 
 @dataclass(frozen=True)
