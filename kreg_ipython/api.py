@@ -17,6 +17,7 @@ from kreg_ipython.session.process import current, started
 if TYPE_CHECKING:
     from kreg_ipython.report import Status
 
+_NAME = __name__.partition(".")[0]
 Rerun = TypeVar("Rerun", bound=Callable[[], Any])
 
 
@@ -56,9 +57,9 @@ def load() -> None:
     In an IPython shell it does what ``%load_ext kreg_ipython`` does. Elsewhere it guards modules, threads, and the
     bodies that `owner` names.
     """
-    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if hasattr(shell, "extension_manager"):
-        shell.extension_manager.load_extension(__name__.partition(".")[0])
+    extensions = _extensions()
+    if extensions is not None:
+        extensions.load_extension(_NAME)
     else:
         started()
 
@@ -66,11 +67,20 @@ def load() -> None:
 def stop() -> None:
     """Stop guarding, and give every function back. What is registered stays.
 
-    In IPython, use ``%unload_ext kreg_ipython``.
+    In an IPython shell it does what ``%unload_ext kreg_ipython`` does.
     """
+    extensions = _extensions()
+    if extensions is not None:
+        extensions.unload_extension(_NAME)
     process = current()
     if process is not None:
         process.close()
+
+
+def _extensions() -> Any:
+    """Return what loads the extensions of this process's shell; None without a shell."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "extension_manager", None)
 
 
 def status() -> Status:

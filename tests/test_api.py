@@ -123,6 +123,16 @@ def test_in_a_notebook_a_body_that_says_whose_it_is_is_not_the_cells(nb):
     assert nb.value(f"[r.key for r in {rows} if 'PKG' in r.key and r.state == 'current']") == [f"{nb.package}>Job"]
 
 
+def test_stopped_in_a_notebook_it_can_be_loaded_again(nb):
+    layer = "@keras.utils.register_keras_serializable('PKG')\nclass {}(keras.layers.Layer): pass"
+    nb.run("a", layer.format("One"))
+    nb.run("s", "import kreg_ipython\nkreg_ipython.stop()")
+    assert nb.value("kreg_ipython.status().to_dict()['on']") is False
+    nb.run("s", "kreg_ipython.stop()\nkreg_ipython.load()")
+    nb.run("a", layer.format("Two"))
+    assert nb.custom_objects() == {"Two": "Two"}
+
+
 def test_the_extension_takes_over_from_a_program_and_a_program_from_the_extension(own_kernel):
     own_kernel.run("i", "import keras, kreg_ipython\nobjects = keras.utils.get_custom_objects()")
     layer = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"

@@ -314,3 +314,19 @@ def test_what_another_cell_has_skipped_stays_unless_that_cell_failed(nb, end, st
     assert nb.value(f"'PKGk' in {objects}") is stays
     nb.run("b", once)
     assert nb.value(f"'PKGk' in {objects}")
+
+
+@pytest.mark.parametrize("magic", ["", "%%time", "%%capture", "%%prun -q"])
+def test_a_function_of_another_cell_that_remembers_is_not_of_the_calling_cells_text(nb, magic):
+    nb.run("d", "done = set()")
+    setup = f"""{magic}
+def setup():
+    if "PKG>Foo" in done: return
+    done.add("PKG>Foo")
+    @keras.utils.register_keras_serializable("PKG")
+    class Foo(keras.layers.Layer): pass
+"""
+    nb.run("a", setup.lstrip())
+    for number in (1, 2):
+        nb.run("b", f"{magic}\nsetup()\n".lstrip() + f"x = {number}\n" * 5)
+        assert list(nb.custom_objects()) == ["Foo"]

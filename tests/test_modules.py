@@ -496,7 +496,19 @@ def test_a_notebook_that_is_run_again_replaces_what_it_registered(nb, files):
 
 @stock
 @pytest.mark.parametrize("above", ["", "a = 1\nb = 2\nif a:\n    pass", "%%time\na = 1", "\n\n%%time\n", "%%capture"])
-@pytest.mark.parametrize("first", ["", "%%bash\necho '|'", "def f():\n    pass\n\n\nf()\n"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "",
+        "%%bash\necho '|'",
+        "%%javascript\nlet x = 1;",
+        "def f():\n    pass\n\n\nf()\n",
+        "  x = 1",
+        ">>> x = 1",
+        "/print 1",
+        f"text = '''\n{LAYER.strip()}\n'''",
+    ],
+)
 def test_lines_count_in_the_notebooks_whole_text_whatever_stands_above_them(nb, files, first, above):
     path = files.folder / "other.ipynb"
     cells = [first, "import keras", f"{above}\n{LAYER.strip()}", "x = 1"]
@@ -505,6 +517,50 @@ def test_lines_count_in_the_notebooks_whole_text_whatever_stands_above_them(nb, 
         nb.run("a", f"%run {path}")
         assert list(numbers(nb)) == [name]
     if nb.mode == "kreg":
-        text = "\n".join(cells).splitlines()
+        text = "\n# %%\n".join(cells).splitlines()
         (entry,) = [each for each in nb.entries() if each["state"] == "current"]
-        assert entry["line"] == text.index(LAYER.strip().splitlines()[0]) + 1
+        layers = [line for line, each in enumerate(text, 1) if each == LAYER.splitlines()[0]]
+        assert entry["line"] == layers[-1]
+
+
+GUARDED = """if "PKG>Foo" not in done:
+    done.add("PKG>Foo")
+    @keras.utils.register_keras_serializable("PKG")
+    class Foo(keras.layers.Layer): pass"""
+
+
+def test_a_cell_that_another_cell_has_in_a_string_is_not_that_string(nb, files):
+    nb.run("b", "done = set()")
+    for first in (f"text = '''\n{GUARDED}\n'''", f"text = '''\n# edited\n{GUARDED}\n'''", "pass"):
+        files.write({"other.ipynb": notebook_of("import keras", first, GUARDED)})
+        nb.run("a", f"%run -i {files.folder / 'other.ipynb'}")
+        assert nb.custom_objects() == {"Foo": "Foo"}
+
+
+@pytest.mark.parametrize("kind", ["py", "ipy", "ipynb", "module"])
+def test_a_file_that_is_saved_while_it_is_executed_is_what_was_executed(nb, files, kind):
+    name = "PKG_saved.py" if kind == "module" else f"PKG_saved.{kind}"
+    execute = "import PKG_saved, importlib\nimportlib.reload(PKG_saved)" if kind == "module" else f"%run -i {name}"
+    nb.run("b", f"import os\nos.chdir({str(files.folder)!r})\ndone, save = set(), lambda: None")
+
+    def text(*lines: str) -> str:
+        lines = ("import keras", "save()", *lines, "q = 1", *GUARDED.splitlines())
+        return notebook_of("\n".join(lines)) if kind == "ipynb" else "\n".join(lines)
+
+    former = text()
+    if kind == "module":
+        former = former.replace("import keras", "import keras, __main__\ndone, save = __main__.done, __main__.save")
+    later = [
+        former.replace("q = 1", sep.join([*(f"import {module} as o{n}" for n in range(9)), "q = 1"]))
+        for module in ("os", "sys")
+        for sep in (["\\n"] if kind == "ipynb" else ["\n"])
+    ]
+    files.write({name: former})
+    path = str(files.folder / name.replace("PKG", nb.package))
+    nb.run("c", f"save = lambda: open({path!r}, 'w').write({later[0].replace('PKG', nb.package)!r})")
+    nb.run("a", execute)
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    nb.run("c", "save = lambda: None")
+    files.write({name: later[1]})
+    nb.run("a", execute)
+    assert nb.custom_objects() == {"Foo": "Foo"}

@@ -385,6 +385,28 @@ def test_loaded_late_it_adopts_past_a_cell_that_cannot_be_compiled_again(stock_n
     nb.unload()
 
 
+@pytest.mark.parametrize("prompts", [("", ""), ("In [1]: ", "   ...: "), (">>> ", "... ")])
+def test_loaded_late_it_knows_a_cell_that_was_typed_with_prompts(stock_nb, prompts):
+    nb = stock_nb
+    nb.run("d", "done = set()")
+    lines = [
+        "if not done:",
+        "    done.add(1)",
+        "    @keras.utils.register_keras_serializable('PKG')",
+        "    class Foo: ",
+    ]
+    lines[-1] += "get_config = None"
+    cell = "\n".join(prompts[line > 0] + text for line, text in enumerate(lines))
+    nb.run("b", cell)
+    nb.mode = "kreg"
+    nb.load()
+    nb.run("b", cell)
+    assert nb.custom_objects() == {"Foo": "Foo"}
+    nb.run("b", "x = 1")
+    assert nb.custom_objects() == {}
+    nb.unload()
+
+
 def test_loaded_late_it_knows_a_cell_that_ends_in_a_newline(stock_nb):
     nb = stock_nb
     source = "there = 'PKG>Foo' in keras.utils.get_custom_objects()" + LAYER.format(1) + "\n"

@@ -30,6 +30,8 @@ _OTHER_LANGUAGES = re.compile(
     r"\s*%%(bash|cmd|file|html|HTML|javascript|js|latex|markdown|perl|pypy|python\d?|ruby|script|sh|svg|SVG|sx|system"
     r"|writefile)\b"
 )
+_BETWEEN_CELLS = "\n# %%\n"
+"""What stands between two cells in a notebook's text."""
 _RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
 
 
@@ -263,7 +265,11 @@ def definitions(text: str) -> set[str]:
     """Return the names that ``class`` and ``def`` statements in the text define, at any depth."""
     if "class " not in text and "def " not in text:
         return set()
-    return set(_DEFINES.findall(text))
+    return set(_DEFINES.findall(_without_prompts(text)))
+
+
+def _without_prompts(text: str) -> str:
+    return _PROMPT.sub("", text) if _PROMPT.match(text) else text
 
 
 def executed(text: str) -> Iterator[ast.AST]:
@@ -297,20 +303,25 @@ def of_file(path: str) -> str | None:
         if not path.endswith(".ipynb"):
             return text
         cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        return "\n".join(_python_alone("".join(cell["source"])) for cell in cells)
+        return _BETWEEN_CELLS.join(_of_cell("".join(cell["source"])) for cell in cells)
     except (OSError, SyntaxError, ValueError, LookupError, TypeError):
         return None
 
 
-def _python_alone(cell: str) -> str:
-    """Return a cell's text, or as many blank lines if it is in another language: ``%%bash``."""
-    return "\n" * cell.count("\n") if _OTHER_LANGUAGES.match(cell) else cell
+def _of_cell(cell: str) -> str:
+    """Return a cell as Python with as many lines; blank ones of a cell that cannot be read, or is no Python."""
+    python = _python(cell)[0]
+    return python if python.count("\n") == cell.count("\n") else "\n" * cell.count("\n")
 
 
-def lines_before(cell: str, text: str) -> int:
-    """Return how many lines come before a cell's body in the text of a notebook's file, see `of_file`."""
-    at = f"\n{text}\n".find(f"\n{cell}\n")
-    return text.count("\n", 0, max(at, 0)) + header(cell)
+def lines_before(cell: str, text: str) -> int | None:
+    """Return how many lines come before a cell's body in a notebook's text, see `of_file`; None if it is not there."""
+    python, before = _of_cell(cell), 0
+    for each in text.split(_BETWEEN_CELLS):
+        if each == python:
+            return before + header(cell)
+        before += each.count("\n") + _BETWEEN_CELLS.count("\n")
+    return None
 
 
 @functools.lru_cache(maxsize=64)
@@ -334,7 +345,7 @@ def _python(text: str) -> tuple[str, ast.Module | None, frozenset[int]]:
         return "", ast.Module(body=[], type_ignores=[]), frozenset()
     before = header(text)
     body = textwrap.dedent("\n".join(text.split("\n")[before:]))
-    body = _PROMPT.sub("", body) if _PROMPT.match(body) else body
+    body = _without_prompts(body)
     for replaces in (False, True):
         python, magics = _with_strings(body) if replaces else (body, set[int]())
         try:

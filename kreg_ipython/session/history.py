@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import re
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -11,8 +10,6 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import definition
-
-_WORDS = re.compile(r"\w+")
 
 
 class History:
@@ -63,16 +60,13 @@ class History:
 
     def _find(self, filename: str, number: int | None) -> tuple[str, int | None]:
         compiled, typed = "".join(linecache.getlines(filename)).strip(), self.typed
-        backwards = range(len(typed) - 1, 0, -1)
+        kept = max((line for line in compiled.splitlines() if "get_ipython()" not in line), key=len, default="").strip()
+        backwards = range(len(typed) - 1, 0, -1) if compiled else ()  # nothing is known of what `exec` compiles
         for count in backwards if number is None else (number, *backwards):  # IPython 8 counts some errors twice
-            if count < len(typed) and self._is_compiled_to(typed[count], compiled):
+            # IPython's transformers, which take long, leave a line as it is that they make nothing else of.
+            if count < len(typed) and kept in typed[count] and self._compiled(typed[count]).strip() == compiled:
                 return typed[count], count if number is None else number
         return compiled, number
-
-    def _is_compiled_to(self, raw: str, compiled: str) -> bool:
-        """Return whether IPython makes this text of a cell; what it makes of a magic has the words of the magic."""
-        is_likely = all(word in compiled for word in _WORDS.findall(raw))  # the transformers take long
-        return is_likely and self._compiled(raw).strip() == compiled
 
     def _compiled(self, raw: str) -> str:
         """Return what IPython compiles of a cell.

@@ -65,7 +65,7 @@ class Modules:
             run = Run(owner, functools.partial(text_of, owner))
             run.unseen = True
             self._runs.begin_inside(run, find_executor())
-        run.source  # noqa: B018 - is read now: later the file may have been edited
+        _read_now(run)
         return run
 
     def registered_before(self, subject: Any, module: str | None) -> tuple[Owner, Run, int | None] | None:
@@ -139,6 +139,7 @@ class Modules:
             text = stack.text_of(code)
         owner.source = text
         run = Run(owner, functools.partial(text_of, owner) if text is None else text)
+        _read_now(run)
         return self._runs.begin_body(run, "failed", declared=True, code=code)
 
     def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> End:
@@ -149,6 +150,8 @@ class Modules:
         first, puts the former ones back.
         """
         run = Run(owner, functools.partial(text_of, owner))
+        if not owner.library:
+            _read_now(run)
         run.replays = replays
         end = self._runs.begin_body(run, unsuccessful)
 
@@ -192,6 +195,11 @@ class Modules:
     def namespaces(self) -> list[dict[str, Any]]:
         """Those of the notebook, and of all other modules of the user's."""
         return [vars(module) for _, module in _users_modules()]
+
+
+def _read_now(run: Run) -> None:
+    """Read the text of a run: the file may be saved while it is executed."""
+    run.source  # noqa: B018
 
 
 def script_id(path: str) -> str:

@@ -339,7 +339,10 @@ class Process:
             executed = self.modules.run(owner, functools.partial(self._executor, found.executor))
             steps = found.steps
             if found.cell is not None:
-                steps = found.steps_in(found.cell, source.lines_before(found.cell, executed.source or ""))
+                before = source.lines_before(found.cell, executed.source or "")
+                if before is None:  # the file was saved while it was read
+                    return Caller(owner, executed, complete=False)
+                steps = found.steps_in(found.cell, before)
             return Caller(owner, executed, stack.innermost_line(steps), steps)
         caller = self._front.caller_in(found)
         if caller is not None:
