@@ -1,6 +1,6 @@
 """Runs the benchmarks and writes docs/benchmarks.md, and a line of the README: ``make bench``.
 
-``python tests/benchmarks/page.py restart`` measures and writes only what a restart costs.
+``python tests/benchmarks/page.py restart`` measures and writes only what a restart costs, ``… cells`` all but that.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Written by `make bench`, on {cores} cores, Python {python}, TensorFlow {tensorfl
 TensorFlow, Keras and tf_keras imported.
 
 ## What a restart costs
-
+{restart}
 ## Cells
 
 Blocks of cells with kreg_ipython on and off alternate in one process; a ratio is the median over the pairs of
@@ -210,7 +210,8 @@ def write_restart() -> None:
     README.write_text(re.sub(marked, textwrap.fill(LINE.format(**facts), 120), text), encoding="utf-8")
 
 
-def main() -> None:
+def write_cells() -> None:
+    """Measure all but what a restart costs, and write it into the page."""
     cells, kernel, processes = rows("cells.py"), rows("kernel.py"), rows("processes.py")
     comparison = cells.pop()["an entry"]
     many, cells = ([row for row in cells if (row["kind"] == "many") is wanted] for wanted in (True, False))
@@ -229,6 +230,7 @@ def main() -> None:
         TEXT.format(
             cores=os.cpu_count(),
             python=platform.python_version(),
+            restart=restart_section(),
             **{name: version(name) for name in ("tensorflow", "keras", "ipython")},
             cells=table(cells),
             many=many_table(many),
@@ -248,8 +250,15 @@ def main() -> None:
         ),
         encoding="utf-8",
     )
-    write_restart()
-    print(f"written: {PAGE.relative_to(HERE.parents[1])}")
 
 
-write_restart() if sys.argv[1:] == ["restart"] else main()
+def restart_section() -> str:
+    """Return what the page says of a restart."""
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition("## What a restart costs\n")
+    return rest.partition("\n## ")[0]
+
+
+for part, write in {"cells": write_cells, "restart": write_restart}.items():
+    if sys.argv[1:] in ([], [part]):
+        write()
+        print(f"written: {PAGE.relative_to(HERE.parents[1])}")
