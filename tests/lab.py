@@ -34,7 +34,9 @@ MIDDLE = "const box = e?.getBoundingClientRect(); return box && [box.x + box.wid
 """Where ``e`` is in the window."""
 
 WORD = """
-const editor = notebook.widgets[arguments[0]].node.querySelector('.cm-content'), e = document.createRange();
+const shown = notebook.widgets[arguments[0]].node, e = document.createRange();
+shown.scrollIntoView({block: 'center'});  // only then JupyterLab draws it
+const editor = shown.querySelector('.cm-content');
 editor.scrollIntoView({block: 'center'});
 const texts = document.createTreeWalker(editor, NodeFilter.SHOW_TEXT);
 while (texts.nextNode()) {
@@ -211,7 +213,7 @@ class Lab:
 
     def point(self, cell: int | str, word: str, *, times: int = 1) -> None:
         """Click on a word in a cell's editor."""
-        self._click_at(self.ask(WORD, self.at(cell), word), times)
+        self._click_at(self.wait(WORD, self.at(cell), word), times)
 
     def retype(self, cell: int | str, word: str, instead: str) -> None:
         """Mark the first occurrence of a word in a cell by a double click, and type another one."""
@@ -222,7 +224,7 @@ class Lab:
         """Select a cell by a click before it, so that single keys are commands."""
         place = self.at(cell)
         prompt = f"const e = notebook.widgets[{place}].node.querySelector('.jp-InputPrompt');"
-        self._click_at(self.ask(f"{prompt} e.scrollIntoView({{block: 'center'}}); {MIDDLE}"))
+        self._click_at(self.wait(f"{prompt} e.scrollIntoView({{block: 'center'}}); {MIDDLE}"))
         self.wait(f"return notebook.mode === 'command' && notebook.activeCellIndex === {place}")
 
     def run(self, *cells: int | str) -> list[str]:

@@ -83,7 +83,7 @@ def _is_a_users_method(statement: Statement, entry: Entry) -> bool:
 
 def _steps(made: Entry | Caller, source: Source | None) -> tuple[Step, ...]:
     """Return the steps of a way, without those that add nothing to it: what executes a magic, what makes a class."""
-    own = _own_body(made)
+    own = _own_file(made)
     found: list[Step] = []
     caller: stack.Step | None = None
     for step in made.steps:
@@ -98,7 +98,7 @@ def _steps(made: Entry | Caller, source: Source | None) -> tuple[Step, ...]:
                 found.append(Step("library", function=step.function))
             continue
         wrapped = statement is not None and caller is not None and not _calls(statement, caller, step)
-        if own is not None and stack.is_of(step.code, own):
+        if _is_own(step.code, own, source):
             wrapped = wrapped or (bool(step.function) and _meaning(step)[1])
             found.append(Step("own", step.line, step.function, wrapped=wrapped))
         elif not (statement is not None and statement.is_magic and not step.function):
@@ -195,18 +195,29 @@ def _called(names: set[str], module: str) -> Iterator[Any]:
             yield from _callees(inspect.getattr_static(each, "__wrapped__", each))
 
 
-def _own_body(made: Entry | Caller) -> CodeType | None:
-    """Return the first of the owner's own codes on a way; the one at the owner's line, if nobody saw the beginning."""
-    return next((step.code for step in made.steps if made.complete or step.line == made.line), None)
+def _own_file(made: Entry | Caller) -> str | None:
+    """Return the file of the owner's own code on a way; if nobody saw its beginning, the one with the owner's line."""
+    return next((step.code.co_filename for step in made.steps if made.complete or step.line == made.line), None)
 
 
-def _in_a_file(step: stack.Step, own: CodeType | None, wrapped: bool) -> Step:
+def _is_own(code: CodeType, own: str | None, source: Source | None) -> bool:
+    """Return whether a code is compiled from the owner's own text.
+
+    The name of the file tells, but not without a file: the body of any cell's ``%%time`` is called ``<timed exec>``.
+    """
+    name = code.co_filename
+    if name != own or name[:1] != "<" or name.startswith("<ipython-input"):
+        return name == own
+    return code.co_name[:1] == "<" or source is None or bool(source.defined(code.co_name))
+
+
+def _in_a_file(step: stack.Step, own: str | None, wrapped: bool) -> Step:
     """Return a step in a function of the user's outside the owner's text, with the texts that it had and has now."""
     code, stands_in = _meaning(step)
     text = _text(step.code)
     # Of a name that means nothing or something else now, or what the owner has defined since, nothing is known.
     other = code is not None and code.co_name != step.function.partition(".<locals>")[0].rpartition(".")[2]
-    now = text if code is None or other or (own is not None and stack.is_of(code, own)) else _text(code)
+    now = text if code is None or other or code.co_filename == own else _text(code)
     return Step("user", step.line, step.function, text, now, wrapped or stands_in or other)
 
 

@@ -72,7 +72,7 @@ class Origin(NamedTuple):
             before: how many lines come before the code: IPython cuts off a header, which is no code.
         """
         steps = self.steps[self.inner :] if _MAGIC.match(cell) else self.steps
-        return shifted(steps, steps[0].code, before)
+        return shifted(steps, steps[0].code.co_filename, before)
 
 
 def trace(
@@ -149,36 +149,20 @@ def trail(frame: FrameType | None) -> Hashable:
 
 
 def innermost_line(steps: Iterable[Step]) -> int | None:
-    """Return the line of the innermost step in the body's own text, which may be in a function that the body calls."""
-    line = body = None
+    """Return the line of the innermost step in the body's own file, which may be in a function that the body calls."""
+    line = file = None
     for step in steps:
-        body = body or step.code
-        if is_of(step.code, body):
+        file = file or step.code.co_filename
+        if step.code.co_filename == file:
             line = step.line
     return line
 
 
-def shifted(steps: tuple[Step, ...], body: CodeType, lines: int) -> tuple[Step, ...]:
-    """Return the steps with the lines of a body's text counted from further above."""
+def shifted(steps: tuple[Step, ...], file: str, lines: int) -> tuple[Step, ...]:
+    """Return the steps with the lines of one file counted from further above."""
     if not lines:
         return steps
-    return tuple(step._replace(line=step.line + lines) if is_of(step.code, body) else step for step in steps)
-
-
-def is_of(code: CodeType, body: CodeType) -> bool:
-    """Return whether a code is compiled from a body's text: the body itself, or a function in it.
-
-    The name of the file tells, but not without a file: the body of any ``%%time`` is called ``<timed exec>``.
-    """
-    name = code.co_filename
-    if name != body.co_filename or code is body:
-        return code is body
-    return name[:1] != "<" or name.startswith("<ipython-input") or _has(body, code)
-
-
-def _has(body: CodeType, code: CodeType) -> bool:
-    inner = (constant for constant in body.co_consts if isinstance(constant, CodeType))
-    return any(each is code or _has(each, code) for each in inner)
+    return tuple(step._replace(line=step.line + lines) if step.code.co_filename == file else step for step in steps)
 
 
 def from_file(steps: tuple[Step, ...], path: str) -> tuple[Step, ...]:

@@ -388,14 +388,14 @@ class Notebook(Front):
             if in_thread and not run.active:  # in a pool: another cell may have asked for it
                 run = Run(run.owner, None, run.number)
             return Caller(run.owner, run, None, steps, False)
-        header = source.header(run.source or "")
-        return Caller(run.owner, run, own[-1].line + header, stack.shifted(steps, own[-1].code, header), False)
+        file, header = own[-1].code.co_filename, source.header(run.source or "")
+        return Caller(run.owner, run, own[-1].line + header, stack.shifted(steps, file, header), False)
 
     def _in_call(self, call: Call, steps: tuple[stack.Step, ...]) -> Caller:
         """Return the client's cell that asked for a call: its statement, and then the functions that are called."""
         called = tuple(step for step in steps if step.code.co_filename != "<string>")
         header = source.header(call.run.source or "")
-        whole = stack.shifted((call.step, *called), call.step.code, header)
+        whole = stack.shifted((call.step, *called), call.step.code.co_filename, header)
         return Caller(call.run.owner, call.run, stack.innermost_line(whole), whole)
 
     def find_in_main(self, subject: Any) -> Caller | None:
