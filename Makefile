@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-.PHONY: demo test test-kernels test-pages test-long test-matrix mutants lint docs dist bench clean
+.PHONY: demo test suite notebooks test-long test-matrix mutants lint docs dist bench clean
 
 $(VENV)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kreg_ipython needs Python 3.11 or newer: make PYTHON=...")'
@@ -35,13 +35,13 @@ demo:
 
 # A test often waits for a kernel: four processes keep two cores busy.
 test: lint
-	@$(MAKE) --no-print-directory --jobs 2 test-kernels test-pages
+	@$(MAKE) --no-print-directory --jobs 2 suite notebooks
 
-test-kernels: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/long --ignore tests/browser tests
+suite: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/long tests
 
-test-pages: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q --nbval-lax tests/browser notebooks
+notebooks: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q --nbval-lax notebooks
 
 # Thousands of histories (a run that fails says how to play it again), an interrupt at every line of ours, each notebook twice.
 test-long: $(VENV)/installed-test
