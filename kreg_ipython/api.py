@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kreg_ipython import registries
 from kreg_ipython.lib import stack
 from kreg_ipython.registries.registry import Registry, checked
-from kreg_ipython.session.process import current, started
+from kreg_ipython.session.process import current, running_shell, started
 
 if TYPE_CHECKING:
     from kreg_ipython.report import Status
@@ -57,7 +57,7 @@ def load() -> None:
     In an IPython shell it does what ``%load_ext kreg_ipython`` does. Elsewhere it guards modules, threads, and the
     bodies that `owner` names.
     """
-    extensions = _extensions()
+    extensions = getattr(running_shell(), "extension_manager", None)
     if extensions is not None:
         extensions.load_extension(_NAME)
     else:
@@ -69,18 +69,12 @@ def stop() -> None:
 
     In an IPython shell it does what ``%unload_ext kreg_ipython`` does.
     """
-    extensions = _extensions()
+    extensions = getattr(running_shell(), "extension_manager", None)
     if extensions is not None:
         extensions.unload_extension(_NAME)
     process = current()
     if process is not None:
         process.close()
-
-
-def _extensions() -> Any:
-    """Return what loads the extensions of this process's shell; None without a shell."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return getattr(shell, "extension_manager", None)
 
 
 def status() -> Status:

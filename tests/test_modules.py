@@ -543,19 +543,13 @@ def test_a_file_that_is_saved_while_it_is_executed_is_what_was_executed(nb, file
     execute = "import PKG_saved, importlib\nimportlib.reload(PKG_saved)" if kind == "module" else f"%run -i {name}"
     nb.run("b", f"import os\nos.chdir({str(files.folder)!r})\ndone, save = set(), lambda: None")
 
-    def text(*lines: str) -> str:
-        lines = ("import keras", "save()", *lines, "q = 1", *GUARDED.splitlines())
-        return notebook_of("\n".join(lines)) if kind == "ipynb" else "\n".join(lines)
+    def text(*more: str) -> str:
+        head = ["import __main__", "done, save = __main__.done, __main__.save"] if kind == "module" else []
+        lines = "\n".join([*head, "import keras", "save()", *more, "q = 1", GUARDED])
+        return notebook_of(lines) if kind == "ipynb" else lines
 
-    former = text()
-    if kind == "module":
-        former = former.replace("import keras", "import keras, __main__\ndone, save = __main__.done, __main__.save")
-    later = [
-        former.replace("q = 1", sep.join([*(f"import {module} as o{n}" for n in range(9)), "q = 1"]))
-        for module in ("os", "sys")
-        for sep in (["\\n"] if kind == "ipynb" else ["\n"])
-    ]
-    files.write({name: former})
+    later = [text(*(f"import {module} as o{n}" for n in range(9))) for module in ("os", "sys")]
+    files.write({name: text()})
     path = str(files.folder / name.replace("PKG", nb.package))
     nb.run("c", f"save = lambda: open({path!r}, 'w').write({later[0].replace('PKG', nb.package)!r})")
     nb.run("a", execute)
@@ -564,4 +558,4 @@ def test_a_file_that_is_saved_while_it_is_executed_is_what_was_executed(nb, file
     files.write({name: later[1]})
     nb.run("a", execute)
     assert nb.custom_objects() == {"Foo": "Foo"}
-    nb.silently("os.chdir('/'); sys.modules.pop('PKG_saved', None)  # it leads to all variables of the next tests")
+    nb.silently("os.chdir('/'); sys.modules.pop('PKG_saved', None)")  # it leads to the next tests' variables

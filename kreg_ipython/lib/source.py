@@ -31,7 +31,7 @@ _OTHER_LANGUAGES = re.compile(
     r"|writefile)\b"
 )
 _BETWEEN_CELLS = "\n# %%\n"
-"""What stands between two cells in a notebook's text."""
+"""The lines between two cells in a notebook's text."""
 _RUNS_ITS_BODY = re.compile(r"\s*%%(capture|prun|time|timeit)\b")
 
 

@@ -40,9 +40,14 @@ def current() -> Process | None:
     return _current or _of_the_shell()
 
 
+def running_shell() -> Any:
+    """Return the IPython shell of this process; None without one."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
 def _of_the_shell() -> Process | None:
     """Return what a former copy of this module guards: Spyder deletes the user's modules to import them anew."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    shell = running_shell()
     magics = shell.magics_manager.registry.get("KregMagics") if shell is not None else None
     found: Process | None = magics.notebook.process if magics is not None else None
     return found
