@@ -118,7 +118,7 @@ def on_rerun(function: Rerun) -> Rerun:
         raise TypeError(f"on_rerun takes a function that can be called without arguments, not {function!r}")
     process = current()
     if process is not None and process.on:
-        caller = process.locate_caller(sys._getframe(1), frozenset(), function)
+        caller = process.context.locate_caller(sys._getframe(1), frozenset(), function)
         if caller is not None:
             process.guard.memory.reruns.declare(caller.owner, function)
     return function

@@ -150,9 +150,8 @@ def _done(act: str, verb: str, entries: list[Entry], then: str) -> Done:
 def _note(notebook: Notebook, act: Literal["kept", "released"], entry: Entry) -> None:
     """Write down what the user said of an entry."""
     reason = f"%kreg {'keep' if act == 'kept' else 'release'}"
-    notebook.process.guard.memory.journal.note(
-        act, entry.registry, entry.key, entry.owner, notebook.process.number(), reason
-    )
+    number = notebook.process.context.number()
+    notebook.process.guard.memory.journal.note(act, entry.registry, entry.key, entry.owner, number, reason)
 
 
 def _keys(entries: Iterable[Entry]) -> tuple[tuple[str, str], ...]:

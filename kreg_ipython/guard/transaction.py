@@ -71,7 +71,7 @@ class Guard:
         """The entries that a former guard knew, until everything that stands has been adopted."""
         for entry in memory.ledger.all() if memory.ledger is not None else ():
             self.remembered.setdefault(entry.spot, []).append(entry)
-        self._shared = shared = Shared(context, notices, memory, self.ledger, Gates(self.tell))
+        self.shared = shared = Shared(context, notices, memory, self.ledger, Gates(self.tell))
         self.registries, self.pending = shared.registries, shared.pending
         self._context, self._notices, self._gates = context, notices, shared.gates
         self._active, self._lock = shared.active, shared.lock

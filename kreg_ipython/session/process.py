@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import functools
-import re
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from types import CodeType, ModuleType
+from typing import Any
 
 from kreg_ipython import registries
 from kreg_ipython.guard import memory
-from kreg_ipython.guard.context import Variable
-from kreg_ipython.guard.ledger import Caller, Entry, Kind, Ledger, Name, Owner, Run, Spot
+from kreg_ipython.guard.ledger import Caller, Kind, Ledger, Name, Owner
 from kreg_ipython.guard.names import held_by_all
 from kreg_ipython.guard.transaction import Guard
-from kreg_ipython.lib import source, stack
-from kreg_ipython.lib.holders import holders
-from kreg_ipython.lib.naming import error_text, key_text, module_of, named, package_of
+from kreg_ipython.lib.naming import error_text, named
 from kreg_ipython.registries import watched
-from kreg_ipython.registries.names import Counter, Joint, Reset, asker, counters, joints, resets
+from kreg_ipython.registries.names import Counter, Joint, Reset, counters, joints, resets
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
-from kreg_ipython.session import files, imports
+from kreg_ipython.session import imports
+from kreg_ipython.session.context import Known, SessionContext
 from kreg_ipython.session.front import Front
-from kreg_ipython.session.holding import held
-from kreg_ipython.session.modules import Modules, script_id, text_of
+from kreg_ipython.session.modules import Modules, script_id
 from kreg_ipython.session.runs import End, Runs
 
 _current: Process | None = None
@@ -61,13 +57,6 @@ def started() -> Process:
             found = Process()
             found.start()
         return found
-
-
-class Known(NamedTuple):
-    """An entry, as it is known after unloading: it keeps nothing alive that was registered."""
-
-    subject: weakref.ref[Any]
-    caller: Caller
 
 
 @dataclass
@@ -108,15 +97,13 @@ class Process:
         """Go on where another process was, before anything is guarded."""
         self._memory: memory.Memory = left.guard
         self._owners: dict[tuple[Kind, str, str | None], Owner] = left.owners
-        self._known: dict[Name, list[Known]] = left.known
         self.watched: dict[str, Registry | None] = left.watched
         """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self._memory.names.held = self._held
         self._said = self._memory.journal.count
         if not isinstance(self._memory.ledger, Ledger):
             # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
             self._memory.ledger = None
-        self._fresh()
+        self._fresh(left.known)
 
     @property
     def on(self) -> bool:
@@ -143,13 +130,14 @@ class Process:
                 imported()
         self.guard.divert_made(each for namespace in self.modules.namespaces() for each in list(namespace.values()))
         self.guard.remembered.clear()
-        self._memory.ledger, self._known = None, {}
+        self.context.known.clear()
+        self._memory.ledger = None
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
         if self.on:
             self._detach(forget=False)
-            self._fresh()
+            self._fresh({})
 
     def close(self, *, whole: bool = False) -> Memory:
         """Give everything back for good: the next one to guard this process is another one.
@@ -183,19 +171,22 @@ class Process:
         """Undo one more thing when the process stops."""
         self._undo.append(undo)
 
-    def _fresh(self) -> None:
+    def _fresh(self, known: dict[Name, list[Known]]) -> None:
+        """Make what guards, and has not begun to."""
+        self.context = SessionContext(self._front, known)
+        self._memory.names.held = self.context.held
         faults: dict[str, str] = {}
         naming: list[Counter | Joint | Reset] = [*counters(), *joints(), *resets()]
         self.guard = Guard(
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
-            self,
+            self.context,
             say=self._say,
             notes=self._front.shows_notes,
             memory=self._memory,
             counters=naming,
         )
         self.guard.foreign_faults.update(faults)
-        self.runs = Runs(self.guard)
+        self.runs = self.context.runs = Runs(self.guard)
         self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited)
         for package in registries.LIBRARIES:
             self._imported[package] = functools.partial(self._guard_library, package, package)
@@ -208,7 +199,7 @@ class Process:
             self._await(module)
         for path in self.watched:
             self._await(_module_of(path))
-        self.modules = Modules(self.guard, self.runs, self._imported, self._owners)
+        self.modules = self.context.modules = Modules(self.guard, self.runs, self._imported, self._owners)
 
     def _await(self, module: str) -> None:
         self._imported[module] = functools.partial(self._arrived, module)
@@ -308,53 +299,7 @@ class Process:
         finally:
             self.say_acts()
 
-    # -- what the guard asks
-
-    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
-        """Return who registers under this frame; None if a framework does, for itself.
-
-        It is a body that names its owner, a module, a script, a cell, or what started the thread.
-        """
-        passthrough |= registries.CALLERS
-        found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
-        if (
-            found is None
-            and (home := module_of(subject)) is not None
-            and package_of(home) not in registries.OWNING_NOTHING
-        ):
-            found = stack.trace(frame, passthrough, (), files.file_of)
-        if found is None or package_of(found.module or "") in registries.OWNING_NOTHING:
-            return None
-        steps = registries.as_written(found.steps)
-        if steps is not found.steps:
-            found = found._replace(steps=steps)
-        declared = self.runs.declared()
-        if declared is not None:
-            code = self.runs.declared_in(declared)
-            if code is not None:
-                steps = stack.from_code(found.steps, code)
-            else:
-                steps = stack.from_file(found.steps, declared.owner.id or "")
-            return Caller(declared.owner, declared, stack.innermost_line(steps), steps)
-        if found.module is not None or found.script is not None:
-            if found.module is not None:
-                owner = self.modules.owner("module", found.module, found.file)
-            else:
-                owner = self.modules.owner("script", script_id(found.script or ""))
-            executed = self.modules.run(owner, functools.partial(self._executor, found.executor))
-            steps = found.steps
-            if found.cell is not None:
-                before = source.lines_before(found.cell, executed.source or "")
-                if before is None:  # the file was saved while it was read
-                    return Caller(owner, executed, complete=False)
-                steps = found.steps_in(found.cell, before)
-            return Caller(owner, executed, stack.innermost_line(steps), steps)
-        caller = self._front.caller_in(found)
-        if caller is not None:
-            return caller
-        run = self.runs.cell() or self.runs.starter()
-        owner = run.owner if run is not None else self.modules.owner("module", "__main__")
-        return Caller(owner, run, None, found.steps, False)
+    # -- bodies that are noticed
 
     def begin_module(self, module: ModuleType) -> End | None:
         """Begin the run of a module's body, if that is the user's; return what ends it."""
@@ -370,92 +315,9 @@ class Process:
 
     def _note_executor(self, owner: Owner) -> None:
         """Note who is about to execute a file."""
-        executor = self.locate_caller(sys._getframe(), frozenset())
+        executor = self.context.locate_caller(sys._getframe(), frozenset())
         if executor is not None:
             self.guard.executes(executor, owner)
-
-    def _executor(self, frame: FrameType | None) -> Caller | None:
-        """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""
-        return None if frame is None else self.locate_caller(frame, frozenset())
-
-    def is_framework_again(self, frame: FrameType) -> bool:
-        """Return whether a framework registers under this frame because one of its own modules is executed again."""
-        return bool(self.modules.again) and stack.body_of(frame) in self.modules.again
-
-    def text_of(self, script: Owner) -> str | None:
-        """Return what a script's or module's file says now; None if nobody can tell."""
-        return text_of(script)
-
-    def is_outdated(self, entry: Entry) -> bool:
-        """Return whether the file of a module or script does not say any more what registered this."""
-        return self.modules.is_outdated(entry)
-
-    def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
-        """Return the owner of an object that was registered before kreg was watching; None for a framework's object.
-
-        The owner is the one that was known before unloading, or the object's module, or a cell.
-        """
-        if self._known and spot is not None:
-            for each in self._known.get((spot[0], key_text(spot[1])), ()):
-                if each.subject() is subject:
-                    return each.caller
-        module = module_of(subject)
-        if module == "__main__":
-            return self._front.find_in_main(subject)
-        found = self.modules.registered_before(subject, module)
-        return Caller(*found) if found is not None else None
-
-    def defined(self, name: str) -> Owner | str | None:
-        """Return the owner of a class or function of this name in the notebook, or the file whose cell defines it."""
-        found = self._front.named(name)
-        if isinstance(found, (type, FunctionType)) and not self.is_framework(module_of(found) or ""):
-            caller = self.find_owner(found)
-            return caller.owner if caller is not None else self.modules.owner("module", module_of(found) or "__main__")
-        file, text = self._front.text_of_file()
-        return file if re.search(rf"^(class|def) {re.escape(name)}\b", text, re.MULTILINE) else None
-
-    def find_variable(self, subject: Any) -> Variable | None:
-        """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
-        found = []
-        for name, relation in holders(self._front.variables(), [subject], registries.OPAQUE).get(id(subject), ()):
-            assigned = self._front.assigned(name)
-            if assigned is not None:
-                found.append(Variable(name, relation == "is", *assigned))
-        return min(found, key=lambda each: (not each.is_it, each.owner.number or 0), default=None)
-
-    def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
-        """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
-        yield from (("__main__", text) for text in self._front.texts_beside(owner))
-        yield from self.modules.texts_beside(owner)
-
-    def number(self) -> int | None:
-        """Return the execution count of the cell that is being executed."""
-        run = self.runs.cell()
-        return run.number if run is not None else None
-
-    def running(self) -> Run | None:
-        """Return what is being executed in this context: a module's body, a script's, a cell."""
-        return self.runs.innermost()
-
-    def is_framework(self, module: str) -> bool:
-        """Return whether a module is part of a framework."""
-        return package_of(module) in registries.FRAMEWORKS
-
-    def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
-        """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
-
-        What users number themselves is nobody's: nothing tells which object gets that name.
-        """
-        asking, by_framework = asker(frame)
-        return self.runs.innermost() if by_framework else None, asking
-
-    def _held(self, run: Run, objects: list[Any]) -> set[int] | None:
-        """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
-        notebook = self._front.namespace
-        if notebook is None or self.runs.declared() is run or run.source is None:
-            return None  # nothing tells in which namespace the body is executed
-        modules = (each for each in self.modules.namespaces() if each is not notebook)
-        return held(objects, run, self._front.variables(), modules)
 
     # -- the boundary
 

@@ -16,7 +16,7 @@ ONCE = "register_once('x', {})"
 @pytest.fixture
 def conflicts(lab):
     """The guard's."""
-    return Conflicts(lab.guard._shared)
+    return Conflicts(lab.guard.shared)
 
 
 def make(owner, subject=abs, run=None):

@@ -327,7 +327,7 @@ def test_a_difference_names_the_registry_the_key_and_both_values(lab, reconciler
 
 def test_a_registry_that_fails_does_not_keep_the_others_from_following(lab):
     lab.faulty = True
-    reconciler = Reconciler(lab.guard._shared)
+    reconciler = Reconciler(lab.guard.shared)
     one, two = entry("silent", "x"), entry("raising", "y")
     lab.guard.registries["silent"].adapter.insert = lambda key, value: 1 / 0
     reconciler.change(insert=[one, two])

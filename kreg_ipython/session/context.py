@@ -1,0 +1,190 @@
+"""The answers to what the guard asks about the code that is being executed: whose it is, and what is beside it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import weakref
+from collections.abc import Iterator
+from types import FrameType, FunctionType
+from typing import Any, NamedTuple
+
+from kreg_ipython import registries
+from kreg_ipython.guard.context import ExecutionContext, Variable
+from kreg_ipython.guard.ledger import Caller, Entry, Name, Owner, Run, Spot
+from kreg_ipython.lib import source, stack
+from kreg_ipython.lib.holders import holders
+from kreg_ipython.lib.naming import key_text, module_of, package_of
+from kreg_ipython.lib.stack import Origin
+from kreg_ipython.registries.names import asker
+from kreg_ipython.session import files
+from kreg_ipython.session.front import Front
+from kreg_ipython.session.holding import held
+from kreg_ipython.session.modules import Modules, script_id, text_of
+from kreg_ipython.session.runs import Runs
+
+
+class Known(NamedTuple):
+    """An entry, as it is known after unloading: it keeps nothing alive that was registered."""
+
+    subject: weakref.ref[Any]
+    caller: Caller
+
+
+class SessionContext(ExecutionContext):
+    """What is executing, as the guard of a process sees it.
+
+    Args:
+        front: knows of cells.
+        known: the entries of a former guard by name, until everything that stands has been adopted.
+
+    Attributes:
+        runs: what is executing.
+        modules: the modules and scripts. Both are told of by the guard, and so come after it.
+    """
+
+    runs: Runs
+    modules: Modules
+
+    def __init__(self, front: Front, known: dict[Name, list[Known]]) -> None:
+        self._front, self.known = front, known
+
+    def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
+        """Return who registers under this frame; None if a framework does, for itself.
+
+        It is a body that names its owner, a module, a script, a cell, or what started the thread.
+        """
+        found = self._trace(frame, passthrough | registries.CALLERS, subject)
+        if found is None:
+            return None
+        declared = self.runs.declared()
+        if declared is not None:
+            return self._in_declared(declared, found.steps)
+        if found.module is not None or found.script is not None:
+            return self._in_file(found)
+        return self._front.caller_in(found) or self._outside(found.steps)
+
+    def _trace(self, frame: FrameType, passthrough: frozenset[str], subject: Any) -> Origin | None:
+        """Return where a registration comes from: the user's code, also if a framework is handed the user's object."""
+        found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
+        if found is None and (home := module_of(subject)) is not None and not _owns_nothing(home):
+            found = stack.trace(frame, passthrough, (), files.file_of)
+        if found is None or _owns_nothing(found.module or ""):
+            return None
+        steps = registries.as_written(found.steps)
+        return found if steps is found.steps else found._replace(steps=steps)
+
+    def _in_declared(self, run: Run, steps: tuple[stack.Step, ...]) -> Caller:
+        """Return the owner that a body names, which is executing, and the steps in the body's text."""
+        code = self.runs.declared_in(run)
+        own = stack.from_file(steps, run.owner.id or "") if code is None else stack.from_code(steps, code)
+        return Caller(run.owner, run, stack.innermost_line(own), own)
+
+    def _in_file(self, found: Origin) -> Caller:
+        """Return the module or script whose body is executing."""
+        if found.module is not None:
+            owner = self.modules.owner("module", found.module, found.file)
+        else:
+            owner = self.modules.owner("script", script_id(found.script or ""))
+        run = self.modules.run(owner, functools.partial(self._executor, found.executor))
+        steps = found.steps
+        if found.cell is not None:
+            before = source.lines_before(found.cell, run.source or "")
+            if before is None:  # the file was saved while it was read
+                return Caller(owner, run, complete=False)
+            steps = found.steps_in(found.cell, before)
+        return Caller(owner, run, stack.innermost_line(steps), steps)
+
+    def _outside(self, steps: tuple[stack.Step, ...]) -> Caller:
+        """Return what started the thread in which nothing is executing; the notebook's module, if that is not known."""
+        run = self.runs.cell() or self.runs.starter()
+        owner = run.owner if run is not None else self.modules.owner("module", "__main__")
+        return Caller(owner, run, None, steps, False)
+
+    def _executor(self, frame: FrameType | None) -> Caller | None:
+        """Return what executes a script under this frame by ``exec`` or a tool; None if there is no frame."""
+        return None if frame is None else self.locate_caller(frame, frozenset())
+
+    def is_framework_again(self, frame: FrameType) -> bool:
+        """Return whether a framework registers under this frame because one of its own modules is executed again."""
+        return bool(self.modules.again) and stack.body_of(frame) in self.modules.again
+
+    def text_of(self, script: Owner) -> str | None:
+        """Return what a script's or module's file says now; None if nobody can tell."""
+        return text_of(script)
+
+    def is_outdated(self, entry: Entry) -> bool:
+        """Return whether the file of a module or script does not say any more what registered this."""
+        return self.modules.is_outdated(entry)
+
+    def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
+        """Return the owner of an object that was registered before kreg was watching; None for a framework's object.
+
+        The owner is the one that was known before unloading, or the object's module, or a cell.
+        """
+        if self.known and spot is not None:
+            for each in self.known.get((spot[0], key_text(spot[1])), ()):
+                if each.subject() is subject:
+                    return each.caller
+        module = module_of(subject)
+        if module == "__main__":
+            return self._front.find_in_main(subject)
+        found = self.modules.registered_before(subject, module)
+        return Caller(*found) if found is not None else None
+
+    def defined(self, name: str) -> Owner | str | None:
+        """Return the owner of a class or function of this name in the notebook, or the file whose cell defines it."""
+        found = self._front.named(name)
+        if isinstance(found, (type, FunctionType)) and not self.is_framework(module_of(found) or ""):
+            caller = self.find_owner(found)
+            return caller.owner if caller is not None else self.modules.owner("module", module_of(found) or "__main__")
+        file, text = self._front.text_of_file()
+        return file if re.search(rf"^(class|def) {re.escape(name)}\b", text, re.MULTILINE) else None
+
+    def find_variable(self, subject: Any) -> Variable | None:
+        """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
+        found = []
+        for name, relation in holders(self._front.variables(), [subject], registries.OPAQUE).get(id(subject), ()):
+            assigned = self._front.assigned(name)
+            if assigned is not None:
+                found.append(Variable(name, relation == "is", *assigned))
+        return min(found, key=lambda each: (not each.is_it, each.owner.number or 0), default=None)
+
+    def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
+        """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
+        yield from (("__main__", text) for text in self._front.texts_beside(owner))
+        yield from self.modules.texts_beside(owner)
+
+    def number(self) -> int | None:
+        """Return the execution count of the cell that is being executed."""
+        run = self.runs.cell()
+        return run.number if run is not None else None
+
+    def running(self) -> Run | None:
+        """Return what is being executed in this context: a module's body, a script's, a cell."""
+        return self.runs.innermost()
+
+    def is_framework(self, module: str) -> bool:
+        """Return whether a module is part of a framework."""
+        return package_of(module) in registries.FRAMEWORKS
+
+    def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
+        """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
+
+        What users number themselves is nobody's: nothing tells which object gets that name.
+        """
+        asking, by_framework = asker(frame)
+        return self.runs.innermost() if by_framework else None, asking
+
+    def held(self, run: Run, objects: list[Any]) -> set[int] | None:
+        """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
+        notebook = self._front.namespace
+        if notebook is None or self.runs.declared() is run or run.source is None:
+            return None  # nothing tells in which namespace the body is executed
+        modules = (each for each in self.modules.namespaces() if each is not notebook)
+        return held(objects, run, self._front.variables(), modules)
+
+
+def _owns_nothing(module: str) -> bool:
+    """Return whether a module is one of those that never own what they register."""
+    return package_of(module) in registries.OWNING_NOTHING
