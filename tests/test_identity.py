@@ -15,6 +15,11 @@ AGAIN = {
     "reload": ["%reload_ext kreg_ipython"],
     "unload and load": ["%unload_ext kreg_ipython", "x = 1", "%load_ext kreg_ipython"],
     "unload and load in one cell": ["%unload_ext kreg_ipython\n%load_ext kreg_ipython"],
+    "a program's owner after unloading": [
+        "%unload_ext kreg_ipython",
+        "import kreg_ipython\nwith kreg_ipython.owner('program'): pass",
+        "%load_ext kreg_ipython",
+    ],
     "off and on": ["%kreg off", "%kreg on"],
     "off, unload, load": ["%kreg off", "%unload_ext kreg_ipython", "%load_ext kreg_ipython"],
 }

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from test_cells import stock
+from test_identity import AGAIN
 
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.ledger import Owner, Run
@@ -46,7 +47,8 @@ class Bench:
         self.life: Any = Thing()
         self.holds: list[Thing] | None = []
         """The objects that something else holds; None: nobody can tell."""
-        self.names = Names(lambda run, objects: None if self.holds is None else {id(one) for one in self.holds})
+        self.names = Names()
+        self.names.held = lambda run, objects: None if self.holds is None else {id(one) for one in self.holds}
         self.owners: dict[str, Owner] = {}
         self.made: dict[str, list[Thing | None]] = {}
 
@@ -806,6 +808,15 @@ def test_ended_keras_counts_as_if_it_had_always_counted(cells, end):
         assert cells.names() == ["sequential", "dense", "dense_1"]
         cells.run("b", "b_v = build(1)")
         assert cells.layers("b_v") == ["dense_2"]
+
+
+def test_a_cell_gets_its_names_again_after_reload_unload_and_off(cells):
+    cells.run("a", "m_v = build(2)")
+    for again, lines in AGAIN.items():
+        for line in lines:
+            cells.run("e", line)
+        cells.run("a", "m_v = build(2)")
+        assert cells.names() == ["sequential", "dense", "dense_1"], again
 
 
 def test_unloading_gives_the_functions_back(nb):

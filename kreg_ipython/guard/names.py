@@ -21,8 +21,6 @@ from kreg_ipython.guard.ledger import Owner, Run
 
 Held = Callable[[Run, list[Any]], set[int] | None]
 """Returns which objects are held, by their ``id``, by something other than what the run binds anew; None if unknown."""
-
-
 Since = tuple[int, str]
 """The number of resets, and the last one: ``clear_session() in cell [2], line 1``."""
 
@@ -88,12 +86,14 @@ class Taken:
 class Names:
     """All names that runs took, by owner. It outlives a guard that is switched off.
 
-    Args:
-        held: says what still holds an object.
+    Attributes:
+        held: says what still holds an object. Who guards a process sets it.
+        exchanged: the names that were given in place of the framework's own, and what gives another one of its own.
     """
 
-    def __init__(self, held: Held = held_by_all) -> None:
-        self.held = held
+    def __init__(self) -> None:
+        self.held: Held = held_by_all
+        self.exchanged: dict[str, Callable[[], str]] = {}
         self._lock = threading.RLock()
         self._counters: dict[str, weakref.WeakKeyDictionary[Any, tuple[Any, dict[Hashable, Numbers]]]] = {}
         self._owned: dict[Owner | None, list[Taken]] = {}
@@ -101,8 +101,6 @@ class Names:
         self._released: dict[Run, list[Taken]] = {}
         """The numbers that became free for each run that is going on."""
         self._since: Since = 0, ""
-        self.exchanged: dict[str, Callable[[], str]] = {}
-        """The names that were given in place of the framework's own, and what gives another one of its own."""
 
     def take(
         self,

@@ -28,9 +28,6 @@ from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
 from kreg_ipython.session.runs import End
 
-_MEMORY = "_kreg_ipython"
-"""The attribute of a shell by which a notebook leaves its memory to the next one."""
-
 
 class Attachment(Protocol):
     """Something else that follows a notebook's cells while kreg is on."""
@@ -84,7 +81,7 @@ class Notebook(Front):
         self._uncounted = 0
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
         self.awaited = {home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES}
-        memory: Memory = vars(shell).pop(_MEMORY, None) or Memory()
+        memory: Memory = vars(shell).pop(process.LEFT, None) or Memory()
         self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
         self.attachments = memory.attachments
         self.process = Process(self, memory.process)
@@ -93,7 +90,7 @@ class Notebook(Front):
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
         known = self.process.close(whole=whole)
         memory = Memory(known, self._cells, self._texts, self.deleted, self.attachments)
-        vars(self.shell)[_MEMORY] = memory
+        vars(self.shell)[process.LEFT] = memory
 
     def start(self) -> None:
         """Guard the registries, also for the rest of the cell that loads us."""
@@ -372,7 +369,8 @@ class Notebook(Front):
         if run is not None and self._call is not None and run is self._call.run:
             return self._in_call(self._call, steps)
         if run is not None and found.in_cell and runs.is_in_cells_task(run):
-            steps = found.steps_in(run.source or "", source.header(run.source or ""))
+            text = run.source or ""
+            steps = found.steps_in(text, source.header(text))
             return Caller(run.owner, run, stack.innermost_line(steps), steps)
         in_thread = run is None
         run = run or runs.starter()

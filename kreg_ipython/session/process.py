@@ -27,6 +27,8 @@ from kreg_ipython.session.front import Front
 from kreg_ipython.session.modules import Modules, script_id
 from kreg_ipython.session.runs import End, Runs
 
+LEFT = "_kreg_ipython"
+"""The attribute of a shell by which an unloaded notebook leaves its memory to the next one."""
 _current: Process | None = None
 _starting = threading.RLock()
 
@@ -54,7 +56,9 @@ def started() -> Process:
     with _starting:
         found = current()
         if found is None:
-            found = Process()
+            shell = running_shell()
+            left = vars(shell).get(LEFT) if shell is not None else None
+            found = Process(left=None if left is None else left.process)
             found.start()
         return found
 
