@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 os.environ.update(ENVIRONMENT)  # before a test imports TensorFlow in this process
 
 IMPORTS = """
+%colors nocolor
 import gc, os, sys, weakref
 import keras
 from absl import flags
@@ -32,7 +33,7 @@ else:
     tf_keras = keras  # Keras 2 itself, with TensorFlow 2.12; tests that need the other one are left out with Keras 3
 library = dict(tf_keras.utils.get_custom_objects())
 """
-"""What the shared kernels import, of what is there."""
+"""What the shared kernels begin with. They import what is there; a traceback in colours takes three times as long."""
 
 FREEZE = """
 import_names = {*globals(), "import_names"}

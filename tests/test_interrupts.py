@@ -62,6 +62,8 @@ def interrupt_at(line: int) -> Iterator[list[str]]:
 def run() -> Iterator[Callable[..., bool]]:
     """Runs a cell of a shell in this process; whether it succeeds."""
     shell = InteractiveShell.instance()
+    mode = shell.InteractiveTB.mode
+    shell.InteractiveTB.set_mode("Minimal")  # a whole traceback takes longer than all of a cell, and nobody reads it
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(source: str, cell: str) -> bool:
@@ -76,6 +78,7 @@ def run() -> Iterator[Callable[..., bool]]:
     guard = shell.magics_manager.registry["KregMagics"].notebook.process.guard
     guard.clear(list(guard.ledger))
     guard._clearing.undoable = Undoable()
+    shell.InteractiveTB.set_mode(mode)
 
 
 def versions() -> dict[str, int]:
