@@ -233,6 +233,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     pytest.fail(f"passes with the {mode} extension as well: it shows nothing of ours")
 
 
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """JupyterLab in a browser, with an empty folder: starting both takes as long as several tests."""
+    from lab import browsing, serving
+
+    folder = tmp_path_factory.mktemp("lab")
+    with serving(folder) as address, browsing(address, folder, tmp_path_factory.mktemp("profile")) as lab:
+        yield lab
+
+
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A process with a framework of dicts and lists, a notebook, and a guard. No kernel is started."""

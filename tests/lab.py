@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -104,7 +105,7 @@ class Lab:
         from selenium.common.exceptions import JavascriptException
         from selenium.webdriver.support.ui import WebDriverWait
 
-        patient = WebDriverWait(self.driver, patience, 0.05, [JavascriptException])
+        patient = WebDriverWait(self.driver, patience, 0.1, [JavascriptException])
         return patient.until(lambda driver: self.ask(script, *arguments), script)
 
     def click(self, selector: str, text: str = "", *, times: int = 1, patience: float = PATIENCE) -> None:
@@ -155,6 +156,17 @@ class Lab:
         return [(contrast, text) for contrast, text in self.ask(CONTRASTS, selector)]
 
     # -- the notebook
+
+    def add(self, name: str, notebook: dict[str, Any]) -> None:
+        """Put a notebook into the folder, or another one in its place, and wait until it is listed."""
+        (self.folder / name).write_text(json.dumps(notebook))
+        self.wait("return app.commands.hasCommand('filebrowser:refresh')")
+        self.ask("return app.commands.execute('filebrowser:refresh')")
+        listed = "[...document.querySelectorAll('.jp-DirListing-itemText')].some(e => e.innerText === arguments[0])"
+        self.wait(f"return {listed}", name)
+
+    def stop_kernels(self) -> None:
+        self.ask("return app.serviceManager.sessions.shutdownAll()")
 
     def open(self, name: str) -> None:
         """Open a notebook by a double click on its file."""

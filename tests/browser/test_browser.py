@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import CHROMIUM, DRIVER, Lab, Row, browsing, serving
+from lab import CHROMIUM, DRIVER, Lab, Row
 
 pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
 
@@ -60,16 +60,14 @@ def owners(lab: Lab, layer: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(jupyterlab: Lab) -> Iterator[Lab]:
     """JupyterLab with three notebooks: what %kreg can show, the quickstart, and the quickstart without ids."""
-    folder = tmp_path_factory.mktemp("lab")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = QUICKSTART["metadata"]["kernelspec"]
-    nbformat.write(notebook, folder / "shown.ipynb")
-    (folder / "quickstart.ipynb").write_text(json.dumps(QUICKSTART))
-    (folder / "without ids.ipynb").write_text(json.dumps(without_ids(QUICKSTART)))
-    with serving(folder) as address, browsing(address, folder, tmp_path_factory.mktemp("profile")) as lab:
-        yield lab
+    for name, each in (("shown", notebook), ("quickstart", QUICKSTART), ("without ids", without_ids(QUICKSTART))):
+        jupyterlab.add(f"{name}.ipynb", each)
+    yield jupyterlab
+    jupyterlab.stop_kernels()
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +84,7 @@ def page(lab: Lab) -> Iterator[Lab]:
 @pytest.fixture
 def quickstart(lab: Lab) -> Iterator[Lab]:
     """The quickstart as it is delivered, all its cells run, in the kernel that it had before."""
-    (lab.folder / "quickstart.ipynb").write_text(json.dumps(QUICKSTART))
+    lab.add("quickstart.ipynb", QUICKSTART)
     lab.open("quickstart.ipynb")
     lab.menu("Run", "Run All Cells")
     lab.answers(8)

@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import CHROMIUM, DRIVER, LISTEN, ROOT, Lab, browsing, serving
+from lab import CHROMIUM, DRIVER, LISTEN, ROOT, Lab, browsing
 from test_panel import row, tables
 
 from kreg_ipython.panel.state import WORDS, State, difference
@@ -87,11 +87,9 @@ class Page:
             self.lab.driver.save_screenshot(str(Path(os.environ["KREG_SCREENSHOTS"]) / f"panel, {name}.png"))
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
-    with serving(folder) as address, browsing(address, folder, tmp_path_factory.mktemp("profile")) as lab:
-        yield lab
+@pytest.fixture
+def lab(jupyterlab: Lab) -> Lab:
+    return jupyterlab
 
 
 @pytest.fixture
@@ -100,17 +98,14 @@ def page(lab: Lab) -> Iterator[Page]:
     cells = [nbformat.v4.new_code_cell(source, id=name) for name, source in CELLS.items()]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, lab.folder / "panel.ipynb")
-    lab.wait(
-        "return [...document.querySelectorAll('.jp-DirListing-itemText')].some(e => e.innerText === 'panel.ipynb')"
-    )
+    lab.add("panel.ipynb", notebook)
     lab.open("panel.ipynb")
     page = Page(lab)
     page.run("load", "panel", "small", "large")
     page.has(Small="current", Large="current")
     yield page
     lab.close()
-    lab.ask("return app.serviceManager.sessions.shutdownAll()")
+    lab.stop_kernels()
 
 
 def test_the_panel_follows_a_run_an_edit_and_a_re_run(page):
