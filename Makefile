@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+export PYTHONDONTWRITEBYTECODE := # as users have it: or else each of a hundred processes compiles all of ours
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 export TF_ENABLE_ONEDNN_OPTS ?= 0
@@ -38,7 +39,7 @@ test: lint
 	@$(MAKE) --no-print-directory --jobs 2 suite notebooks
 
 suite: $(VENV)/installed-test
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal --ignore tests/long tests
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -p no:nbval --ignore tests/long tests
 
 notebooks: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q --nbval-lax notebooks

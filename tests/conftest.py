@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import os
@@ -181,6 +182,7 @@ def own_kernel() -> Iterator[Kernel]:
     kernel.close()
 
 
+@functools.cache
 def is_met(requirement: str) -> bool:
     """Return whether a distribution or Python is installed in a version that fits; of a path, whether it exists.
 

@@ -10,7 +10,7 @@ import tempfile
 import textwrap
 import time
 from ast import literal_eval
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
@@ -39,6 +39,15 @@ calibration = min(cpu(lambda: sorted(map(repr, range(100_000)))) for _ in range(
 """
 """A cell that defines what some code costs in CPU time, and a calibration to divide it by: nothing else is as fast on
 each machine, and on a busy one."""
+
+
+def notebook(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return a notebook with code cells of these ids and sources, as JSON."""
+    import nbformat  # which takes a second: not whenever tests are collected
+
+    made = [nbformat.v4.new_code_cell(source, id=cell) for cell, source in cells.items()]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return dict(nbformat.v4.new_notebook(cells=made, metadata=kernel))
 
 
 class CellError(AssertionError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from kernels import PATIENCE, Kernel
+from kernels import PATIENCE, Kernel, notebook
 from test_prompts import LIBRARY, THING
 
 ONE, TWO = (THING.replace("NAME", name).strip() for name in ("One", "Two"))
@@ -52,9 +52,7 @@ PARAMETERS = [pytest.param(each, marks=pytest.mark.needs(*NEEDS[each])) for each
 def test_a_tool_that_runs_a_notebook_from_top_to_bottom_loses_nothing(folder, tool):
     check = "assert list(things.TABLE) == ['Two', 'One'], list(things.TABLE)"  # in the order of their last runs
     cells = [LOAD, ONE, TWO, ONE, check]
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, folder / "notebook.ipynb")
+    (folder / "notebook.ipynb").write_text(json.dumps(notebook(dict(zip("abcde", cells)))))
     (folder / "book.py").write_text("\n\n".join(f"# %%\n{each}" for each in cells))
     (folder / "pytest.ini").write_text("[pytest]\n")
     run(folder, *TOOLS[tool])

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
+from kernels import notebook
 from lab import CHROMIUM, DRIVER, Lab, Row
 
 pytestmark = pytest.mark.needs("jupyterlab", "selenium", "keras>=3", CHROMIUM, DRIVER)
@@ -62,9 +62,8 @@ def owners(lab: Lab, layer: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def lab(jupyterlab: Lab) -> Iterator[Lab]:
     """JupyterLab with three notebooks: what %kreg can show, the quickstart, and the quickstart without ids."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
-    notebook.metadata["kernelspec"] = QUICKSTART["metadata"]["kernelspec"]
-    for name, each in (("shown", notebook), ("quickstart", QUICKSTART), ("without ids", without_ids(QUICKSTART))):
+    shown = notebook({f"cell-{place}": source for place, source in enumerate(CELLS)})
+    for name, each in (("shown", shown), ("quickstart", QUICKSTART), ("without ids", without_ids(QUICKSTART))):
         jupyterlab.add(f"{name}.ipynb", each)
     yield jupyterlab
     jupyterlab.stop_kernels()

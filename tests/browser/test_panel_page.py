@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
+from kernels import notebook
 from lab import CHROMIUM, DRIVER, LISTEN, ROOT, Lab, browsing
 from test_panel import row, tables
 
@@ -95,10 +95,7 @@ def lab(jupyterlab: Lab) -> Lab:
 @pytest.fixture
 def page(lab: Lab) -> Iterator[Page]:
     """A notebook in a kernel of its own, with two entries and the panel."""
-    cells = [nbformat.v4.new_code_cell(source, id=name) for name, source in CELLS.items()]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    lab.add("panel.ipynb", notebook)
+    lab.add("panel.ipynb", notebook(CELLS))
     lab.open("panel.ipynb")
     page = Page(lab)
     page.run("load", "panel", "small", "large")
