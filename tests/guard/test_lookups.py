@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from guarding import hides_our_frames
+from guarding import announce, hides_our_frames
 
 from kreg_ipython.guard import lookups, messages
+from kreg_ipython.guard.ledger import Owner
+from kreg_ipython.registries.registry import Absence, Gate
+from kreg_ipython.registries.shapes import DictRegistry
 
 G = "def grad(): return {}\ngradient('G', grad)"
 
@@ -198,3 +201,100 @@ def test_a_look_up_that_finds_what_was_put_back_gets_its_own_arguments(lab):
 def test_tracebacks_hide_the_look_up(swept):
     error = swept.cell("b", "find('G')", fails=LookupError)
     assert hides_our_frames(error)
+
+
+# -- keys that were never registered
+
+SHELVES = """
+told, told_too, untold = {}, {}, {}
+
+def tell(key, value):
+    told[key] = value
+
+def ask(key):
+    if key == "broken":
+        raise ValueError("the shelf is broken")
+    if key not in told:
+        raise ValueError(f"there is no {key}")
+    return told[key]
+
+def ask_too(key):
+    return told_too[key]
+
+def ask_untold(key):
+    if key not in untold:
+        raise KeyError(f"there is no {key}")
+"""
+
+
+@pytest.fixture
+def asked(lab):
+    """A lab with registries that explain what they lack; the facts with which they are asked to, in ``absences``."""
+    exec(SHELVES, vars(lab.home))
+    lab.absences = []
+
+    def explain(absence: Absence) -> str:
+        lab.absences.append(absence)
+        return f"{absence.key} is nowhere"
+
+    def gate(function: str, explain=explain) -> Gate:
+        return Gate(function, lambda key: (key, None), act="look up", lacks=lacks, explain=explain)
+
+    def lacks(error: BaseException, key: str) -> bool:
+        return f"no {key}" in str(error)
+
+    for adapter in (
+        DictRegistry("told", "home:told", [Gate("home:tell", announce), gate("home:ask")]),
+        DictRegistry("told too", "home:told_too", [gate("home:ask_too")]),
+        DictRegistry("untold", "home:untold", [gate("home:ask_untold", None)]),
+    ):
+        lab.guard.add(adapter, now=True)
+    lab.main.ask, lab.main.tell = lab.home.ask, lab.home.tell
+    return lab
+
+
+def test_what_a_registry_lacks_is_explained_with_all_that_is_known(asked):
+    asked.cell("a", "tell('P>here', 1)")
+    error = asked.cell("b", "ask('P>Thing')", fails=ValueError)
+    assert asked.noted(error) == ["kreg: P>Thing is nowhere"]
+    assert asked.absences == [Absence("P>Thing", "told", ["P>here"], None, None, None)]
+
+
+@pytest.mark.parametrize(("where", "found"), [("told_too", "told too"), ("untold", None), ("told", None)])
+def test_another_registry_that_has_the_key_is_named_if_it_is_explained_in_the_same_way(asked, where, found):
+    getattr(asked.home, where)["Q>Other" if where == "told" else "P>Thing"] = 1
+    asked.cell("b", "ask('P>Thing')", fails=ValueError)
+    assert [absence.elsewhere for absence in asked.absences] == [found]
+
+
+@pytest.mark.parametrize("known", ["a cell", "a file", None])
+def test_who_defines_a_thing_of_that_name_is_told(asked, known):
+    names = []
+    owner = asked.owner("a")
+    owner.number = 7
+    asked.defined = lambda name: names.append(name) or {"a cell": owner, "a file": "book.ipynb"}.get(known)
+    asked.cell("b", "ask('P>Thing')", fails=ValueError)
+    [absence] = asked.absences
+    assert names == ["Thing"]
+    assert (absence.definer, absence.file) == {"a cell": ("cell [7]", None), "a file": (None, "book.ipynb")}.get(
+        known, (None, None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("defined", "told"),
+    [
+        (None, ": run the cell or import the module that registers it"),
+        ("book.ipynb", ". A cell of book.ipynb defines Thing: run it"),
+        (Owner("cell", "c", number=7), ", but cell [7] defines Thing"),
+    ],
+)
+def test_a_registry_without_words_of_its_own_has_plain_ones(asked, defined, told):
+    asked.defined = lambda name: defined
+    error = asked.cell("b", "import home; home.ask_untold('P>Thing')", fails=KeyError)
+    assert asked.noted(error) == [f"kreg: 'P>Thing' was never registered in this kernel{told}"]
+
+
+def test_an_error_about_something_else_is_not_explained(asked):
+    error = asked.cell("b", "ask('broken')", fails=ValueError)
+    assert not hasattr(error, "__notes__") and asked.absences == []
