@@ -10,7 +10,7 @@ import weakref
 
 import pytest
 
-from kreg_ipython.guard.gates import Gates
+from kreg_ipython.guard.gates import Gates, undiverted
 from kreg_ipython.registries.registry import CannotUndo, Gate, NotThere
 
 HOME = """
@@ -102,6 +102,20 @@ def test_a_decorator_factory_registers_when_its_decorator_is_called(home, desk):
     assert desk.passed == [("r", ("x", abs)), ("r", ("x", min))]
     assert home.registered()(max) == [max, None]
     assert desk.passed[2:] == [("r", ("default", max))]
+
+
+def test_the_frameworks_own_decorator_is_found_in_one_that_passes_a_gate(home, desk):
+    own = home.registered("x")
+    desk.add("r", "registered", lambda value, key="default", **options: (key, value), decorator=True)
+    found = undiverted(home.registered("y"))
+    assert found.__code__ is own.__code__ and found(abs) == [abs, None] and home.table == {"y": abs}
+    assert desk.passed == [], "what it registers passes no gate"
+
+    def alike(decorate=1):
+        return lambda: decorate
+
+    for other in (own, alike(), abs, None, Gates.add):
+        assert undiverted(other) is other
 
 
 def test_a_call_inside_another_one_is_part_of_it(home, desk):

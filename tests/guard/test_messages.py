@@ -25,6 +25,13 @@ def test_why_an_entry_is_kept(seen, unreadable, text):
     assert messages.why_kept(seen, unreadable) == text
 
 
+def test_an_input_that_looks_like_an_edit_names_what_the_former_one_has_left():
+    left = [Entry(registry, key, 1, 1, CELL) for registry, key in (("r", "P>Foo"), ("s", "P>Foo"), ("r", ("a", 1)))]
+    assert messages.left_by_an_edit(Run(OTHER, "", 5), CELL, left) == (
+        "run [5] looks like an edit of cell [3], which registered more: %kreg clear 'P>Foo' 'a, 1'"
+    )
+
+
 def test_a_place_is_said_as_people_look_for_it():
     assert messages.where(Caller(CELL, None, 2)) == "cell [3], line 2"
     assert messages.where(Caller(MODULE)) == "module mylib"
