@@ -75,6 +75,8 @@ class Notebook:
                 sys.modules["kreg_ipython.registries"].added.clear()
             get_ipython().config.pop("KregMagics", None)
             vars(get_ipython()).pop("_kreg_ipython", None)  # the next test's cells are others
+            for name in [name for name in sys.modules if name[:1] == "T" and name[1:2].isdigit()]:
+                del sys.modules[name]  # or %autoreload would reload it in a later test
             tf_keras.utils.get_custom_objects().update(library)  # the naive extension loses some
             shown = differences
             for name in globals().keys() - import_names - {"shown"}:
