@@ -166,6 +166,7 @@ class Lab:
         self.wait(f"return {listed}", name)
 
     def stop_kernels(self) -> None:
+        """Stop the kernels of all notebooks."""
         self.ask("return app.serviceManager.sessions.shutdownAll()")
 
     def open(self, name: str) -> None:
