@@ -20,7 +20,7 @@ from kreg_ipython.registries.names import asker
 from kreg_ipython.session import files
 from kreg_ipython.session.front import Front
 from kreg_ipython.session.holding import held
-from kreg_ipython.session.modules import Modules, script_id, text_of
+from kreg_ipython.session.modules import Modules, owns_nothing, script_id, text_of
 from kreg_ipython.session.runs import Runs
 
 
@@ -32,7 +32,7 @@ class Known(NamedTuple):
 
 
 class SessionContext(ExecutionContext):
-    """What is executing, as the guard of a process sees it.
+    """Answers what the guard of a process asks.
 
     Args:
         front: knows of cells.
@@ -40,7 +40,7 @@ class SessionContext(ExecutionContext):
 
     Attributes:
         runs: what is executing.
-        modules: the modules and scripts. Both are told of by the guard, and so come after it.
+        modules: the modules and scripts. Both need the guard, and so are set when it has been made.
     """
 
     runs: Runs
@@ -67,9 +67,9 @@ class SessionContext(ExecutionContext):
     def _trace(self, frame: FrameType, passthrough: frozenset[str], subject: Any) -> Origin | None:
         """Return where a registration comes from: the user's code, also if a framework is handed the user's object."""
         found = stack.trace(frame, passthrough, registries.OWNING_NOTHING, files.file_of)
-        if found is None and (home := module_of(subject)) is not None and not _owns_nothing(home):
+        if found is None and (home := module_of(subject)) is not None and not owns_nothing(home):
             found = stack.trace(frame, passthrough, (), files.file_of)
-        if found is None or _owns_nothing(found.module or ""):
+        if found is None or owns_nothing(found.module or ""):
             return None
         steps = registries.as_written(found.steps)
         return found if steps is found.steps else found._replace(steps=steps)
@@ -183,8 +183,3 @@ class SessionContext(ExecutionContext):
             return None  # nothing tells in which namespace the body is executed
         modules = (each for each in self.modules.namespaces() if each is not notebook)
         return held(objects, run, self._front.variables(), modules)
-
-
-def _owns_nothing(module: str) -> bool:
-    """Return whether a module is one of those that never own what they register."""
-    return package_of(module) in registries.OWNING_NOTHING

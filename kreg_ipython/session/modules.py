@@ -39,7 +39,7 @@ class Modules:
         owners: dict[tuple[Kind, str, str | None], Owner],
     ) -> None:
         self._guard, self._runs, self._imported, self._owners = guard, runs, imported, owners
-        self._executed = {name for name in sys.modules if _owns_nothing(name)}
+        self._executed = {name for name in sys.modules if owns_nothing(name)}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
 
@@ -116,7 +116,7 @@ class Modules:
 
     def _begin_framework(self, name: str) -> End | None:
         executed = name in self._executed
-        if _owns_nothing(name):
+        if owns_nothing(name):
             self._executed.add(name)
         if not executed:
             return None
@@ -244,10 +244,11 @@ def _is_users(name: str) -> bool:
 
 def _is_foreign(module: str) -> bool:
     """Return whether a module is Python's own or a framework's."""
-    return _owns_nothing(module) or _is_pythons_own(package_of(module))
+    return owns_nothing(module) or _is_pythons_own(package_of(module))
 
 
-def _owns_nothing(module: str) -> bool:
+def owns_nothing(module: str) -> bool:
+    """Return whether a module is one of those that never own what they register."""
     return package_of(module) in registries.OWNING_NOTHING
 
 

@@ -55,8 +55,7 @@ the same with and without, are not in it.
 {cells}
 
 A class without a body is the least that a cell can register. kreg_ipython's share is about the same for any cell that
-registers one object, 0.4 ms, so this is where its ratio is the highest. In the bare shell both are over the target. In a
-kernel, which takes longer for any cell, both are under it.
+registers one object, so this is where its ratio is the highest. A kernel takes longer for any cell: see below.
 
 "Entries" are the user's own custom objects, half of them registered by the decorator and half written to the dict.
 "Cells" have registered one function each. If a variable holds the dict of custom objects, as `objects =
