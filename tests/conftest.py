@@ -21,7 +21,6 @@ from packaging.requirements import Requirement
 os.environ.update(ENVIRONMENT)  # before a test imports TensorFlow in this process
 
 IMPORTS = """
-%colors nocolor
 import gc, os, sys, weakref
 import keras
 from absl import flags
@@ -34,14 +33,15 @@ else:
     tf_keras = keras  # Keras 2 itself, with TensorFlow 2.12; tests that need the other one are left out with Keras 3
 library = dict(tf_keras.utils.get_custom_objects())
 """
-"""What the shared kernels begin with. They import what is there; a traceback in colours takes three times as long."""
+"""What the shared kernels import: what is there."""
 
 FREEZE = """
+%colors nocolor
 import_names = {*globals(), "import_names"}
 gc.collect()
 gc.freeze()  # the collector would visit the frameworks' objects in each test
 """
-"""What is there before any test: the next test starts with it."""
+"""What is there before any test: the next test starts with it. A traceback in colours takes three times as long."""
 
 _count = itertools.count()
 EXTENSION = {"kreg": "kreg_ipython", "naive": "naive", "stock": None}
