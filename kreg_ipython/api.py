@@ -120,7 +120,7 @@ def on_rerun(function: Rerun) -> Rerun:
     if process is not None and process.on:
         caller = process.context.locate_caller(sys._getframe(1), frozenset(), function)
         if caller is not None:
-            process.guard.memory.reruns.declare(caller.owner, function)
+            process.guard.memory.reruns[caller.owner].append(function)
     return function
 
 

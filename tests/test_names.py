@@ -641,13 +641,13 @@ def test_loaded_late_it_takes_no_number_that_was_there(nb):
 
 
 def test_a_fault_leaves_the_names_to_keras_and_is_told_once(cells):
-    broken = "sys.modules['kreg_ipython.session.context'].SessionContext.find_asker"
-    cells.nb.silently(f"find_asker = {broken}; {broken} = None")
+    broken = "sys.modules['kreg_ipython.guard.numbering'].asker"
+    cells.nb.silently(f"asker = {broken}; {broken} = None")
     try:
         shown = cells.run("a", "m_v = build(2)").stderr + cells.run("a", "m_v = build(2)").stderr
         assert shown.count("kreg: ") == 1 and cells.layers() == ["dense_2", "dense_3"]
     finally:
-        cells.nb.silently(f"{broken} = find_asker")
+        cells.nb.silently(f"{broken} = asker")
 
 
 # -- any history

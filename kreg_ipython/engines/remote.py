@@ -23,10 +23,8 @@ def command(line: str) -> tuple[dict[str, Any], list[str]]:
 def empty(cell_ids: Iterable[str]) -> None:
     """Sweep what these pieces of cells registered: their cell does not send them any more."""
     notebook = _notebook()
-    for cell_id in cell_ids:
-        owner = notebook.owner_of(cell_id)
-        if owner is not None:
-            notebook.process.guard.empty(owner)
+    owners = map(notebook.owner_of, cell_ids)
+    notebook.process.guard.empty(owner for owner in owners if owner is not None)
 
 
 def _shell() -> Any:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from kreg_ipython.guard import messages
+from kreg_ipython.guard.context import Shared
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act
-from kreg_ipython.guard.ledger import Entry, Owner, Run
-from kreg_ipython.guard.reconcile import Moves
-from kreg_ipython.guard.shared import Shared
-from kreg_ipython.guard.withheld import Withheld
+from kreg_ipython.guard.judge import Judge
+from kreg_ipython.guard.ledger import Entry, Run
+from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.registry import MISSING
@@ -30,13 +30,13 @@ class Clearing:
 
     Args:
         shared: what the parts of the guard share.
-        moves: take entries out and put them back.
+        reconciler: takes entries out and puts them back.
         writes: follow what users write themselves.
-        withheld: holds what was swept with its statement.
+        judge: withholds what was swept with its statement.
     """
 
-    def __init__(self, shared: Shared, moves: Moves, writes: DirectWrites, withheld: Withheld) -> None:
-        self._moves, self._writes, self._withheld = moves, writes, withheld
+    def __init__(self, shared: Shared, reconciler: Reconciler, writes: DirectWrites, judge: Judge) -> None:
+        self._reconciler, self._writes, self._judge = reconciler, writes, judge
         self._ledger, self._registries, self._active = shared.ledger, shared.registries, shared.active
         self._pinned, self._context = shared.memory.pinned, shared.context
         self._notices, self._lock = shared.notices, shared.lock
@@ -64,18 +64,18 @@ class Clearing:
                 self.undoable = Undoable("cleared", tuple(cleared))
             return cleared
 
-    def empty(self, owner: Owner, until: str = "it was emptied") -> None:
-        """Sweep what an owner registered that has no code left, as a run of it would."""
-        self.sweep(self._ledger.entries(owner), f"registered by {owner.label} until {until}")
-
-    def sweep(self, entries: list[Entry], reason: str) -> None:
-        """Sweep entries, but for those that the user wants kept; `undo` brings them back."""
+    def sweep(self, entries: list[Entry], reason: str) -> list[Entry]:
+        """Sweep entries, but for those that the user wants kept; return what was swept."""
         with self._lock, defer_interrupts():
             mine = [entry for entry in entries if entry.name not in self._pinned]
             swept = self._remove_for_good(mine, "swept", reason)
-            if swept:
-                self.undoable = Undoable("swept", tuple(swept))
-                self._withheld.hold(swept)
+            self._judge.withhold(swept)
+            return swept
+
+    def have_swept(self, swept: list[Entry]) -> None:
+        """Let `undo` bring back all that one act has swept."""
+        if swept:
+            self.undoable = Undoable("swept", tuple(swept))
 
     def undo(self) -> list[Entry]:
         """Take back the last sweep, or clearing. What its owner has registered anew meanwhile stays as it is.
@@ -90,7 +90,7 @@ class Clearing:
             entries = [entry for entry in taken if not self._is_registered_anew(entry)]
             for entry in entries if act == "swept" else ():
                 entry.kept = messages.BROUGHT_BACK
-            self._moves.restore(entries, "%kreg undo")
+            self._reconciler.restore(entries, "%kreg undo")
             return entries
 
     def _is_registered_anew(self, entry: Entry) -> bool:
@@ -107,12 +107,13 @@ class Clearing:
                 self._notices.log(act, entry, reason)
         standing = [entry for entry in entries if entry in self._ledger]
         running = self._context.running()
-        there = self._moves.without_lost(standing, running) if running is not None else standing
-        self._moves.take_out(there, act, reason)
+        there = self._reconciler.without_lost(standing, running) if running is not None else standing
+        self._reconciler.take_out(there, act, reason)
         gone += there
         self._ledger.retire(gone)
         return gone
 
+    @pass_over
     def unregistering(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Let users unregister.
 
@@ -141,12 +142,10 @@ class Clearing:
     def follow_unregistered(self, run: Run) -> None:
         """Forget what the run unregistered, unless it has registered something else over it: then that one hides it."""
         for entry in run.unregistered:
+            if entry not in self._ledger or self._ledger.is_shadowed(entry):
+                continue  # its registry may have gone in the run
             registry = self._registries[entry.registry]
-            shown = entry in self._ledger and not self._ledger.is_shadowed(entry)
-            if shown and registry.holds(entry.key, entry.value) is False:
+            if registry.holds(entry.key, entry.value) is False:
                 stack = [entry] if registry.allows_duplicates else self._ledger.stack(entry.spot)
-                self._moves.forget(stack, run)
+                self._reconciler.forget(stack, run)
         run.unregistered = []
-
-
-pass_over(Clearing.unregistering)

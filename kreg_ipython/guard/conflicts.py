@@ -6,9 +6,8 @@ from types import FrameType
 from typing import Any
 
 from kreg_ipython.guard import messages
-from kreg_ipython.guard.context import Registration
+from kreg_ipython.guard.context import Registration, Shared
 from kreg_ipython.guard.ledger import Caller, Entry
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import same_definition
 from kreg_ipython.registries.registry import MISSING, same_value
 

@@ -1,14 +1,18 @@
-"""The registration, and the context of execution that says whose it is."""
+"""The registration, the context of execution that says whose it is, and the state that all parts of a guard share."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
+from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run, Spot
+from kreg_ipython.guard.ledger import Caller, Entry, Ledger, Owner, Run, Spot
+from kreg_ipython.guard.memory import Memory
+from kreg_ipython.guard.notices import Notices
 from kreg_ipython.registries.registry import MISSING
 
 
@@ -66,12 +70,6 @@ class ExecutionContext(Protocol):
         the user wants to be called.
         """
 
-    def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
-        """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
-
-        The run is None if nobody knows, the object if a framework asks for itself.
-        """
-
     def is_framework_again(self, frame: FrameType) -> bool:
         """Return whether a framework registers under this frame because one of its own modules is executed again."""
 
@@ -107,3 +105,32 @@ class ExecutionContext(Protocol):
 
     def is_framework(self, module: str) -> bool:
         """Return whether a module is part of a framework, whose functions call none of the user's modules."""
+
+
+@dataclass
+class Shared:
+    """The state of a guard that all of its parts know.
+
+    Attributes:
+        context: says what is being executed.
+        notices: tell the user, and write each act down.
+        memory: what outlives the guard.
+        ledger: what should stand where.
+        gates: the frameworks' functions that are diverted.
+        registries: the guarded registries, by name.
+        active: the runs that are going on and had entries when they began.
+        lock: lets one thread at a time change the ledger.
+    """
+
+    context: ExecutionContext
+    notices: Notices
+    memory: Memory
+    ledger: Ledger
+    gates: Gates
+    registries: dict[str, GuardedRegistry] = field(default_factory=dict)
+    active: dict[Run, None] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def pending(self) -> list[Entry]:
+        """Return what is removed at the moment for runs that have not ended."""
+        return [entry for run in list(self.active) for entry in list(run.removed)]

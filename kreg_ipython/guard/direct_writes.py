@@ -7,12 +7,11 @@ from collections.abc import Hashable
 from typing import Any
 
 from kreg_ipython.guard import ways
-from kreg_ipython.guard.context import Registration
+from kreg_ipython.guard.context import Registration, Shared
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Caller, Run
-from kreg_ipython.guard.reconcile import Moves, Reconciler
+from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.snapshot import AccessedContents
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
@@ -29,23 +28,22 @@ class DirectWrites:
     Args:
         shared: what the parts of the guard share.
         reconciler: moves entries.
-        moves: forget the entries that the user took out.
         registrations: write down what was written.
     """
 
-    def __init__(self, shared: Shared, reconciler: Reconciler, moves: Moves, registrations: Registrations) -> None:
-        self._ledger, self._registries, self._gates = shared.ledger, shared.registries, shared.gates
+    def __init__(self, shared: Shared, reconciler: Reconciler, registrations: Registrations) -> None:
+        self._ledger, self._registries = shared.ledger, shared.registries
         self._context, self._lock = shared.context, shared.lock
-        self._reconciler, self._moves, self._registrations = reconciler, moves, registrations
+        self._reconciler, self._registrations = reconciler, registrations
         self._followed: dict[str, GuardedRegistry] = {}
 
     def watch(self, registry: GuardedRegistry) -> None:
         """Follow what users write to this registry's container from now on, if they write to it at all."""
         registry.look()
+        self.unwatch(registry.name)
         if registry.snapshot is not None:
             self._followed[registry.name] = registry
-        for gate in registry.gates("access"):
-            self._gates.add(registry, gate, self._accessing)
+        registry.divert("access", self._accessing)
 
     def unwatch(self, name: str) -> None:
         """Leave a registry's container alone."""
@@ -66,17 +64,12 @@ class DirectWrites:
 
         Only the sizes are compared, unless ``thoroughly``.
         """
-        changed = []
-        for registry in list(self._followed.values()):
-            seen = registry.snapshot
-            if seen is None:
-                continue
-            try:
-                if seen.changed() if thoroughly else seen.resized():
-                    changed.append(registry)
-            except Exception as error:  # a container of the user's own class
-                registry.fail(error, self._follow)
-        return changed
+        return [
+            registry
+            for registry in list(self._followed.values())
+            if (seen := registry.snapshot) is not None  # a container of the user's own class may raise
+            and registry.attempt(seen.changed if thoroughly else seen.resized, otherwise=False)
+        ]
 
     def follow(self, changed: list[GuardedRegistry], run: Run | None) -> None:
         """Give the run what it wrote into containers, and forget what it took out: that is the user's word."""
@@ -88,6 +81,7 @@ class DirectWrites:
         for name in run.accessed.keys() & self._registries.keys():
             self._registries[name].attempt(self._follow_equal, self._registries[name], run)
 
+    @pass_over
     def _accessing(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(registry.snapshot, AccessedContents):
             registry.snapshot.accessed = True
@@ -112,7 +106,7 @@ class DirectWrites:
             stack = self._ledger.stack((registry.name, key))
             if registry.allows_duplicates:
                 stack = [entry for entry in stack if same_value(entry.value, value)][:1]
-            self._moves.forget(stack, run)
+            self._reconciler.forget(stack, run)
         writers = _Writers(registry.name, run) if run is not None and changes.written else None
         for key, value, before in changes.written:
             registry.attempt(self._wrote, registry, key, value, before, writers)
@@ -206,6 +200,3 @@ def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
     names = [str(defined[1])] if defined and len(defined) > 1 and defined[-1] != "instance" else []
     names += [key] if isinstance(key, str) else []
     return next((line for name in names if (line := source.line_of_definition(name)) is not None), None)
-
-
-pass_over(DirectWrites._accessing)

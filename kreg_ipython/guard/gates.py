@@ -8,25 +8,17 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import CellType, CodeType, FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.patch import NOT_CONVERTED, divert
 from kreg_ipython.registries.registry import Announcement, CannotUndo, Gate, locate
 
-
-class Guarded(Protocol):
-    """A registry, of which no more is known here than its name, and that it takes note of its adapter's exceptions."""
-
-    name: str
-
-    def fail(self, error: Exception, act: Callable[..., Any]) -> None:
-        """Take note of an adapter's exception."""
-
-
 _EMPTY = CellType()
-Around = Callable[[Any, Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
-"""The function that is called instead. It gets the registry, the announcement, the original, and the arguments."""
+Around = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+"""The function that is called instead. It gets the announcement, the original, and the arguments."""
+Fail = Callable[[Exception, Callable[..., Any]], None]
+"""Takes note of an adapter's exception, and of what raised it."""
 
 
 @dataclass(eq=False)
@@ -36,7 +28,7 @@ class _Diverted:
     function: Any
     original: Callable[..., Any] = field(init=False)
     undo: Callable[[], None] = field(init=False)
-    passing: dict[str, tuple[Guarded, Gate, Around]] = field(default_factory=dict)
+    passing: dict[str, tuple[Gate, Around, Fail]] = field(default_factory=dict)
     decorates: bool = False
     """It returns the decorator that registers, or is such a decorator."""
 
@@ -51,22 +43,15 @@ def _say_nothing(text: str) -> None:
 
 
 class _Inside(threading.local):
-    """The state of a thread: inside a gate, or not."""
+    """How many gates a thread is inside of. As a context manager, one more."""
 
-    gate = False
-
-
-class _Open:
-    __slots__ = ("_former", "_inside")
-
-    def __init__(self, inside: _Inside) -> None:
-        self._inside, self._former = inside, inside.gate
+    gates = 0
 
     def __enter__(self) -> None:
-        self._inside.gate = True
+        self.gates += 1
 
     def __exit__(self, *error: object) -> None:
-        self._inside.gate = self._former
+        self.gates = max(self.gates - 1, 0)  # they may have been shut meanwhile
 
 
 class Gates:
@@ -81,8 +66,8 @@ class Gates:
         self._diverted: list[_Diverted] = []
         self._inside = _Inside()
 
-    def add(self, registry: Guarded, gate: Gate, around: Around) -> None:
-        """Divert the gate's function, unless it is already, for this registry too.
+    def add(self, registry: str, gate: Gate, around: Around, fail: Fail) -> None:
+        """Divert the gate's function, unless it is already, for the registry of this name too.
 
         Raises:
             NotThere: if this version of the framework has no such function.
@@ -94,13 +79,13 @@ class Gates:
             diverted = _Diverted(function)
             diverted.original, diverted.undo = divert(function, functools.partial(self._pass, diverted), unseen=True)
             self._diverted.append(diverted)
-        diverted.passing[registry.name] = registry, gate, around
+        diverted.passing[registry] = gate, around, fail
         diverted.decorates = gate.decorator
 
-    def remove(self, registry: Guarded) -> None:
+    def remove(self, registry: str) -> None:
         """Let what is for this registry go straight through; give functions back that serve no other one."""
         for diverted in list(self._diverted):
-            diverted.passing.pop(registry.name, None)
+            diverted.passing.pop(registry, None)
             if not diverted.passing:
                 diverted.give_back()
                 self._diverted.remove(diverted)
@@ -127,7 +112,7 @@ class Gates:
 
         def register(subject: Any) -> Any:
             __tracebackhide__ = True
-            if self._inside.gate:
+            if self._inside.gates:
                 return made.original(subject)
             return self._around(made, made.original, (subject,), (subject, *call.args), call.kwargs)
 
@@ -142,17 +127,18 @@ class Gates:
         self._diverted.clear()
         self._tell = _say_nothing  # whoever still holds the code of a diverted function must not hold us with it
 
-    def open(self) -> _Open:
+    def open(self) -> _Inside:
         """Let this thread's calls go straight through: a context manager."""
-        return _Open(self._inside)
+        return self._inside
 
     def shut(self) -> None:
         """No call of this thread is inside another one's: an interrupt may have left the gates open."""
-        self._inside.gate = False
+        self._inside.gates = 0
 
+    @pass_over
     def _pass(self, diverted: _Diverted, /, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if self._inside.gate:
+        if self._inside.gates:
             return diverted.original(*args, **kwargs)
         if not diverted.decorates:
             return self._around(diverted, diverted.original, args, args, kwargs)
@@ -165,6 +151,7 @@ class Gates:
         vars(register)[NOT_CONVERTED] = {}
         return register
 
+    @pass_over
     def _around(
         self, diverted: _Diverted, call: Callable[..., Any], args: tuple[Any, ...], told: tuple[Any, ...], kwargs: Any
     ) -> Any:
@@ -172,19 +159,19 @@ class Gates:
         __tracebackhide__ = True
         options = {} if diverted.decorates else kwargs
         failed = []
-        for registry, gate, around in list(diverted.passing.values()):
+        for gate, around, fail in list(diverted.passing.values()):
             try:
                 announced = self._announced(gate, told, kwargs)
             except Exception as error:
-                failed.append((registry, error, gate.announce))
+                failed.append((fail, error, gate.announce))
                 continue
             if announced is not None:
-                result = around(registry, announced, call, args, options)
+                result = around(announced, call, args, options)
                 break
         else:
             result = call(*args, **options)
-        for registry, fault, announce in failed:  # no fault of the call's: the framework has accepted it
-            registry.fail(fault, announce)
+        for fail, fault, announce in failed:  # no fault of the call's: the framework has accepted it
+            fail(fault, announce)
         return result
 
     def _announced(
@@ -223,6 +210,3 @@ def undiverted(one: Any) -> Any:
     if isinstance(one, FunctionType) and one.__module__ == __name__ and "decorate" in one.__code__.co_freevars:
         return dict(zip(one.__code__.co_freevars, one.__closure__ or ()))["decorate"].cell_contents
     return one
-
-
-pass_over(Gates._pass, Gates._around)

@@ -1,4 +1,4 @@
-"""Judge entries: find the way to each, and give it a verdict before a run and a reason to stay after it."""
+"""Judge entries: find the way to each, give it a verdict before a run, and say what stays after it or may come back."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from kreg_ipython.guard import messages, ways
-from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
-from kreg_ipython.guard.shared import Shared
+from kreg_ipython.guard.context import Shared
+from kreg_ipython.guard.ledger import Caller, Entry, Held, Owner, Run
 from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
 from kreg_ipython.lib.source import Source, read
 
 _Answer = TypeVar("_Answer")
+_MOST = 100
+"""The most entries that are withheld."""
 
 
 class Judge:
@@ -31,14 +33,12 @@ class Judge:
         """Return the verdict on each of the owner's entries before a run."""
         now = _source(run)
         judged: dict[Entry, Verdict] = {}
-        texts_beside: Callable[[], list[tuple[str, str]]] | None = None
+        texts_beside = functools.cache(lambda: list(self._context.texts_beside(run.owner)))
         for way, some in self.by_way(entries):
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
-            if found == "gone":
-                texts_beside = texts_beside or functools.cache(lambda: list(self._context.texts_beside(run.owner)))
-                if self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
-                    found = "maybe"
-                    self._ledger.said_elsewhere.update(dict.fromkeys(some))
+            if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
+                found = "maybe"
+                self._ledger.said_elsewhere.update(dict.fromkeys(some))
             judged.update(dict.fromkeys(some, found))
         return judged
 
@@ -89,6 +89,27 @@ class Judge:
                 elif why and not again:
                     kept[entry] = why
         return kept
+
+    def withhold(self, swept: list[Entry]) -> None:
+        """Hold those of the swept entries that their statement may skip, until it comes back, here or in another cell.
+
+        A guard or a memo may skip the statement then: what it registered once has to be there all the same.
+        """
+        held = self._ledger.withheld
+        for way, some in self.by_way(swept):
+            before = ways.source_of(some[0])
+            if before is not None and comes_back(way, before, before):
+                for entry in some:
+                    held.pop(entry.spot, None)
+                    held[entry.spot] = Held(entry, way, words(way, before))
+        while len(held) > _MOST:
+            del held[next(iter(held))]
+
+    def coming_back(self, run: Run) -> list[Entry]:
+        """Return the withheld entries whose statement is in the source of a run, and may be skipped there."""
+        if not self._ledger.withheld or run.source is None:
+            return []
+        return [each.entry for each in self._ledger.withheld.values() if _is_back(each, run, run.source)]
 
     def is_dropped(self, script: Owner, by: Caller, run: Run) -> bool:
         """Return whether the text of a run does not say any more by what a former run executed a file.
@@ -168,6 +189,15 @@ class Judge:
         except Exception as error:  # or a function of the user's has odd attributes
             self._notices.tell(messages.undecided(error))
             return otherwise
+
+
+def _is_back(held: Held, run: Run, text: str) -> bool:
+    owner = held.entry.owner
+    can_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
+    if not can_be or not all(word in text for word in held.words):
+        return False
+    before = ways.source_of(held.entry)
+    return before is not None and comes_back(held.way, before, read(text))
 
 
 def _source(run: Run) -> Source | None:

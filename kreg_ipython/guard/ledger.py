@@ -391,6 +391,11 @@ class Ledger:
 
     # -- what became of former objects
 
+    def forget_withheld(self, registry: str) -> None:
+        """Withhold nothing of a registry any more."""
+        for spot in [spot for spot in self.withheld if spot[0] == registry]:
+            del self.withheld[spot]
+
     def retire(self, entries: Iterable[Entry]) -> None:
         """Remember replaced or swept objects, weakly."""
         known = self._former

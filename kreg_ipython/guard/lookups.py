@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from kreg_ipython.guard import messages
+from kreg_ipython.guard.context import Shared
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import GONE
 from kreg_ipython.guard.ledger import Entry, Owner, Spot
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.naming import key_text
 from kreg_ipython.registries.registry import Absence, Gate, NotThere
@@ -54,8 +55,9 @@ class Lookups:
 
     def _divert(self, registry: GuardedRegistry, gate: Gate) -> None:
         with suppress(NotThere):  # a version that has no such function
-            self._gates.add(registry, gate, self._looking_up)
+            self._gates.add(registry.name, gate, partial(self._looking_up, registry), registry.fail)
 
+    @pass_over
     def _looking_up(self, registry: GuardedRegistry, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Look a key up; put back, serve or explain one that is not there."""
         __tracebackhide__ = True
@@ -107,6 +109,3 @@ class Lookups:
             defined.label if isinstance(defined, Owner) else None,
             None if isinstance(defined, Owner) else defined,
         )
-
-
-pass_over(Lookups._looking_up)

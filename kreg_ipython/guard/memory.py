@@ -49,5 +49,5 @@ class Memory:
     settings: Settings = field(default_factory=Settings)
     pinned: set[Name] = field(default_factory=set)
     names: Names = field(default_factory=Names)
-    reruns: Reruns = field(default_factory=Reruns)
+    reruns: Reruns = field(default_factory=lambda: Reruns(list))
     ledger: Ledger | None = None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any
 
+from kreg_ipython.guard.context import Variable
 from kreg_ipython.guard.journal import Event
-from kreg_ipython.guard.ledger import Entry, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Entry, Owner, Run
 from kreg_ipython.lib.naming import definition, error_text, key_text, module_of
 from kreg_ipython.registries.registry import Absence
+
+Placed = Entry | Caller | Variable
+"""Something that an owner made."""
 
 PINNED = "you said %kreg keep"
 MAY_BE_A_COPY = "a cell without an id may be a copy of the cell that registered it"
@@ -40,18 +44,6 @@ def why_kept(seen: bool, unreadable: bool) -> str:
     if not seen:
         return "kreg did not see what registered it, and that may still run"
     return "the code that registered it is still there, and may have been skipped"
-
-
-class Placed(Protocol):
-    """Something that an owner made: an entry, a registration, a variable."""
-
-    @property
-    def owner(self) -> Owner | None:
-        """The owner."""
-
-    @property
-    def line(self) -> int | None:
-        """The line in the owner's source; None if it is not known."""
 
 
 def where(made: Placed) -> str:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from kreg_ipython.guard import messages
+from kreg_ipython.guard.context import Shared
 from kreg_ipython.guard.ledger import Owner, label
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import error_text
-from kreg_ipython.registries.names import Counter, Joint, Reset, rename
+from kreg_ipython.registries.names import Counter, Joint, Reset, asker, rename
 from kreg_ipython.registries.registry import NotThere, locate
-
-
-@dataclass(eq=False)
-class _Guarded:
-    """A function of the framework's, as `Gates` knows a registry."""
-
-    name: str
-    counter: Any
-    fail: Callable[[Exception, Callable[..., Any]], None]
 
 
 class Numbering:
@@ -48,59 +38,60 @@ class Numbering:
                 try:
                     if locate(counter.gate.function).__module__ != module:
                         continue  # ``keras.backend`` of Keras 2.13 shows functions of ``keras.src.backend``
-                    guarded = _Guarded(counter.name, counter, partial(self._fail, counter.name))
                     around = {Counter: self._asked, Joint: self._joining, Reset: self._resetting}[type(counter)]
-                    self._gates.add(guarded, counter.gate, around)
+                    fail = partial(self._fail, counter.name)
+                    self._gates.add(counter.name, counter.gate, partial(around, counter), fail)
                 except NotThere:
                     continue  # another version of Keras
                 except Exception as error:
                     self._fail(counter.name, error)
 
-    def _asked(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+    def _asked(self, counter: Any, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Answer as the framework does, but for the number."""
         __tracebackhide__ = True
         answer = original(*args, **kwargs)
-        if not self._settings.names or guarded.name in self.faults:
+        if not self._settings.names or counter.name in self.faults:
             return answer
         try:
             prefix, text = announced
-            run, object = self._context.find_asker(sys._getframe())
-            life, counts = guarded.counter.counts()
-            name = text(self._names.take(guarded.counter.module, life, counts, prefix, run, object))
+            object, by_framework = asker(sys._getframe())
+            run = self._context.running() if by_framework else None  # what users number themselves is nobody's
+            life, counts = counter.counts()
+            name = text(self._names.take(counter.module, life, counts, prefix, run, object))
             if name != answer and isinstance(name, str):
                 self._names.exchanged[name] = partial(original, *args, **kwargs)
             return name
         except Exception as error:
-            guarded.fail(error, self._asked)
+            self._fail(counter.name, error)
             return answer
 
-    def _joining(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+    def _joining(self, counter: Any, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Let no model meet two objects of one name that have different ones without us.
 
         What holds an object cannot always be seen. The later object gets a name of the framework's own then.
         """
         __tracebackhide__ = True
-        if self._names.exchanged and guarded.name not in self.faults:
+        if self._names.exchanged and counter.name not in self.faults:
             try:
                 first: dict[str, Any] = {}
                 for each in announced[0]():
                     if first.setdefault(each.name, each) is not each and each.name in self._names.exchanged:
                         rename(each, self._names.exchanged[each.name]())
             except Exception as error:
-                guarded.fail(error, self._joining)
+                self._fail(counter.name, error)
         try:
             return original(*args, **kwargs)
         except ValueError as error:
-            name = guarded.counter.names(error)
-            if name is not None and guarded.name not in self.faults:
+            name = counter.names(error)
+            if name is not None and counter.name not in self.faults:
                 try:
                     objects = [each for each in announced[0]() if each.name == name]
-                    self._explain(name, guarded.counter.what, objects, error)
+                    self._explain(name, counter.what, objects, error)
                 except Exception as fault:
-                    guarded.fail(fault, self._joining)
+                    self._fail(counter.name, fault)
             raise
 
-    def _resetting(self, guarded: _Guarded, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
+    def _resetting(self, counter: Any, announced: Any, original: Any, args: Any, kwargs: Any) -> Any:
         """Note who lets the framework begin to count anew; a framework that does is part of somebody else's call."""
         __tracebackhide__ = True
         try:
@@ -108,7 +99,7 @@ class Numbering:
             if caller is not None:
                 self._names.reset(f"{announced[0]} in {messages.where(caller)}")
         except Exception as error:
-            guarded.fail(error, self._resetting)
+            self._fail(counter.name, error)
         with self._gates.open():  # one such function may call another
             return original(*args, **kwargs)
 

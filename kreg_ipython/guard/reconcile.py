@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+from kreg_ipython.guard.context import Shared
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Entry, Order, Run, Spot, order_of
 from kreg_ipython.guard.lookups import Lookups
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib.naming import same_definition
 from kreg_ipython.registries.registry import MISSING, identity, same_value
 
@@ -25,10 +25,53 @@ class Reconciler:
 
     Args:
         shared: what the parts of the guard share.
+        lookups: handle what is looked up and is gone.
     """
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, lookups: Lookups) -> None:
         self._ledger, self._registries = shared.ledger, shared.registries
+        self._notices, self._lookups = shared.notices, lookups
+
+    def take_out(self, entries: list[Entry], act: Act, reason: str, run: Run | None = None) -> None:
+        """Take entries out; what they shadowed comes back."""
+        for entry in entries:
+            self._notices.log(act, entry, reason, run)
+        for entry in self.change(remove=entries):
+            self._notices.log("restored", entry, "what shadowed it went", run)
+        for entry in entries:
+            self._lookups.miss(self._registries[entry.registry], entry)
+
+    def restore(self, entries: list[Entry], reason: str, run: Run | None = None, act: Act = "restored") -> None:
+        """Put entries back, each at its place in the order."""
+        in_order = sorted(entries, key=order_of)
+        for entry in in_order:
+            self._notices.log(act, entry, entry.kept if act == "kept" else reason, run)
+            self._ledger.swept.pop(entry.spot, None)
+            if run is not None:
+                run.removed.pop(entry, None)
+        self.change(insert=in_order)
+
+    def forget(self, entries: list[Entry], run: Run | None) -> None:
+        """Forget what the user took out, or wrote over: that is their word."""
+        for entry in entries:
+            self._notices.log("forgot", entry, "it was taken out or overwritten by hand", run)
+            self._ledger.remove(entry)
+        self._ledger.retire(entries)
+
+    def without_lost(self, entries: list[Entry], run: Run) -> list[Entry]:
+        """Forget the entries that the user took out, or wrote something else over; return the others."""
+        shown: dict[str, list[Entry]] = {}
+        for entry in entries:
+            if not self._ledger.is_shadowed(entry):
+                shown.setdefault(entry.registry, []).append(entry)
+        lost: set[Entry] = set()
+        for name, some in shown.items():
+            missing = self._registries[name].missing([(entry.key, entry.value) for entry in some])
+            lost.update(entry for entry, is_missing in zip(some, missing) if is_missing)
+        if not lost:
+            return entries
+        self.forget([entry for entry in entries if entry in lost], run)
+        return [entry for entry in entries if entry not in lost]
 
     def change(self, remove: Iterable[Entry] = (), insert: Iterable[Entry] = ()) -> list[Entry]:
         """Take entries out of the ledger and put others in, then reconcile the registries.
@@ -73,21 +116,12 @@ class Reconciler:
         self._ledger.forget_unowned(spot)
         return moved
 
-    def put_back(self, registry: GuardedRegistry, key: Hashable, value: Any, entry: Entry | None) -> None:
-        """Put back what made way for a call that failed: an owner's entry, or a value that nobody owns."""
-        if entry is None:
-            registry.insert(key, value)
-            return
+    def put_in_place(self, entry: Entry) -> None:
+        """Let an entry stand at its place: it has made way for a call that failed, or it replays."""
+        registry = self._registries[entry.registry]
         if registry.allows_duplicates:
             self._insert_missing(registry, [entry])
         else:
-            self.show(entry.spot)
-        self._keep_order(registry, entry.order)
-
-    def move_into_order(self, entry: Entry) -> None:
-        """Put what is newer than an entry over it again: the entry replays, and stands at its former place."""
-        registry = self._registries[entry.registry]
-        if not registry.allows_duplicates:
             self.show(entry.spot)
         self._keep_order(registry, entry.order)
 
@@ -178,58 +212,3 @@ class Reconciler:
             if any(each.key != entry.key for each in same):
                 known = next((each for each in reversed(same) if not each.written), same[0])
                 self._registries[entry.registry].rename(known.value, known.key)
-
-
-class Moves:
-    """The acts by which an entry goes and comes.
-
-    Args:
-        shared: what the parts of the guard share.
-        reconciler: moves entries.
-        lookups: handle what is looked up and is gone.
-    """
-
-    def __init__(self, shared: Shared, reconciler: Reconciler, lookups: Lookups) -> None:
-        self._ledger, self._registries, self._notices = shared.ledger, shared.registries, shared.notices
-        self._reconciler, self._lookups = reconciler, lookups
-
-    def take_out(self, entries: list[Entry], act: Act, reason: str, run: Run | None = None) -> None:
-        """Take entries out; what they shadowed comes back."""
-        for entry in entries:
-            self._notices.log(act, entry, reason, run)
-        for entry in self._reconciler.change(remove=entries):
-            self._notices.log("restored", entry, "what shadowed it went", run)
-        for entry in entries:
-            self._lookups.miss(self._registries[entry.registry], entry)
-
-    def restore(self, entries: list[Entry], reason: str, run: Run | None = None, act: Act = "restored") -> None:
-        """Put entries back, each at its place in the order."""
-        in_order = sorted(entries, key=order_of)
-        for entry in in_order:
-            self._notices.log(act, entry, entry.kept if act == "kept" else reason, run)
-            self._ledger.swept.pop(entry.spot, None)
-            if run is not None:
-                run.removed.pop(entry, None)
-        self._reconciler.change(insert=in_order)
-
-    def forget(self, entries: list[Entry], run: Run | None) -> None:
-        """Forget what the user took out, or wrote over: that is their word."""
-        for entry in entries:
-            self._notices.log("forgot", entry, "it was taken out or overwritten by hand", run)
-            self._ledger.remove(entry)
-        self._ledger.retire(entries)
-
-    def without_lost(self, entries: list[Entry], run: Run) -> list[Entry]:
-        """Forget the entries that the user took out, or wrote something else over; return the others."""
-        shown: dict[str, list[Entry]] = {}
-        for entry in entries:
-            if not self._ledger.is_shadowed(entry):
-                shown.setdefault(entry.registry, []).append(entry)
-        lost: set[Entry] = set()
-        for name, some in shown.items():
-            missing = self._registries[name].missing([(entry.key, entry.value) for entry in some])
-            lost.update(entry for entry, is_missing in zip(some, missing) if is_missing)
-        if not lost:
-            return entries
-        self.forget([entry for entry in entries if entry in lost], run)
-        return [entry for entry in entries if entry not in lost]

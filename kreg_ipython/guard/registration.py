@@ -9,12 +9,11 @@ from typing import Any
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.conflicts import Conflicts
-from kreg_ipython.guard.context import Registration
+from kreg_ipython.guard.context import Registration, Shared
 from kreg_ipython.guard.guarded import UNKNOWN, GuardedRegistry
 from kreg_ipython.guard.journal import Act
 from kreg_ipython.guard.ledger import Caller, Entry, Spot, replayed_order
 from kreg_ipython.guard.reconcile import Reconciler
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.importlib_bootstrap import pass_over
 from kreg_ipython.lib.interrupts import defer_interrupts
@@ -35,6 +34,7 @@ class Registrations:
         self._ledger, self._context, self._gates = shared.ledger, shared.context, shared.gates
         self._notices, self._lock = shared.notices, shared.lock
 
+    @pass_over
     def registering(
         self,
         registry: GuardedRegistry,
@@ -63,6 +63,7 @@ class Registrations:
         by_a_library = caller is not None and adapter.users_only and _is_by_a_library(caller)
         return None if by_a_library and not is_users(subject) else caller
 
+    @pass_over
     def _call(
         self, registrations: list[Registration], original: Callable[..., Any], args: Any, kwargs: Any, frame: FrameType
     ) -> Any:
@@ -143,14 +144,16 @@ class Registrations:
         if registry.allows_duplicates:
             known = not done and any(same_value(entry.value, after) for entry in self._ledger.stack(registration.spot))
             for entry in registration.evicted if not done else ():
-                self._reconciler.put_back(registry, key, entry.value, entry)
+                self._reconciler.put_in_place(entry)
             if after is MISSING or known:
                 return
         elif after is MISSING:
             if before is not MISSING:
                 top = self._ledger.top(registration.spot)
-                shown = top if top is not None and same_value(top.value, before) else None
-                self._reconciler.put_back(registry, key, before, shown)
+                if top is not None and same_value(top.value, before):
+                    self._reconciler.put_in_place(top)
+                else:
+                    registry.insert(key, before)
             return
         elif same_value(after, before) and not (done and registry.same(key, after, registration.subject)):
             return
@@ -188,7 +191,7 @@ class Registrations:
         ways.remember(entry.steps)
         registry.weaken_keys(value)
         if caller.run is not None and caller.run.replays:
-            self._reconciler.move_into_order(entry)
+            self._reconciler.put_in_place(entry)
 
     def _own_former(self, entry: Entry) -> Entry | None:
         """Return the entry of a former run of the same owner that a new one replaces.
@@ -258,6 +261,3 @@ def is_users(subject: Any) -> bool:
     return home == "__main__" or not stack.is_library(
         str(getattr(sys.modules.get(home or ""), "__file__", None) or "<frozen>")
     )
-
-
-pass_over(Registrations.registering, Registrations._call)

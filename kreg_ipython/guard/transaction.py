@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from kreg_ipython.guard import messages, ways
+from kreg_ipython.guard import messages, reruns, ways
 from kreg_ipython.guard.clearing import Clearing, Undoable
-from kreg_ipython.guard.context import ExecutionContext, Registration
+from kreg_ipython.guard.context import ExecutionContext, Registration, Shared
 from kreg_ipython.guard.direct_writes import DirectWrites
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
@@ -23,11 +23,9 @@ from kreg_ipython.guard.lookups import Lookups
 from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.numbering import Numbering
-from kreg_ipython.guard.reconcile import Moves, Reconciler
+from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations, is_users
-from kreg_ipython.guard.shared import Shared
 from kreg_ipython.guard.verdicts import Verdict
-from kreg_ipython.guard.withheld import Withheld
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.names import Counter as NameCounter
 from kreg_ipython.registries.names import Joint, Reset
@@ -67,23 +65,17 @@ class Guard:
         """Registries that their framework, which is imported, does not have: in this version, or so far."""
         self.foreign_faults: dict[str, str] = {}
         """A line for each package whose adapters cannot be had."""
-        self.remembered: dict[Spot, list[Entry]] = {}
-        """The entries that a former guard knew, until everything that stands has been adopted."""
-        for entry in memory.ledger.all() if memory.ledger is not None else ():
-            self.remembered.setdefault(entry.spot, []).append(entry)
         self.shared = shared = Shared(context, notices, memory, self.ledger, Gates(self.tell))
         self.registries, self.pending = shared.registries, shared.pending
         self._context, self._notices, self._gates = context, notices, shared.gates
         self._active, self._lock = shared.active, shared.lock
         self._numbering = Numbering(shared, counters)
-        self._reconciler = Reconciler(shared)
-        self._registrations = Registrations(shared, self._reconciler)
         self._lookups = Lookups(shared, self._put_back)
-        self._moves = Moves(shared, self._reconciler, self._lookups)
-        self._writes = DirectWrites(shared, self._reconciler, self._moves, self._registrations)
+        self._reconciler = Reconciler(shared, self._lookups)
+        self._registrations = Registrations(shared, self._reconciler)
+        self._writes = DirectWrites(shared, self._reconciler, self._registrations)
         self._judge = Judge(shared)
-        self._withheld = Withheld(self._judge, self.ledger)
-        self._clearing = Clearing(shared, self._moves, self._writes, self._withheld)
+        self._clearing = Clearing(shared, self._reconciler, self._writes, self._judge)
         self.clear, self.undo = self._clearing.clear, self._clearing.undo
         self.between = self._writes.between
         for adapter in registries:
@@ -111,9 +103,7 @@ class Guard:
         If it replaces one of the same name, it goes on with what is known of that one's entries.
         """
         with self._lock:
-            former = self.registries.get(adapter.name)
-            if former is not None:
-                self._gates.remove(former)
+            self._gates.remove(adapter.name)
             registry = self._guard(adapter)
             if now:
                 registry.attempt(self._attach, registry)
@@ -123,14 +113,14 @@ class Guard:
         with self._lock, defer_interrupts():
             for run in self._active:
                 mine = [entry for entry in run.removed if entry.registry == name]
-                self._moves.restore(mine, f"{name} is not guarded any more", run)
-            self._gates.remove(self.registries[name])
+                self._reconciler.restore(mine, f"{name} is not guarded any more", run)
+            self._gates.remove(name)
             self._writes.unwatch(name)
             self.absent = [each for each in self.absent if each != name]
             for entry in [entry for entry in self.ledger.all() if entry.registry == name]:
                 self.ledger.remove(entry)
             self._clearing.forget(name)
-            self._withheld.forget(name)
+            self.ledger.forget_withheld(name)
             del self.registries[name]
 
     def detach(self, *, forget: bool = True) -> None:
@@ -144,10 +134,10 @@ class Guard:
             for run in list(self._active):
                 self.end(run, "failed")
             self.memory.names.end_all()
-            if self._clearing.undoable.entries or (forget and self._withheld):
+            if self._clearing.undoable.entries or (forget and self.ledger.withheld):
                 self._clearing.undoable = Undoable()
                 if forget:
-                    self._withheld.forget()
+                    self.ledger.withheld.clear()
                 gc.collect()  # what only `undo` held must be gone before reverse maps hold it strongly again
             self._gates.close()
             for registry in self.present():
@@ -175,8 +165,8 @@ class Guard:
     def _guard(self, adapter: Registry) -> GuardedRegistry:
         registry = GuardedRegistry(adapter, self._gates, self._notices.fault)
         self.registries[adapter.name] = registry
-        if registry.allows_duplicates:
-            self.ledger.side_by_side.add(registry.name)
+        known = self.ledger.side_by_side
+        (known.add if registry.allows_duplicates else known.discard)(registry.name)
         return registry
 
     def _attach(self, registry: GuardedRegistry) -> None:
@@ -185,10 +175,8 @@ class Guard:
                 self.absent.append(registry.name)
             return
         self.absent = [name for name in self.absent if name != registry.name]
-        for gate in registry.gates("register"):
-            self._gates.add(registry, gate, self._registrations.registering)
-        for gate in registry.gates("unregister"):
-            self._gates.add(registry, gate, self._clearing.unregistering)
+        registry.divert("register", self._registrations.registering)
+        registry.divert("unregister", self._clearing.unregistering)
         registry.attached, registry.diverts_lookups = True, False
         self._writes.watch(registry)
         explained = any(gate.lacks for gate in registry.gates("look up"))
@@ -211,11 +199,12 @@ class Guard:
         known = self.ledger.stack(spot) if registry.allows_duplicates else self.ledger.stack(spot)[-1:]
         if sum(same_value(entry.value, value) for entry in known) >= (times if registry.allows_duplicates else 1):
             return  # the module was imported anew, and what it guards was not
-        former = self.remembered.get(spot, [])
+        remembered = self.memory.ledger  # a former guard's, until everything that stands has been adopted
+        former = remembered.stack(spot) if remembered is not None else []
         same = [entry for entry in former if same_value(entry.value, value)]
-        if same and (registry.allows_duplicates or same[-1] is former[-1]):
-            for entry in same[:1] if registry.allows_duplicates else list(former):
-                former.remove(entry)
+        if remembered is not None and same and (registry.allows_duplicates or same[-1] is former[-1]):
+            for entry in same[:1] if registry.allows_duplicates else former:
+                remembered.remove(entry)
                 self.ledger.insert(entry)
                 registry.weaken_keys(entry.value)
             return
@@ -231,8 +220,8 @@ class Guard:
     def begin(self, run: Run) -> None:
         """Remove what of the owner's entries is stale, or is certainly registered again: see `verdicts`."""
         if run.owner in self.memory.reruns:
-            self.memory.reruns.call(run.owner, run.source, self.tell)
-        back = self._withheld.coming_back(run)
+            reruns.call(self.memory.reruns, run.owner, run.source, self.tell)
+        back = self._judge.coming_back(run)
         if not back and run.owner not in self.ledger.executed and not self.ledger.has_entries(run.owner):
             return
         with self._lock, defer_interrupts():
@@ -241,14 +230,14 @@ class Guard:
             self._active[run] = None
             if back:
                 self._bring_back(back, run)
-            entries = self._moves.without_lost(self.ledger.entries(run.owner)[::-1], run)
+            entries = self._reconciler.without_lost(self.ledger.entries(run.owner)[::-1], run)
             judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
             removed.update(dict.fromkeys(self._judge.edited(run), "changed"))
             fixed = [each for each in removed if self.registries[each.registry].adapter.irreversible]
             run.standing = {each: removed.pop(each) for each in fixed}
             run.remove(removed)
-            self._moves.take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
+            self._reconciler.take_out(list(removed), "removed", f"{run.owner.kind} runs again", run)
 
     def end(self, run: Run, outcome: Outcome) -> None:
         """Sweep what a successful run left out; restore what was removed for any other one."""
@@ -256,7 +245,8 @@ class Guard:
         self._attach_late()
         changed = self._writes.changed(thoroughly=True)
         acted = changed or run.accessed or run.unregistered or run.removed or run.replaced or run in self._active
-        if acted or self.ledger.said_elsewhere or outcome == "undone":
+        scripts = outcome == "success" and run.owner in self.ledger.executed
+        if acted or scripts or self.ledger.said_elsewhere or outcome == "undone":
             with self._lock, defer_interrupts():
                 self._writes.follow(changed, run)
                 if outcome == "success":
@@ -266,27 +256,28 @@ class Guard:
                 if outcome == "undone":
                     self._leave_nothing(run)
                 self._settle_replaced(run, outcome)
-                if outcome == "success":
-                    self._settle(run)
-                else:
-                    self._restore_all(run, outcome)
+                swept = self._settle(run) if outcome == "success" else self._restore_all(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
+                if scripts:
+                    swept += self._sweep_scripts(run.owner, run)
+                self._clearing.have_swept(swept)
         else:
             self._has_ended(run, outcome)
-        if outcome == "success" and run.owner in self.ledger.executed:
-            self._sweep_scripts(run.owner, run)
 
-    def empty(self, owner: Owner, until: str = "it was emptied") -> None:
-        """Sweep what an owner registered that has no code left, as a run of it would."""
-        self._clearing.empty(owner, until)
-        self._sweep_scripts(owner)
+    def empty(self, owners: Iterable[Owner], until: str = "it was emptied") -> None:
+        """Sweep what owners registered that have no code left, as a run of them would."""
+        swept: list[Entry] = []
+        for owner in owners:
+            swept += self._clearing.sweep(self.ledger.entries(owner), f"registered by {owner.label} until {until}")
+            swept += self._sweep_scripts(owner)
+        self._clearing.have_swept(swept)
 
     def executes(self, executor: Caller, script: Owner, *, unseen: bool = False) -> None:
         """Note that an owner executes the text of a file: by ``%run``, ``unseen`` by ``exec``, or in a tool's way."""
         self.ledger.executed.setdefault(executor.owner, {})[script] = Execution(executor, unseen)
 
-    def _sweep_scripts(self, owner: Owner, run: Run | None = None, within: tuple[Owner, ...] = ()) -> None:
+    def _sweep_scripts(self, owner: Owner, run: Run | None = None, within: tuple[Owner, ...] = ()) -> list[Entry]:
         """Sweep what scripts registered that an owner does not execute any more, and what they do not say any more.
 
         Nothing tells that a script was executed unseen which registers nothing.
@@ -295,8 +286,11 @@ class Guard:
             owner: has executed them.
             run: its run, which succeeded; None if it has no code left.
             within: the files that lead to it.
+
+        Returns:
+            What was swept.
         """
-        executed = self.ledger.executed.get(owner, {})
+        executed, swept = self.ledger.executed.get(owner, {}), list[Entry]()
         for script, (by, unseen) in list(executed.items()):
             if script in within or (run is not None and by.run is run):
                 continue
@@ -308,8 +302,9 @@ class Guard:
                     continue
                 entries = [entry for entry in entries if self._context.is_outdated(entry)]
                 again = Run(script, self._context.text_of(script))
-            self._clearing.sweep(entries, f"registered by {script.label}, which {owner.label} executed")
-            self._sweep_scripts(script, again, (*within, script))
+            swept += self._clearing.sweep(entries, f"registered by {script.label}, which {owner.label} executed")
+            swept += self._sweep_scripts(script, again, (*within, script))
+        return swept
 
     def recover(self) -> None:
         """Begin a cell in this thread: end whatever an interrupt may have left half-way."""
@@ -335,14 +330,17 @@ class Guard:
     def _give_back(self, run: Run, script: Owner | None = None) -> None:
         """Put back what was removed for a run of another owner's: of a script that it may execute, or of any."""
         others = [entry for entry in run.removed if entry.owner is not run.owner and script in (None, entry.owner)]
-        self._moves.restore(others, "it was removed for a guard in its file", run)
+        self._reconciler.restore(others, "it was removed for a guard in its file", run)
 
     def _bring_back(self, coming: list[Entry], run: Run) -> None:
-        """Put back what was swept with its statement, where no other entry stands now."""
-        back = [entry for entry in self._withheld.release(coming) if self.ledger.top(entry.spot) is None]
+        """Put back what was swept with its statement, where no other entry stands, or its class's new self."""
+        for entry in coming:
+            del self.ledger.withheld[entry.spot]
+        current = (entry for entry in coming if not ways.is_of_a_former_self(entry))
+        back = [entry for entry in current if self.ledger.top(entry.spot) is None]
         for entry in back:
             entry.owner, entry.kept = run.owner, messages.IS_BACK
-        self._moves.restore(back, messages.IS_BACK, run)
+        self._reconciler.restore(back, messages.IS_BACK, run)
 
     def _put_back(self, spot: Spot) -> bool:
         """Put back what was removed from a spot so that a guard lets an edit through: somebody misses it."""
@@ -350,7 +348,7 @@ class Guard:
             for run in list(self._active):
                 entry = run.removed_at(spot)
                 if entry is not None and run.removed[entry] == "changed":
-                    self._moves.restore([entry], "it was looked up", run)
+                    self._reconciler.restore([entry], "it was looked up", run)
                     return True
         return False
 
@@ -360,7 +358,7 @@ class Guard:
         Other modules' code may remember what it has done.
         """
         mine = [entry for entry in self.ledger.registered_in(run) if self._is_by_own_code(entry)]
-        self._moves.take_out(
+        self._reconciler.take_out(
             mine, "swept", f"registered by {run.owner.label}, which failed and left nothing behind", run
         )
         self.ledger.retire(mine)
@@ -377,7 +375,8 @@ class Guard:
         """
         if not run.replaced:
             return
-        replaced, run.replaced = run.replaced, {}
+        replaced = {former: new for former, new in run.replaced.items() if new.registry in self.registries}
+        run.replaced = {}
         once: set[Entry] = set()
         left: list[Entry] = []
         for entry, new in replaced.items():
@@ -387,7 +386,7 @@ class Guard:
         for entry in left:
             del replaced[entry]
         self.ledger.retire(entry for entry, new in replaced.items() if entry.subject is not new.subject)
-        self._moves.restore(left, "what took its place is gone", run)
+        self._reconciler.restore(left, "what took its place is gone", run)
 
     def _stands(self, owner: Owner, new: Entry) -> bool:
         """Return whether an entry stands, or another one of the owner's in its place."""
@@ -395,15 +394,15 @@ class Guard:
             return new in self.ledger
         return any(entry.owner is owner for entry in self.ledger.stack(new.spot))
 
-    def _settle(self, run: Run) -> None:
-        """Sweep what a successful run left out, and keep what it may have skipped."""
+    def _settle(self, run: Run) -> list[Entry]:
+        """Sweep what a successful run left out, and keep what it may have skipped; return what was swept."""
         everything = self.ledger.entries(run.owner)
         mine = [entry for entry in everything if entry.run is run]
         standing = [entry for entry in everything if entry.run is not run]
         unsaid = self._judge.not_said_any_more(run.owner)
         if not run.removed and not standing and not unsaid:
             run.settle()
-            return
+            return []
         kept = self._judge.kept([*run.removed, *standing], mine, run)
         for entry in standing:
             why = kept.get(entry, "")
@@ -413,15 +412,14 @@ class Guard:
             entry.kept = why
         gone = [*(entry for entry in standing if entry not in kept), *unsaid]
         swept = [*(entry for entry in run.removed if entry not in kept), *gone]
-        self._withheld.hold([entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid)
-        self._moves.take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
-        self._moves.restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
+        self._judge.withhold([entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid)
+        self._reconciler.take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
+        self._reconciler.restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()
-        if swept:
-            self._sweep(sorted(swept, key=order_of), run, mine)
+        return self._sweep(sorted(swept, key=order_of), run, mine)
 
-    def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
-        """Drop for good what the run does not register any more."""
+    def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> list[Entry]:
+        """Drop for good what the run does not register any more, and return it."""
         former = {entry.spot for entry in swept}
         new: dict[str, list[Any]] = {}
         for entry in mine:
@@ -431,11 +429,10 @@ class Guard:
             self._notices.log("swept", entry, messages.swept(entry, run, new.get(entry.registry, [])), run)
         self.ledger.retire(swept)
         again = {entry.name: entry.spot for entry in mine}  # with a new class in the key, for one
-        undoable = (entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot)
-        self._clearing.undoable = Undoable("swept", tuple(undoable))
+        return [entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot]
 
-    def _restore_all(self, run: Run, outcome: Outcome) -> None:
-        """Put back what was removed for a run that did not succeed; after a failure its owner is partial."""
+    def _restore_all(self, run: Run, outcome: Outcome) -> list[Entry]:
+        """Put back what was removed for a run that did not succeed; nothing is swept then."""
         removed = list(run.removed)
         if outcome == "failed":
             names = {entry.name for entry in self.ledger.registered_in(run)}
@@ -444,5 +441,6 @@ class Guard:
             removed = [entry for entry in removed if entry not in anew]
             for entry in [*removed, *self.ledger.entries(run.owner)]:
                 entry.restored = entry.restored or entry.run is not run
-        self._moves.restore(removed, messages.WHY_RESTORED[outcome], run)
+        self._reconciler.restore(removed, messages.WHY_RESTORED[outcome], run)
         run.settle()
+        return []

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from kreg_ipython.lib.obstacles import Obstacle
 from kreg_ipython.lib.source import Source
@@ -258,18 +258,9 @@ def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tupl
 @functools.lru_cache(maxsize=16)  # many entries have the same places: all that one function registered
 def _have_run(places: _Places, all_of_them: bool, ran: frozenset[Place]) -> bool:
     """Return whether one of the places that these statements may make, or each of them, has registered something."""
-    found = (each in ran for each in _combined(places))
+    steps = ([(function, statement.says) for statement in stands] for function, stands in places)
+    found = (each in ran for each in itertools.product(*steps))
     return all(found) if all_of_them else any(found)
-
-
-def _combined(places: _Places, first: tuple[Any, ...] = ()) -> Iterator[Place]:
-    """Yield each place that these statements may make, one for each step; lazily, since there may be very many."""
-    if not places:
-        yield first
-        return
-    function, stands = places[0]
-    for statement in stands:
-        yield from _combined(places[1:], (*first, (function, statement.says)))
 
 
 def _was(step: Step, owners: Source) -> Statement | None:

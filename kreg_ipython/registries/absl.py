@@ -60,6 +60,7 @@ class Flags(DictRegistry):
         definer = locate(_FLAGS).find_module_defining_flag(key)
         return value is subject or bool(definer == _calling_module())
 
+    @pass_over
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call absl's function, with kreg's modules disclaimed, so that an error names the user's module."""
         __tracebackhide__ = True
@@ -111,6 +112,3 @@ def _calling_module() -> str:
             return sys.argv[0] if name == "__main__" else name
         frame = frame.f_back
     return sys.argv[0]
-
-
-pass_over(Flags.call)

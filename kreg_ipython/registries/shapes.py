@@ -58,6 +58,7 @@ class Shape:
     def same(self, key: Hashable, value: Any, subject: Any) -> bool:
         return same_definition(self.subject(value), subject)
 
+    @pass_over
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
         return register(*args, **kwargs)
@@ -97,6 +98,7 @@ class Permanent(Untracked):
         self._known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         """The arguments that each class was registered with, and whether the function returns the class."""
 
+    @pass_over
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call the library's function, unless it did the same before."""
         __tracebackhide__ = True
@@ -409,6 +411,3 @@ def remove_last(items: list[Any], value: Any) -> None:
         if items[at] is value:
             del items[at]
             return
-
-
-pass_over(Shape.call, Permanent.call)

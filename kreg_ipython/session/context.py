@@ -16,7 +16,6 @@ from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.holders import holders
 from kreg_ipython.lib.naming import key_text, module_of, package_of
 from kreg_ipython.lib.stack import Origin
-from kreg_ipython.registries.names import asker
 from kreg_ipython.session import files
 from kreg_ipython.session.front import Front
 from kreg_ipython.session.holding import held
@@ -167,14 +166,6 @@ class SessionContext(ExecutionContext):
     def is_framework(self, module: str) -> bool:
         """Return whether a module is part of a framework."""
         return package_of(module) in registries.FRAMEWORKS
-
-    def find_asker(self, frame: FrameType) -> tuple[Run | None, Any]:
-        """Return whose an automatic name is that is asked for under this frame, and the object that gets it.
-
-        What users number themselves is nobody's: nothing tells which object gets that name.
-        """
-        asking, by_framework = asker(frame)
-        return self.runs.innermost() if by_framework else None, asking
 
     def held(self, run: Run, objects: list[Any]) -> set[int] | None:
         """Return which objects are held by other variables than those that the run binds anew; None if unknown."""

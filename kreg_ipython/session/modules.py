@@ -165,9 +165,14 @@ class Modules:
     def _sweep_deleted(self) -> None:
         """Sweep what modules registered whose files were deleted, and that are not imported any more."""
         modules = [owner for owner in self._owners.values() if owner.kind == "module"]
-        for owner in filter(self._guard.ledger.has_entries, modules):
-            if getattr(sys.modules.get(owner.id or ""), "__file__", None) != owner.file and is_gone(owner):
-                self._guard.empty(owner, "its file was deleted")
+        self._guard.empty(
+            (
+                owner
+                for owner in filter(self._guard.ledger.has_entries, modules)
+                if getattr(sys.modules.get(owner.id or ""), "__file__", None) != owner.file and is_gone(owner)
+            ),
+            "its file was deleted",
+        )
 
     # -- autoreload
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython.guard import messages
+from kreg_ipython.guard import messages, reruns
 from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Outcome
 from kreg_ipython.lib import source, stack
@@ -274,8 +274,8 @@ class Notebook(Front):
         """Sweep what a cell registered that has no code any more: it has no pre_run_cell."""
         owner, guard = self._cells.get(getattr(info, "cell_id", None) or ""), self.process.guard
         if owner is not None and not (info.raw_cell or "").strip():
-            guard.memory.reruns.call(owner, None, guard.tell)
-            guard.empty(owner)
+            reruns.call(guard.memory.reruns, owner, None, guard.tell)
+            guard.empty([owner])
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         try:

@@ -133,7 +133,6 @@ class Process:
             if module in sys.modules:
                 imported()
         self.guard.divert_made(each for namespace in self.modules.namespaces() for each in list(namespace.values()))
-        self.guard.remembered.clear()
         self.context.known.clear()
         self._memory.ledger = None
 

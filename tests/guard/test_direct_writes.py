@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
+from guarding import Direct
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.ledger import Caller, Owner, Run
+from kreg_ipython.registries.shapes import DictRegistry
 
 THEIRS = {"silent": "handout()", "drawer": "drawer"}
 
@@ -197,6 +199,50 @@ def test_an_empty_cell_looks_at_what_users_write_to_and_at_nothing_else(lab):
     assert lab.entries() == [] and lab.home.drawer == {"x": 1}
 
 
+@pytest.mark.parametrize("held", ["handout()", "objects"])
+@pytest.mark.parametrize("value", ["[1]", "'a' + str(1)", "Point(1)", "{}"])
+def test_an_equal_object_that_is_written_anew_is_the_one_that_is_known(lab, value, held):
+    lab.cell("h", "import dataclasses\nPoint = dataclasses.make_dataclass('Point', ['x'])\nobjects = handout()")
+    for _ in range(2):
+        lab.cell("b", f"if 1: {held}['x'] = {value}")
+    assert lab.entry("silent", "x").value is lab.home.table["x"]
+    lab.cell("b", "pass")
+    assert lab.home.table == {} and lab.entries() == []
+
+
+def test_a_registry_that_goes_in_the_run_that_wrote_to_it_is_left_alone(lab):
+    lab.main.guard = lab.guard
+    lab.cell("a", "drawer['x'] = 1\nregister('y', 1)\nregister('z', 1)")
+    lab.main.between = lambda: lab.guard.between(lab.running())
+    lab.cell("a", "drawer['x'] = 2\nbetween()\nregister('y', 2)\nguard.remove('drawer')")
+    assert lab.home.drawer == {"x": 2} and lab.home.table == {"y": 2} and lab.entries() == [("silent", "y", "a")]
+
+
+def test_a_registry_that_goes_in_the_run_that_unregistered_is_left_alone(lab):
+    lab.main.guard, lab.main.foo = lab.guard, lambda: None
+    lab.cell("a", "register_once('x', foo)")
+    lab.cell("b", "register('y', 1)\nregister('z', 1)")
+    lab.cell("b", "unregister('x')\nregister('y', 2)\nguard.remove('raising')")
+    assert lab.home.loud == {} and lab.home.table == {"y": 2} and lab.entries() == [("silent", "y", "b")]
+
+
+def test_a_container_that_becomes_one_of_another_kind_is_followed_as_that_one(lab):
+    lab.cell("a", "pile.append(('k', 1))")
+    lab.home.pile = lab.main.pile = {}
+    lab.guard.add(Direct("pile", "home:pile"), now=True)
+    lab.cell("a", "pile['k'] = 1")
+    lab.cell("b", "pile['k'] = 2")
+    assert lab.home.pile == {"k": 2}
+    lab.cell("b", "pass")
+    assert lab.home.pile == {"k": 1} and lab.entries() == [("pile", "k", "a")]
+
+
+def test_a_registry_that_is_followed_no_more_is_left_alone(lab):
+    lab.guard.add(DictRegistry("drawer", "home:drawer"), now=True)
+    lab.cell("a", "drawer['x'] = 1")
+    assert lab.entries() == [] and lab.home.drawer == {"x": 1}
+
+
 def test_a_container_of_the_users_own_class_that_fails_is_one_line(lab):
     class Broken(dict):
         def __len__(self):
@@ -225,8 +271,6 @@ def test_one_value_that_cannot_be_followed_leaves_the_others(lab):
 
 def test_a_module_that_makes_a_container_anew_loses_nothing_of_the_others(lab):
     maker = "table = {}\ntable['own'] = abs\n"
-    from guarding import Direct
-
     lab.module("maker", maker)
     lab.guard.add(Direct("made", "maker:table"), now=True)
     lab.owner("maker")

@@ -7,6 +7,7 @@ import sys
 import threading
 import types
 import weakref
+from functools import partial
 
 import pytest
 
@@ -52,7 +53,9 @@ class Desk:
     def add(self, name, function, announce=lambda key, value, **options: (key, value), decorator=False):
         """Divert a function of the home's for a registry of this name."""
         registry = Named(name)
-        self.gates.add(registry, Gate(f"home:{function}", announce, decorator), self.around)
+        self.gates.add(
+            name, Gate(f"home:{function}", announce, decorator), partial(self.around, registry), registry.fail
+        )
         return registry
 
     def around(self, registry, announced, original, args, kwargs):
@@ -86,10 +89,11 @@ def test_a_call_passes_its_gate_with_what_it_is_about_to_do(home, desk):
 def test_the_around_gets_the_original_and_the_calls_own_arguments(home):
     seen = []
     gates, registry = Gates(seen.append), Named("r")
-    gates.add(registry, Gate("home:register", lambda *args, **kwargs: ("x", 1)), lambda *args: seen.append(args))
+    gate = Gate("home:register", lambda *args, **kwargs: ("x", 1))
+    gates.add("r", gate, lambda *args: seen.append(args), registry.fail)
     assert home.register("x", 1, again=True) is None and home.table == {}
-    [(who, announced, original, args, kwargs)] = seen
-    assert (who, announced, args, kwargs) == (registry, ("x", 1), ("x", 1), {"again": True})
+    [(announced, original, args, kwargs)] = seen
+    assert (announced, args, kwargs) == (("x", 1), ("x", 1), {"again": True})
     assert original("y", 2) == "registered" and home.table == {"y": 2}
     gates.close()
 
@@ -169,23 +173,24 @@ def test_a_function_may_be_for_several_registries_and_a_call_is_for_the_first_th
 
 def test_a_registry_that_is_removed_leaves_a_function_to_the_others(home, desk):
     code = home.register.__code__
-    one, other = desk.add("one", "register", lambda *args: None), desk.add("other", "register")
-    third = desk.add("third", "registered", decorator=True)
-    desk.gates.remove(other)
+    desk.add("one", "register", lambda *args: None), desk.add("other", "register")
+    desk.add("third", "registered", decorator=True)
+    desk.gates.remove("other")
     home.register("x", 1)
     assert desk.passed == [] and home.register.__code__ is not code
-    desk.gates.remove(one)
+    desk.gates.remove("one")
     assert home.register.__code__ is code
-    desk.gates.remove(one)
-    desk.gates.remove(third)
+    desk.gates.remove("one")
+    desk.gates.remove("third")
     assert desk.gates._diverted == []
 
 
 def test_a_registry_is_removed_from_all_its_functions(home, desk):
     codes = home.register.__code__, home.twice.__code__
     registry = desk.add("r", "register")
-    desk.gates.add(registry, Gate("home:twice", lambda key, value: (key, value)), desk.around)
-    desk.gates.remove(registry)
+    gate = Gate("home:twice", lambda key, value: (key, value))
+    desk.gates.add("r", gate, partial(desk.around, registry), registry.fail)
+    desk.gates.remove("r")
     assert (home.register.__code__, home.twice.__code__) == codes
 
 
@@ -329,7 +334,7 @@ def test_a_decorator_that_gates_returned_passes_the_next_ones(home, desk):
     later.gates.add_made([made])
     assert made(1) == [1, None]
     assert (desk.passed, later.passed) == ([], [("two", ("early", 1))])
-    later.gates.remove(registry)
+    later.gates.remove(registry.name)
     assert made(2) == [2, None] and len(later.passed) == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.snapshot import AccessedContents, KeyedContents, ListContents
+from kreg_ipython.guard.snapshot import AccessedContents, Contents
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, identity
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -198,10 +198,10 @@ def test_what_is_put_in_is_returned_as_it_is_stored(desk, listed):
 
 def test_we_change_a_registry_with_the_gates_open(desk):
     opened = []
-    act = lambda key, value: opened.append(desk.gates._inside.gate)
+    act = lambda key, value: opened.append(desk.gates._inside.gates)
     desk.adapter.insert = desk.adapter.remove = act
     desk.registry.insert("x", 1), desk.registry.remove("x", 1)
-    assert opened == [True, True] and not desk.gates._inside.gate
+    assert opened == [True, True] and not desk.gates._inside.gates
 
 
 def test_what_we_change_is_no_change_of_the_users(desk):
@@ -225,12 +225,12 @@ def test_what_users_write_to_is_looked_at_in_the_way_of_its_kind(home, desk, lis
     assert type(desk.registry.snapshot) is AccessedContents
     listed.adapter.direct = True
     listed.registry.look()
-    assert type(listed.registry.snapshot) is ListContents
+    assert type(listed.registry.snapshot) is Contents
     drawer = DictRegistry("d", "home:table")
     drawer.direct = True
     guarded = GuardedRegistry(drawer, desk.gates, print)
     guarded.look()
-    assert type(guarded.snapshot) is KeyedContents
+    assert type(guarded.snapshot) is Contents
 
 
 def test_a_note_that_fails_is_a_fault_and_no_error(desk):

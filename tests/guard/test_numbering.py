@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kreg_ipython.guard import numbering
 from kreg_ipython.guard.context import Variable
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.ledger import Caller, Owner, Run
@@ -64,7 +65,6 @@ class Bench:
         self.memory = Memory()
         self.memory.names.held = lambda run, objects: set()
         context = SimpleNamespace(
-            find_asker=lambda frame: (self.run, self.asking(frame)),
             locate_caller=self.locate,
             running=lambda: self.run,
             find_variable=lambda one: self.variables.get(id(one)),
@@ -72,6 +72,7 @@ class Bench:
         notices = SimpleNamespace(
             fault=lambda *fault: self.said.append(fault), annotate=lambda error, text: error.add_note(text)
         )
+        monkeypatch.setattr(numbering, "asker", lambda frame: (self.asking(frame), True))
         self.gates = Gates(self.said.append)
         self.shared: Any = SimpleNamespace(memory=self.memory, gates=self.gates, context=context, notices=notices)
         self.numbering = Numbering(self.shared, list(self.functions()))
@@ -185,13 +186,13 @@ def test_an_answer_that_is_no_text_is_not_exchanged_for_another_one(bench, a, mo
     assert bench.home.counts == {"x": 2} and not bench.memory.names.exchanged
 
 
-@pytest.mark.parametrize("failing", ["find_asker", "counts"])
+@pytest.mark.parametrize("failing", ["running", "counts"])
 def test_a_fault_leaves_the_names_to_the_framework_and_is_told_once(bench, a, failing):
     bench.layers(a)
     if failing == "counts":
         bench.numbering._counters[0].counts = lambda: 1 / 0
     else:
-        bench.shared.context.find_asker = lambda frame: 1 / 0
+        bench.shared.context.running = lambda: 1 / 0
     assert names(bench.layers(a, 2)) == ["layer_1", "layer_2"]
     fault = "kerasish.names", "ZeroDivisionError: division by zero"
     assert bench.said == [fault] and bench.numbering.faults == dict([fault])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kreg_ipython.guard.ledger import Entry, Owner
-from kreg_ipython.guard.reconcile import Reconciler
 
 A, B = Owner("cell", "a"), Owner("cell", "b")
 
@@ -224,17 +223,13 @@ def test_what_is_not_in_the_ledger_is_taken_out_of_a_list_nevertheless(lab, reco
 
 
 def test_what_made_way_for_a_call_that_failed_is_put_back(lab, reconciler):
-    registries = lab.guard.registries
-    theirs = Thing()
-    reconciler.put_back(registries["raising"], "x", theirs, None)
-    assert lab.home.loud == {"x": theirs}
     a, b = put(lab, entry("ordered", "a"), entry("ordered", "b"))
     del lab.home.queue["a"]
-    reconciler.put_back(registries["ordered"], "a", a.value, a)
+    reconciler.put_in_place(a)
     assert list(lab.home.queue) == ["a", "b"]
     c, d = put(lab, entry("listed", "c", value=("c", 1)), entry("listed", "d", value=("d", 1)))
     del lab.home.line[0]
-    reconciler.put_back(registries["listed"], "c", c.value, c)
+    reconciler.put_in_place(c)
     assert lab.home.line == [c.value, d.value]
     assert b in lab.guard.ledger
     lab.check()
@@ -247,15 +242,15 @@ def test_what_is_newer_than_a_replayed_entry_stands_over_it_again(lab, reconcile
     new, other = put(lab, entry("ordered", "x", B), entry("ordered", "y"))
     ledger.insert(old), ledger.insert(first)
     lab.home.queue = {"y": other.value, "x": old.value, "first": first.value}
-    reconciler.move_into_order(first)
+    reconciler.put_in_place(first)
     lab.home.queue["x"] = old.value
-    reconciler.move_into_order(old)
+    reconciler.put_in_place(old)
     assert list(lab.home.queue.items()) == [("first", first.value), ("x", new.value), ("y", other.value)]
     one, two = entry("listed", "a", value=("a", 1)), entry("listed", "a", value=("a", 2))
     put(lab, two)
     ledger.insert(one)
     lab.home.line.append(one.value)
-    reconciler.move_into_order(one)
+    reconciler.put_in_place(one)
     assert lab.home.line == [one.value, two.value]
 
 
@@ -327,7 +322,7 @@ def test_a_difference_names_the_registry_the_key_and_both_values(lab, reconciler
 
 def test_a_registry_that_fails_does_not_keep_the_others_from_following(lab):
     lab.faulty = True
-    reconciler = Reconciler(lab.guard.shared)
+    reconciler = lab.guard._reconciler
     one, two = entry("silent", "x"), entry("raising", "y")
     lab.guard.registries["silent"].adapter.insert = lambda key, value: 1 / 0
     reconciler.change(insert=[one, two])

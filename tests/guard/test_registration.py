@@ -221,7 +221,7 @@ def test_a_library_is_called_without_the_lock_and_with_the_gates_shut(lab):
             seen.append("free")
 
     def call(subject, register, args, kwargs):
-        seen.append(lab.guard._gates._inside.gate)
+        seen.append(lab.guard._gates._inside.gates)
         run_in_thread(other)
         return register(*args)
 
@@ -245,7 +245,7 @@ def test_a_framework_is_called_by_one_thread_at_a_time_with_the_gates_open(lab):
         seen.append(lab.guard._lock.acquire(blocking=False))
 
     def call(subject, register, args, kwargs):
-        seen.append(lab.guard._gates._inside.gate)
+        seen.append(lab.guard._gates._inside.gates)
         run_in_thread(other)
         return register(*args)
 

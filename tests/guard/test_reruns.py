@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kreg_ipython.guard.ledger import Owner, Run
-from kreg_ipython.guard.reruns import Reruns
+from kreg_ipython.guard.reruns import Reruns, call
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def told():
 
 
 def declared(owner, called, *names):
-    reruns = Reruns()
+    reruns = Reruns(list)
     for name in names:
-        reruns.declare(owner, lambda name=name: called.append(name))
+        reruns[owner].append(lambda name=name: called.append(name))
     return reruns
 
 
@@ -29,7 +29,7 @@ def test_the_newest_is_called_first_and_each_once(called, told):
     owner = Owner("cell", "a")
     reruns = declared(owner, called, "one", "two")
     for _ in range(2):
-        reruns.call(owner, "x = 1", told.append)
+        call(reruns, owner, "x = 1", told.append)
     assert (called, told) == (["two", "one"], []) and owner not in reruns
 
 
@@ -53,8 +53,8 @@ def test_whatever_one_raises_is_one_line_and_the_others_are_called(called, told,
 
     owner = Owner("cell", "a")
     reruns = declared(owner, called, "one")
-    reruns.declare(owner, stop)
-    reruns.call(owner, None, told.append)
+    reruns[owner].append(stop)
+    call(reruns, owner, None, told.append)
     assert called == ["one"] and len(told) == 1
     assert told[0].startswith("on_rerun: ") and told[0].endswith(f"stop raised {said}")
 
@@ -62,22 +62,22 @@ def test_whatever_one_raises_is_one_line_and_the_others_are_called(called, told,
 def test_a_source_that_does_not_compile_calls_nothing(called, told):
     owner = Owner("cell", "a")
     reruns = declared(owner, called, "one")
-    reruns.call(owner, "def (", told.append)
+    call(reruns, owner, "def (", told.append)
     assert called == [] and owner in reruns
-    reruns.call(owner, "%time f()", told.append)
+    call(reruns, owner, "%time f()", told.append)
     assert called == ["one"]
 
 
 def test_another_owner_calls_nothing(called, told):
     reruns = declared(Owner("cell", "a"), called, "one")
-    reruns.call(Owner("cell", "b"), "", told.append)
+    call(reruns, Owner("cell", "b"), "", told.append)
     assert called == []
 
 
 def test_a_run_calls_before_anything_is_removed(lab):
     lab.cell("a", "register('x', 1)")
     owner = lab.owner("a")
-    lab.guard.memory.reruns.declare(owner, lambda: seen.append(dict(lab.home.table)))
+    lab.guard.memory.reruns[owner].append(lambda: seen.append(dict(lab.home.table)))
     seen = []
     lab.cell("a", "register('y', 1)")
     assert seen == [{"x": 1}] and lab.home.table == {"y": 1}

@@ -9,7 +9,7 @@ import weakref
 import pytest
 from guarding import Direct, DirectList, Lab, announce, hides_our_frames
 
-from kreg_ipython.guard import messages, ways, withheld
+from kreg_ipython.guard import judge, messages, ways
 from kreg_ipython.guard.journal import Journal
 from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Guard
@@ -319,7 +319,7 @@ class TestFailure:
         [
             lambda lab, run: lab.guard.end(run, "success"),
             lambda lab, run: lab.guard.clear(list(lab.guard.ledger)),
-            lambda lab, run: lab.guard.empty(run.owner),
+            lambda lab, run: lab.guard.empty([run.owner]),
             lambda lab, run: lab.guard.between(run),
         ],
         ids=["end", "clear", "empty", "between"],
@@ -427,7 +427,7 @@ class TestComingBack:
         assert gone() is None
 
     def test_the_oldest_are_forgotten(self, lab, monkeypatch):
-        monkeypatch.setattr(withheld, "_MOST", 2)
+        monkeypatch.setattr(judge, "_MOST", 2)
         lab.main.ready = True
         text = "if ready:\n    register('{0}', 1)\n"
         for key in "xyz":
@@ -442,7 +442,7 @@ class TestComingBack:
     def test_an_emptied_cells_statement_may_come_back(self, lab):
         lab.main.ready = True
         lab.cell("a", self.MEMO)
-        lab.guard.empty(lab.owners["a"])
+        lab.guard.empty([lab.owners["a"]])
         assert lab.home.table == {}
         lab.main.ready = False
         lab.cell("a", self.MEMO)
@@ -559,11 +559,39 @@ class TestUsers:
         left = left if unseen or left == [] else ["at", "x"]  # what is seen would be a run, which sees to it
         assert sorted(lab.home.table) == left
 
+    def test_undo_takes_back_what_the_scripts_of_a_run_lost_with_it(self, lab):
+        at = self._with_scripts(lab, "s", "t")
+        lab.cell("a", "pass")
+        assert lab.home.table == {}
+        assert [entry.key for entry in lab.guard.undo()] == [*at, "s", "t"] and sorted(lab.home.table) == [
+            "at",
+            "s",
+            "t",
+        ]
+
+    def test_undo_takes_back_all_that_was_emptied_at_once(self, lab):
+        at = self._with_scripts(lab, "s")
+        lab.cell("b", "register('y', 1)")
+        lab.guard.empty([lab.owners["a"], lab.owners["b"]])
+        assert lab.home.table == {}
+        assert [entry.key for entry in lab.guard.undo()] == [*at, "s", "y"]
+
+    def _with_scripts(self, lab, *names):
+        """Let cell a register a key, and execute scripts which register one each; return its key."""
+        lab.cell("a", "register('at', 1)")
+        at = lab.entry("silent", "at")
+        for name in names:
+            script = lab.owner(name, "script", f"/user/{name}.py")
+            lab.guard.executes(Caller(at.owner, at.run, 1, at.steps), script)
+            text = f"register('{name}', 1)"
+            lab.execute(Run(script, text), text, vars(lab.main), f"/user/{name}.py", in_cell=False)
+        return ["at"]
+
     def test_an_emptied_cell_is_swept_as_by_a_run(self, lab):
         lab.cell("a", "register('x', 1)\nregister('y', 1)\nregister('z', 1)")
         lab.cell("b", "register('x', 2)")
         lab.guard.memory.pinned.add(("silent", "y"))
-        lab.guard.empty(lab.owners["a"])
+        lab.guard.empty([lab.owners["a"]])
         lab.check()
         assert lab.home.table == {"x": 2, "y": 1}
         assert lab.reasons("z", "swept") == ["registered by cell [1] until it was emptied"]
@@ -575,7 +603,7 @@ class TestUsers:
     def test_emptying_a_cell_without_entries_leaves_what_undo_takes_back(self, lab):
         lab.cell("a", "register('x', 1)")
         lab.cell("a", "pass")
-        lab.guard.empty(lab.owner("b"))
+        lab.guard.empty([lab.owner("b")])
         assert len(lab.guard.undo()) == 1
 
     def test_undo_takes_back_the_last_sweep(self, lab):
@@ -991,7 +1019,7 @@ class TestFaults:
         memory = guard.memory
         assert (memory.settings.verbosity, memory.settings.on_conflict) == ("notices", "note")
         assert memory.pinned == set() and memory.journal.count == 0
-        assert guard.registries == {} and guard.remembered == {}
+        assert guard.registries == {}
         assert Guard([], lab, say=print, memory=memory).memory is memory
 
     def test_notes_are_shown_or_said(self, monkeypatch):

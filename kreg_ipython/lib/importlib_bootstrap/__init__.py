@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from types import CodeType
-from typing import Any
+from typing import Any, TypeVar
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _HERE = os.path.dirname(os.path.realpath(__file__))  # ".." leads up from a real directory only
 
 
-def pass_over(*functions: Callable[..., Any]) -> None:
-    """Let a ``stacklevel`` pass over the frames of these functions, and of the functions in them."""
-    for function in functions:
-        function.__code__ = passed_over(function.__code__)
+def pass_over(function: _Function) -> _Function:
+    """Let a ``stacklevel`` pass over the frames of a function, and of the functions in it: a decorator."""
+    function.__code__ = passed_over(function.__code__)
+    return function
 
 
 def passed_over(code: CodeType) -> CodeType:

@@ -72,6 +72,7 @@ class Gauges(Untracked):
     def _announce(self, gauge: Any, kind: str, methods: Any, label_length: int, name: str, *rest: Any) -> Announcement:
         return name, gauge
 
+    @pass_over
     def call(self, subject: Any, register: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         __tracebackhide__ = True
         try:
@@ -81,6 +82,3 @@ class Gauges(Untracked):
                 raise
             *first, name = args[:5]
             return self.call(subject, register, (*first, f"{name}/again", *args[5:]), kwargs)
-
-
-pass_over(Gauges.call)
