@@ -9,6 +9,7 @@ import copy
 import re
 import shlex
 import sys
+from traceback import walk_stack
 from typing import Any
 
 from IPython.core import completer
@@ -182,10 +183,8 @@ class KregMagics(Magics):
     @staticmethod
     def is_reloading() -> bool:
         """Return whether ``%reload_ext`` is unloading an extension, to load it again at once."""
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_code is not ExtensionManager.reload_extension.__code__:
-            frame = frame.f_back
-        return frame.f_back is not None
+        reload = ExtensionManager.reload_extension.__code__
+        return any(each.f_code is reload for each, _ in walk_stack(sys._getframe()))
 
     def remove_from(self, shell: Any) -> None:
         """Remove the magic from every place in its shell: IPython has no function for that."""

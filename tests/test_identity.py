@@ -203,6 +203,27 @@ def setup():
 """
 
 
+@pytest.mark.parametrize("value", ["1", "[1]", "'text'", "(len, 1)"])
+@pytest.mark.parametrize("again", AGAIN)
+def test_what_cannot_be_referenced_weakly_is_still_its_cells(nb, files, again, value):
+    files.write({"PKGreg.py": "TABLE = {}\n"})
+    nb.run("i", "from PKGreg import TABLE\n%kreg watch PKGreg:TABLE")
+    nb.run("a", f"TABLE['one'] = {value}")
+    for line in AGAIN[again]:
+        nb.run("ext", line)
+    nb.run("a", f"TABLE['two'] = {value}")
+    assert nb.value("list(TABLE)") == ["two"]
+
+
+@pytest.mark.parametrize("folder", ["my-packages", "packages", "site-packages-of-mine"])
+def test_a_folder_whose_name_is_like_that_of_installed_packages_is_the_users(nb, tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    nb.silently(f"import sys; sys.path.insert(0, {str(tmp_path / folder)!r})")
+    Files(tmp_path / folder, nb.package).write({"PKGown.py": textwrap.dedent(PACKAGE.format("Mine"))})
+    nb.run("a", "import PKGown")
+    assert list(nb.status()) == ["PKG>Mine"]
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_what_an_installed_package_registers_is_counted_and_spared(stock_nb, tmp_path, late):
     nb = stock_nb

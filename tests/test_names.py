@@ -69,6 +69,13 @@ def reads_model():
         ("m = %time build()", "m"),
         ("m = %time build(m)", ""),
         ("name = 'm'\nm = build(name)", "m name"),
+        ("k = [build() for m in xs]", "k"),
+        ("k = {m: n for m, n in xs if (j := m)}", "j k"),
+        ("k = all(m for (m, _) in xs)", "k"),
+        ("while True:\n    m = 1\nelse:\n    show(m, k)\nk = 1", ""),
+        ("try:\n    k = 1\nexcept m:\n    k = 2\nm = 1", "k"),
+        ("match x:\n    case 1 if m:\n        k = 2\nm = 1", ""),
+        ("match x:\n    case m.RED:\n        k = 2\nm = 1", ""),
     ],
 )
 def test_a_variable_is_bound_anew_if_the_text_certainly_does_and_does_not_read_it_first(text, anew):
@@ -615,6 +622,12 @@ def test_a_cell_gets_its_names_again_after_reload_unload_and_off(cells):
             cells.run("e", line)
         cells.run("a", "m_v = build(2)")
         assert cells.names() == ["sequential", "dense", "dense_1"], again
+
+
+def test_the_variable_of_a_comprehension_binds_nothing_anew(cells):
+    cells.run("a", "m_v = build(1)")
+    cells.run("a", "k_v = [build(1) for m_v in range(2)]")
+    assert cells.layers("m_v") == ["dense"] and cells.layers("k_v[0]") == ["dense_1"]
 
 
 def test_unloading_gives_the_functions_back(nb):

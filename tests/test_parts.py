@@ -106,7 +106,7 @@ def test_statements_are_compared_by_what_they_say():
     assert source.read("class Foo:\n  def f(self):\n    return 1").standing(was.at(7))
     assert source.read("if x:\n    call(2)").at(2).says == was.at(9).says
     assert was.at(99) is was.at(None) is None
-    assert was.at(4).is_decorated and not source.read("class Foo: pass").at(1).is_decorated
+    assert was.at(4).decorators and not source.read("class Foo: pass").at(1).decorators
 
 
 @pytest.mark.parametrize(

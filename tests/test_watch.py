@@ -335,3 +335,16 @@ def test_a_variable_of_the_notebooks_is_watched_by_its_name(nb, path):
     assert "no longer watching" in nb.run("w", f"%kreg unwatch {path}").text
     nb.run("a", "x = 1")
     assert nb.value("mine") == {"two": 1}
+
+
+@pytest.mark.parametrize("first", ["%kreg watch catalogue:OTHER", "x = 1"])
+def test_what_is_watched_in_a_librarys_module_leaves_the_library_guarded(nb, files, first):
+    library = "REGISTRY, OTHER = {}, {}\ndef _set(namespace, func):\n    REGISTRY[namespace] = func\n"
+    files.write({"catalogue.py": library, "PKGmod.py": "def one(): pass\ndef two(): pass\n"})
+    nb.run("w", first)
+    nb.run("i", "import catalogue, PKGmod")
+    for name in ("one", "two"):
+        nb.run("a", f"catalogue._set(('PKG', '{name}'), PKGmod.{name})\ncatalogue.OTHER['{name}'] = 1")
+    known, other = nb.value("[[key[-1] for key in catalogue.REGISTRY], list(catalogue.OTHER)]")
+    nb.silently("sys.modules.pop('catalogue')\n%kreg unwatch catalogue:OTHER")
+    assert known == ["two"] and other == (["two"] if "watch" in first else ["one", "two"])

@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from traceback import walk_stack
 from typing import Any, NamedTuple
 
 from kreg_ipython.engines import remote
@@ -232,10 +233,10 @@ def _silently() -> Iterator[None]:
 
 def _place(text: str) -> dict[str, Any]:
     """Return the file and the line of the cell's statement that is executing."""
-    frame = sys._getframe()
-    while frame.f_back is not None and not (stack.is_body(frame.f_code) and stack.cell_code(frame) is frame.f_code):
-        frame = frame.f_back
-    return {"file": frame.f_code.co_filename, "line": frame.f_lineno} if frame.f_back is not None else _NOWHERE
+    for frame, line in walk_stack(sys._getframe()):
+        if stack.is_body(frame.f_code) and stack.cell_code(frame) is frame.f_code:
+            return {"file": frame.f_code.co_filename, "line": line}
+    return _NOWHERE
 
 
 _NOWHERE: dict[str, Any] = {"file": "<client>", "line": None}

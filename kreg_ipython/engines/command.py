@@ -86,7 +86,7 @@ def _cluster(notebook: Notebook, variable: str | None, profile: str | None) -> C
     if profile is not None:
         client = _client_of_profile(profile)
     elif variable is not None:
-        meant = notebook.named(variable)
+        meant = notebook.namespace.get(variable)
         client = getattr(meant, "client", meant)
         if not hasattr(client, "send_apply_request"):
             raise Refused(f"{variable!r} is no client and no view of ipyparallel's.")

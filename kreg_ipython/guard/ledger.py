@@ -24,6 +24,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMappi
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
+from types import CodeType
 from typing import Any, Literal, NamedTuple
 
 from kreg_ipython.guard.verdicts import Verdict, Way
@@ -93,13 +94,18 @@ class Run:
         replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
             that some cell imported long ago.
         unseen: nobody saw it begin: `exec` executes a file's text, for one.
+        asks: the statement of a client's cell that asks an engine for a call.
+        declared: the body says whose it is.
+        code: the code with the statement that says so; None if the run's text is another one.
     """
 
     def __init__(
         self, owner: Owner, source: str | Callable[[], str | None] | None = None, number: int | None = None
     ) -> None:
         self.owner, self._text, self.number = owner, source, number
-        self.active = self.broken = self.replays = self.unseen = False
+        self.active = self.broken = self.replays = self.unseen = self.declared = False
+        self.code: CodeType | None = None
+        self.asks: Step | None = None
         self.removed: dict[Entry, Verdict] = {}
         self._removed_at: dict[Spot, list[Entry]] = {}
         self.replaced: dict[Entry, Entry] = {}
@@ -228,6 +234,29 @@ class Former:
     run: Run | None
     line: int | None
     order: Order
+
+
+class Known(NamedTuple):
+    """An entry, as it is known after unloading: it keeps nothing alive that was registered.
+
+    ``subject`` is the id of an object that cannot be referenced weakly.
+    """
+
+    subject: weakref.ref[Any] | int
+    caller: Caller
+
+    @classmethod
+    def of(cls, entry: Entry) -> Known:
+        """Return what is known of an owner's entry."""
+        caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
+        try:
+            return cls(weakref.ref(entry.subject), caller)
+        except TypeError:
+            return cls(id(entry.subject), caller)
+
+    def is_of(self, subject: Any) -> bool:
+        """Return whether it is this object that was registered."""
+        return self.subject == id(subject) if isinstance(self.subject, int) else self.subject() is subject
 
 
 class Held(NamedTuple):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from kreg_ipython.guard.journal import Journal
-from kreg_ipython.guard.ledger import Ledger, Name
+from kreg_ipython.guard.ledger import Kind, Known, Ledger, Name, Owner
 from kreg_ipython.guard.names import Names
 from kreg_ipython.guard.reruns import Reruns
+from kreg_ipython.registries.registry import Registry
 
 Verbosity = Literal["quiet", "notices", "all"]
 OnConflict = Literal["note", "replace", "error"]
@@ -43,6 +44,9 @@ class Memory:
         names: the automatic names that runs took.
         reruns: what owners want called before they run again.
         ledger: the entries that may still stand; None if nothing is known of them.
+        known: the entries of a guard that was unloaded, by name.
+        owners: the modules and scripts.
+        watched: the containers of ``%kreg watch``, by path; None until the module is imported.
     """
 
     journal: Journal = field(default_factory=Journal)
@@ -51,3 +55,6 @@ class Memory:
     names: Names = field(default_factory=Names)
     reruns: Reruns = field(default_factory=lambda: Reruns(list))
     ledger: Ledger | None = None
+    known: dict[Name, list[Known]] = field(default_factory=dict)
+    owners: dict[tuple[Kind, str, str | None], Owner] = field(default_factory=dict)
+    watched: dict[str, Registry | None] = field(default_factory=dict)

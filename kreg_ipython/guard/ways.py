@@ -62,7 +62,7 @@ def way_to(entry: Entry, accessor: str = "") -> Way:
         return Way(complete=False)
     at = source.at(entry.line)
     writers: list[Statement] = []
-    if at is None or not (at.is_decorated or (at.may_write(entry.key) and not _is_a_users_method(at, entry))):
+    if at is None or not (at.decorators or (at.may_write(entry.key) and not _is_a_users_method(at, entry))):
         found = source.writers(entry.key) if entry.written else []
         writers = [each for each in found if not _is_a_users_method(each, entry)]
         at = writers[0] if len(writers) == 1 and (not accessor or accessor in source.text) else None

@@ -103,7 +103,8 @@ def said_by(node: ast.AST) -> set[str]:
 def of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Obstacles:
     """Return the obstacles of a function to its statements: it may return early, or be decorated."""
     leaves = any(_may_leave(child, (ast.Return,), ()) for child in node.body if not isinstance(child, ast.Return))
-    found: set[Obstacle] = {"early return"} if leaves or _yields(node) else set()
+    yields = any(_may_leave(child, (ast.Yield, ast.YieldFrom), ()) for child in node.body)  # who knows how far it goes
+    found: set[Obstacle] = {"early return"} if leaves or yields else set()
     names = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
     return frozenset(found | ({"cached"} if names - _TRANSPARENT else set()))
 
@@ -142,7 +143,7 @@ def _listed_by(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
 
 
-def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[ast.stmt], ...]) -> bool:
+def _may_leave(node: ast.AST, by: tuple[type[ast.AST], ...], inner: tuple[type[ast.stmt], ...]) -> bool:
     """Return whether such a statement stands in a node that is no definition.
 
     Definitions in the node, and statements of the ``inner`` kinds, are not looked into.
@@ -151,9 +152,3 @@ def _may_leave(node: ast.AST, by: tuple[type[ast.stmt], ...], inner: tuple[type[
         return False
     children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, inner)]
     return any(isinstance(child, by) or _may_leave(child, by, inner) for child in children)
-
-
-def _yields(node: ast.AST) -> bool:
-    """Return whether a function is a generator: nothing tells how far it is executed."""
-    children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, OWN_NAMES)]
-    return any(isinstance(child, (ast.Yield, ast.YieldFrom)) or _yields(child) for child in children)

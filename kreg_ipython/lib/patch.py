@@ -79,6 +79,32 @@ def divert(
     return original, undo
 
 
+End = Callable[[BaseException | None], None]
+"""Called when something has been executed, with what it raised."""
+
+
+def follow(function: FunctionType, begin: Callable[..., End | None]) -> Callable[[], None]:
+    """Divert a function: before each call call ``begin`` with the same arguments, and what that returned afterwards.
+
+    Returns:
+        The undo.
+    """
+
+    def around(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        end = begin(*args, **kwargs) or (lambda error: None)
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as error:
+            end(error)
+            raise
+        end(None)
+        return result
+
+    original, undo = divert(function, around)
+    return undo
+
+
 def cannot_be_diverted(function: Any) -> str:
     """Return why a function cannot be diverted, and what to name instead; nothing if it can."""
     if isinstance(function, FunctionType):

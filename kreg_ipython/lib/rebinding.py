@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import FunctionType
 from typing import Any
 
 from kreg_ipython.lib import source
 from kreg_ipython.lib.naming import names_in
-from kreg_ipython.lib.statements import MAGIC
+from kreg_ipython.lib.obstacles import expressions
+from kreg_ipython.lib.statements import magic_in
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ASK_FOR_ALL = {"eval", "exec", "globals", "locals", "vars"}
@@ -55,15 +56,8 @@ class _Reader:
 
     def _execute(self, node: ast.stmt, bound: frozenset[str]) -> frozenset[str]:
         kind = type(node).__name__
-        for each in _evaluated(node):
-            self._ask(each, bound)
-        if isinstance(node, (ast.Expr, ast.Assign)) and isinstance(
-            node.value, ast.Constant
-        ):  # a magic is a string here
-            text = node.value.value
-            self._read(
-                set(re.findall(r"\w+", text)) if isinstance(text, str) and MAGIC.fullmatch(text) else set(), bound
-            )
+        evaluated = _evaluated(node)
+        self._read({*_names(evaluated, ast.Load), *re.findall(r"\w+", magic_in(node))}, bound)
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
             self._functions[node.name] = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
             return bound | {node.name}
@@ -72,38 +66,36 @@ class _Reader:
         if isinstance(node, ast.If):
             return self.run(node.body, bound) & self.run(node.orelse, bound)
         if isinstance(node, (ast.For, ast.AsyncFor)):
-            inside = self.run(node.body, bound | _stored(node.target))
+            inside = self.run(node.body, bound | _stored(ast.walk(node.target)))
             self.run(node.orelse, inside)
             return bound if self._is_empty(node.iter) else inside
         if isinstance(node, ast.While):
             inside = self.run(node.body, bound)
+            self.run(node.orelse, bound)
             return inside if isinstance(node.test, ast.Constant) and node.test.value else bound
         if isinstance(node, (ast.With, ast.AsyncWith)):
-            targets = (each.optional_vars for each in node.items if each.optional_vars is not None)
-            inside = self.run(node.body, bound.union(*map(_stored, targets)))
+            inside = self.run(node.body, bound | _stored(evaluated))
             early = any(word in ast.unparse(each) for each in node.items for word in _MAY_END_EARLY)
             return bound if early else inside
         if kind in ("Try", "TryStar"):
             return self._try(node, bound)
         if isinstance(node, ast.Match):
             for case in node.cases:
+                self._read({*_names(expressions(case), ast.Load)}, bound)
                 self.run(case.body, bound)
             return bound
-        return bound.union(*map(_stored, _evaluated(node)))
+        return bound | _stored(evaluated)
 
     def _try(self, node: Any, bound: frozenset[str]) -> frozenset[str]:
         ends = [self.run(node.orelse, self.run(node.body, bound))]
-        ends += [self.run(each.body, bound) for each in node.handlers]
+        for each in node.handlers:
+            self._read({*_names(expressions(each), ast.Load)}, bound)
+            ends.append(self.run(each.body, bound))
         inside = frozenset.intersection(*ends)
         return inside | self.run(node.finalbody, inside)
 
-    def _ask(self, node: ast.expr, bound: frozenset[str]) -> None:
-        """Note what an expression reads, and what the functions read that it names."""
-        self._read(
-            {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}, bound
-        )
-
     def _read(self, names: set[str], bound: frozenset[str]) -> None:
+        """Note what a statement reads, and what the functions read that it names."""
         todo, seen = names, set()
         while todo:
             name = todo.pop()
@@ -137,30 +129,25 @@ class _Reader:
         return isinstance(value, (list, tuple, dict, set)) and not value
 
 
-def _evaluated(node: ast.stmt) -> Iterator[ast.expr]:
-    """Yield the expressions that a statement itself evaluates or binds."""
-    if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-        yield from node.decorator_list
-    if isinstance(node, _FUNCTIONS):
-        yield from (*node.args.defaults, *filter(None, node.args.kw_defaults))
-    elif isinstance(node, ast.ClassDef):
-        yield from (*node.bases, *(each.value for each in node.keywords))
-        for inner in node.body:
-            yield from _evaluated(inner)
-    elif isinstance(node, ast.AugAssign):
-        yield ast.Name(id=node.target.id, ctx=ast.Load()) if isinstance(node.target, ast.Name) else node.target
-        yield node.value
-    elif isinstance(node, ast.AnnAssign):
-        yield from (node.value, node.target) if node.value is not None else ()
-    elif isinstance(node, (ast.With, ast.AsyncWith)):
-        yield from (each.context_expr for each in node.items)
-    else:
-        yield from (each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
+def _evaluated(node: ast.stmt) -> list[ast.AST]:
+    """Return what a statement itself evaluates or binds."""
+    if isinstance(node, ast.AnnAssign) and node.value is None:
+        return []
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        return [ast.Name(node.target.id, ast.Load()), *expressions(node)]
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    return [*expressions(node), *(part for each in body for part in _evaluated(each))]
 
 
-def _stored(node: ast.expr) -> frozenset[str]:
-    names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
-    return frozenset(each.id for each in names if isinstance(each.ctx, (ast.Store, ast.Del)))
+def _names(nodes: Iterable[ast.AST], *contexts: type[ast.expr_context]) -> frozenset[str]:
+    return frozenset(each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, contexts))
+
+
+def _stored(nodes: Iterable[ast.AST]) -> frozenset[str]:
+    """Return the names that nodes bind or delete; the variables of a comprehension are its own."""
+    found = [*nodes]
+    targets = {id(part) for each in found if isinstance(each, ast.comprehension) for part in ast.walk(each.target)}
+    return _names((each for each in found if id(each) not in targets), ast.Store, ast.Del)
 
 
 def _may_leave(node: ast.stmt) -> bool:

@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from kreg_ipython.lib.obstacles import DEFINITIONS, OWN_NAMES, expressions, said_by
-from kreg_ipython.lib.statements import CALLED, MAGIC, Statement, Statements, statements
+from kreg_ipython.lib.statements import CALLED, MAGIC, Statement, Statements, keys_of, statements
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
 _PROMPT = re.compile(r"^(?:(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: ?| *\.{3,}: ?)", re.MULTILINE)
@@ -140,19 +140,10 @@ class Source:
 
         It may assign them, call `setdefault`, or call `update` with a dict or keywords.
         """
-        keys: list[ast.expr | None] = []
-        keywords: set[str] = set()
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-                keys.append(node.slice)
-            elif isinstance(node, ast.Dict):
-                keys += node.keys
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr == "update":
-                    keywords |= {each.arg for each in node.keywords if each.arg}
-                elif node.func.attr == "setdefault":
-                    keys += node.args[:1]
-        return keywords | {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+        keys = [
+            key for each in ast.walk(self.tree) for key in (each.keys if isinstance(each, ast.Dict) else keys_of(each))
+        ]
+        return {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
 
     @cached_property
     def _by_line(self) -> dict[int, Statement]:
@@ -219,7 +210,7 @@ class Source:
             each
             for each in self.statements
             if isinstance(each.node, (ast.FunctionDef, ast.AsyncFunctionDef))
-            and not (each.is_decorated or each.last_name in self.literals)
+            and not (each.decorators or each.last_name in self.literals)
             and not (each.definitions and isinstance(each.definitions[-1], ast.ClassDef))
         ]
         found, before = set[ast.AST](), -1

@@ -13,6 +13,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Container, Hashable, Iterable
+from itertools import islice
+from traceback import walk_stack
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -25,7 +27,8 @@ _SCRIPT = (  # what %run and %run -m execute a script by; the first since IPytho
 _IMPORT = ("importlib._bootstrap", "_call_with_frames_removed")
 _NOTEBOOK = ("IPython.core.interactiveshell", "safe_execfile_ipy")  # and .ipy and .ipynb files, cell by cell
 _OURS = __name__.partition(".")[0]
-_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_STANDARD_LIBRARY = os.path.join(os.path.dirname(os.__file__), "")
+_PACKAGES = {"site-packages", "dist-packages"}
 _MAGIC = re.compile(r"\s*%%")
 _MOST = 64
 """The most steps of a registration that are written down, from the outermost on."""
@@ -140,7 +143,7 @@ def _steps(frames: list[FrameType]) -> tuple[Step, ...]:
 
 
 def trail(frame: FrameType | None) -> Hashable:
-    """Return what is equal for two calls that come the same way, instruction by instruction; cheap beside `trace`."""
+    """Return the way to here, cheaply: the codes on the stack, and the place in each."""
     found: list[int] = []
     while frame is not None:
         found += (id(frame.f_code), frame.f_lasti)
@@ -188,13 +191,13 @@ def from_code(steps: tuple[Step, ...], code: CodeType) -> tuple[Step, ...]:
 
 def user_of_context(frame: FrameType) -> CodeType | None:
     """Return the code that uses a context manager, whose generator executes in ``frame``, or that it decorates."""
-    user = frame.f_back
-    while user is not None and user.f_code.co_filename == contextlib.__file__:
+    for user, _ in islice(walk_stack(frame), 1, None):
+        if user.f_code.co_filename != contextlib.__file__:
+            return user.f_code
         decorated = user.f_locals.get("func")
         if user.f_code.co_name == "inner" and callable(decorated):
             return getattr(inspect.unwrap(decorated), "__code__", None)
-        user = user.f_back
-    return None if user is None else user.f_code
+    return None
 
 
 def text_of(code: CodeType) -> str | None:
@@ -224,7 +227,8 @@ def is_library(filename: str) -> bool:
     """Return whether a file is an installed package's or Python's own. An editable install is the user's."""
     if filename.startswith("<frozen"):
         return True
-    return "-packages" in filename or filename.startswith(_STANDARD_LIBRARY)
+    folders = re.split(r"[/\\]", filename)
+    return not _PACKAGES.isdisjoint(folders) or filename.startswith(_STANDARD_LIBRARY)
 
 
 def _is_libraries_string(frame: FrameType) -> bool:
@@ -232,11 +236,9 @@ def _is_libraries_string(frame: FrameType) -> bool:
     return frame.f_code.co_filename == "<string>" and is_library(str(frame.f_globals.get("__file__")))
 
 
-def body_of(frame: FrameType | None) -> str | None:
+def body_of(frame: FrameType) -> str | None:
     """Return the name of the module whose body is being executed: the innermost one that is."""
-    while frame is not None and not is_body(frame.f_code):
-        frame = frame.f_back
-    return None if frame is None else str(frame.f_globals.get("__name__"))
+    return next((_module(each) for each, _ in walk_stack(frame) if is_body(each.f_code)), None)
 
 
 def is_body(code: CodeType) -> bool:
@@ -244,14 +246,10 @@ def is_body(code: CodeType) -> bool:
     return code.co_name == "<module>" or code.co_name.startswith("<cell line")
 
 
-def cell_code(frame: FrameType | None) -> CodeType | None:
+def cell_code(frame: FrameType) -> CodeType | None:
     """Return the code of the cell that is being executed somewhere up the stack."""
-    while frame is not None:
-        back = frame.f_back
-        if is_body(frame.f_code) and _function(back) == _CELL:
-            return frame.f_code
-        frame = back
-    return None
+    bodies = (each for each, _ in walk_stack(frame) if is_body(each.f_code))
+    return next((each.f_code for each in bodies if _function(each.f_back) == _CELL), None)
 
 
 def _module(frame: FrameType) -> str:

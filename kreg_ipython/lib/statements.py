@@ -115,9 +115,7 @@ class Statement:
 
     @cached_property
     def _magic(self) -> str:
-        constant = self.node.value if isinstance(self.node, (ast.Expr, ast.Assign, ast.AnnAssign)) else None
-        text = constant.value if isinstance(constant, ast.Constant) else None
-        return text if isinstance(text, str) and MAGIC.fullmatch(text) else ""
+        return magic_in(self.node)
 
     @property
     def name(self) -> str:
@@ -149,11 +147,6 @@ class Statement:
         """The text of a definition's decorators, and of a class's bases."""
         bases = (*self.node.bases, *self.node.keywords) if isinstance(self.node, ast.ClassDef) else ()
         return (*self.decorators, *map(ast.dump, bases))
-
-    @property
-    def is_decorated(self) -> bool:
-        """True for a definition with decorators."""
-        return bool(self._decorators)
 
     @property
     def _decorators(self) -> list[ast.expr]:
@@ -206,15 +199,11 @@ class Statement:
         """The keys at which it writes; none if it computes one; None if it does not write."""
         call, method = self._call, self.writing_method.rpartition(".")[2]
         stores = [each for each in expressions(self.node) if isinstance(each, ast.Subscript)]
-        keys: list[ast.expr | None] = [each.slice for each in stores if isinstance(each.ctx, ast.Store)]
+        keys = [key for each in stores for key in keys_of(each)]
         if isinstance(self.node, ast.AugAssign) or method not in ("", "setdefault", "update"):
             return frozenset()
-        if call is not None and method == "setdefault":
-            keys += call.args[:1]
-        elif call is not None and method == "update":
-            given = call.args[0] if call.args else None
-            keys += given.keys if isinstance(given, ast.Dict) else call.args
-            keys += [ast.Constant(each.arg) if each.arg else None for each in call.keywords]
+        if call is not None and method:
+            keys += keys_of(call)
         elif not keys:
             return None
         written = [each.value if isinstance(each, ast.Constant) else None for each in keys]
@@ -272,6 +261,27 @@ def statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
                 yield from walk(_inner(node), path, (*headers, node), definitions, statement)
 
     yield from walk(body, "", (), (), None)
+
+
+def magic_in(node: ast.stmt) -> str:
+    """Return the magic that a statement executes, or assigns the result of; nothing if it is none."""
+    constant = node.value if isinstance(node, (ast.Expr, ast.Assign, ast.AnnAssign)) else None
+    text = constant.value if isinstance(constant, ast.Constant) else None
+    return text if isinstance(text, str) and MAGIC.fullmatch(text) else ""
+
+
+def keys_of(node: ast.AST) -> list[ast.expr | None]:
+    """Return the keys at which an expression may write to a dict: by assignment, `setdefault` or `update`."""
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return [node.slice]
+    method = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+    if isinstance(node, ast.Call) and method == "setdefault":
+        return [*node.args[:1]]
+    if isinstance(node, ast.Call) and method == "update":
+        given = node.args[0] if node.args else None
+        keywords = [ast.Constant(each.arg) if each.arg else None for each in node.keywords]
+        return [*(given.keys if isinstance(given, ast.Dict) else node.args), *keywords]
+    return []
 
 
 def _inner(node: ast.AST) -> Iterator[ast.stmt]:

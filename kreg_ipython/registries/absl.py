@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterator
-from types import FrameType
+from itertools import takewhile
+from traceback import walk_stack
 from typing import Any
 
 from kreg_ipython.lib.importlib_bootstrap import pass_over
@@ -93,22 +94,16 @@ class Flags(DictRegistry):
 
 def _our_module_ids() -> set[int]:
     """Return the ids by which absl knows the modules of ours that call it: they may be gone from `sys.modules`."""
-    found = set()
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and (name := str(frame.f_globals.get("__name__"))).partition(".")[0] == _OURS:
-        found.add(id(sys.modules.get(name)))
-        frame = frame.f_back
-    return found
+    names = (str(frame.f_globals.get("__name__")) for frame, _ in walk_stack(sys._getframe()))
+    return {id(sys.modules.get(name)) for name in takewhile(lambda name: name.partition(".")[0] == _OURS, names)}
 
 
 def _calling_module() -> str:
     """Return the module whose code defines a flag, as absl names it. The main module has the program's name."""
     disclaimed = locate("absl.flags._helpers:disclaim_module_ids")  # TensorFlow's flags are, for one
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame, _ in walk_stack(sys._getframe()):
         name = str(frame.f_globals.get("__name__"))
         ours = name.partition(".")[0] in ("absl", _OURS)
         if not ours and id(sys.modules.get(name)) not in disclaimed:
             return sys.argv[0] if name == "__main__" else name
-        frame = frame.f_back
     return sys.argv[0]

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from traceback import walk_stack
 from types import FrameType
 from typing import Any
 
@@ -185,16 +186,15 @@ def _of_kerass_graph(module: str) -> Callable[[], tuple[Any, Mapping[Hashable, i
     return counts
 
 
-def asker(frame: FrameType | None) -> tuple[Any, bool]:
+def asker(frame: FrameType) -> tuple[Any, bool]:
     """Return the object that asks for a name under this frame, None if no object does; and if a framework asks."""
     counting = {*_HOMES.values(), "keras.src.utils.naming"}
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__"))
+    for each, _ in walk_stack(frame):
+        module = str(each.f_globals.get("__name__"))
         if module not in counting and module.partition(".")[0] != _OURS:
-            code = frame.f_code
+            code = each.f_code
             has_self = code.co_argcount > 0 and code.co_varnames[0] == "self"
-            return frame.f_locals.get("self") if has_self else None, module.partition(".")[0] in FRAMEWORKS
-        frame = frame.f_back
+            return each.f_locals.get("self") if has_self else None, module.partition(".")[0] in FRAMEWORKS
     return None, False
 
 

@@ -18,51 +18,29 @@ from types import MemberDescriptorType, ModuleType
 from typing import Any
 
 from kreg_ipython.lib.naming import definition
-from kreg_ipython.lib.patch import divert
-from kreg_ipython.registries.registry import locate
-from kreg_ipython.session.runs import End
+from kreg_ipython.lib.patch import End, divert, follow
+from kreg_ipython.registries.registry import NotThere, locate
 
 HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""
 
 
-def reload_fully(home: str, wanted: Callable[[ModuleType], bool]) -> Callable[[], None]:
-    """Make ``%autoreload`` reload each ``wanted`` module as a whole.
-
-    `DeduperReloader.maybe_reload_module` leaves a module to be reloaded if it has no former text to compare with.
-
-    Returns:
-        The undo.
-
-    Raises:
-        NotThere: if this IPython always reloads modules as a whole.
-    """
-
-    def maybe_reload_module(reloader: Any, module: ModuleType) -> Any:
-        if wanted(module):
-            reloader.source_by_modname[module.__name__] = ""
-        return original(reloader, module)
-
-    original, undo = divert(locate(f"{home}:DeduperReloader.maybe_reload_module"), maybe_reload_module)
-    return undo
-
-
-def notice(home: str, begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:
+def notice(
+    home: str, begin: Callable[[ModuleType], End | None], as_a_whole: Callable[[ModuleType], bool]
+) -> Iterator[Callable[[], None]]:
     """Call ``begin`` when `%autoreload` is about to reload a module as a whole, and what it returned after that.
 
-    Returns:
-        The undo.
+    So it is to reload each module that is wanted ``as_a_whole``: `DeduperReloader.maybe_reload_module` leaves one to be
+    reloaded if it has no former text to compare with. Until IPython 9 all modules are. Yield each undo.
     """
 
-    def superreload(module: ModuleType, *args: Any, **kwargs: Any) -> Any:
-        end = begin(module)
-        reloaded = original(module, *args, **kwargs)
-        if end is not None:
-            end(None)
-        return reloaded
+    def forget(reloader: Any, module: ModuleType) -> None:
+        if as_a_whole(module):
+            reloader.source_by_modname[module.__name__] = ""
 
-    original, undo = divert(locate(f"{home}:superreload"), superreload)
-    return undo
+    yield follow(locate(f"{home}:superreload"), lambda module, *args, **kwargs: begin(module))
+    with suppress(NotThere):
+        yield follow(locate(f"{home}:DeduperReloader.maybe_reload_module"), forget)
 
 
 def lead_to_new(module: ModuleType, namespaces: Callable[[], list[dict[str, Any]]]) -> End:
@@ -153,7 +131,7 @@ def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[],
                 delattr(old, name)
             for name, slot in slots.items():
                 setattr(old, name, slot)
-        elif definition(old) == definition(new) and _metaclass(old).__call__ is type.__call__:
+        elif definition(old) == definition(new) and type(old).__call__ is type.__call__:
             with suppress(TypeError):
                 old.__new__ = _maker(old, new)
                 led.add(old)
@@ -187,10 +165,6 @@ def _follow(old: type, new: type) -> bool:
         with suppress(TypeError):
             object.__setattr__(each, "__class__", new)
     return all(type(each) is new for each in instances)
-
-
-def _metaclass(cls: type) -> Any:
-    return type(cls)
 
 
 def _slots(cls: type) -> dict[str, Any]:

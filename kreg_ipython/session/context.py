@@ -4,49 +4,82 @@ from __future__ import annotations
 
 import functools
 import re
-import weakref
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from kreg_ipython import registries
+from kreg_ipython.guard import ways
 from kreg_ipython.guard.context import ExecutionContext, Variable
-from kreg_ipython.guard.ledger import Caller, Entry, Name, Owner, Run, Spot
+from kreg_ipython.guard.ledger import Caller, Entry, Known, Name, Owner, Run, Spot
+from kreg_ipython.guard.verdicts import is_outdated
 from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.holders import holders
-from kreg_ipython.lib.naming import key_text, module_of, package_of
+from kreg_ipython.lib.naming import definition, key_text, module_of, package_of
 from kreg_ipython.lib.stack import Origin
-from kreg_ipython.session import files
-from kreg_ipython.session.front import Front
+from kreg_ipython.session import files, imports
 from kreg_ipython.session.holding import held
-from kreg_ipython.session.modules import Modules, owns_nothing, script_id, text_of
+from kreg_ipython.session.modules import Modules, is_foreign, is_gone, owns_nothing, script_id, text_of, users_modules
 from kreg_ipython.session.runs import Runs
 
 
-class Known(NamedTuple):
-    """An entry, as it is known after unloading: it keeps nothing alive that was registered."""
-
-    subject: weakref.ref[Any]
-    caller: Caller
-
-
 class SessionContext(ExecutionContext):
-    """Answers what the guard of a process asks.
-
-    Args:
-        front: knows of cells.
-        known: the entries of a former guard by name, until everything that stands has been adopted.
+    """Answers what the guard of a process asks. This one is a program's and knows of no cells; a shell's is `Notebook`.
 
     Attributes:
+        shows_notes: whether the notes of an exception are shown with it.
+        awaited: the modules whose import it waits for.
+        known: the entries of a former guard by name, until everything that stands has been adopted.
         runs: what is executing.
-        modules: the modules and scripts. Both need the guard, and so are set when it has been made.
+        modules: the modules and scripts. All three are the process's.
     """
 
+    shows_notes = True
+    awaited: tuple[str, ...] = ()
+    known: dict[Name, list[Known]]
     runs: Runs
     modules: Modules
 
-    def __init__(self, front: Front, known: dict[Name, list[Known]]) -> None:
-        self._front, self.known = front, known
+    # -- what there is of a notebook
+
+    def hook(self) -> Iterable[Callable[[], None]]:
+        """Attach to the shell; yield each undo."""
+        return ()
+
+    def arrived(self, module: str) -> None:
+        """Attach to a module that has been imported, if it is one that is `awaited`."""
+
+    def caller_in(self, found: Origin) -> Caller | None:
+        """Return the cell of this context or thread, or the one that defines the running code; None without one."""
+        return None
+
+    def find_in_main(self, subject: Any) -> Caller | None:
+        """Return the cell that ran the definition of an object that was registered unseen; None without one."""
+        return None
+
+    def cells_beside(self, owner: Owner) -> Iterable[str]:
+        """Return the texts of the other cells whose last run succeeded."""
+        return ()
+
+    def assigned(self, name: str) -> tuple[Owner, int] | None:
+        """Return the cell that assigned a variable last, and the line; None if none is known."""
+        return None
+
+    def text_of_file(self) -> tuple[str, str]:
+        """Return the name of the notebook's file and the text of its cells, as it was saved; empty if not known."""
+        return "", ""
+
+    @property
+    def namespace(self) -> dict[str, Any] | None:
+        """The notebook's variables, with those that the shell puts there; None without a shell."""
+        return None
+
+    def variables(self) -> Mapping[str, Any]:
+        """Return the notebook's variables, without those that the shell puts there."""
+        return {}
+
+    # -- who registers
 
     def locate_caller(self, frame: FrameType, passthrough: frozenset[str], subject: Any = None) -> Caller | None:
         """Return who registers under this frame; None if a framework does, for itself.
@@ -61,7 +94,7 @@ class SessionContext(ExecutionContext):
             return self._in_declared(declared, found.steps)
         if found.module is not None or found.script is not None:
             return self._in_file(found)
-        return self._front.caller_in(found) or self._outside(found.steps)
+        return self.caller_in(found) or self._outside(found.steps)
 
     def _trace(self, frame: FrameType, passthrough: frozenset[str], subject: Any) -> Origin | None:
         """Return where a registration comes from: the user's code, also if a framework is handed the user's object."""
@@ -75,8 +108,7 @@ class SessionContext(ExecutionContext):
 
     def _in_declared(self, run: Run, steps: tuple[stack.Step, ...]) -> Caller:
         """Return the owner that a body names, which is executing, and the steps in the body's text."""
-        code = self.runs.declared_in(run)
-        own = stack.from_file(steps, run.owner.id or "") if code is None else stack.from_code(steps, code)
+        own = stack.from_file(steps, run.owner.id or "") if run.code is None else stack.from_code(steps, run.code)
         return Caller(run.owner, run, stack.innermost_line(own), own)
 
     def _in_file(self, found: Origin) -> Caller:
@@ -114,7 +146,12 @@ class SessionContext(ExecutionContext):
 
     def is_outdated(self, entry: Entry) -> bool:
         """Return whether the file of a module or script does not say any more what registered this."""
-        return self.modules.is_outdated(entry)
+        if entry.owner is None or entry.run is None or entry.run.source is None:
+            return False
+        before, now = entry.run.source, text_of(entry.owner)
+        if now is None:
+            return is_gone(entry.owner)
+        return before != now and is_outdated(ways.way_to(entry), source.read(before), source.read(now))
 
     def find_owner(self, subject: Any, spot: Spot | None = None) -> Caller | None:
         """Return the owner of an object that was registered before kreg was watching; None for a framework's object.
@@ -123,36 +160,42 @@ class SessionContext(ExecutionContext):
         """
         if self.known and spot is not None:
             for each in self.known.get((spot[0], key_text(spot[1])), ()):
-                if each.subject() is subject:
+                if each.is_of(subject):
                     return each.caller
         module = module_of(subject)
         if module == "__main__":
-            return self._front.find_in_main(subject)
-        found = self.modules.registered_before(subject, module)
-        return Caller(*found) if found is not None else None
+            return self.find_in_main(subject)
+        if module not in sys.modules or is_foreign(module):
+            return None
+        owner = self.modules.owner_of(sys.modules[module])
+        run = Run(owner, text_of(owner))  # it stands for the one that registered the object
+        qualname = str(definition(subject)[1]) if definition(subject) else ""  # type: ignore[index]
+        return Caller(owner, run, source.read(run.source).line_of_definition(qualname) if run.source else None)
 
     def defined(self, name: str) -> Owner | str | None:
         """Return the owner of a class or function of this name in the notebook, or the file whose cell defines it."""
-        found = self._front.named(name)
+        found = (self.namespace or {}).get(name)
         if isinstance(found, (type, FunctionType)) and not self.is_framework(module_of(found) or ""):
             caller = self.find_owner(found)
             return caller.owner if caller is not None else self.modules.owner("module", module_of(found) or "__main__")
-        file, text = self._front.text_of_file()
+        file, text = self.text_of_file()
         return file if re.search(rf"^(class|def) {re.escape(name)}\b", text, re.MULTILINE) else None
 
     def find_variable(self, subject: Any) -> Variable | None:
         """Return the variable that leads to an object, of several the one that was assigned first; None without one."""
         found = []
-        for name, relation in holders(self._front.variables(), [subject], registries.OPAQUE).get(id(subject), ()):
-            assigned = self._front.assigned(name)
+        for name, relation in holders(self.variables(), [subject], registries.OPAQUE).get(id(subject), ()):
+            assigned = self.assigned(name)
             if assigned is not None:
                 found.append(Variable(name, relation == "is", *assigned))
         return min(found, key=lambda each: (not each.is_it, each.owner.number or 0), default=None)
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
         """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
-        yield from (("__main__", text) for text in self._front.texts_beside(owner))
-        yield from self.modules.texts_beside(owner)
+        yield from (("__main__", text) for text in self.cells_beside(owner))
+        for name, module in users_modules():
+            if name != owner.id:
+                yield name, imports.source_of(module) or ""
 
     def number(self) -> int | None:
         """Return the execution count of the cell that is being executed."""
@@ -169,8 +212,8 @@ class SessionContext(ExecutionContext):
 
     def held(self, run: Run, objects: list[Any]) -> set[int] | None:
         """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
-        notebook = self._front.namespace
+        notebook = self.namespace
         if notebook is None or self.runs.declared() is run or run.source is None:
             return None  # nothing tells in which namespace the body is executed
         modules = (each for each in self.modules.namespaces() if each is not notebook)
-        return held(objects, run, self._front.variables(), modules)
+        return held(objects, run, self.variables(), modules)

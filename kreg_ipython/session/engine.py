@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kreg_ipython.session.runs import End
+from kreg_ipython.lib.patch import End
 
 MARKS = "kreg"
 """The key at which the metadata of a request say which run of a client's cell sends it.

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from kreg_ipython.lib.patch import divert
-from kreg_ipython.session.runs import End
+from kreg_ipython.lib.patch import End, divert
 
 
 def notice(begin: Callable[[ModuleType], End | None]) -> Callable[[], None]:

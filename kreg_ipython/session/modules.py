@@ -6,19 +6,18 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container
 from types import CodeType, ModuleType
 from typing import Any
 
 from kreg_ipython import registries
-from kreg_ipython.guard import ways
-from kreg_ipython.guard.ledger import Caller, Entry, Kind, Owner, Run
+from kreg_ipython.guard.ledger import Caller, Kind, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
-from kreg_ipython.guard.verdicts import is_outdated
 from kreg_ipython.lib import source, stack
-from kreg_ipython.lib.naming import definition, package_of
+from kreg_ipython.lib.naming import package_of
+from kreg_ipython.lib.patch import End
 from kreg_ipython.session import imports
-from kreg_ipython.session.runs import End, Runs
+from kreg_ipython.session.runs import Runs
 
 
 class Modules:
@@ -27,7 +26,8 @@ class Modules:
     Args:
         guard: knows their entries.
         runs: has their runs.
-        imported: what to do when a module of this name has been imported.
+        awaited: the modules whose import something waits for.
+        arrived: is told when one of them has been imported.
         owners: the modules and scripts that are known already.
     """
 
@@ -35,10 +35,12 @@ class Modules:
         self,
         guard: Guard,
         runs: Runs,
-        imported: Mapping[str, Callable[[], None]],
+        awaited: Container[str],
+        arrived: Callable[[str], None],
         owners: dict[tuple[Kind, str, str | None], Owner],
     ) -> None:
-        self._guard, self._runs, self._imported, self._owners = guard, runs, imported, owners
+        self._guard, self._runs, self._owners = guard, runs, owners
+        self._awaited, self._arrived = awaited, arrived
         self._executed = {name for name in sys.modules if owns_nothing(name)}
         self.again: set[str] = set()
         """The frameworks' own modules that are being executed again: Keras has been purged, or reloaded."""
@@ -62,57 +64,30 @@ class Modules:
         """
         run = self._runs.of(owner)
         if run is None:
-            run = Run(owner, functools.partial(text_of, owner))
+            run = Run(owner, text_of(owner))
             run.unseen = True
             self._runs.begin_inside(run, find_executor())
-        _read_now(run)
+        run.source  # noqa: B018 - a library's: it is read now
         return run
-
-    def registered_before(self, subject: Any, module: str | None) -> tuple[Owner, Run, int | None] | None:
-        """Return the module of an object that nobody saw being registered; None for a framework's object.
-
-        A run stands for the one that registered it. The line is that of the definition.
-        """
-        if module not in sys.modules or _is_foreign(module):
-            return None
-        owner = self.owner_of(sys.modules[module])
-        run = Run(owner, text_of(owner))
-        qualname = str(definition(subject)[1]) if definition(subject) else ""  # type: ignore[index]
-        return owner, run, source.read(run.source).line_of_definition(qualname) if run.source else None
-
-    def is_outdated(self, entry: Entry) -> bool:
-        """Return whether a module's or script's file does not register this any more, or the module is gone."""
-        if entry.owner is None or entry.run is None or entry.run.source is None:
-            return False
-        before, now = entry.run.source, text_of(entry.owner)
-        if now is None:
-            return is_gone(entry.owner)
-        return before != now and is_outdated(ways.way_to(entry), source.read(before), source.read(now))
-
-    def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
-        """Yield the names and texts of the user's modules but for one."""
-        for name, module in _users_modules():
-            if name != owner.id:
-                yield name, imports.source_of(module) or ""
 
     # -- a body is executed
 
     def begin(self, module: ModuleType) -> End | None:
         """See `imports.notice`: a module's body is about to be executed."""
         name = module.__name__
-        if _is_foreign(name):
+        if is_foreign(name):
             end = self._begin_framework(name)
         else:
             emptied = imports.is_emptied(module)
             replays = emptied and imports.is_reload(module)
-            end = self._begin(self.owner_of(module), "undone" if emptied else "failed", replays)
-        return end if name not in self._imported else functools.partial(self._end_import, name, end)
+            end = self.begin_file(self.owner_of(module), "undone" if emptied else "failed", replays)
+        return end if name not in self._awaited else functools.partial(self._end_import, name, end)
 
     def _end_import(self, name: str, end: End | None, error: BaseException | None) -> None:
         if end is not None:
             end(error)
         if error is None:
-            self._imported[name]()
+            self._arrived(name)
 
     def _begin_framework(self, name: str) -> End | None:
         executed = name in self._executed
@@ -122,10 +97,6 @@ class Modules:
             return None
         self.again.add(name)
         return lambda error: self.again.discard(name)
-
-    def begin_script(self, owner: Owner) -> End:
-        """Begin the run of a script that is about to be executed; return what ends it."""
-        return self._begin(owner, "failed")
 
     def begin_declared(self, owner: Owner, text: str | None = None, code: CodeType | None = None) -> End:
         """Begin the run of a body that names its owner; return what ends it.
@@ -138,20 +109,19 @@ class Modules:
         elif code is not None:
             text = stack.text_of(code)
         owner.source = text
-        run = Run(owner, functools.partial(text_of, owner) if text is None else text)
-        _read_now(run)
-        return self._runs.begin_body(run, "failed", declared=True, code=code)
+        run = Run(owner, text_of(owner) if text is None else text)
+        run.declared, run.code = True, code
+        return self._runs.begin_body(run, "failed")
 
-    def _begin(self, owner: Owner, unsuccessful: Outcome, replays: bool = False) -> End:
-        """Begin a run; return what ends it.
+    def begin_file(self, owner: Owner, unsuccessful: Outcome = "failed", replays: bool = False) -> End:
+        """Begin the run of a module or script that is about to be executed; return what ends it.
 
         What a script leaves behind when it fails is used, and so is what a reload does in the module's namespace. A
         module that cannot be imported is gone with all its definitions, and `%autoreload`, which empties the namespace
         first, puts the former ones back.
         """
-        run = Run(owner, functools.partial(text_of, owner))
-        if not owner.library:
-            _read_now(run)
+        # The file may be saved while it is executed. Most of a library's files register nothing.
+        run = Run(owner, functools.partial(text_of, owner) if owner.library else text_of(owner))
         run.replays = replays
         end = self._runs.begin_body(run, unsuccessful)
 
@@ -192,19 +162,14 @@ class Modules:
             str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", ""))
             for value in list(vars(module).values())
         }
-        awaited = {home for home in homes if home in self._imported and package_of(home) not in registries.LIBRARIES}
+        awaited = {home for home in homes if home in self._awaited and package_of(home) not in registries.LIBRARIES}
         return any(package_of(home) in registries.FRAMEWORKS or home in awaited for home in homes) or any(
             self._uses(sys.modules[home], seen) for home in homes - seen if home in sys.modules and _is_users(home)
         )
 
     def namespaces(self) -> list[dict[str, Any]]:
         """Those of the notebook, and of all other modules of the user's."""
-        return [vars(module) for _, module in _users_modules()]
-
-
-def _read_now(run: Run) -> None:
-    """Read the text of a run: the file may be saved while it is executed."""
-    run.source  # noqa: B018
+        return [vars(module) for _, module in users_modules()]
 
 
 def script_id(path: str) -> str:
@@ -235,29 +200,28 @@ def is_gone(owner: Owner) -> bool:
     return not os.path.isfile(file)  # an archive
 
 
-def _users_modules() -> list[tuple[str, ModuleType]]:
+def users_modules() -> list[tuple[str, ModuleType]]:
+    """Return the names and modules that the user wrote."""
     return [(name, module) for name, module in list(sys.modules.items()) if _is_users(name)]
 
 
 def _is_users(name: str) -> bool:
     """Return whether the user wrote the module of this name."""
     module = sys.modules.get(name)
-    if _is_foreign(name) or package_of(name) == package_of(__name__) or not issubclass(type(module), ModuleType):
+    if is_foreign(name) or package_of(name) == package_of(__name__) or not issubclass(type(module), ModuleType):
         return False
     return not stack.is_library(str(vars(module).get("__file__")))
 
 
-def _is_foreign(module: str) -> bool:
+def is_foreign(module: str) -> bool:
     """Return whether a module is Python's own or a framework's."""
-    return owns_nothing(module) or _is_pythons_own(package_of(module))
+    if owns_nothing(module):
+        return True
+    package = package_of(module)
+    file = getattr(sys.modules.get(package), "__file__", None)  # a file of the user's may have taken its name
+    return package in sys.stdlib_module_names and (file is None or stack.is_library(str(file)))
 
 
 def owns_nothing(module: str) -> bool:
     """Return whether a module is one of those that never own what they register."""
     return package_of(module) in registries.OWNING_NOTHING
-
-
-def _is_pythons_own(module: str) -> bool:
-    """Return whether a module is of the standard library, and no file of the user's that has taken its name."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return module in sys.stdlib_module_names and (file is None or stack.is_library(str(file)))

@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython.guard import messages, reruns
+from kreg_ipython.guard import memory, messages, reruns
 from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Outcome
 from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
+from kreg_ipython.lib.patch import End
 from kreg_ipython.lib.stack import Origin
 from kreg_ipython.registries.registry import NotThere
 from kreg_ipython.session import autoreload, engine, process, recalls, scripts
-from kreg_ipython.session.front import Front
+from kreg_ipython.session.context import SessionContext
 from kreg_ipython.session.history import History
 from kreg_ipython.session.process import Process
-from kreg_ipython.session.runs import End
 
 
 class Attachment(Protocol):
@@ -36,13 +36,6 @@ class Attachment(Protocol):
         """Attach to the notebook; return the undo, which may be called again."""
 
 
-class Call(NamedTuple):
-    """A call on an engine that a cell of its client asked for: the cell's run, and the statement that asked."""
-
-    run: Run
-    step: stack.Step
-
-
 @dataclass
 class Memory:
     """The memory of an unloaded notebook, held by its shell.
@@ -50,14 +43,14 @@ class Memory:
     It is its process's memory, the cells by id and by text, and what else follows the cells.
     """
 
-    process: process.Memory = field(default_factory=process.Memory)
+    process: memory.Memory = field(default_factory=memory.Memory)
     cells: dict[str, Owner] = field(default_factory=dict)
     texts: dict[str, Owner] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     attachments: list[Attachment] = field(default_factory=list)
 
 
-class Notebook(Front):
+class Notebook(SessionContext):
     """The cells of a process.
 
     Args:
@@ -71,16 +64,17 @@ class Notebook(Front):
     """
 
     shows_notes = IPython.version_info >= (8, 15)
+    awaited = autoreload.HOMES
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self._history = History(shell)
-        self._call: Call | None = None
+        self._asking: Run | None = None
+        """The run of a client's cell that asked for a call last."""
         self.ended: list[Callable[[Run, Outcome], None]] = []
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
-        self.awaited = {home: functools.partial(self._divert_autoreload, home) for home in autoreload.HOMES}
         memory: Memory = vars(shell).pop(process.LEFT, None) or Memory()
         self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
         self.attachments = memory.attachments
@@ -102,12 +96,13 @@ class Notebook(Front):
 
     def hook(self) -> Iterator[Callable[[], None]]:
         """Attach to the shell's events and its ways to execute scripts; yield each undo."""
-        for event, callback in (("pre_run_cell", self._pre_run_cell), ("post_run_cell", self._post_run_cell)):
+        begin: Callable[..., Any] = self.process.at_the_boundary(self._pre_run_cell)
+        for event, callback in (("pre_run_cell", begin), ("post_run_cell", self._post_run_cell)):
             self.shell.events.register(event, callback)
             yield functools.partial(self._unregister, event, callback)
         before = self.shell.events.callbacks["pre_run_cell"]
         before.insert(0, before.pop())  # before autoreload's: a definition may have moved from this cell to a module
-        yield scripts.notice(self.process.at_the_boundary(self.process.begin_script))
+        yield from scripts.notice(self.process.at_the_boundary(self.process.begin_script))
         begun = (self.process.at_the_boundary(each) for each in (self._begin_silent, self._begin_call))
         yield from engine.follow_requests(self.shell, *begun)
         yield from (each.attach(self) for each in self.attachments)
@@ -118,18 +113,21 @@ class Notebook(Front):
         if self.process.on:
             self.process.undo_later(attachment.attach(self))
 
-    def _divert_autoreload(self, home: str) -> None:
-        modules, undo_later = self.process.modules, self.process.undo_later
+    def arrived(self, module: str) -> None:
+        """Follow `%autoreload`, if it has been imported."""
+        if module not in autoreload.HOMES:
+            return
+        modules, own = self.process.modules, self.process.guard.ledger.has_subject
 
-        def reloading(module: ModuleType) -> End | None:
-            return autoreload.lead_to_new(module, modules.namespaces) if modules.may_register(module) else None
+        def reloading(each: ModuleType) -> End | None:
+            return autoreload.lead_to_new(each, modules.namespaces) if modules.may_register(each) else None
 
         with suppress(NotThere):
-            undo_later(autoreload.update_classes(home, self.process.guard.ledger.has_subject))
-            undo_later(autoreload.notice(home, self.process.at_the_boundary(reloading)))
-            undo_later(autoreload.reload_fully(home, modules.may_register))
+            self.process.undo_later(autoreload.update_classes(module, own))
+            for undo in autoreload.notice(module, self.process.at_the_boundary(reloading), modules.may_register):
+                self.process.undo_later(undo)
 
-    def _unregister(self, event: str, callback: Callable[..., None]) -> None:
+    def _unregister(self, event: str, callback: Callable[..., Any]) -> None:
         if callback in self.shell.events.callbacks[event]:
             self.shell.events.unregister(event, callback)
 
@@ -153,10 +151,6 @@ class Notebook(Front):
     def typed(self) -> Sequence[str]:
         """Return the texts of all runs, by their execution counts."""
         return self._history.typed
-
-    def named(self, name: str) -> Any:
-        """Return what a variable is; None if there is none."""
-        return self.shell.user_ns.get(name)
 
     def assigned(self, name: str) -> tuple[Owner, int] | None:
         """Return the cell that assigned a variable last, and the line; None if none is known."""
@@ -206,21 +200,17 @@ class Notebook(Front):
         counted = getattr(info, "store_history", True)  # nbval's are not: IPython counts none of them
         self._begin(getattr(info, "cell_id", None), info.raw_cell or "", id(info), counted=counted)
 
-    def _begin(self, cell_id: str | None, text: str, info: int | None, *, counted: bool = True) -> Run | None:
-        """Begin the run of a cell; None if a fault of ours prevents it."""
-        try:
-            self.process.guard.recover()
-            self.process.guard.between()
-            run = self._identify(cell_id, text)
-            if not counted:
-                self._uncounted += 1
-                run.number = run.owner.number = self._number + self._uncounted
-            self.process.runs.begin_cell(run, info)
-            self.process.guard.begin(run)
-            return run
-        except Exception as error:
-            self.process.tell_fault(error)
-            return None
+    def _begin(self, cell_id: str | None, text: str, info: int | None, *, counted: bool = True) -> Run:
+        """Begin the run of a cell."""
+        self.process.guard.recover()
+        self.process.guard.between()
+        run = self._identify(cell_id, text)
+        if not counted:
+            self._uncounted += 1
+            run.number = run.owner.number = self._number + self._uncounted
+        self.process.runs.begin_cell(run, info)
+        self.process.guard.begin(run)
+        return run
 
     def _begin_silent(self, asked: dict[str, Any]) -> End | None:
         """Begin the cell of a request that fires no event, as it is on an engine; return what ends it."""
@@ -233,21 +223,17 @@ class Notebook(Front):
         It goes on with the cell's run: the cell may ask for many calls.
         """
         metadata, session, _ = self._request()
-        former = self._call
-        step = stack.Step(compile("", asked["file"], "exec"), asked["line"] or 0, "__main__")
-        if former is not None:
-            run, (number, known) = former.run, (former.run.number, former.run.owner)
-            if (number, known.id) == (asked["number"], metadata.get("cellId")) and session in known.sessions:
-                self._call = Call(run, step)
-                self.process.runs.begin_cell(run, None)
-                return self._end_of(run)
-        run_anew = self._begin(metadata.get("cellId"), asked["text"], None)
-        self._call = Call(run_anew, step) if run_anew is not None else None
-        return self._end_of(run_anew)
+        run, which = self._asking, (asked["number"], metadata.get("cellId"))
+        if run is not None and (run.number, run.owner.id) == which and session in run.owner.sessions:
+            self.process.runs.begin_cell(run, None)
+        else:
+            run = self._asking = self._begin(metadata.get("cellId"), asked["text"], None)
+        run.asks = stack.Step(compile("", asked["file"], "exec"), asked["line"] or 0, "__main__")
+        return self._end_of(run)
 
-    def _end_of(self, run: Run | None) -> End | None:
-        """Return what ends a run that is no front end's; None if it has not begun."""
-        return None if run is None else lambda error: self._end(run, "success" if error is None else "failed")
+    def _end_of(self, run: Run) -> End:
+        """Return what ends a run that is no front end's."""
+        return lambda error: self._end(run, "success" if error is None else "failed")
 
     def _post_run_cell(self, result: Any) -> None:
         """End a cell: IPython's post_run_cell, outside the cell's context if the cell is asynchronous."""
@@ -366,8 +352,8 @@ class Notebook(Front):
         """Return the cell of this context or thread, or the one that defines the running code; None without one."""
         runs, steps = self.process.runs, found.steps
         run = runs.cell()
-        if run is not None and self._call is not None and run is self._call.run:
-            return self._in_call(self._call, steps)
+        if run is not None and run.asks is not None:
+            return _in_call(run, run.asks, steps)
         if run is not None and found.in_cell and runs.is_in_cells_task(run):
             text = run.source or ""
             steps = found.steps_in(text, source.header(text))
@@ -389,13 +375,6 @@ class Notebook(Front):
         file, header = own[-1].code.co_filename, source.header(run.source or "")
         return Caller(run.owner, run, own[-1].line + header, stack.shifted(steps, file, header), False)
 
-    def _in_call(self, call: Call, steps: tuple[stack.Step, ...]) -> Caller:
-        """Return the client's cell that asked for a call: its statement, and then the functions that are called."""
-        called = tuple(step for step in steps if step.code.co_filename != "<string>")
-        header = source.header(call.run.source or "")
-        whole = stack.shifted((call.step, *called), call.step.code.co_filename, header)
-        return Caller(call.run.owner, call.run, stack.innermost_line(whole), whole)
-
     def find_in_main(self, subject: Any) -> Caller | None:
         """Return the cell that ran the definition of an object that was registered unseen."""
         found = self._history.of_definition(subject)
@@ -406,7 +385,7 @@ class Notebook(Front):
         name = defined[1] if defined and isinstance(defined[1], str) else ""
         return self._adopted(text, number, source.read(text).line_of_definition(name))
 
-    def texts_beside(self, owner: Owner) -> list[str]:
+    def cells_beside(self, owner: Owner) -> list[str]:
         """Return the texts of the other cells whose last run succeeded."""
         others = {each for each in self._texts.values() if each is not owner and not each.deleted and not each.partial}
         return [each.source for each in others if each.source]
@@ -417,6 +396,13 @@ class Notebook(Front):
             return Caller(run.owner, run, line)
         owner = self._texts.setdefault(text.strip(), Owner("cell", None, source=text, number=number))
         return Caller(owner, Run(owner, text, number), line)
+
+
+def _in_call(run: Run, asks: stack.Step, steps: tuple[stack.Step, ...]) -> Caller:
+    """Return the client's cell that asked for a call: its statement, and then the functions that are called."""
+    called = tuple(step for step in steps if step.code.co_filename != "<string>")
+    whole = stack.shifted((asks, *called), asks.code.co_filename, source.header(run.source or ""))
+    return Caller(run.owner, run, stack.innermost_line(whole), whole)
 
 
 def _outcome(result: Any) -> Outcome:

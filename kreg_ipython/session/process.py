@@ -5,27 +5,25 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from types import CodeType, ModuleType
 from typing import Any
 
 from kreg_ipython import registries
-from kreg_ipython.guard import memory
-from kreg_ipython.guard.ledger import Caller, Kind, Ledger, Name, Owner
+from kreg_ipython.guard.ledger import Known, Ledger, Owner
+from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.names import held_by_all
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib.naming import error_text, named
+from kreg_ipython.lib.patch import End
 from kreg_ipython.registries import watched
 from kreg_ipython.registries.names import Counter, Joint, Reset, counters, joints, resets
 from kreg_ipython.registries.registry import NotThere, Registry, is_there
 from kreg_ipython.session import imports
-from kreg_ipython.session.context import Known, SessionContext
-from kreg_ipython.session.front import Front
+from kreg_ipython.session.context import SessionContext
 from kreg_ipython.session.modules import Modules, script_id
-from kreg_ipython.session.runs import End, Runs
+from kreg_ipython.session.runs import Runs
 
 LEFT = "_kreg_ipython"
 """The attribute of a shell by which an unloaded notebook leaves its memory to the next one."""
@@ -63,35 +61,18 @@ def started() -> Process:
         return found
 
 
-@dataclass
-class Memory:
-    """The knowledge of a process that has been closed, for the next one to go on with.
-
-    Attributes:
-        guard: what its guard knew.
-        watched: the containers of ``%kreg watch``.
-        owners: the modules and scripts.
-        known: the entries by name.
-    """
-
-    guard: memory.Memory = field(default_factory=memory.Memory)
-    watched: dict[str, Registry | None] = field(default_factory=dict)
-    owners: dict[tuple[Kind, str, str | None], Owner] = field(default_factory=dict)
-    known: dict[Name, list[Known]] = field(default_factory=dict)
-
-
 class Process:
     """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
 
     What the guard's memory has, what users want to be watched, and the owners outlive `stop`.
 
     Args:
-        front: knows of cells.
+        context: knows of cells, if there are any.
         left: the knowledge of a former process, with which this one goes on.
     """
 
-    def __init__(self, front: Front | None = None, left: Memory | None = None) -> None:
-        self._front = front or Front()
+    def __init__(self, context: SessionContext | None = None, left: Memory | None = None) -> None:
+        self.context = context or SessionContext()
         self.extras: tuple[str, ...] = ()
         """The names of the `registries.EXTRAS` that the user wants guarded."""
         self._undo: list[Callable[[], None]] = []
@@ -99,15 +80,12 @@ class Process:
 
     def go_on(self, left: Memory) -> None:
         """Go on where another process was, before anything is guarded."""
-        self._memory: memory.Memory = left.guard
-        self._owners: dict[tuple[Kind, str, str | None], Owner] = left.owners
-        self.watched: dict[str, Registry | None] = left.watched
-        """The containers of `%kreg watch`, by path; None until the module is imported."""
-        self._said = self._memory.journal.count
-        if not isinstance(self._memory.ledger, Ledger):
+        self._memory, self.watched = left, left.watched
+        self._said = left.journal.count
+        if not isinstance(left.ledger, Ledger):
             # Of another copy of this module, which is gone from `sys.modules`, the order of entries means nothing here.
-            self._memory.ledger = None
-        self._fresh(left.known)
+            left.ledger = None
+        self._fresh()
 
     @property
     def on(self) -> bool:
@@ -119,28 +97,27 @@ class Process:
         global _current
         if self.on:
             return
-        if _current is not None and _current is not self and _current._front.namespace is None:
+        if _current is not None and _current is not self and _current.context.namespace is None:
             self.go_on(_current.close(whole=True))
         _current = self
         for adapter in registries.added.values():
             known = self.guard.registries.get(adapter.name)
             if known is None or known.adapter is not adapter:
                 self.add(adapter)
-        self._undo += self._front.hook()
+        self._undo += self.context.hook()
         self._undo.append(self.runs.follow_threads())
         self._undo.append(imports.notice(self.at_the_boundary(self.begin_module)))
-        for module, imported in list(self._imported.items()):
-            if module in sys.modules:
-                imported()
+        for module in [each for each in self._awaited if each in sys.modules]:
+            self._arrived(module)
         self.guard.divert_made(each for namespace in self.modules.namespaces() for each in list(namespace.values()))
-        self.context.known.clear()
+        self._memory.known.clear()
         self._memory.ledger = None
 
     def stop(self) -> None:
         """Give everything back, in reverse; what is registered stays registered."""
         if self.on:
             self._detach(forget=False)
-            self._fresh({})
+            self._fresh()
 
     def close(self, *, whole: bool = False) -> Memory:
         """Give everything back for good: the next one to guard this process is another one.
@@ -153,15 +130,12 @@ class Process:
             self._detach(forget=not whole)
         if _current is self:
             _current = None
-        known: dict[Name, list[Known]] = {}
         for entry in self._memory.ledger or ():
-            with suppress(TypeError):  # it cannot be referenced weakly
-                caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
-                known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
+            self._memory.known.setdefault(entry.name, []).append(Known.of(entry))
         if not whole:
             self._memory.ledger = None
         self._memory.names.held = held_by_all  # and not by this process, which ends
-        return Memory(self._memory, self.watched, self._owners, known)
+        return self._memory
 
     def _detach(self, *, forget: bool) -> None:
         while self._undo:
@@ -174,9 +148,9 @@ class Process:
         """Undo one more thing when the process stops."""
         self._undo.append(undo)
 
-    def _fresh(self, known: dict[Name, list[Known]]) -> None:
+    def _fresh(self) -> None:
         """Make what guards, and has not begun to."""
-        self.context = SessionContext(self._front, known)
+        self.context.known = self._memory.known
         self._memory.names.held = self.context.held
         faults: dict[str, str] = {}
         naming: list[Counter | Joint | Reset] = [*counters(), *joints(), *resets()]
@@ -184,42 +158,28 @@ class Process:
             [*registries.all_registries(faults), *filter(None, self.watched.values())],
             self.context,
             say=self._say,
-            notes=self._front.shows_notes,
+            notes=self.context.shows_notes,
             memory=self._memory,
             counters=naming,
         )
         self.guard.foreign_faults.update(faults)
         self.runs = self.context.runs = Runs(self.guard)
-        self._imported: dict[str, Callable[[], None]] = dict(self._front.awaited)
-        for package in registries.LIBRARIES:
-            self._imported[package] = functools.partial(self._guard_library, package, package)
-        for extra in self.extras:
-            module = registries.EXTRAS[extra]
-            self._imported[module] = functools.partial(self._guard_library, extra, module)
-        for registry in self.guard.registries.values():
-            self._await(registry.adapter.module)
-        for module in dict.fromkeys(each.module for each in naming):
-            self._await(module)
-        for path in self.watched:
-            self._await(_module_of(path))
-        self.modules = self.context.modules = Modules(self.guard, self.runs, self._imported, self._owners)
-
-    def _await(self, module: str) -> None:
-        self._imported[module] = functools.partial(self._arrived, module)
-
-    def _guard_library(self, package: str, module: str) -> None:
-        """Guard the registries of a library whose module has been imported for the first time."""
-        modules = {module: None}
-        for adapter in registries.of_library(package):
-            self.guard.add(adapter, now=False)
-            modules[adapter.module] = None
-        for module in modules:
-            self._await(module)
-            if module in sys.modules:
-                self._arrived(module)
+        modules = [each.adapter.module for each in self.guard.registries.values()] + [each.module for each in naming]
+        awaited = [*self.context.awaited, *modules, *map(_module_of, self.watched)]
+        self._awaited: dict[str, str | None] = dict.fromkeys(awaited)
+        """The modules whose import is awaited, and the library or extra whose adapters are made then."""
+        self._awaited |= {package: package for package in registries.LIBRARIES}
+        self._awaited |= {registries.EXTRAS[extra]: extra for extra in self.extras}
+        self.modules = self.context.modules = Modules(
+            self.guard, self.runs, self._awaited, self._arrived, self._memory.owners
+        )
 
     def _arrived(self, module: str) -> None:
         """Attach what was waiting for a module that has been imported."""
+        library, self._awaited[module] = self._awaited[module], None
+        for adapter in registries.of_library(library) if library is not None else ():
+            self.add(adapter)
+        self.context.arrived(module)
         self.guard.attach(module)
         for path in [path for path, registry in self.watched.items() if registry is None]:
             if _module_of(path) == module:
@@ -235,20 +195,20 @@ class Process:
         """Guard the `registries.EXTRAS` of these names, and leave the others alone."""
         former, self.extras = self.extras, tuple(dict.fromkeys(names))
         for extra in set(former) - set(self.extras):
-            self._imported.pop(registries.EXTRAS[extra], None)
+            self._awaited.pop(registries.EXTRAS[extra], None)
             for adapter in registries.of_library(extra):
                 if adapter.name in self.guard.registries:
                     self.guard.remove(adapter.name)
         for extra in set(self.extras) - set(former):
             module = registries.EXTRAS[extra]
-            self._imported[module] = functools.partial(self._guard_library, extra, module)
+            self._awaited[module] = extra
             if self.on and module in sys.modules:
-                self._imported[module]()
+                self._arrived(module)
 
     def add(self, adapter: Registry) -> None:
         """Guard one more registry; one of the same name makes way."""
         self.guard.add(adapter, now=self.on and adapter.module in sys.modules)
-        self._await(adapter.module)
+        self._awaited.setdefault(adapter.module)
 
     def watch(self, path: str) -> Registry | None:
         """Guard the container at ``"package.module:attribute"``.
@@ -263,7 +223,7 @@ class Process:
         """
         if _module_of(path) not in sys.modules:
             self.watched.setdefault(path, None)
-            self._await(_module_of(path))
+            self._awaited.setdefault(_module_of(path))
             return None
         adapter = self.watched.get(path)
         if adapter is None or path in self.waiting():
@@ -314,7 +274,7 @@ class Process:
         """Begin the run of a script or notebook that ``%run`` or `runpy` is about to execute; return what ends it."""
         owner = self.modules.owner("script", script_id(path))
         self._note_executor(owner)
-        return self.modules.begin_script(owner)
+        return self.modules.begin_file(owner)
 
     def _note_executor(self, owner: Owner) -> None:
         """Note who is about to execute a file."""

@@ -12,18 +12,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from kreg_ipython.guard.ledger import Caller, Owner, Run
 from kreg_ipython.guard.transaction import Guard, Outcome
-from kreg_ipython.lib.patch import divert
+from kreg_ipython.lib.patch import End, divert
 
 if TYPE_CHECKING:
     import asyncio
-
-End = Callable[[BaseException | None], None]
-"""Called when a body has been executed, with what it raised."""
 
 _cell: ContextVar[Run | None] = ContextVar("kreg_ipython_cell", default=None)
 """The cell that the code in this context belongs to: sync and async cells, subshells, tasks that outlive their cell."""
@@ -51,8 +47,7 @@ class Runs:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._cells: list[_Cell] = []
-        self._bodies: dict[Owner, Run] = {}
-        self._declared: dict[Run, CodeType | None] = {}
+        self._bodies: list[Run] = []
         self._inside: dict[Run, list[Run]] = {}
         self._starters: weakref.WeakKeyDictionary[threading.Thread, Run] = weakref.WeakKeyDictionary()
 
@@ -73,15 +68,11 @@ class Runs:
     def declared(self) -> Run | None:
         """Return the body that is executing in this context, if the innermost one says whose it is."""
         run = _body.get()
-        return run if run in self._declared else None
-
-    def declared_in(self, run: Run) -> CodeType | None:
-        """Return the code with the statement by which a body says whose it is; None if its text is another one."""
-        return self._declared.get(run)
+        return run if run is not None and run.declared and run.active else None
 
     def of(self, owner: Owner) -> Run | None:
         """Return the execution of a module or script that is going on."""
-        return self._bodies.get(owner)
+        return next((run for run in reversed(self._bodies) if run.owner is owner), None)
 
     def starter(self) -> Run | None:
         """Return what started this thread."""
@@ -137,42 +128,30 @@ class Runs:
 
     # -- bodies
 
-    def begin_body(
-        self, run: Run, unsuccessful: Outcome, *, declared: bool = False, code: CodeType | None = None
-    ) -> End:
+    def begin_body(self, run: Run, unsuccessful: Outcome) -> End:
         """Begin the run of a module's or script's body in this context.
 
         Args:
             run: the run.
             unsuccessful: what its outcome is if the body raises.
-            declared: whether the body says whose it is.
-            code: the code with the statement that says so, if the run's text is that code's.
 
         Returns:
             What ends it.
         """
-        guard, owner = self._guard, run.owner
-        guard.between(self.innermost())
-        outer = self._bodies.get(owner)
+        self._guard.between(self.innermost())
+        is_second = run.declared and self.of(run.owner) is not None
         run.active = True
-        if declared:
-            self._declared[run] = code
-        self._bodies[owner] = run
+        self._bodies.append(run)
         token = _body.set(run)
 
         def end(error: BaseException | None) -> None:
             with suppress(ValueError):  # a generator may be closed in another context than it began in
                 _body.reset(token)
-            if outer is not None and outer.active:
-                self._bodies[owner] = outer
-            elif self._bodies.get(owner) is run:
-                del self._bodies[owner]
-            self._declared.pop(run, None)
             self._end(run, "success" if error is None else unsuccessful)
 
         try:
-            if not (declared and outer is not None):
-                guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
+            if not is_second:
+                self._guard.begin(run)  # two threads may execute one script at once: only the first is a transaction
         except BaseException as error:  # Ctrl-C, which was deferred until all was removed
             end(error)
             raise
@@ -183,7 +162,7 @@ class Runs:
         around = executor.run if executor is not None else self.innermost() or self.starter()
         if around is not None and around.active:
             self._inside.setdefault(around, []).append(run)
-            self._bodies[run.owner] = run
+            self._bodies.append(run)
             run.active = True
             self._guard.begin(run)
             if executor is not None:
@@ -191,10 +170,10 @@ class Runs:
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         """End a run, and before it those that began inside it."""
+        with suppress(ValueError):  # a cell is no body
+            self._bodies.remove(run)
         try:
             for inner in reversed(self._inside.pop(run, [])):
-                if self._bodies.get(inner.owner) is inner:
-                    del self._bodies[inner.owner]
                 self._end(inner, "success" if outcome == "success" else "failed")
         finally:
             self._guard.end(run, outcome)
