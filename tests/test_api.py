@@ -212,6 +212,43 @@ def test_an_adapter_that_asks_for_an_owner_while_kreg_starts_is_answered(program
     assert found == ["P>One"]
 
 
+def test_what_is_watched_in_the_module_of_an_extra_is_guarded_when_the_extra_is_not_wanted_any_more(programs, tmp_path):
+    (tmp_path / "ipywidgets.py").write_text("TABLE = {}\n")
+    found = programs.run(
+        f"""
+        from kreg_ipython.session.process import current
+        kreg_ipython.load()
+        process = current()
+        process.watch("ipywidgets:TABLE")
+        process.guard_extras(["ipywidgets"])
+        process.guard_extras([])
+        sys.path.insert(0, {str(tmp_path)!r})
+        import ipywidgets
+        print(json.dumps(process.waiting()))
+        """,
+    )
+    assert found == []
+
+
+def test_the_adapters_of_a_library_begin_to_guard_it_once(programs, tmp_path):
+    (tmp_path / "catalogue.py").write_text("REGISTRY = {}\ndef _set(namespace, func): pass\n")
+    found = programs.run(
+        f"""
+        from kreg_ipython.registries.shapes import DictRegistry
+        kreg_ipython.load()
+        entries, asked = DictRegistry.entries, []
+        def counted(self):
+            asked.append(self.name)
+            return entries(self)
+        DictRegistry.entries = counted
+        sys.path.insert(0, {str(tmp_path)!r})
+        import catalogue
+        print(json.dumps(asked))
+        """,
+    )
+    assert found == ["catalogue.functions"]
+
+
 def test_an_adapter_that_is_registered_while_kreg_is_off_is_there_when_it_is_on(nb, files):
     files.write({"PKGlib.py": LIBRARY})
     nb.run("i", "import PKGlib\n%kreg off")
@@ -414,6 +451,23 @@ def test_a_body_that_ends_in_another_context_or_thread_ends_all_the_same(nb):
     assert nb.status()["PKG>Step"]["owner"]["label"] == "script steps"
     nb.run("h", "@keras.utils.register_keras_serializable('PKG')\nclass After(keras.layers.Layer): pass")
     assert nb.status()["PKG>After"]["owner"]["id"] == "h"
+
+
+def test_a_body_in_which_kreg_is_switched_off_and_on_is_its_cells_from_then_on(nb):
+    nb.run(
+        "a",
+        """
+        import kreg_ipython
+        with kreg_ipython.owner("job", "x"):
+            get_ipython().run_line_magic("kreg", "off")
+            get_ipython().run_line_magic("kreg", "on")
+            @keras.utils.register_keras_serializable("PKG")
+            class Late(keras.layers.Layer): pass
+        """,
+    )
+    assert nb.status()["PKG>Late"]["owner"]["id"] == "a"
+    nb.run("a", "x = 1")
+    assert nb.custom_objects() == {}
 
 
 LAYER = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.Layer): pass\n"

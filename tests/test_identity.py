@@ -203,16 +203,18 @@ def setup():
 """
 
 
-@pytest.mark.parametrize("value", ["1", "[1]", "'text'", "(len, 1)"])
+@pytest.mark.parametrize("value", ["1", "[1]", "lambda: 1"])
 @pytest.mark.parametrize("again", AGAIN)
-def test_what_cannot_be_referenced_weakly_is_still_its_cells(nb, files, again, value):
+def test_after_unloading_what_cannot_be_referenced_weakly_stays(nb, files, again, value):
+    """Another cell may have written an equal number since: nothing tells."""
     files.write({"PKGreg.py": "TABLE = {}\n"})
     nb.run("i", "from PKGreg import TABLE\n%kreg watch PKGreg:TABLE")
     nb.run("a", f"TABLE['one'] = {value}")
     for line in AGAIN[again]:
         nb.run("ext", line)
     nb.run("a", f"TABLE['two'] = {value}")
-    assert nb.value("list(TABLE)") == ["two"]
+    is_known = "lambda" in value or again in ("reload", "off and on")
+    assert nb.value("list(TABLE)") == (["two"] if is_known else ["one", "two"])
 
 
 @pytest.mark.parametrize("folder", ["my-packages", "packages", "site-packages-of-mine"])

@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import threading
 import weakref
 
 import pytest
 
 from kreg_ipython.guard import verdicts
+from kreg_ipython.guard.ledger import Owner, Run
 from kreg_ipython.guard.verdicts import Way
 from kreg_ipython.lib import patch, source, weak
 from kreg_ipython.lib.naming import definition, key_text, same_definition
 from kreg_ipython.session import imports
+from kreg_ipython.session.runs import Runs
 
 
 def test_a_weak_key_is_found_by_its_object_and_goes_with_it():
@@ -201,6 +204,36 @@ def test_the_text_of_a_notebook_is_that_of_its_code_cells(tmp_path):
     path.write_text("no notebook")
     assert source.of_file(str(path)) is None
     assert source.of_file(str(tmp_path / "missing.py")) is None
+
+
+def test_a_body_is_found_while_other_threads_begin_and_end_theirs():
+    """Of a million looks at a live list some hundred would miss it."""
+    runs, mine = Runs(Quiet()), Run(Owner("module", "mine"))
+    end, stop = runs.begin_body(mine, "failed"), threading.Event()
+
+    def begin_and_end():
+        while not stop.is_set():
+            runs.begin_body(Run(Owner("module", "other")), "failed")(None)
+
+    former = sys.getswitchinterval()
+    other = threading.Thread(target=begin_and_end)
+    sys.setswitchinterval(1e-6)
+    try:
+        other.start()
+        assert all(runs.of(mine.owner) is mine for _ in range(100_000))
+    finally:
+        stop.set()
+        other.join()
+        sys.setswitchinterval(former)
+        end(None)
+
+
+class Quiet:
+    """A guard that does nothing."""
+
+    def between(self, run): ...
+    def begin(self, run): ...
+    def end(self, run, outcome): ...
 
 
 def test_a_diverted_exec_module_ends_what_it_began_and_leaves_the_traceback(tmp_path, monkeypatch):

@@ -348,3 +348,19 @@ def test_what_is_watched_in_a_librarys_module_leaves_the_library_guarded(nb, fil
     known, other = nb.value("[[key[-1] for key in catalogue.REGISTRY], list(catalogue.OTHER)]")
     nb.silently("sys.modules.pop('catalogue')\n%kreg unwatch catalogue:OTHER")
     assert known == ["two"] and other == (["two"] if "watch" in first else ["one", "two"])
+
+
+def test_a_library_whose_import_is_interrupted_in_our_adapter_is_guarded_at_the_next_one(nb, files):
+    library = "REGISTRY = {}\ndef _set(namespace, func):\n    REGISTRY[namespace] = func\n"
+    files.write({"catalogue.py": library, "PKGmod.py": "def one(): pass\ndef two(): pass\n"})
+    nb.silently(
+        "from kreg_ipython.registries.libraries import catalogue as ours\nadapters = ours.registries\n"
+        "def interrupted():\n    ours.registries = adapters\n    raise KeyboardInterrupt\nours.registries = interrupted"
+    )
+    nb.run("i", "import catalogue", fails=True)
+    nb.run("i", "sys.modules.pop('catalogue', None)\nimport catalogue, PKGmod")
+    for name in ("one", "two"):
+        nb.run("a", f"catalogue._set(('PKG', '{name}'), PKGmod.{name})")
+    known = nb.value("[key[-1] for key in catalogue.REGISTRY]")
+    nb.silently("sys.modules.pop('catalogue')")
+    assert known == ["two"]

@@ -73,9 +73,12 @@ class Clearing:
             return swept
 
     def have_swept(self, swept: list[Entry]) -> None:
-        """Let `undo` bring back all that one act has swept."""
+        """Let `undo` bring back all that one act has swept, but for what is there with a new class in the key."""
         if swept:
-            self.undoable = Undoable("swept", tuple(swept))
+            self.undoable = Undoable("swept", tuple(entry for entry in swept if not self._has_new_self(entry)))
+
+    def _has_new_self(self, entry: Entry) -> bool:
+        return any(each.owner is entry.owner for each in self._ledger.equally_named(entry))
 
     def undo(self) -> list[Entry]:
         """Take back the last sweep, or clearing. What its owner has registered anew meanwhile stays as it is.

@@ -64,12 +64,17 @@ class DirectWrites:
 
         Only the sizes are compared, unless ``thoroughly``.
         """
-        return [
-            registry
-            for registry in list(self._followed.values())
-            if (seen := registry.snapshot) is not None  # a container of the user's own class may raise
-            and registry.attempt(seen.changed if thoroughly else seen.resized, otherwise=False)
-        ]
+        changed = []
+        for registry in list(self._followed.values()):
+            seen = registry.snapshot
+            if seen is None:
+                continue
+            try:
+                if seen.changed() if thoroughly else seen.resized():
+                    changed.append(registry)
+            except Exception as error:  # a container of the user's own class
+                registry.fail(error, self._follow)
+        return changed
 
     def follow(self, changed: list[GuardedRegistry], run: Run | None) -> None:
         """Give the run what it wrote into containers, and forget what it took out: that is the user's word."""

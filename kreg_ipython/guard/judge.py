@@ -109,7 +109,7 @@ class Judge:
         """Return the withheld entries whose statement is in the source of a run, and may be skipped there."""
         if not self._ledger.withheld or run.source is None:
             return []
-        return [each.entry for each in self._ledger.withheld.values() if _is_back(each, run, run.source)]
+        return [each.entry for each in list(self._ledger.withheld.values()) if _is_back(each, run, run.source)]
 
     def is_dropped(self, script: Owner, by: Caller, run: Run) -> bool:
         """Return whether the text of a run does not say any more by what a former run executed a file.

@@ -122,6 +122,11 @@ class Run:
         text = self._text() if callable(self._text) else self._text
         return None if text is None else sys.intern(str(text))
 
+    def forget(self, registry: str) -> None:
+        """Forget what happened in a registry that is not guarded any more."""
+        self.replaced = {former: new for former, new in self.replaced.items() if new.registry != registry}
+        self.unregistered = [entry for entry in self.unregistered if entry.registry != registry]
+
     def settle(self) -> None:
         """Forget what was removed: it is settled, and need not live on with the run."""
         self.removed, self.standing = {}, {}
@@ -237,26 +242,10 @@ class Former:
 
 
 class Known(NamedTuple):
-    """An entry, as it is known after unloading: it keeps nothing alive that was registered.
+    """An entry, as it is known after unloading: it keeps nothing alive that was registered."""
 
-    ``subject`` is the id of an object that cannot be referenced weakly.
-    """
-
-    subject: weakref.ref[Any] | int
+    subject: weakref.ref[Any]
     caller: Caller
-
-    @classmethod
-    def of(cls, entry: Entry) -> Known:
-        """Return what is known of an owner's entry."""
-        caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
-        try:
-            return cls(weakref.ref(entry.subject), caller)
-        except TypeError:
-            return cls(id(entry.subject), caller)
-
-    def is_of(self, subject: Any) -> bool:
-        """Return whether it is this object that was registered."""
-        return self.subject == id(subject) if isinstance(self.subject, int) else self.subject() is subject
 
 
 class Held(NamedTuple):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Hashable, Iterable
-from itertools import count
+from collections.abc import Hashable
+from contextlib import suppress
 from operator import is_
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from kreg_ipython.registries.registry import MISSING, NotThere, Registry
-
-Places = dict[Hashable, Any]
-"""What stands at each place: a key is one; in a list, a key, an object and the number of its occurrence are one."""
 
 
 class Changes(NamedTuple):
@@ -40,13 +37,12 @@ class Contents:
     a while: then nothing has changed.
     """
 
-    _items: list[Any] | None
-    """The known content, as the container would list it; None if it is not made yet."""
-    _plain: bool
-    """Whether no object in it has an ``__eq__`` of its own."""
+    _known: Any
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._items: list[Any] | None = None
+        """The known content, as the container would list it; None if it is not made yet."""
         self._look()
 
     def resized(self) -> bool:
@@ -61,41 +57,28 @@ class Contents:
             return False
         if table is not self._live or len(table) != len(self._known):
             return True
-        keyed = isinstance(table, dict)
         if self._items is None:
-            self._items = [*(self._known if keyed else ()), *self._known.values()]
-            self._plain = {kind.__eq__ for kind in set(map(type, self._known.values()))} <= {object.__eq__}
-        return not self._are_same([*table, *table.values()] if keyed else [*table], self._items)
+            self._items = self._listed()
+        return not self._are_same([*table, *table.values()] if isinstance(table, dict) else [*table], self._items)
 
     def note(self, key: Hashable, value: Any) -> None:
         """Take note of a change at this key, of this value, that was seen otherwise."""
-        if self._table() is not self._live:
-            return  # `changes` sees to another container
-        self._items = None
-        if self._registry.allows_duplicates:
-            self._count(key, value)
-        elif (now := self._registry.current(key)) is MISSING:
-            self._known.pop(key, None)
-        else:
-            self._known[key] = now
+        if self._table() is self._live:  # `changes` sees to another container
+            self._note(key, value)
+            self._items = None
 
     def known(self, key: Hashable) -> Any:
         """Return what stood at the key at the last look, or `MISSING`.
 
         Where equal keys stand side by side, it is `MISSING`, too.
         """
-        return self._known.get(key, MISSING)
+        return MISSING
 
     def changes(self) -> Changes:
         """Return what has changed since the last look, which this one becomes."""
         before = self._known
         self._look()
-        now, key_at = self._known, self._key_at
-        written = [(at, value) for at, value in now.items() if before.get(at, MISSING) is not value]
-        return Changes(
-            [(key_at(at), value, before.get(at, MISSING)) for at, value in written],
-            [(key_at(at), value) for at, value in before.items() if at not in now],
-        )
+        return self._since(before)
 
     def is_replaced(self) -> bool:
         """Return whether it is another container than at the last look."""
@@ -108,44 +91,60 @@ class Contents:
             return None
 
     def _look(self) -> None:
-        self._live, self._known = self._registry.table, self._placed(self._registry.entries())
-        self._items = None
+        self._live, self._known, self._items = self._registry.table, self._read(), None
 
-    def _placed(self, entries: Iterable[tuple[Hashable, Any]]) -> Places:
-        if not self._registry.allows_duplicates:
-            return dict(entries)
-        found: Places = {}
-        times = Counter[int]()
-        for key, value in entries:
-            times[id(value)] += 1
-            found[key, id(value), times[id(value)]] = value
-        return found
+    def _read(self) -> Any:
+        raise NotImplementedError
 
-    def _key_at(self, place: Any) -> Hashable:
-        return place[0] if self._registry.allows_duplicates else place  # type: ignore[no-any-return]
+    def _since(self, before: Any) -> Changes:
+        raise NotImplementedError
 
-    def _count(self, key: Hashable, value: Any) -> None:
-        """Know a value, of those that may stand side by side, as often as it stands there now."""
-        times = sum(each is value for each in self._live)
-        for number in count(1):
-            place = key, id(value), number
-            if number <= times:
-                self._known.setdefault(place, value)
-            elif self._known.pop(place, MISSING) is MISSING:
-                return
+    def _note(self, key: Hashable, value: Any) -> None:
+        raise NotImplementedError
+
+    def _listed(self) -> list[Any]:
+        raise NotImplementedError
 
     def _are_same(self, now: list[Any], before: list[Any]) -> bool:
         return all(map(is_, now, before))
 
 
-class AccessedContents(Contents):
+class KeyedContents(Contents):
+    """Of a dict or a set: one value a key."""
+
+    def known(self, key: Hashable) -> Any:
+        """Return what stood at the key at the last look, or `MISSING`."""
+        return self._known.get(key, MISSING)
+
+    def _read(self) -> dict[Hashable, Any]:
+        return dict(self._registry.entries())
+
+    def _since(self, before: dict[Hashable, Any]) -> Changes:
+        return _compared(before, self._known)
+
+    def _note(self, key: Hashable, value: Any) -> None:
+        now = self._registry.current(key)
+        if now is MISSING:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = now
+
+    def _listed(self) -> list[Any]:
+        return [*self._known, *self._known.values()] if isinstance(self._live, dict) else [*self._known]
+
+
+class AccessedContents(KeyedContents):
     """Of a dict that a function of the framework's hands out: the cheapest comparison that misses nothing.
 
     Users can only write to it if they ``accessed`` it since the last look, or if they still hold it: if neither is so,
     there is nothing to compare.
     """
 
-    accessed = False
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry)
+        self.accessed = False
+        self._plain = False
+        """Whether no object in it has an ``__eq__`` of its own."""
 
     def changed(self) -> bool:
         """Return whether anything was written or taken out since the last look. Asked at the end of every cell."""
@@ -157,6 +156,12 @@ class AccessedContents(Contents):
     def _table(self) -> Any:
         return self._live  # another one comes with another import of its module, and is attached to anew
 
+    def _listed(self) -> list[Any]:
+        self._plain = False
+        with suppress(Exception):  # a metaclass of the user's: a type that cannot be hashed
+            self._plain = {kind.__eq__ for kind in set(map(type, self._known.values()))} <= {object.__eq__}
+        return super()._listed()
+
     def _are_same(self, now: list[Any], before: list[Any]) -> bool:
         if not self._plain:
             return super()._are_same(now, before)
@@ -166,6 +171,47 @@ class AccessedContents(Contents):
             return False
 
 
+class ListContents(Contents):
+    """Of a list, in which equal keys stand side by side."""
+
+    def _read(self) -> list[tuple[Hashable, Any]]:
+        return list(self._registry.entries())
+
+    def _since(self, before: list[tuple[Hashable, Any]]) -> Changes:
+        written = [(key, value, MISSING) for key, value in _more(self._known, before)]
+        return Changes(written, _more(before, self._known))
+
+    def _note(self, key: Hashable, value: Any) -> None:
+        known = [at for at, (_, other) in enumerate(self._known) if other is value]
+        more = sum(other is value for other in self._live) - len(known)
+        for at in reversed(known[more:] if more < 0 else ()):
+            del self._known[at]
+        self._known += [(key, value)] * more
+
+    def _listed(self) -> list[Any]:
+        return [value for _, value in self._known]
+
+
 def contents(registry: Registry) -> Contents:
     """Return what is known of a registry's container."""
-    return (AccessedContents if any(gate.act == "access" for gate in registry.gates) else Contents)(registry)
+    if any(gate.act == "access" for gate in registry.gates):
+        return AccessedContents(registry)
+    return ListContents(registry) if registry.allows_duplicates else KeyedContents(registry)
+
+
+def _compared(before: dict[Hashable, Any], now: dict[Hashable, Any]) -> Changes:
+    return Changes(
+        [(key, value, before.get(key, MISSING)) for key, value in now.items() if before.get(key, MISSING) is not value],
+        [(key, value) for key, value in before.items() if key not in now],
+    )
+
+
+def _more(some: list[tuple[Hashable, Any]], others: list[tuple[Hashable, Any]]) -> list[tuple[Hashable, Any]]:
+    """Those of some entries that the others have not, or not as often."""
+    left = Counter(id(value) for _, value in others)
+    found = []
+    for key, value in some:
+        left[id(value)] -= 1
+        if left[id(value)] < 0:
+            found.append((key, value))
+    return found

@@ -111,9 +111,10 @@ class Guard:
     def remove(self, name: str) -> None:
         """Leave a registry alone: what is in it stays, and what was removed from it for a run comes back."""
         with self._lock, defer_interrupts():
-            for run in self._active:
+            for run in {*self._active, *filter(None, [self._context.running()])}:
                 mine = [entry for entry in run.removed if entry.registry == name]
                 self._reconciler.restore(mine, f"{name} is not guarded any more", run)
+                run.forget(name)
             self._gates.remove(name)
             self._writes.unwatch(name)
             self.absent = [each for each in self.absent if each != name]
@@ -256,7 +257,11 @@ class Guard:
                 if outcome == "undone":
                     self._leave_nothing(run)
                 self._settle_replaced(run, outcome)
-                swept = self._settle(run) if outcome == "success" else self._restore_all(run, outcome)
+                swept: list[Entry] = []
+                if outcome == "success":
+                    swept = self._settle(run)
+                else:
+                    self._restore_all(run, outcome)
                 self._active.pop(run, None)
                 self._has_ended(run, outcome)
                 if scripts:
@@ -335,7 +340,7 @@ class Guard:
     def _bring_back(self, coming: list[Entry], run: Run) -> None:
         """Put back what was swept with its statement, where no other entry stands, or its class's new self."""
         for entry in coming:
-            del self.ledger.withheld[entry.spot]
+            self.ledger.withheld.pop(entry.spot, None)
         current = (entry for entry in coming if not ways.is_of_a_former_self(entry))
         back = [entry for entry in current if self.ledger.top(entry.spot) is None]
         for entry in back:
@@ -411,15 +416,17 @@ class Guard:
         for entry, why in kept.items():
             entry.kept = why
         gone = [*(entry for entry in standing if entry not in kept), *unsaid]
-        swept = [*(entry for entry in run.removed if entry not in kept), *gone]
+        swept = sorted([*(entry for entry in run.removed if entry not in kept), *gone], key=order_of)
         self._judge.withhold([entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid)
         self._reconciler.take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
         self._reconciler.restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()
-        return self._sweep(sorted(swept, key=order_of), run, mine)
+        if swept:
+            self._sweep(swept, run, mine)
+        return swept
 
-    def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> list[Entry]:
-        """Drop for good what the run does not register any more, and return it."""
+    def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
+        """Drop for good what the run does not register any more."""
         former = {entry.spot for entry in swept}
         new: dict[str, list[Any]] = {}
         for entry in mine:
@@ -428,11 +435,9 @@ class Guard:
         for entry in swept:
             self._notices.log("swept", entry, messages.swept(entry, run, new.get(entry.registry, [])), run)
         self.ledger.retire(swept)
-        again = {entry.name: entry.spot for entry in mine}  # with a new class in the key, for one
-        return [entry for entry in swept if again.get(entry.name, entry.spot) == entry.spot]
 
-    def _restore_all(self, run: Run, outcome: Outcome) -> list[Entry]:
-        """Put back what was removed for a run that did not succeed; nothing is swept then."""
+    def _restore_all(self, run: Run, outcome: Outcome) -> None:
+        """Put back what was removed for a run that did not succeed; after a failure its owner is partial."""
         removed = list(run.removed)
         if outcome == "failed":
             names = {entry.name for entry in self.ledger.registered_in(run)}
@@ -443,4 +448,3 @@ class Guard:
                 entry.restored = entry.restored or entry.run is not run
         self._reconciler.restore(removed, messages.WHY_RESTORED[outcome], run)
         run.settle()
-        return []

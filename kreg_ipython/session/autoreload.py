@@ -119,14 +119,14 @@ def update_classes(home: str, registered: Callable[[Any], bool]) -> Callable[[],
             return
         updating.append(old)
         leave(old)
-        slots, follow = _slots(old), True
+        slots, all_follow = _slots(old), True
         try:
             original(old, new)
         except Exception:  # of an instance with other slots, or one that lets nothing be set
-            follow = _follow(old, new)
+            all_follow = _follow(old, new)
         finally:
             updating.remove(old)
-        if not follow:
+        if not all_follow:
             for name in _slots(old):  # the new class's are for its own instances
                 delattr(old, name)
             for name, slot in slots.items():

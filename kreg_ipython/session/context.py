@@ -160,7 +160,7 @@ class SessionContext(ExecutionContext):
         """
         if self.known and spot is not None:
             for each in self.known.get((spot[0], key_text(spot[1])), ()):
-                if each.is_of(subject):
+                if each.subject() is subject:
                     return each.caller
         module = module_of(subject)
         if module == "__main__":

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 import IPython
 from IPython.core.interactiveshell import InteractiveShell
 
-from kreg_ipython.guard import memory, messages, reruns
+from kreg_ipython.guard import messages, reruns
 from kreg_ipython.guard.ledger import Caller, Owner, Run
+from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.transaction import Outcome
 from kreg_ipython.lib import source, stack
 from kreg_ipython.lib.naming import definition
@@ -37,13 +38,13 @@ class Attachment(Protocol):
 
 
 @dataclass
-class Memory:
+class NotebookMemory:
     """The memory of an unloaded notebook, held by its shell.
 
     It is its process's memory, the cells by id and by text, and what else follows the cells.
     """
 
-    process: memory.Memory = field(default_factory=memory.Memory)
+    process: Memory = field(default_factory=Memory)
     cells: dict[str, Owner] = field(default_factory=dict)
     texts: dict[str, Owner] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
@@ -75,7 +76,7 @@ class Notebook(SessionContext):
         self._number = len(self._history.typed) - 1  # shell.execution_count is the next cell's already, since IPython 9
         self._uncounted = 0
         self._has_requests = hasattr(shell, "parent_header")  # ipykernel's shell
-        memory: Memory = vars(shell).pop(process.LEFT, None) or Memory()
+        memory: NotebookMemory = vars(shell).pop(process.LEFT, None) or NotebookMemory()
         self._cells, self._texts, self.deleted = memory.cells, memory.texts, memory.deleted
         self.attachments = memory.attachments
         self.process = Process(self, memory.process)
@@ -83,7 +84,7 @@ class Notebook(SessionContext):
     def close(self, *, whole: bool) -> None:
         """Stop for good. The next notebook of the shell goes on with the ``whole`` ledger, or with who is who."""
         known = self.process.close(whole=whole)
-        memory = Memory(known, self._cells, self._texts, self.deleted, self.attachments)
+        memory = NotebookMemory(known, self._cells, self._texts, self.deleted, self.attachments)
         vars(self.shell)[process.LEFT] = memory
 
     def start(self) -> None:

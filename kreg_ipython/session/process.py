@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import CodeType, ModuleType
 from typing import Any
 
 from kreg_ipython import registries
-from kreg_ipython.guard.ledger import Known, Ledger, Owner
+from kreg_ipython.guard.ledger import Caller, Known, Ledger, Owner
 from kreg_ipython.guard.memory import Memory
 from kreg_ipython.guard.names import held_by_all
 from kreg_ipython.guard.transaction import Guard
@@ -64,7 +65,7 @@ def started() -> Process:
 class Process:
     """Tells the guard who registers, which body of code begins and ends, and which framework has been imported.
 
-    What the guard's memory has, what users want to be watched, and the owners outlive `stop`.
+    Its memory outlives `stop`.
 
     Args:
         context: knows of cells, if there are any.
@@ -131,7 +132,9 @@ class Process:
         if _current is self:
             _current = None
         for entry in self._memory.ledger or ():
-            self._memory.known.setdefault(entry.name, []).append(Known.of(entry))
+            with suppress(TypeError):  # it cannot be referenced weakly
+                caller = Caller(entry.owner, entry.run, entry.line, entry.steps, entry.complete)  # type: ignore[arg-type]
+                self._memory.known.setdefault(entry.name, []).append(Known(weakref.ref(entry.subject), caller))
         if not whole:
             self._memory.ledger = None
         self._memory.names.held = held_by_all  # and not by this process, which ends
@@ -176,9 +179,11 @@ class Process:
 
     def _arrived(self, module: str) -> None:
         """Attach what was waiting for a module that has been imported."""
-        library, self._awaited[module] = self._awaited[module], None
+        library = self._awaited[module]
         for adapter in registries.of_library(library) if library is not None else ():
-            self.add(adapter)
+            self.guard.add(adapter, now=adapter.module != module and adapter.module in sys.modules)
+            self._awaited.setdefault(adapter.module)
+        self._awaited[module] = None
         self.context.arrived(module)
         self.guard.attach(module)
         for path in [path for path, registry in self.watched.items() if registry is None]:
@@ -195,7 +200,7 @@ class Process:
         """Guard the `registries.EXTRAS` of these names, and leave the others alone."""
         former, self.extras = self.extras, tuple(dict.fromkeys(names))
         for extra in set(former) - set(self.extras):
-            self._awaited.pop(registries.EXTRAS[extra], None)
+            self._awaited[registries.EXTRAS[extra]] = None
             for adapter in registries.of_library(extra):
                 if adapter.name in self.guard.registries:
                     self.guard.remove(adapter.name)

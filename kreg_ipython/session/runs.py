@@ -68,11 +68,11 @@ class Runs:
     def declared(self) -> Run | None:
         """Return the body that is executing in this context, if the innermost one says whose it is."""
         run = _body.get()
-        return run if run is not None and run.declared and run.active else None
+        return run if run is not None and run.declared and run in self._bodies else None
 
     def of(self, owner: Owner) -> Run | None:
         """Return the execution of a module or script that is going on."""
-        return next((run for run in reversed(self._bodies) if run.owner is owner), None)
+        return next((run for run in self._bodies[::-1] if run.owner is owner), None)  # a copy: threads change the list
 
     def starter(self) -> Run | None:
         """Return what started this thread."""

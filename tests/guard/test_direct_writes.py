@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from guarding import Direct
+from guarding import Direct, DirectList
 
 from kreg_ipython.guard import messages
 from kreg_ipython.guard.ledger import Caller, Owner, Run
@@ -241,6 +241,38 @@ def test_a_registry_that_is_followed_no_more_is_left_alone(lab):
     lab.guard.add(DictRegistry("drawer", "home:drawer"), now=True)
     lab.cell("a", "drawer['x'] = 1")
     assert lab.entries() == [] and lab.home.drawer == {"x": 1}
+
+
+def test_a_registry_that_goes_and_comes_back_in_the_run_that_wrote_to_it_has_the_last_word(lab):
+    lab.cell("a", "drawer['x'] = 1")
+
+    def again():
+        lab.guard.between(lab.running())
+        lab.guard.remove("drawer")
+        lab.guard.add(Direct("drawer", "home:drawer"), now=True)
+
+    lab.main.again = again
+    lab.cell("a", "drawer['x'] = 2\nagain()")
+    assert lab.home.drawer == {"x": 2}
+
+
+def test_an_object_in_a_list_that_gets_another_name_is_still_its_cells(lab):
+    lab.guard.add(DirectList("pile", "home:pile", key=lambda value: value.__qualname__), now=True)
+    lab.cell("a", "def f(): pass\npile.append(f)")
+    lab.cell("b", "f.__qualname__ = 'api.f'")
+    lab.cell("c", "def g(): pass\npile.append(g)")
+    lab.cell("c", "pass")
+    assert lab.home.pile == [lab.main.f]
+
+
+def test_an_object_whose_metaclass_compares_as_it_likes_is_followed(lab):
+    lab.cell(
+        "m", "class Meta(type):\n    def __eq__(self, other): return True\n    __hash__ = None\nobjects = handout()"
+    )
+    lab.cell("a", "class Foo(metaclass=Meta): pass\nobjects['x'] = Foo()")
+    lab.cell("b", "pass")
+    lab.cell("a", "class Foo(metaclass=Meta): pass\nobjects['y'] = Foo()")
+    assert list(lab.home.table) == ["y"] and lab.said == []
 
 
 def test_a_container_of_the_users_own_class_that_fails_is_one_line(lab):

@@ -12,7 +12,7 @@ import pytest
 
 from kreg_ipython.guard.gates import Gates
 from kreg_ipython.guard.guarded import GuardedRegistry
-from kreg_ipython.guard.snapshot import AccessedContents, Contents
+from kreg_ipython.guard.snapshot import AccessedContents, KeyedContents, ListContents
 from kreg_ipython.registries.registry import MISSING, Gate, NotThere, identity
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -225,12 +225,12 @@ def test_what_users_write_to_is_looked_at_in_the_way_of_its_kind(home, desk, lis
     assert type(desk.registry.snapshot) is AccessedContents
     listed.adapter.direct = True
     listed.registry.look()
-    assert type(listed.registry.snapshot) is Contents
+    assert type(listed.registry.snapshot) is ListContents
     drawer = DictRegistry("d", "home:table")
     drawer.direct = True
     guarded = GuardedRegistry(drawer, desk.gates, print)
     guarded.look()
-    assert type(guarded.snapshot) is Contents
+    assert type(guarded.snapshot) is KeyedContents
 
 
 def test_a_note_that_fails_is_a_fault_and_no_error(desk):

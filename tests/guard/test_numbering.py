@@ -72,7 +72,9 @@ class Bench:
         notices = SimpleNamespace(
             fault=lambda *fault: self.said.append(fault), annotate=lambda error, text: error.add_note(text)
         )
-        monkeypatch.setattr(numbering, "asker", lambda frame: (self.asking(frame), True))
+        self.by_framework = True
+        """Whether a framework asks for names, or the user."""
+        monkeypatch.setattr(numbering, "asker", lambda frame: (self.asking(frame), self.by_framework))
         self.gates = Gates(self.said.append)
         self.shared: Any = SimpleNamespace(memory=self.memory, gates=self.gates, context=context, notices=notices)
         self.numbering = Numbering(self.shared, list(self.functions()))
@@ -184,6 +186,11 @@ def test_an_answer_that_is_no_text_is_not_exchanged_for_another_one(bench, a, mo
     for _ in range(2):
         assert bench.cell(a, lambda: bench.home.number("x")) == 1
     assert bench.home.counts == {"x": 2} and not bench.memory.names.exchanged
+
+
+def test_a_number_that_the_user_asks_for_is_nobodys_and_taken_for_good(bench, a):
+    bench.by_framework = False
+    assert [names(bench.layers(a)) for _ in range(2)] == [["layer"], ["layer_1"]]
 
 
 @pytest.mark.parametrize("failing", ["running", "counts"])

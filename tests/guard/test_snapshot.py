@@ -8,7 +8,7 @@ import types
 import pytest
 
 from kreg_ipython.guard import snapshot as snapshots
-from kreg_ipython.guard.snapshot import AccessedContents, Contents, contents
+from kreg_ipython.guard.snapshot import AccessedContents, KeyedContents, ListContents, contents
 from kreg_ipython.registries.registry import MISSING
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -124,7 +124,7 @@ def listed(home):
 
 
 def test_each_container_is_compared_in_its_own_way(home):
-    assert type(keyed(home)) is type(listed(home)) is Contents
+    assert type(keyed(home)) is KeyedContents and type(listed(home)) is ListContents
 
 
 def test_the_contents_of_a_dict_are_compared_by_key(home):
@@ -208,7 +208,7 @@ def test_a_set_has_one_value_a_key(home):
             return key if key in self.table else MISSING
 
     home.table = {"a"}
-    known = Contents(Members("r", "home:table"))
+    known = KeyedContents(Members("r", "home:table"))
     assert not known.changed()
     home.table.add("b")
     known.note("b", "b")

@@ -569,6 +569,13 @@ class TestUsers:
             "t",
         ]
 
+    def test_undo_takes_back_no_older_sweep_than_the_last_one(self, lab):
+        lab.cell("a", "register('x', 1)")
+        lab.cell("a", "pass")
+        for _ in range(2):
+            lab.cell("k", "class K: pass\nregister((K,), 1)")
+        assert lab.guard.undoable() == () and lab.guard.undo() == []
+
     def test_undo_takes_back_all_that_was_emptied_at_once(self, lab):
         at = self._with_scripts(lab, "s")
         lab.cell("b", "register('y', 1)")
