@@ -369,6 +369,18 @@ def test_all_that_uses_a_former_class_or_function_goes_on_as_in_stock(nb, files,
     nb.run("on", "%load_ext kreg_ipython")
 
 
+@pytest.mark.parametrize("autoreload", MODES)
+def test_a_file_with_a_metaclass_is_reloaded_quietly_and_its_classes_follow(nb, files, autoreload):
+    text = HEAD + "class Meta(type): number = 1\nclass Made(metaclass=Meta): pass\nclass Other: number = 1\n"
+    files.write({"PKG/__init__.py": "", "PKG/a.py": text})
+    nb.run("m", f"%autoreload {autoreload}")
+    nb.run("i", "%aimport PKG.a" if autoreload == "1" else "import PKG.a")
+    nb.run("from", "from PKG.a import Made, Other\nclass Mine(Other): pass")
+    files.write({"PKG/a.py": text.replace("1", "2")})
+    outcome = nb.run("x", "print(Made.number, Other.number, Mine.number)")
+    assert (outcome.stderr, outcome.stdout) == ("", "2 2 2\n")
+
+
 TYPES = """
 import tensorflow as tf
 class Pair(tf.experimental.ExtensionType):

@@ -50,6 +50,25 @@ def guarded(n: int, edit: str) -> str:
     )
 
 
+def conditioned(n: int, edit: str) -> str:
+    """Each statement may be skipped, and stands at the same place as all others."""
+    return "\n".join(f"if 1: keras.utils.register_keras_serializable('Cost', '{edit}{i}')(f)" for i in range(n))
+
+
+def early(n: int, edit: str) -> str:
+    """Each function may return before it registers, and is called."""
+    register = "keras.utils.register_keras_serializable('Cost', '{0}')(f)"
+    text = "def early{0}(on=True):\n    if not on: return\n    {1}\nearly{0}();"
+    return "\n".join(text.format(i, register.format(f"{edit}{i}")) for i in range(n))
+
+
+def chained(n: int, edit: str) -> str:
+    """Each function calls the one before it, and nothing calls the last one."""
+    functions = [f"def chained{i}(): chained{i - 1}()" for i in range(1, n)]
+    register = f"keras.utils.register_keras_serializable('Cost', '{edit}')(f)"
+    return "\n".join(["def chained0(): pass", *functions, register])
+
+
 def calls(n: int, edit: str) -> str:
     """Each line calls a function of another cell that remembers."""
     return "\n".join(f"once('{edit}{i}');" for i in range(n))
@@ -116,7 +135,9 @@ def steps_of_ours(act: Callable[[], Any]) -> int:
     return count
 
 
-@pytest.mark.parametrize("make", [loop, statements, classes, guarded, calls, conversions, writes])
+@pytest.mark.parametrize(
+    "make", [loop, statements, classes, guarded, conditioned, early, chained, calls, conversions, writes]
+)
 @pytest.mark.parametrize("step", ["registered", "again", "edited", "dropped"])
 def test_a_run_costs_twice_as_much_that_registers_twice_as_much(cells, make, step):
     counts = []

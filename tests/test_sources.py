@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.lib.source import Source, read
+from kreg_ipython.lib.statements import CALLED
 
 ONLY_DEFINED = "def f(): g()"
 
@@ -19,7 +22,9 @@ ONLY_DEFINED = "def f(): g()"
         "one whose name stands in a string": (ONLY_DEFINED + "\nrun('f')", "g run", "f"),
         "one that is decorated": ("@mark\n" + ONLY_DEFINED, "mark g", ""),
         "one that only another one calls": (ONLY_DEFINED + "\ndef h(): f()", "", "f g"),
-        "two that call each other, of which nothing is certain": ("def f(): h()\ndef h(): f()", "f h", ""),
+        "two that only call each other": ("def f(): h()\ndef h(): f()", "", "f h"),
+        "two that call each other, and one is called": ("def f(): h()\ndef h(): f()\nf()", "f h", ""),
+        "one that only calls itself": ("def f(): f()", "", "f"),
         "a method": ("class A:\n    def f(self): g()", "g", ""),
         "a function in a method": ("class A:\n    def f(self):\n        def inner(): g()", "", "g"),
         "a function of a name that is an attribute elsewhere": (ONLY_DEFINED + "\nother.f()", "g f", ""),
@@ -121,3 +126,14 @@ def test_what_was_found_out_about_few_objects_is_remembered():
     assert [known(one, "a"), known(one, "b"), known(other, "c")] == [1, 1, 2] and asked == ["a", "c"]
     assert known(third, "d") == 0 and known(other, "e") == 2 and asked == ["a", "c", "d"]
     assert known(one, "f") == 1 and asked[-1] == "f" and len(known.known) == 2
+
+
+def test_what_a_long_string_calls_is_found_in_one_pass():
+    """The time is the process's own, beside that of a shorter string."""
+
+    def seconds(length: int) -> float:
+        text, started = "A" * length, time.process_time()
+        assert CALLED.findall(text) == []
+        return time.process_time() - started
+
+    assert seconds(80_000) < 10 * max(min(seconds(20_000) for _ in range(3)), 1e-3)

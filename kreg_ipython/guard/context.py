@@ -92,7 +92,7 @@ class ExecutionContext(Protocol):
         """
 
     def texts_beside(self, owner: Owner) -> Iterable[tuple[str, str]]:
-        """Return the texts of the other cells, whose last run succeeded, and of the user's other modules.
+        """Return the texts of the other cells, and of the user's other modules.
 
         Before each text stands the module in which it is executed.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.context import Shared
@@ -16,6 +16,13 @@ from kreg_ipython.lib.source import Source, read
 _Answer = TypeVar("_Answer")
 _MOST = 100
 """The most entries that are withheld."""
+
+
+class _Beside(NamedTuple):
+    """What is beside a run: the texts of other owners by module, and the functions that calls in a module lead to."""
+
+    texts: Callable[[], list[tuple[str, str]]]
+    reached: Callable[[frozenset[str], str], set[tuple[str, str]]]
 
 
 class Judge:
@@ -33,10 +40,12 @@ class Judge:
         """Return the verdict on each of the owner's entries before a run."""
         now = _source(run)
         judged: dict[Entry, Verdict] = {}
-        texts_beside = functools.cache(lambda: list(self._context.texts_beside(run.owner)))
+        beside = _Beside(
+            functools.cache(lambda: list(self._context.texts_beside(run.owner))), functools.cache(ways.reached)
+        )
         for way, some in self.by_way(entries):
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
-            if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, texts_beside):
+            if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, beside):
                 found = "maybe"
                 self._ledger.said_elsewhere.update(dict.fromkeys(some))
             judged.update(dict.fromkeys(some, found))
@@ -148,9 +157,7 @@ class Judge:
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]
 
-    def _is_said_elsewhere(
-        self, way: Way, entry: Entry, run: Run, texts_beside: Callable[[], list[tuple[str, str]]]
-    ) -> bool:
+    def _is_said_elsewhere(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> bool:
         """Return whether what led to an entry may still be called, and be skipped because of this entry.
 
         The owner's new text may call it by way of another function; another cell or module may say it, too.
@@ -159,14 +166,17 @@ class Judge:
         if before is None or now is None or not comes_back(way, before, before):
             return False
         home = run.owner.id if run.owner.kind == "module" and run.owner.id else "__main__"
-        if ways.leads_to(entry.steps, now.may_call, home):
+        functions = {(step.module, step.function) for step in entry.steps if step.function}
+        own = {step.function for step in entry.steps if step.code.co_filename == entry.steps[0].code.co_filename}
+        anew = {name for name in own if now.defined(name.rpartition(".")[2])}  # it has been looked at as text
+        if beside.reached(now.may_call, home) & {each for each in functions if each[1] not in anew}:
             return True
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
         return any(
             comes_back(way, before, read(text).for_others, or_hands_on=module == home and called in read(text).named)
-            and (module == home or ways.leads_to(entry.steps, read(text).for_others.may_call, module))
-            for module, text in texts_beside()
+            and (module == home or beside.reached(read(text).for_others.may_call, module) & functions)
+            for module, text in beside.texts()
             if all(word in text for word in wanted)
         )
 

@@ -94,6 +94,7 @@ class Run:
         replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
             that some cell imported long ago.
         unseen: nobody saw it begin: `exec` executes a file's text, for one.
+        within: the run that executes it; None if there is none, as for a cell.
         asks: the statement of a client's cell that asks an engine for a call.
         declared: the body says whose it is.
         code: the code with the statement that says so; None if the run's text is another one.
@@ -104,6 +105,7 @@ class Run:
     ) -> None:
         self.owner, self._text, self.number = owner, source, number
         self.active = self.broken = self.replays = self.unseen = self.declared = False
+        self.within: Run | None = None
         self.code: CodeType | None = None
         self.asks: Step | None = None
         self.removed: dict[Entry, Verdict] = {}
@@ -121,6 +123,22 @@ class Run:
         """
         text = self._text() if callable(self._text) else self._text
         return None if text is None else sys.intern(str(text))
+
+    def stands_beside(self, former: Run | None) -> bool:
+        """Return whether a former execution of the same script stands beside this one.
+
+        It does if both execute the same text, once each for two cells, or both for one: with other arguments, for one.
+        """
+        return (
+            former is not None
+            and self.owner.kind == "script"
+            and former.within is not None
+            and self.within is not None
+            and (former.within is self.within or former.within.owner is not self.within.owner)
+            and not (self.declared or former.declared)
+            and self.source is not None
+            and former.source is self.source
+        )
 
     def forget(self, registry: str) -> None:
         """Forget what happened in a registry that is not guarded any more."""

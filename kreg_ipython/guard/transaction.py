@@ -231,7 +231,8 @@ class Guard:
             self._active[run] = None
             if back:
                 self._bring_back(back, run)
-            entries = self._reconciler.without_lost(self.ledger.entries(run.owner)[::-1], run)
+            standing = [entry for entry in self.ledger.entries(run.owner) if not run.stands_beside(entry.run)]
+            entries = self._reconciler.without_lost(standing[::-1], run)
             judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
             removed.update(dict.fromkeys(self._judge.edited(run), "changed"))
@@ -403,7 +404,7 @@ class Guard:
         """Sweep what a successful run left out, and keep what it may have skipped; return what was swept."""
         everything = self.ledger.entries(run.owner)
         mine = [entry for entry in everything if entry.run is run]
-        standing = [entry for entry in everything if entry.run is not run]
+        standing = [entry for entry in everything if entry.run is not run and not self._is_beside(entry, run)]
         unsaid = self._judge.not_said_any_more(run.owner)
         if not run.removed and not standing and not unsaid:
             run.settle()
@@ -425,6 +426,11 @@ class Guard:
             self._sweep(swept, run, mine)
         return swept
 
+    @staticmethod
+    def _is_beside(entry: Entry, run: Run) -> bool:
+        """Return whether an entry is of an execution beside a run, and of no class that the run has defined anew."""
+        return run.stands_beside(entry.run) and not ways.is_of_a_former_self(entry)
+
     def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""
         former = {entry.spot for entry in swept}
@@ -445,6 +451,6 @@ class Guard:
             self.ledger.retire(anew)  # the run has registered them with the class that the name means now
             removed = [entry for entry in removed if entry not in anew]
             for entry in [*removed, *self.ledger.entries(run.owner)]:
-                entry.restored = entry.restored or entry.run is not run
+                entry.restored = entry.restored or not (entry.run is run or run.stands_beside(entry.run))
         self._reconciler.restore(removed, messages.WHY_RESTORED[outcome], run)
         run.settle()

@@ -152,7 +152,7 @@ def is_outdated(way: Way, before: Source, now: Source) -> bool:
     look = _look(way, before, now) if way.steps else None
     if look is None:
         return bool(way.steps) or _is_gone_unseen(way, before, now)
-    return any(all(each.decorators != was.decorators for each in stands) for was, stands in look.definitions)
+    return look.is_decorated_otherwise()
 
 
 @dataclass
@@ -183,6 +183,10 @@ class _Look:
         words = {each for each in (*parts, way.accessor) if isinstance(each, str) and each}
         return any(stands.guards_mention(words) for _, stands in self.places)
 
+    def is_decorated_otherwise(self) -> bool:
+        """Return whether a definition on it has other decorators."""
+        return any(all(each.decorators != was.decorators for each in stands) for was, stands in self.definitions)
+
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
         texts = (all(each.body != was.body for each in now) for was, now in self.definitions)
@@ -211,7 +215,7 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
             look.rephrased = look.rephrased or bool(stands)
             del steps[:inlined]
         if not stands:
-            stands = Statements(_rewritten(was, former, text))
+            stands = _new_at(was.place, former, text) if "condition" in was.obstacles else Statements()
             look.rewritten = bool(stands)
         if not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
             look.obstacles.add("unknown")  # handed on, to a thread for one
@@ -269,11 +273,10 @@ def _was(step: Step, owners: Source) -> Statement | None:
     return text.at(step.line, step.function) if text is not None else None
 
 
-def _rewritten(was: Statement, before: Source, now: Source) -> list[Statement]:
-    """Return what may be a guarded statement's new text: what is new at its place."""
-    if "condition" not in was.obstacles:
-        return []
-    return [each for each in now.at_place(was.place) if not before.standing(each)]
+@functools.lru_cache(maxsize=16)  # and each of many statements under one condition may have become each new one
+def _new_at(place: Hashable, before: Source, now: Source) -> Statements:
+    """Return the statements that are new at a place, of which one may be a guarded statement's new text."""
+    return Statements(each for each in now.at_place(place) if not before.standing(each))
 
 
 def _functions(steps: tuple[Step, ...]) -> set[str]:
@@ -317,8 +320,9 @@ def _may_skip(writer: Statement) -> bool:
 def comes_back(way: Way, before: Source, now: Source, *, or_hands_on: bool = False) -> bool:
     """Return whether a source says again all that led to an entry, or hands the function on, and may skip it."""
     look = _look(way, before, now) if way.steps and now.parses else None
-    stands = look is not None and not (look.rewritten or look.moved or (look.handed_on and not or_hands_on))
-    return stands and look is not None and bool(look.obstacles - _HARMLESS)
+    if look is None or look.rewritten or look.moved or look.is_decorated_otherwise():
+        return False
+    return (or_hands_on or not look.handed_on) and bool(look.obstacles - _HARMLESS)
 
 
 def words(way: Way, before: Source) -> frozenset[str]:

@@ -133,7 +133,11 @@ def _leads_to(name: str, own_names: list[str], caller: stack.Step, code: CodeTyp
     meant = _meant(name, caller.module)
     if not callable(meant):
         return name.rpartition(".")[2] in own_names
-    return any(each is code or each.co_qualname == code.co_qualname for each in _codes(meant))
+    made = code.co_qualname
+    return any(
+        each is code or each.co_qualname == made or made.startswith(f"{each.co_qualname}.<locals>.")
+        for each in _codes(meant)
+    )  # the decorator, too, that a function returns
 
 
 def _meant(name: str, module: str) -> Any:
@@ -165,24 +169,22 @@ def _callees(meant: Any) -> Iterator[Any]:
             yield meant
 
 
-def leads_to(steps: Iterable[stack.Step], called: Iterable[str], module: str) -> bool:
-    """Return whether a call of one of these names in a module leads to a function on a way.
+def reached(called: Iterable[str], module: str) -> set[tuple[str, str]]:
+    """Return the functions that calls of these names in a module lead to, by module and qualified name.
 
     The names in the codes of the user's functions tell. IPython's own functions execute whatever they are given.
     """
-    wanted = {
-        (step.module, step.function) for step in steps if step.function and package_of(step.module) not in _SHELLS
-    }
+    found: set[tuple[str, str]] = set()
     todo, seen = [(set(called), module)], set[CodeType]()
     while todo and len(seen) < _MOST:
         for function in _called(*todo.pop()):
             code, where = function.__code__, str(function.__globals__.get("__name__"))
-            if (where, code.co_qualname) in wanted:
-                return True
+            if package_of(where) not in _SHELLS:
+                found.add((where, code.co_qualname))
             if code not in seen and not stack.is_library(code.co_filename):
                 seen.add(code)
                 todo.append((set(names_in(code)), where))
-    return False
+    return found
 
 
 def _called(names: set[str], module: str) -> Iterator[Any]:

@@ -24,7 +24,9 @@ OWN_NAMES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, 
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
-_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "tuple", "values", "zip"}
+_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "split", "tuple", "values", "zip"}
+_PURE = _LISTERS | {"abs", "dict", "filter", "frozenset", "len", "map", "max", "min", "int", "set", "str", "sum"}
+"""The functions of Python's own that make the same of the same."""
 _TRANSPARENT = {"classmethod", "property", "staticmethod"}
 
 
@@ -126,6 +128,9 @@ def _is_data(node: ast.expr) -> bool:
 
 
 def _is_listed(node: ast.expr) -> bool:
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+    if {each.id for each in names} <= _PURE.union(each.id for each in names if isinstance(each.ctx, ast.Store)):
+        return True  # it asks for no variable: "a b".split()
     if isinstance(node, ast.Call):
         return _lists(node) and all(map(_is_listed, _listed_by(node)))
     listed = isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant))

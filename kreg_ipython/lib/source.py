@@ -185,11 +185,11 @@ class Source:
     @cached_property
     def named(self) -> set[str]:
         """The variables and attributes that it names, called or not."""
-        return _named(self._nodes(set()))
+        return _named(ast.walk(self.tree))
 
     @cached_property
     def _names(self) -> set[str]:
-        nodes = self._nodes(self._uncalled)
+        nodes = _nodes(self.tree, self._uncalled)
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}
         imported.update(*(each.calls for each in self.statements if each.is_magic))
         return imported.union(
@@ -213,18 +213,14 @@ class Source:
             and not (each.decorators or each.last_name in self.literals)
             and not (each.definitions and isinstance(each.definitions[-1], ast.ClassDef))
         ]
-        found, before = set[ast.AST](), -1
-        while len(found) > before:
-            named, before = _named(self._nodes(found)), len(found)
-            found |= {each.node for each in functions if each.last_name not in named}
-        return found
-
-    def _nodes(self, left_out: set[ast.AST]) -> list[ast.AST]:
-        """Return the nodes of the text, but for what is in some of them."""
-        nodes: list[ast.AST] = [self.tree]
-        for node in nodes:
-            nodes += () if node in left_out else ast.iter_child_nodes(node)
-        return nodes
+        by_name = _grouped(functions, lambda each: [each.last_name])
+        uncalled: set[ast.AST] = {each.node for each in functions}
+        todo = [*_named(_nodes(self.tree, uncalled))]
+        while todo:
+            for each in by_name.pop(todo.pop(), ()):
+                uncalled.discard(each.node)
+                todo += _named(_nodes(each.node, uncalled))
+        return uncalled
 
     @cached_property
     def _by_call(self) -> dict[str, list[Statement]]:
@@ -389,6 +385,14 @@ def _grouped(
         for key in keys(each):
             found.setdefault(key, []).append(each)
     return found
+
+
+def _nodes(root: ast.AST, left_out: set[ast.AST]) -> list[ast.AST]:
+    """Return a node and the nodes in it, but for what is in those that are left out."""
+    nodes = [root]
+    for node in nodes:
+        nodes += () if node in left_out else ast.iter_child_nodes(node)
+    return nodes
 
 
 def _named(nodes: Iterable[ast.AST]) -> set[str]:

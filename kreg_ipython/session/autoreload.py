@@ -89,7 +89,7 @@ def _defined(module: ModuleType) -> Iterator[tuple[Any, Any]]:
 def _rebase(former: type, new: type) -> None:
     """Let the classes that are built on a former class be built on the new one, where their layouts agree."""
     each: type
-    for each in former.__subclasses__():
+    for each in type.__subclasses__(former):
         with suppress(TypeError):
             each.__bases__ = tuple(new if base is former else base for base in each.__bases__)
 

@@ -59,7 +59,7 @@ class SessionContext(ExecutionContext):
         return None
 
     def cells_beside(self, owner: Owner) -> Iterable[str]:
-        """Return the texts of the other cells whose last run succeeded."""
+        """Return the texts of the other cells, as they ran last."""
         return ()
 
     def assigned(self, name: str) -> tuple[Owner, int] | None:
@@ -191,7 +191,7 @@ class SessionContext(ExecutionContext):
         return min(found, key=lambda each: (not each.is_it, each.owner.number or 0), default=None)
 
     def texts_beside(self, owner: Owner) -> Iterator[tuple[str, str]]:
-        """Yield the texts of the other cells, whose last run succeeded, and of the user's other modules."""
+        """Yield the texts of the other cells, and of the user's other modules."""
         yield from (("__main__", text) for text in self.cells_beside(owner))
         for name, module in users_modules():
             if name != owner.id:

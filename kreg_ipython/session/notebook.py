@@ -387,8 +387,8 @@ class Notebook(SessionContext):
         return self._adopted(text, number, source.read(text).line_of_definition(name))
 
     def cells_beside(self, owner: Owner) -> list[str]:
-        """Return the texts of the other cells whose last run succeeded."""
-        others = {each for each in self._texts.values() if each is not owner and not each.deleted and not each.partial}
+        """Return the texts of the other cells, as they ran last."""
+        others = {each for each in self._texts.values() if each is not owner and not each.deleted}
         return [each.source for each in others if each.source]
 
     def _adopted(self, text: str, number: int | None, line: int | None) -> Caller:

@@ -140,7 +140,7 @@ class Runs:
         """
         self._guard.between(self.innermost())
         is_second = run.declared and self.of(run.owner) is not None
-        run.active = True
+        run.active, run.within = True, self.innermost()
         self._bodies.append(run)
         token = _body.set(run)
 

@@ -686,8 +686,8 @@ def hidden() -> Iterator[Made]:
     )
 
 
-@family("twice")
-def twice() -> Iterator[Made]:
+@family("executions")
+def executions() -> Iterator[Made]:
     """A5: one key twice in a run, over a library's entry, over another cell's, over none."""
     adam = 'class Mine(tf_keras.optimizers.Adam): pass\nfor _ in range(N): tf_keras.saving.register_keras_serializable("Custom", "Adam")(Mine)\n'
     is_library = "tf_keras.saving.get_custom_objects().get('Custom>Adam').__module__"
@@ -1316,3 +1316,115 @@ def aliases() -> Iterator[Made]:
     yield "by-hand-dropped", cells(f"{f}{a}\n{direct}", f + a), {}
     g = "def g(op, grad): return grad\n"
     yield "gradients", cells(f"{g}tf.RegisterGradient('a')(g)\ntf.RegisterGradient('b')(g)", f"{g}tf.RegisterGradient('b')(g)"), {}  # fmt: skip
+
+
+@family("arguments")
+def arguments() -> Iterator[Made]:
+    """One script that is executed several times: each execution's entries stand beside the others."""
+    write = Write("q.py", MODULE_IMPORTS + "register('P', sys.argv[1])(len)\n")
+    several = "%run q.py a\n%run q.py b"
+    there = "\nprint('=', found('P>a'), found('P>b'))"
+    yield "args", [write, *cells(several + there, several + there)], {}
+    yield "loop", [write, *cells(*["for k in 'ab':\n    %run q.py {k}\n" + there] * 2)], {}
+    yield "one-less", [write, *cells(several, "%run q.py b")], {}
+    yield "renamed", [write, *cells(several, "%run q.py a\n%run q.py c")], {}
+    yield "dropped", [write, *cells(several, "x = 1")], {}
+    yield "edited", [write, *cells(several), Write("q.py", MODULE_IMPORTS + "register('Q', sys.argv[1])(len)\n"), *cells(several)], {}  # fmt: skip
+    yield "fails", [write, *cells(several, "%run q.py a\n%run q.py", several + there)], {}
+    two = cells(("a", "%run q.py a"), ("b", "%run q.py b" + there))
+    yield "two-cells", [write, *two, *two], {}
+    yield "two-cells-edited", [write, *two, *cells(("a", "%run q.py c"), ("b", "%run q.py b"))], {}
+    yield "two-cells-dropped", [write, *two, *cells(("a", "x = 1"), ("b", "x = 1"))], {}
+    yield "runpy", [Write("q.py", MODULE_IMPORTS + "register('P', K)(len)\n"), *cells(*["import runpy\nfor k in 'ab': runpy.run_path('q.py', {'K': k})" + there] * 2)], {}  # fmt: skip
+    yield "interactive", [Write("q.py", "register('P', K)(len)\n"), *cells(*["for K in 'ab':\n    %run -i q.py\n" + there] * 2)], {}  # fmt: skip
+    for name, kind in KINDS.items():
+        if name in ("conversion", "node", "unary", "api"):
+            continue  # a fresh kernel has the first execution's class, too: here it goes, as of any class defined anew
+        text = Write("q.py", MODULE_IMPORTS + kind.define())
+        yield f"same-{name}", [text, *cells(*["%run q.py\n%run q.py\n" + kind.use()] * 2)], {"probes": kind.probes()}
+
+
+@family("partial")
+def partial() -> Iterator[Made]:
+    """What a cell asks for stays while another one, which asks for it, too, has failed."""
+    asks = guarded("registry", KERAS)
+    done = "done = []\ndef setup():\n    if done: return\n    done.append(1)\n    register('P', 'k')(len)"
+    for name, first, text, use in (
+        ("guard", (), asks, KERAS.use()),
+        ("memo", (("d", done),), "setup()\n", "print('=', found('P>k'))\n"),
+    ):
+        for how, stops in {"fails": "1/0\n", "interrupted": INTERRUPT}.items():
+            begun = [*first, ("c", text), ("a", text)]
+            yield f"{name}-{how}-before", cells(*begun, ("c", "y = 1"), ("a", stops + text), ("a", text + use)), {}
+            yield f"{name}-{how}-after", cells(*begun, ("a", text + stops), ("c", "y = 1"), ("a", text + use)), {}
+
+
+@family("anew")
+def anew() -> Iterator[Made]:
+    """A function of the cell's own is edited: what its former text registered goes, whatever stands on the way."""
+    early = "def setup(on=True):\n    if not on: return\n    {}\nsetup()"
+    both = "register('P', 'a')(len)\n    register('P', 'b')(len)"
+    texts = {
+        "early-return": early,
+        "argument": "def main(argv=None):\n    if argv: return 1\n    {}\nmain()",
+        "context": "import contextlib\n@contextlib.contextmanager\ndef scope():\n    {}\n    yield\nwith scope(): pass",
+        "generator": "def made():\n    yield\n    {}\nfor _ in made(): pass",
+        "cached": "@functools.cache\ndef setup():\n    {}\nsetup()",
+        "recursive": "def setup(n=1):\n    if n: return setup(n - 1)\n    {}\nsetup()",
+        "task": "async def go():\n    {}\nawait asyncio.gather(go())",
+        "thread": "def go():\n    {}\nt = threading.Thread(target=go); t.start(); t.join()",
+        "tf-function": "@tf.function\ndef go(x):\n    {}\n    return x\ngo(1)",
+    }
+    for name, text in texts.items():
+        yield f"{name}-key", cells(text.format("register('P', 'a')(len)"), text.format("register('P', 'b')(len)")), {}
+        yield f"{name}-one-less", cells(text.format(both), text.format("register('P', 'a')(len)")), {}
+    foo, bar = (f"@register('P')\n    class {name}(keras.layers.Layer): pass" for name in ("Foo", "Bar"))
+    yield "class", cells(early.format(foo), early.format(bar)), {}
+    yield "class-one-less", cells(early.format(f"{foo}\n    {bar}"), early.format(foo)), {}
+    one, other = ([Write("m.py", MODULE_IMPORTS + early.format(each))] for each in (foo, bar))
+    yield "file", [*one, *cells("import m"), *other, Run("r", "import importlib; importlib.reload(m)", once=True)], {}
+
+
+@family("factories")
+def factories() -> Iterator[Made]:
+    """Functions of the user's that return the decorator, called by other names, in loops, and not as decorators."""
+    factory = "def register_thing(n):\n    def w(c): return register('P', n)(c)\n    return w\n"
+    classes = ["class Foo(keras.layers.Layer): pass", "class Bar(keras.layers.Layer): pass"]
+    file, alias = files(lb=factory), "from lb import register_thing as reg\n"
+    yield "called", cells(("d", factory), *[f"def f(x): return x\nregister_thing('{key}')(f)" for key in "ab"]), {}
+    yield "alias", [*file, *cells(*[f"{alias}@reg('{key}')\n{classes[0]}" for key in "ab"])], {}
+    two = f"{alias}@reg('a')\n{classes[0]}\n@reg('b')\n{classes[1]}"
+    yield "dropped", [*file, *cells(two, f"{alias}@reg('a')\n{classes[0]}")], {}
+    yield "loop", [*file, *cells(*[f"{alias}for n in '{names}': reg(n)(len)" for names in ("abc", "ab")])], {}
+    holder = "import types\nreg = types.SimpleNamespace(reg=register_thing)\n"
+    yield "attribute", cells(("d", factory + holder), *[f"@reg.reg('{key}')\n{classes[0]}" for key in "ab"]), {}
+
+
+@family("listed")
+def listed() -> Iterator[Made]:
+    """Loops over what the text itself computes of what it says."""
+    for name, (whole, less) in {
+        "split": ("'a b c'.split()", "'a b'.split()"),
+        "lines": ("'a\\nb\\nc'.splitlines()", "'a\\nb'.splitlines()"),
+        "sum": ("['a'] + ['b']", "['a'] + []"),
+        "dict": ("dict(a=1, b=2)", "dict(a=1)"),
+        "items": ("dict.fromkeys('abc').keys()", "dict.fromkeys('ab').keys()"),
+        "comprehension": ("[f'n{i}' for i in range(3)]", "[f'n{i}' for i in range(2)]"),
+        "map": ("map(str, range(3))", "map(str, range(2))"),
+        "set": ("sorted(set(['a', 'b']))", "sorted(set(['a']))"),
+        "upper": ("'abc'.upper()", "'ab'.upper()"),
+        "power": ("range(2 ** 2)", "range(2 ** 1)"),
+    }.items():
+        texts = [f"for n in {names}: register('P', str(n))(len)" for names in (whole, less)]
+        yield name, cells(*texts), {}
+        yield f"{name}-file", [*files(m=texts[0]), *cells("import m"), *files(m=texts[1]), Run("r", "import importlib; importlib.reload(m)", once=True)], {}  # fmt: skip
+
+
+@family("decorated")
+def decorated() -> Iterator[Made]:
+    """A definition of the same name with other decorators, in another cell, asks for something else."""
+    grad = "if True:\n    @tf.RegisterGradient('{}')\n    def _grad(op, g): return g"
+    yield "gradient", cells(("a", grad.format("k1")), ("b", grad.format("k2")), ("a", "x = 1")), {}
+    yield "gradient-edited", cells(("a", grad.format("k1")), ("b", grad.format("k2")), ("a", "x = 1"), ("b", grad.format("k3"))), {}  # fmt: skip
+    scope = "with tf.device('cpu'):\n    {}\n    class Block(keras.layers.Layer): pass"
+    yield "scope", cells(("a", scope.format("@register('P')")), ("b", scope.format("pass")), ("a", "x = 1")), {}

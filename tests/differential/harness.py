@@ -25,6 +25,8 @@ from typing import Any
 
 TESTS = Path(__file__).resolve().parent.parent
 Result = dict[str, Any]
+MADE = "targets made by the framework"
+"""The line of a registry that has a number for what the framework itself has registered for the user's entries."""
 
 
 @dataclass(frozen=True)
@@ -309,6 +311,8 @@ def _compare_registries(outcome: Outcome, relaxed: bool) -> None:
             lost = {line[0] for line in wanted if line[1] != "missing"} & in_stock - {line[0] for line in have}
             outcome.differences += [f"{registry}: {key} is lost; stock and fresh have it" for key in sorted(lost)]
             continue
+        if relaxed:  # what a failed cell has left has targets, too
+            wanted = [line for line in wanted if line[0] != MADE]
         less, more = Counter(wanted) - Counter(have), Counter(have) - Counter(wanted)
         outcome.differences += [f"{registry}: not as in fresh, which has {' '.join(line)}" for line in less.elements()]
         if not relaxed:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import history_frameworks as hf
+from differential.harness import MADE
 from tensorflow.python.keras.utils import generic_utils
 
 Entry = tuple[Any, Any]
@@ -126,7 +127,7 @@ def dump(before: dict[str, list[Entry]], namespace: dict[str, Any]) -> dict[str,
             if _identity((key, value)) not in is_
         ]
         if generated:
-            lines.append(["targets made by the framework", str(generated), ""])
+            lines.append([MADE, str(generated), ""])
         if lines:
             found[name] = lines
     return found
