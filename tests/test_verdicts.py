@@ -106,6 +106,38 @@ VERDICTS = {
         "for n, g in {'A': f}.items():\n    reg(n)(g)", "for n, g in {'B': f}.items():\n    reg(n)(g)", (2,), "again"
     ),
     "a loop over a range": Row("for n in range(3):\n    reg(n)(f)", "for n in range(3):\n    reg(n)(f)", (2,), "again"),
+    **{
+        f"a loop over what the text computes itself: {names}": Row(
+            f"for n in {names}:\n    reg(n)(f)", f"for n in {names}:\n    reg(n)(f)", (2,), "again"
+        )
+        for names in (
+            "'a b'.split()",
+            "['a'] + ['b']",
+            "sorted({'a', 'b'})",
+            "[f'n{i}' for i in range(3)]",
+            "dict(a=1).items()",
+        )
+    },
+    **{
+        f"a loop over what may be another thing each time: {names}": Row(
+            f"for n in {names}:\n    reg(n)(f)", f"for n in {names}:\n    reg(n)(f)", (2,), "maybe"
+        )
+        for names in (
+            "list",
+            "items",
+            "keys",
+            "values",
+            "max(list)",
+            "sorted(keys)",
+            "'a b'.split(sep)",
+            "map(make, 'ab')",
+            "filter(lambda n: n not in done, 'ab')",
+            "[n for n in 'ab' if n not in done]",
+            "open('f').read().split()",
+            "(await names())",
+            "next(iter('ab'))",
+        )
+    },
     "a comprehension over what is listed": Row("[reg(n) for n in 'AB']", "[reg(n) for n in 'AB']", (1,), "again"),
     "a user's function elsewhere": Row("setup()", "setup()", (1,), "again", helper=(HELPER, HELPER, 2)),
     "a base class that registers": Row(

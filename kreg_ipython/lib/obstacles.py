@@ -25,7 +25,8 @@ _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with su
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
 _LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "split", "tuple", "values", "zip"}
-_PURE = _LISTERS | {"abs", "dict", "filter", "frozenset", "len", "map", "max", "min", "int", "set", "str", "sum"}
+_PURE = {"abs", "chr", "dict", "enumerate", "filter", "frozenset", "int", "len", "list", "map", "max", "min", "ord"}
+_PURE |= {"range", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"}
 """The functions of Python's own that make the same of the same."""
 _TRANSPARENT = {"classmethod", "property", "staticmethod"}
 
@@ -128,20 +129,35 @@ def _is_data(node: ast.expr) -> bool:
 
 
 def _is_listed(node: ast.expr) -> bool:
-    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
-    if {each.id for each in names} <= _PURE.union(each.id for each in names if isinstance(each.ctx, ast.Store)):
-        return True  # it asks for no variable: "a b".split()
+    if not _asks_for_a_variable(node):
+        return True
     if isinstance(node, ast.Call):
         return _lists(node) and all(map(_is_listed, _listed_by(node)))
     listed = isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant))
     return listed and not any(isinstance(each, ast.Starred) for each in ast.walk(node))
 
 
+def _asks_for_a_variable(node: ast.expr) -> bool:
+    """Return whether an expression asks for more than Python's own functions: ``names.split()``, not ``"a b".split()``."""
+    parts = [*ast.walk(node)]
+    names = [each for each in parts if isinstance(each, ast.Name)]
+    calls = [each for each in parts if isinstance(each, ast.Call)]
+    functions = [each.func for each in calls] + [
+        part for each in calls if _called_name(each) in _CALLERS for part in each.args[:1]
+    ]
+    called = {id(each) for each in functions if getattr(each, "id", "") in _PURE}
+    own = {each.id for each in names if isinstance(each.ctx, ast.Store)}
+    waits = any(isinstance(each, (ast.Await, ast.Yield, ast.YieldFrom)) for each in parts)
+    return waits or not all(id(each) in called or each.id in own for each in names)
+
+
 def _lists(call: ast.Call) -> bool:
     """Return whether a call only lists what it is given: ``enumerate(names)``, ``table.items()``."""
-    function = call.func
-    name = getattr(function, "id" if isinstance(function, ast.Name) else "attr", "")
-    return name in _LISTERS and not call.keywords
+    return _called_name(call) in _LISTERS and not call.keywords
+
+
+def _called_name(call: ast.Call) -> str:
+    return str(getattr(call.func, "id" if isinstance(call.func, ast.Name) else "attr", ""))
 
 
 def _listed_by(call: ast.Call) -> list[ast.expr]:

@@ -1408,7 +1408,7 @@ def listed() -> Iterator[Made]:
         "lines": ("'a\\nb\\nc'.splitlines()", "'a\\nb'.splitlines()"),
         "sum": ("['a'] + ['b']", "['a'] + []"),
         "dict": ("dict(a=1, b=2)", "dict(a=1)"),
-        "items": ("dict.fromkeys('abc').keys()", "dict.fromkeys('ab').keys()"),
+        "items": ("dict(a=1, b=2).keys()", "dict(a=1).keys()"),
         "comprehension": ("[f'n{i}' for i in range(3)]", "[f'n{i}' for i in range(2)]"),
         "map": ("map(str, range(3))", "map(str, range(2))"),
         "set": ("sorted(set(['a', 'b']))", "sorted(set(['a']))"),
