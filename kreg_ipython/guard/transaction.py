@@ -404,7 +404,7 @@ class Guard:
         """Sweep what a successful run left out, and keep what it may have skipped; return what was swept."""
         everything = self.ledger.entries(run.owner)
         mine = [entry for entry in everything if entry.run is run]
-        standing = [entry for entry in everything if entry.run is not run and not self._is_beside(entry, run)]
+        standing = [entry for entry in everything if entry.run is not run and not run.stands_beside(entry.run)]
         unsaid = self._judge.not_said_any_more(run.owner)
         if not run.removed and not standing and not unsaid:
             run.settle()
@@ -425,11 +425,6 @@ class Guard:
         if swept:
             self._sweep(swept, run, mine)
         return swept
-
-    @staticmethod
-    def _is_beside(entry: Entry, run: Run) -> bool:
-        """Return whether an entry is of an execution beside a run, and of no class that the run has defined anew."""
-        return run.stands_beside(entry.run) and not ways.is_of_a_former_self(entry)
 
     def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""

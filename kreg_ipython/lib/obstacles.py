@@ -138,7 +138,7 @@ def _is_listed(node: ast.expr) -> bool:
 
 
 def _asks_for_a_variable(node: ast.expr) -> bool:
-    """Return whether an expression asks for more than Python's own functions: ``names.split()``, not ``"a b".split()``."""
+    """Return whether an expression asks for more than functions of Python's own: ``"a b".split()`` does not."""
     parts = [*ast.walk(node)]
     names = [each for each in parts if isinstance(each, ast.Name)]
     calls = [each for each in parts if isinstance(each, ast.Call)]

@@ -1335,11 +1335,12 @@ def arguments() -> Iterator[Made]:
     yield "two-cells", [write, *two, *two], {}
     yield "two-cells-edited", [write, *two, *cells(("a", "%run q.py c"), ("b", "%run q.py b"))], {}
     yield "two-cells-dropped", [write, *two, *cells(("a", "x = 1"), ("b", "x = 1"))], {}
+    named = Write("q.py", MODULE_IMPORTS + "@register('P', sys.argv[1])\nclass Foo(keras.layers.Layer): pass\n")
+    yield "class", [named, *cells(several + there, several + there, "%run q.py b")], {}
+    yield "class-two-cells", [named, *two, *two, *cells(("a", "x = 1"), ("b", "x = 1"))], {}
     yield "runpy", [Write("q.py", MODULE_IMPORTS + "register('P', K)(len)\n"), *cells(*["import runpy\nfor k in 'ab': runpy.run_path('q.py', {'K': k})" + there] * 2)], {}  # fmt: skip
     yield "interactive", [Write("q.py", "register('P', K)(len)\n"), *cells(*["for K in 'ab':\n    %run -i q.py\n" + there] * 2)], {}  # fmt: skip
     for name, kind in KINDS.items():
-        if name in ("conversion", "node", "unary", "api"):
-            continue  # a fresh kernel has the first execution's class, too: here it goes, as of any class defined anew
         text = Write("q.py", MODULE_IMPORTS + kind.define())
         yield f"same-{name}", [text, *cells(*["%run q.py\n%run q.py\n" + kind.use()] * 2)], {"probes": kind.probes()}
 
