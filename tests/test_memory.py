@@ -301,17 +301,14 @@ def test_a_task_that_runs_a_cell_while_its_cell_awaits_ends_nobodys_run(nb):
     assert nb.custom_objects() == {}
 
 
-@pytest.mark.parametrize(
-    ("end", "stays"),
-    [pytest.param("", True, marks=naive, id="succeeded"), pytest.param("\n1 / 0", False, id="failed")],
-)
-def test_what_another_cell_has_skipped_stays_unless_that_cell_failed(nb, end, stays):
+@pytest.mark.parametrize("end", [pytest.param("", marks=naive, id="succeeded"), pytest.param("\n1 / 0", id="failed")])
+def test_what_another_cell_has_skipped_stays_whether_or_not_that_cell_failed(nb, end):
     objects = "tf_keras.utils.get_custom_objects()"
     once = f"if 'PKGk' not in {objects}: {objects}['PKGk'] = len"
     nb.run("a", once)
-    nb.run("b", once + end, fails=not stays)
+    nb.run("b", once + end, fails=bool(end))
     nb.run("a", "x = 1")
-    assert nb.value(f"'PKGk' in {objects}") is stays
+    assert nb.value(f"'PKGk' in {objects}")
     nb.run("b", once)
     assert nb.value(f"'PKGk' in {objects}")
 

@@ -167,9 +167,7 @@ class Judge:
             return False
         home = run.owner.id if run.owner.kind == "module" and run.owner.id else "__main__"
         functions = {(step.module, step.function) for step in entry.steps if step.function}
-        own = {step.function for step in entry.steps if step.code.co_filename == entry.steps[0].code.co_filename}
-        anew = {name for name in own if now.defined(name.rpartition(".")[2])}  # it has been looked at as text
-        if beside.reached(now.may_call, home) & {each for each in functions if each[1] not in anew}:
+        if beside.reached(now.may_call, home) & functions:
             return True
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""

@@ -134,7 +134,11 @@ class Run:
             and self.owner.kind == "script"
             and former.within is not None
             and self.within is not None
-            and (former.within is self.within or former.within.owner is not self.within.owner)
+            and (
+                former.within is self.within
+                or former.within.owner is not self.within.owner
+                or self.within.stands_beside(former.within)
+            )
             and not (self.declared or former.declared)
             and self.source is not None
             and former.source is self.source
@@ -344,6 +348,8 @@ class Ledger:
         """Return the oldest entry of an owner's at this spot that another run than this one registered."""
         for entry in self._stacks.get(spot, ()):
             if entry.owner is owner:
+                if run is not None and spot[0] in self.side_by_side and run.stands_beside(entry.run):
+                    continue
                 if run is None or entry.run is not run:
                     return entry
                 if not run.replays:

@@ -231,7 +231,7 @@ class Guard:
             self._active[run] = None
             if back:
                 self._bring_back(back, run)
-            standing = [entry for entry in self.ledger.entries(run.owner) if not run.stands_beside(entry.run)]
+            standing = [entry for entry in self.ledger.entries(run.owner) if not self._is_beside(entry, run)]
             entries = self._reconciler.without_lost(standing[::-1], run)
             judged = self._judge.verdicts(entries, run)
             removed: dict[Entry, Verdict] = {entry: each for entry in entries if (each := judged[entry]) != "maybe"}
@@ -404,7 +404,7 @@ class Guard:
         """Sweep what a successful run left out, and keep what it may have skipped; return what was swept."""
         everything = self.ledger.entries(run.owner)
         mine = [entry for entry in everything if entry.run is run]
-        standing = [entry for entry in everything if entry.run is not run and not run.stands_beside(entry.run)]
+        standing = [entry for entry in everything if entry.run is not run and not self._is_beside(entry, run)]
         unsaid = self._judge.not_said_any_more(run.owner)
         if not run.removed and not standing and not unsaid:
             run.settle()
@@ -425,6 +425,14 @@ class Guard:
         if swept:
             self._sweep(swept, run, mine)
         return swept
+
+    def _is_beside(self, entry: Entry, run: Run) -> bool:
+        """Return whether an entry is of an execution beside a run, whose executor says the file still."""
+        former = entry.run
+        if former is None or former.within is None or not run.stands_beside(former):
+            return False
+        by = former.within.owner
+        return not by.deleted and (former.within is run.within or run.owner in self.ledger.executed.get(by, {}))
 
     def _sweep(self, swept: list[Entry], run: Run, mine: list[Entry]) -> None:
         """Drop for good what the run does not register any more."""

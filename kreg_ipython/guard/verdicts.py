@@ -152,7 +152,7 @@ def is_outdated(way: Way, before: Source, now: Source) -> bool:
     look = _look(way, before, now) if way.steps else None
     if look is None:
         return bool(way.steps) or _is_gone_unseen(way, before, now)
-    return look.is_decorated_otherwise()
+    return any(all(each.decorators != was.decorators for each in stands) for was, stands in look.definitions)
 
 
 @dataclass
@@ -182,10 +182,6 @@ class _Look:
         parts = way.key if isinstance(way.key, tuple) else (way.key,)
         words = {each for each in (*parts, way.accessor) if isinstance(each, str) and each}
         return any(stands.guards_mention(words) for _, stands in self.places)
-
-    def is_decorated_otherwise(self) -> bool:
-        """Return whether a definition on it has other decorators."""
-        return any(all(each.decorators != was.decorators for each in stands) for was, stands in self.definitions)
 
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
@@ -320,7 +316,7 @@ def _may_skip(writer: Statement) -> bool:
 def comes_back(way: Way, before: Source, now: Source, *, or_hands_on: bool = False) -> bool:
     """Return whether a source says again all that led to an entry, or hands the function on, and may skip it."""
     look = _look(way, before, now) if way.steps and now.parses else None
-    if look is None or look.rewritten or look.moved or look.is_decorated_otherwise():
+    if look is None or look.rewritten or look.moved:
         return False
     return (or_hands_on or not look.handed_on) and bool(look.obstacles - _HARMLESS)
 

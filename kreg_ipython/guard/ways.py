@@ -133,11 +133,7 @@ def _leads_to(name: str, own_names: list[str], caller: stack.Step, code: CodeTyp
     meant = _meant(name, caller.module)
     if not callable(meant):
         return name.rpartition(".")[2] in own_names
-    made = code.co_qualname
-    return any(
-        each is code or each.co_qualname == made or made.startswith(f"{each.co_qualname}.<locals>.")
-        for each in _codes(meant)
-    )  # the decorator, too, that a function returns
+    return any(each is code or each.co_qualname == code.co_qualname for each in _codes(meant))
 
 
 def _meant(name: str, module: str) -> Any:

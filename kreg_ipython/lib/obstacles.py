@@ -24,9 +24,9 @@ OWN_NAMES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, 
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
-_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "split", "tuple", "values", "zip"}
-_PURE = {"abs", "chr", "dict", "enumerate", "filter", "frozenset", "int", "len", "list", "map", "max", "min", "ord"}
-_PURE |= {"range", "reversed", "set", "sorted", "str", "sum", "tuple", "zip"}
+_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "tuple", "values", "zip"}
+_PURE = {"chr", "dict", "enumerate", "frozenset", "int", "len", "list", "map", "ord", "range", "reversed", "set"}
+_PURE |= {"sorted", "str", "tuple", "zip"}
 """The functions of Python's own that make the same of the same."""
 _TRANSPARENT = {"classmethod", "property", "staticmethod"}
 
@@ -146,8 +146,9 @@ def _asks_for_a_variable(node: ast.expr) -> bool:
         part for each in calls if _called_name(each) in _CALLERS for part in each.args[:1]
     ]
     called = {id(each) for each in functions if getattr(each, "id", "") in _PURE}
-    own = {each.id for each in names if isinstance(each.ctx, ast.Store)}
-    waits = any(isinstance(each, (ast.Await, ast.Yield, ast.YieldFrom)) for each in parts)
+    looped = [part for each in parts if isinstance(each, ast.comprehension) for part in ast.walk(each.iter)]
+    own = {each.id for each in names if isinstance(each.ctx, ast.Store)} - {getattr(each, "id", "") for each in looped}
+    waits = any(isinstance(each, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)) for each in parts)
     return waits or not all(id(each) in called or each.id in own for each in names)
 
 

@@ -25,7 +25,7 @@ MAGIC = re.compile(  # and what asks for help
     r"^([ \t]*)(\S.*?=\s*)?([%!](?:.*\\\n)*.*|\?{1,2}[\w.*%]+[ \t]*|[\w.*%]+\?{1,2}[ \t]*)$",
     re.MULTILINE,
 )
-CALLED = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*)\s*\(")
+CALLED = re.compile(r"(?<!\w)(?<!\w\.)([A-Za-z_][\w.]*)\s*\(")
 _WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
 _NAMESPACES = {"globals", "locals", "vars", "dir"}
 

@@ -140,7 +140,7 @@ class Runs:
         """
         self._guard.between(self.innermost())
         is_second = run.declared and self.of(run.owner) is not None
-        run.active, run.within = True, self.innermost()
+        run.active, run.within = True, self.innermost() or self.starter()
         self._bodies.append(run)
         token = _body.set(run)
 
@@ -163,7 +163,7 @@ class Runs:
         if around is not None and around.active:
             self._inside.setdefault(around, []).append(run)
             self._bodies.append(run)
-            run.active = True
+            run.active, run.within = True, around
             self._guard.begin(run)
             if executor is not None:
                 self._guard.executes(executor, run.owner, unseen=True)

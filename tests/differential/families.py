@@ -1335,6 +1335,18 @@ def arguments() -> Iterator[Made]:
     yield "two-cells", [write, *two, *two], {}
     yield "two-cells-edited", [write, *two, *cells(("a", "%run q.py c"), ("b", "%run q.py b"))], {}
     yield "two-cells-dropped", [write, *two, *cells(("a", "x = 1"), ("b", "x = 1"))], {}
+    yield "two-cells-one-dropped", [write, *two, *cells(("b", "x = 1"), ("a", "%run q.py a"))], {}
+    main = Write("main.py", "import runpy, sys\nrunpy.run_path('q.py', {'K': sys.argv[1]})\n")
+    one = Write("q.py", MODULE_IMPORTS + "register('P', K)(len)\n")
+    yield "nested", [main, one, *cells(*["%run main.py a\n%run main.py b" + there] * 2)], {}
+    yield "nested-two-cells", [main, one, *cells(("a", "%run main.py a"), ("b", "%run main.py b" + there), ("a", "%run main.py a"))], {}  # fmt: skip
+    started = "import runpy\nfor k in 'ab':\n    t = threading.Thread(target=runpy.run_path, args=('q.py', {'K': k})); t.start(); t.join()"
+    yield "threads", [one, *cells(*[started + there] * 2)], {}
+    executed = "K = '{}'; exec(compile(open('q.py').read(), 'q.py', 'exec'))"
+    yield "exec-two-cells", [one, *cells(("a", executed.format("a")), ("b", executed.format("b") + there))], {}
+    numbered = "class C:\n    def __init__(self, n): self.n = n"
+    converts = "def convert_c(number):\n    def to(v, dtype=None, name=None, as_ref=False): return tf.constant(v.n) if v.n == number else NotImplemented\n    return to\ntf.register_tensor_conversion_function(C, convert_c(N))\n"
+    yield "conversions", [Write("q.py", converts), *cells(("d", numbered), *["for N in (1.0, 2.0):\n    %run -i q.py\nprint('=', convert(C(1.0)), convert(C(2.0)))"] * 2)], {}  # fmt: skip
     named = Write("q.py", MODULE_IMPORTS + "@register('P', sys.argv[1])\nclass Foo(keras.layers.Layer): pass\n")
     yield "class", [named, *cells(several + there, several + there, "%run q.py b")], {}
     yield "class-two-cells", [named, *two, *two, *cells(("a", "x = 1"), ("b", "x = 1"))], {}
@@ -1360,47 +1372,6 @@ def partial() -> Iterator[Made]:
             yield f"{name}-{how}-after", cells(*begun, ("a", text + stops), ("c", "y = 1"), ("a", text + use)), {}
 
 
-@family("anew")
-def anew() -> Iterator[Made]:
-    """A function of the cell's own is edited: what its former text registered goes, whatever stands on the way."""
-    early = "def setup(on=True):\n    if not on: return\n    {}\nsetup()"
-    both = "register('P', 'a')(len)\n    register('P', 'b')(len)"
-    texts = {
-        "early-return": early,
-        "argument": "def main(argv=None):\n    if argv: return 1\n    {}\nmain()",
-        "context": "import contextlib\n@contextlib.contextmanager\ndef scope():\n    {}\n    yield\nwith scope(): pass",
-        "generator": "def made():\n    yield\n    {}\nfor _ in made(): pass",
-        "cached": "@functools.cache\ndef setup():\n    {}\nsetup()",
-        "recursive": "def setup(n=1):\n    if n: return setup(n - 1)\n    {}\nsetup()",
-        "task": "async def go():\n    {}\nawait asyncio.gather(go())",
-        "thread": "def go():\n    {}\nt = threading.Thread(target=go); t.start(); t.join()",
-        "tf-function": "@tf.function\ndef go(x):\n    {}\n    return x\ngo(1)",
-    }
-    for name, text in texts.items():
-        yield f"{name}-key", cells(text.format("register('P', 'a')(len)"), text.format("register('P', 'b')(len)")), {}
-        yield f"{name}-one-less", cells(text.format(both), text.format("register('P', 'a')(len)")), {}
-    foo, bar = (f"@register('P')\n    class {name}(keras.layers.Layer): pass" for name in ("Foo", "Bar"))
-    yield "class", cells(early.format(foo), early.format(bar)), {}
-    yield "class-one-less", cells(early.format(f"{foo}\n    {bar}"), early.format(foo)), {}
-    one, other = ([Write("m.py", MODULE_IMPORTS + early.format(each))] for each in (foo, bar))
-    yield "file", [*one, *cells("import m"), *other, Run("r", "import importlib; importlib.reload(m)", once=True)], {}
-
-
-@family("factories")
-def factories() -> Iterator[Made]:
-    """Functions of the user's that return the decorator, called by other names, in loops, and not as decorators."""
-    factory = "def register_thing(n):\n    def w(c): return register('P', n)(c)\n    return w\n"
-    classes = ["class Foo(keras.layers.Layer): pass", "class Bar(keras.layers.Layer): pass"]
-    file, alias = files(lb=factory), "from lb import register_thing as reg\n"
-    yield "called", cells(("d", factory), *[f"def f(x): return x\nregister_thing('{key}')(f)" for key in "ab"]), {}
-    yield "alias", [*file, *cells(*[f"{alias}@reg('{key}')\n{classes[0]}" for key in "ab"])], {}
-    two = f"{alias}@reg('a')\n{classes[0]}\n@reg('b')\n{classes[1]}"
-    yield "dropped", [*file, *cells(two, f"{alias}@reg('a')\n{classes[0]}")], {}
-    yield "loop", [*file, *cells(*[f"{alias}for n in '{names}': reg(n)(len)" for names in ("abc", "ab")])], {}
-    holder = "import types\nreg = types.SimpleNamespace(reg=register_thing)\n"
-    yield "attribute", cells(("d", factory + holder), *[f"@reg.reg('{key}')\n{classes[0]}" for key in "ab"]), {}
-
-
 @family("listed")
 def listed() -> Iterator[Made]:
     """Loops over what the text itself computes of what it says."""
@@ -1419,13 +1390,3 @@ def listed() -> Iterator[Made]:
         texts = [f"for n in {names}: register('P', str(n))(len)" for names in (whole, less)]
         yield name, cells(*texts), {}
         yield f"{name}-file", [*files(m=texts[0]), *cells("import m"), *files(m=texts[1]), Run("r", "import importlib; importlib.reload(m)", once=True)], {}  # fmt: skip
-
-
-@family("decorated")
-def decorated() -> Iterator[Made]:
-    """A definition of the same name with other decorators, in another cell, asks for something else."""
-    grad = "if True:\n    @tf.RegisterGradient('{}')\n    def _grad(op, g): return g"
-    yield "gradient", cells(("a", grad.format("k1")), ("b", grad.format("k2")), ("a", "x = 1")), {}
-    yield "gradient-edited", cells(("a", grad.format("k1")), ("b", grad.format("k2")), ("a", "x = 1"), ("b", grad.format("k3"))), {}  # fmt: skip
-    scope = "with tf.device('cpu'):\n    {}\n    class Block(keras.layers.Layer): pass"
-    yield "scope", cells(("a", scope.format("@register('P')")), ("b", scope.format("pass")), ("a", "x = 1")), {}
