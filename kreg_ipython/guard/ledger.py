@@ -94,7 +94,7 @@ class Run:
         replays: a former run is executed once more at its own place in the history: `%autoreload` reloads a module
             that some cell imported long ago.
         unseen: nobody saw it begin: `exec` executes a file's text, for one.
-        within: the run that executes it; None if there is none, as for a cell.
+        within: the run that executes it, or that started its thread; None for a cell.
         asks: the statement of a client's cell that asks an engine for a call.
         declared: the body says whose it is.
         code: the code with the statement that says so; None if the run's text is another one.
@@ -125,9 +125,9 @@ class Run:
         return None if text is None else sys.intern(str(text))
 
     def stands_beside(self, former: Run | None) -> bool:
-        """Return whether a former execution of the same script stands beside this one.
+        """Return whether a former execution of the same script stands beside this one: with other arguments, for one.
 
-        It does if both execute the same text, once each for two cells, or both for one: with other arguments, for one.
+        It does if both execute the same text, for two cells, or for one run of a cell.
         """
         return (
             former is not None

@@ -427,7 +427,7 @@ class Guard:
         return swept
 
     def _is_beside(self, entry: Entry, run: Run) -> bool:
-        """Return whether an entry is of an execution beside a run, whose executor says the file still."""
+        """Return whether an entry is of an execution beside this run's, and its cell still says the file."""
         former = entry.run
         if former is None or former.within is None or not run.stands_beside(former):
             return False
