@@ -68,6 +68,34 @@ TASK = Row(
     own="task",
 )
 
+LOOPS = {
+    "again": (
+        "'a b'.split()",
+        "['a'] + ['b']",
+        "sorted({'a', 'b'})",
+        "[f'n{i}' for i in range(3)]",
+        "dict(a=1).items()",
+    ),
+    "maybe": (
+        "list",
+        "items",
+        "keys",
+        "values",
+        "max(list)",
+        "names.split()",
+        "(names := names[1:])",
+        "[names for names in names]",
+        "sorted(keys)",
+        "'a b'.split(sep)",
+        "map(make, 'ab')",
+        "filter(lambda n: n not in done, 'ab')",
+        "[n for n in 'ab' if n not in done]",
+        "open('f').read().split()",
+        "(await names())",
+        "next(iter('ab'))",
+    ),
+}
+"""What a loop goes over that the text computes of what it says itself, and that may be another thing each time."""
 VERDICTS = {
     # again: the cell's own body, and nothing that can skip it
     "a decorated class": Row(FOO, FOO, (1,), "again"),
@@ -107,39 +135,11 @@ VERDICTS = {
     ),
     "a loop over a range": Row("for n in range(3):\n    reg(n)(f)", "for n in range(3):\n    reg(n)(f)", (2,), "again"),
     **{
-        f"a loop over what the text computes itself: {names}": Row(
-            f"for n in {names}:\n    reg(n)(f)", f"for n in {names}:\n    reg(n)(f)", (2,), "again"
+        f"a loop over what is {verdict} the same: {names}": Row(
+            *[f"for n in {names}:\n    reg(n)(f)"] * 2, (2,), verdict
         )
-        for names in (
-            "'a b'.split()",
-            "['a'] + ['b']",
-            "sorted({'a', 'b'})",
-            "[f'n{i}' for i in range(3)]",
-            "dict(a=1).items()",
-        )
-    },
-    **{
-        f"a loop over what may be another thing each time: {names}": Row(
-            f"for n in {names}:\n    reg(n)(f)", f"for n in {names}:\n    reg(n)(f)", (2,), "maybe"
-        )
-        for names in (
-            "list",
-            "items",
-            "keys",
-            "values",
-            "max(list)",
-            "names.split()",
-            "(names := names[1:])",
-            "[names for names in names]",
-            "sorted(keys)",
-            "'a b'.split(sep)",
-            "map(make, 'ab')",
-            "filter(lambda n: n not in done, 'ab')",
-            "[n for n in 'ab' if n not in done]",
-            "open('f').read().split()",
-            "(await names())",
-            "next(iter('ab'))",
-        )
+        for verdict, some in LOOPS.items()
+        for names in some
     },
     "a comprehension over what is listed": Row("[reg(n) for n in 'AB']", "[reg(n) for n in 'AB']", (1,), "again"),
     "a user's function elsewhere": Row("setup()", "setup()", (1,), "again", helper=(HELPER, HELPER, 2)),

@@ -43,7 +43,7 @@ def _say_nothing(text: str) -> None:
 
 
 class _Inside(threading.local):
-    """How many gates a thread is inside of. As a context manager, one more."""
+    """Count the gates that a thread is inside of; as a context manager, one more."""
 
     gates = 0
 

@@ -19,7 +19,7 @@ _MOST = 100
 
 
 class _Beside(NamedTuple):
-    """What is beside a run: the texts of other owners by module, and the functions that calls in a module lead to."""
+    """Find what is beside a run: other owners' texts, by module, and the functions that calls in a module lead to."""
 
     texts: Callable[[], list[tuple[str, str]]]
     reached: Callable[[frozenset[str], str], set[tuple[str, str]]]

@@ -348,11 +348,10 @@ class Ledger:
         """Return the oldest entry of an owner's at this spot that another run than this one registered."""
         for entry in self._stacks.get(spot, ()):
             if entry.owner is owner:
-                if run is not None and spot[0] in self.side_by_side and run.stands_beside(entry.run):
-                    continue
                 if run is None or entry.run is not run:
-                    return entry
-                if not run.replays:
+                    if run is None or spot[0] not in self.side_by_side or not run.stands_beside(entry.run):
+                        return entry
+                elif not run.replays:
                     return None  # what follows is newer, and this run's
         return None
 

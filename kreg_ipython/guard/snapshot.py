@@ -144,7 +144,7 @@ class AccessedContents(KeyedContents):
         super().__init__(registry)
         self.accessed = False
         self._plain = False
-        """Whether no object in it has an ``__eq__`` of its own."""
+        """True if no object in it has an ``__eq__`` of its own."""
 
     def changed(self) -> bool:
         """Return whether anything was written or taken out since the last look. Asked at the end of every cell."""
