@@ -97,23 +97,24 @@ BY_NAME = {"keras", "tf_keras", "keras_copy", "saved_class", "flag"}
 """The registries whose every new key is the user's, whatever the object."""
 
 
-def baseline() -> dict[str, list[Entry]]:
-    """Return what stands in the registries before any history."""
-    return {name: list(read()) for name, read in READ.items()}
+def baseline() -> dict[str, dict[Any, Entry]]:
+    """Return what stands in the registries before any history, by what makes an entry the same in a forked process."""
+    return {name: {_identity(entry): entry for entry in read()} for name, read in READ.items()}
 
 
-def dump(before: dict[str, list[Entry]], namespace: dict[str, Any]) -> dict[str, list[list[Any]]]:
+def dump(before: dict[str, dict[Any, Entry]], namespace: dict[str, Any]) -> dict[str, list[list[Any]]]:
     """Describe, for each registry, what was not there before, and what is not there any more.
 
     A description is the key, the definition, and whether key and object are what their names say in ``namespace`` now.
     """
     found: dict[str, list[list[Any]]] = {}
     for name, read in READ.items():
-        now = list(read())
-        was, is_ = {_identity(entry) for entry in before[name]}, {_identity(entry) for entry in now}
+        was, gone = before[name], before[name].copy()
         lines, generated = [], 0
-        for key, value in now:
-            if _identity((key, value)) in was or (isinstance(key, str) and TRACED.search(key)):
+        for key, value in read():
+            which = _identity((key, value))
+            if which in was or (isinstance(key, str) and TRACED.search(key)):
+                gone.pop(which, None)
                 continue
             if name not in BY_NAME and _is_frameworks(value):
                 generated += name == "api"
@@ -121,11 +122,7 @@ def dump(before: dict[str, list[Entry]], namespace: dict[str, Any]) -> dict[str,
             lines.append([text_of(key, namespace), digest(value), standing(value, namespace)])
         if name not in ORDERED:
             lines.sort(key=repr)
-        lines += [
-            [text_of(key, namespace), "missing", ""]
-            for key, value in before[name]
-            if _identity((key, value)) not in is_
-        ]
+        lines += [[text_of(key, namespace), "missing", ""] for key, _ in gone.values()]
         if generated:
             lines.append([MADE, str(generated), ""])
         if lines:
