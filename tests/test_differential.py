@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from differential import families, generate
+from differential import families, generate, notebooks
 from differential.harness import History, Stem
 
 COUNT = int(os.environ.get("KREG_DIFFERENTIAL", "300"))
@@ -51,3 +51,55 @@ def test_histories_end_as_in_a_fresh_kernel_and_nothing_fails_that_works_in_stoc
 def test_the_histories_made_by_hand_have_names_of_their_own():
     names = [history.name for history in families.histories()]
     assert len(names) == len({*names}) > 120
+
+
+NOTEBOOK = [
+    "%matplotlib inline\nimport keras",
+    "%%bash\nls",
+    """
+@keras.saving.register_keras_serializable("Made")
+class Scaled(keras.layers.Layer):
+    def call(self, x):
+        return x * 2.0
+""",
+    "no_such_data",
+    """
+@tf.RegisterGradient("MadeGradient")
+def gradient(op, grad):
+    return grad
+""",
+    """
+def create_model():
+    model = keras.Sequential([keras.Input((2,)), Scaled(), keras.layers.Dense(1)])
+    return model
+model = create_model()
+""",
+    "again = keras.models.clone_model(model)",
+]
+
+
+def test_a_notebook_that_is_developed_ends_as_in_a_fresh_kernel(stem):
+    texts = notebooks.cells({"cells": [{"cell_type": "code", "source": [text]} for text in NOTEBOOK]})
+    assert texts == ["pass\nimport keras", *NOTEBOOK[2:]]
+    texts = notebooks.playable(stem, texts)
+    assert texts == ["pass\nimport keras", *NOTEBOOK[2:3], *NOTEBOOK[4:]]
+    outcomes = stem.play(notebooks.histories("made", texts))
+    assert [outcome for outcome in outcomes if outcome.differences] == []
+    twice = outcomes[0]
+    [stock] = stem.ask([{"mode": "stock", "steps": twice.history.played(), "probes": twice.history.probes}])
+    assert any("two gradient with name" in (step["error"] or "") for step in stock["steps"])
+    assert stock["probes"] != twice.kreg["probes"]  # the names
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("x = 1", "x = 1\nedited = 3"),
+        ("class A:\n    x = 1\ny = 2", "class A:\n    x = 1\n    def edited_3(self): return 3\ny = 2"),
+        ("class A:\n    class B:\n        x = 1", None),
+        ("class A: pass", "class A: pass"),
+    ],
+)
+def test_a_cell_is_edited_in_each_of_its_classes(text, new):
+    wanted = new or f"{text}\n        def edited_3(self): return 3\n    def edited_3(self): return 3"
+    assert notebooks.edited(text, 3) == wanted

@@ -32,6 +32,19 @@ def reads_model():
     return model
 
 
+def makes_model():
+    model = Maker().model
+    model += 1
+    return model
+
+
+class Maker:
+    model = 0
+
+    def f(self):
+        return [model for model in self.model if model]
+
+
 @pytest.mark.parametrize(
     ("text", "anew"),
     [
@@ -61,6 +74,25 @@ def reads_model():
         ("def show():\n    return m\nm = 1\nshow()", "m show"),
         ("def show():\n    return m\nk = show()\nm = 1", "k show"),
         ("class A(B):\n    def f(self):\n        return m\nm = A().f()", "A"),
+        ("def make():\n    m = build()\n    return m\nm = make()", "m make"),
+        ("def make(m):\n    return m\nm = make(3)", "m make"),
+        ("def make():\n    return trainer.m\nm = make()", "m make"),
+        ("def make():\n    return [m for m in xs]\nm = make()", "m make"),
+        ("def make():\n    global m\n    m = build()\nmake()\nm = 1", "m make"),
+        ("def make():\n    def inner():\n        return m\n    return inner()\nm = make()", "make"),
+        ("def make():\n    return [m for k in xs]\nm = make()", "make"),
+        ("class A:\n    def f(self):\n        m = self.m\n        return m\nm = A().f()", "A m"),
+        ("class A:\n    def f(self):\n        return (lambda: m)()\nm = A().f()", "A"),
+        ("m = [m for m in xs]", "m"),
+        ("m = [m for m in m]", ""),
+        ("m = [m for k in xs]", ""),
+        ("m = [m for k in xs for m in k if m]", "m"),
+        ("m = build(lambda m, *args: m)", "m"),
+        ("m = build(lambda m=m: m)", ""),
+        ("m = build(lambda k: m)", ""),
+        ("model = makes_model()", "model"),
+        ("model = makes_model.__call__()", "model"),
+        ("model = maker.f()", "model"),
         ("model = reads_model()", ""),
         ("model = 1\nreads_model()", "model"),
         ("k = globals()\nm = model = 1", "k m"),
@@ -79,7 +111,7 @@ def reads_model():
     ],
 )
 def test_a_variable_is_bound_anew_if_the_text_certainly_does_and_does_not_read_it_first(text, anew):
-    namespace = {"reads_model": reads_model, "nothing": [], "model": 0}
+    namespace = {"reads_model": reads_model, "makes_model": makes_model, "maker": Maker(), "nothing": [], "model": 0}
     assert sorted(rebound(text, namespace, __name__)) == sorted(anew.split())
 
 

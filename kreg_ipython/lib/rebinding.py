@@ -7,19 +7,23 @@ the text calls.
 from __future__ import annotations
 
 import ast
+import dis
+import functools
 import re
-from collections.abc import Iterable, Mapping
-from types import FunctionType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType, FunctionType
 from typing import Any
 
 from kreg_ipython.lib import source
-from kreg_ipython.lib.naming import names_in
 from kreg_ipython.lib.obstacles import expressions
 from kreg_ipython.lib.statements import magic_in
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ASK_FOR_ALL = {"eval", "exec", "globals", "locals", "vars"}
 _MAY_END_EARLY = ("suppress", "raises")
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_READS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+"""The instructions that read a variable of a module."""
 
 
 def rebound(text: str, namespace: Mapping[str, Any], module: str) -> set[str]:
@@ -40,8 +44,8 @@ class _Reader:
 
     def __init__(self, namespace: Mapping[str, Any], module: str) -> None:
         self._namespace, self._module = namespace, module
-        self._functions: dict[str, set[str]] = {}
-        """The names that the functions and classes of the text read when they are called."""
+        self._functions: dict[str, Callable[[], set[str]]] = {}
+        """Say which names the functions and classes of the text read when they are called."""
         self.read: set[str] = set()
         """The names that were read before they were bound."""
 
@@ -59,7 +63,7 @@ class _Reader:
         evaluated = _evaluated(node)
         self._read({*_names(evaluated, ast.Load), *re.findall(r"\w+", magic_in(node))}, bound)
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            self._functions[node.name] = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            self._functions[node.name] = functools.cache(functools.partial(_read_when_called, node))
             return bound | {node.name}
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             return bound | {(each.asname or each.name).partition(".")[0] for each in node.names}
@@ -103,7 +107,7 @@ class _Reader:
                 continue
             seen.add(name)
             if name in self._functions:
-                todo |= self._functions[name]
+                todo |= self._functions[name]()
             elif name not in bound:
                 self.read |= {name}
                 todo |= self._read_by(self._namespace.get(name))
@@ -116,10 +120,8 @@ class _Reader:
         definition = value if issubclass(kind, (FunctionType, type)) else kind
         if getattr(definition, "__module__", None) != self._module:
             return set()
-        if isinstance(definition, FunctionType):
-            return set(names_in(definition.__code__))
-        functions = [each for each in vars(definition).values() if isinstance(each, FunctionType)]
-        return {name for each in functions for name in names_in(each.__code__)}
+        functions = [definition] if isinstance(definition, FunctionType) else vars(definition).values()
+        return {name for each in functions if isinstance(each, FunctionType) for name in _read_by(each.__code__)}
 
     def _is_empty(self, iterable: ast.expr) -> bool:
         """Return whether a loop over this is known to do nothing."""
@@ -140,14 +142,47 @@ def _evaluated(node: ast.stmt) -> list[ast.AST]:
 
 
 def _names(nodes: Iterable[ast.AST], *contexts: type[ast.expr_context]) -> frozenset[str]:
-    return frozenset(each.id for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, contexts))
+    """Return the names in nodes, but for the variables of the lambdas and comprehensions among these."""
+    found, own = [*nodes], set[int]()
+    for each in found:
+        if isinstance(each, ast.Lambda):
+            own |= _uses([each.body], {part.arg for part in ast.walk(each.args) if isinstance(part, ast.arg)})
+        elif isinstance(each, _COMPREHENSIONS):
+            targets = [part for loop in each.generators for part in ast.walk(loop.target)]
+            parts = [part for part in ast.iter_child_nodes(each) if part is not each.generators[0]]
+            parts += [each.generators[0].target, *each.generators[0].ifs]  # what it loops over is evaluated outside
+            own |= _uses(parts, {part.id for part in targets if isinstance(part, ast.Name)})
+    names = (each for each in found if isinstance(each, ast.Name) and isinstance(each.ctx, contexts))
+    return frozenset(each.id for each in names if id(each) not in own)
+
+
+def _uses(nodes: Iterable[ast.AST], names: set[str]) -> set[int]:
+    """Return the nodes that are one of these names, by their ``id``."""
+    inside = (part for node in nodes for part in ast.walk(node))
+    return {id(each) for each in inside if isinstance(each, ast.Name) and each.id in names}
 
 
 def _stored(nodes: Iterable[ast.AST]) -> frozenset[str]:
-    """Return the names that nodes bind or delete; the variables of a comprehension are its own."""
-    found = [*nodes]
-    targets = {id(part) for each in found if isinstance(each, ast.comprehension) for part in ast.walk(each.target)}
-    return _names((each for each in found if id(each) not in targets), ast.Store, ast.Del)
+    """Return the names that nodes bind or delete."""
+    return _names(nodes, ast.Store, ast.Del)
+
+
+def _read_when_called(node: ast.stmt) -> set[str]:
+    """Return the names that a function or class reads when it is called."""
+    code = compile(ast.Module([node], []), "", "exec")
+    return {name for each in _codes_in(code) for name in _read_by(each)}
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    """Yield the codes of the functions and classes that a code makes."""
+    return (each for each in code.co_consts if isinstance(each, CodeType))
+
+
+def _read_by(code: CodeType) -> Iterator[str]:
+    """Yield the variables of its module that a function reads, and those that the functions in it read."""
+    yield from (each.argval for each in dis.get_instructions(code) if each.opname in _READS)
+    for inner in _codes_in(code):
+        yield from _read_by(inner)
 
 
 def _may_leave(node: ast.stmt) -> bool:

@@ -179,7 +179,8 @@ class Stem:
         self.log.close()
         self.home.cleanup()
 
-    def _ask(self, jobs: list[dict[str, Any]]) -> list[Result]:
+    def ask(self, jobs: list[dict[str, Any]]) -> list[Result]:
+        """Let children play jobs; return what came of each."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(jobs) + "\n")
         self.process.stdin.flush()
@@ -193,13 +194,13 @@ class Stem:
     def play(self, histories: Iterable[History]) -> list[Outcome]:
         """Play histories in the three ways, and compare."""
         histories = list(histories)
-        results = iter(self._ask([_job(history, mode) for history in histories for mode in ("kreg", "fresh")]))
+        results = iter(self.ask([_job(history, mode) for history in histories for mode in ("kreg", "fresh")]))
         outcomes = [Outcome(history, kreg=next(results), fresh=next(results)) for history in histories]
         asking = outcomes if len(outcomes) == 1 else [each for each in outcomes if _may_depend_on_stock(each)]
-        for outcome, stock in zip(asking, self._ask([_job(each.history, "stock") for each in asking]), strict=True):
+        for outcome, stock in zip(asking, self.ask([_job(each.history, "stock") for each in asking]), strict=True):
             outcome.stock = stock
         doubtful = [(outcome, number) for outcome in outcomes for number in _doubtful(outcome)]
-        prefixes = self._ask([_job(outcome.history, "fresh", number) for outcome, number in doubtful])
+        prefixes = self.ask([_job(outcome.history, "fresh", number) for outcome, number in doubtful])
         for outcome in outcomes:
             asked = {
                 number: result for (whose, number), result in zip(doubtful, prefixes, strict=True) if whose is outcome

@@ -18,7 +18,8 @@ import signal
 import sys
 import tempfile
 import traceback
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,8 @@ def _run_cell(shell: Any, step: dict[str, Any], folder: Path) -> dict[str, Any]:
     shell.parent_header = {"header": header, "metadata": metadata, "content": {"code": source}}
     with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()) as errors:
         try:
-            result = shell.run_cell(source, store_history=True, cell_id=id_)
+            with _at_most(step.get("longest", 0)):
+                result = shell.run_cell(source, store_history=True, cell_id=id_)
             error = result.error_before_exec or result.error_in_exec
         except BaseException as escaped:  # from run_cell itself: not how a cell fails
             error = escaped
@@ -223,6 +225,22 @@ def _run_cell(shell: Any, step: dict[str, Any], folder: Path) -> dict[str, Any]:
         "unloaded": "[autoreload of" in text,
         "text": text[-2000:],
     }
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Let a cell fail that takes more than so many seconds of this process's time; 0 for any."""
+
+    def late(signum: int, frame: Any) -> None:
+        raise TimeoutError(f"more than {seconds} s")
+
+    former = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, former)
 
 
 def _line(error: BaseException, folder: Path) -> str:
@@ -303,7 +321,19 @@ def encoded(class_: Any) -> Any:
     return type(coder.decode_proto(coder.encode_structure(spec))) is class_.Spec
 
 
+def names_in(namespace: dict[str, Any]) -> list[Any]:
+    """Return the names of Keras's objects in the variables, and of the layers and weights in these."""
+    named = []
+    for variable, value in sorted(namespace.items()):
+        homes = {each.__module__.partition(".")[0] for each in type(value).__mro__}
+        if not homes.isdisjoint({"keras", "tf_keras"}):
+            parts = [value, *getattr(value, "layers", ()), *getattr(value, "weights", ())]
+            named.append([variable, *(str(getattr(each, "path", getattr(each, "name", ""))) for each in parts)])
+    return named
+
+
 PROBES: dict[str, Any] = {
-    each.__name__: each for each in (roundtrip, saved, gradient, convert, flatten, found, held, in_thread, encoded)
+    each.__name__: each
+    for each in (roundtrip, saved, gradient, convert, flatten, found, held, in_thread, encoded, names_in)
 }
 """What the probes and the cells of a history call."""
