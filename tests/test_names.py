@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from test_cells import stock
@@ -15,6 +15,7 @@ from test_identity import AGAIN
 
 from kreg_ipython.lib.holders import Opaque, reached
 from kreg_ipython.lib.rebinding import rebound
+from kreg_ipython.registries import OPAQUE
 
 KERAS = [
     pytest.param("keras", marks=pytest.mark.needs("keras>=2.12")),
@@ -124,6 +125,16 @@ def test_a_search_for_holders_looks_into_no_data_and_says_if_there_is_too_much(m
     assert found == {id(wanted[0])}
     monkeypatch.setattr(holders, "_MOST", 1)
     assert reached(values, {id(one) for one in wanted}, Opaque(lambda kind: False)) is None
+
+
+def test_a_search_for_holders_does_not_look_into_annotations():
+    box = Box()
+
+    def function(x=Annotated[int, box]):
+        pass
+
+    assert reached([function], {id(box)}, OPAQUE) == set()
+    assert reached([{"x": [box]}], {id(box)}, OPAQUE) == {id(box)}
 
 
 # -- in a kernel

@@ -146,7 +146,8 @@ def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 def is_opaque(kind: type) -> bool:
     """Return whether objects of a type are a framework's own state, IPython's or kreg's, which leads to everything.
 
-    Keras's objects are not opaque: models are made of them, and of TensorFlow's wrappers of dicts.
+    So are the types in annotations, of which a framework's functions have thousands. Keras's objects are not opaque:
+    models are made of them, and of TensorFlow's wrappers of dicts.
     """
     module = str(kind.__module__)
     return module.partition(".")[0] in _OPAQUE and module != "tensorflow.python.trackable.data_structures"
@@ -163,6 +164,7 @@ _OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {
     "IPython",
     "ipykernel",
     "kreg_ipython",
+    "typing",
 }
 
 OPAQUE = Opaque(is_opaque, lambda kind: BUILT_UPON)

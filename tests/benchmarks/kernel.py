@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from alternation import PAIRS, compare
 from kernels import Kernel
-from sources import KINDS
+from sources import IN_A_KERNEL
 
 
 def seconds(kernel: Kernel, mode: str, source: str) -> float:
@@ -31,8 +31,8 @@ def block(kernel: Kernel, source: str, cells: int) -> float:
 def main() -> None:
     kernel = Kernel()
     kernel.silently("import time, keras, tensorflow, tf_keras\n%load_ext kreg_ipython")
-    for kind in ("pass", "layer", "class"):
-        off, on = (partial(seconds, kernel, mode, KINDS[kind]) for mode in ("off", "on"))
+    for kind, source in IN_A_KERNEL.items():
+        off, on = (partial(seconds, kernel, mode, source) for mode in ("off", "on"))
         bare, guarded, ratios = compare(off, on, 2 * PAIRS)
         print(json.dumps({"kind": kind, "bare": bare, "guarded": guarded, "ratios": ratios}), flush=True)
     kernel.close()

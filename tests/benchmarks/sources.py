@@ -30,7 +30,12 @@ IMPORT = """
 sys.modules.pop("bench_module", None)
 import bench_module
 """
+MODEL = """
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+"""
 KINDS = {"empty": "", "pass": "pass", "pass, dict held": "pass", "layer": LAYER, "class": CLASS, "import": IMPORT}
+IN_A_KERNEL = {kind: KINDS[kind] for kind in ("pass", "layer", "class")} | {"model": MODEL}
 
 
 def _loop(count: int, edit: str) -> str:
