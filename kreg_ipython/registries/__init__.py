@@ -146,8 +146,8 @@ def as_written(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 def is_opaque(kind: type) -> bool:
     """Return whether objects of a type are a framework's own state, IPython's or kreg's, which leads to everything.
 
-    So are the types in annotations, of which a framework's functions have thousands. Keras's objects are not opaque:
-    models are made of them, and of TensorFlow's wrappers of dicts.
+    So are figures, and the types in annotations, of which a framework's functions have thousands. Keras's objects are
+    not opaque: models are made of them, and of TensorFlow's wrappers of dicts.
     """
     module = str(kind.__module__)
     return module.partition(".")[0] in _OPAQUE and module != "tensorflow.python.trackable.data_structures"
@@ -155,6 +155,13 @@ def is_opaque(kind: type) -> bool:
 
 BUILT_UPON = frozenset({"_outbound_nodes", "_outbound_nodes_value"})
 """The attributes by which a layer of Keras 3 or 2 knows what is built upon it."""
+
+
+def built_upon(kind: type) -> frozenset[str]:
+    """Return the attributes by which objects of a type know what is built upon them."""
+    homes = {str(base.__module__).partition(".")[0] for base in kind.__mro__}
+    return frozenset() if homes.isdisjoint(("keras", "tf_keras")) else BUILT_UPON
+
 
 _OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {
     "jax",
@@ -164,8 +171,9 @@ _OPAQUE = FRAMEWORKS - {"keras", "tf_keras"} | {
     "IPython",
     "ipykernel",
     "kreg_ipython",
+    "matplotlib",
     "typing",
 }
 
-OPAQUE = Opaque(is_opaque, lambda kind: BUILT_UPON)
+OPAQUE = Opaque(is_opaque, built_upon)
 """The objects that are not looked into when it is asked which variables hold an object."""

@@ -13,7 +13,7 @@ from traceback import walk_stack
 from types import FrameType
 from typing import Any
 
-from kreg_ipython.registries import BUILT_UPON, FRAMEWORKS
+from kreg_ipython.registries import FRAMEWORKS, built_upon
 from kreg_ipython.registries.registry import Announcement, Gate, locate
 
 _OURS = __name__.partition(".")[0]
@@ -214,7 +214,7 @@ What `compile` made is replaced by the next `compile`.
 
 def beside_the_point(kind: type) -> frozenset[str]:
     """Return the attributes of objects of a type that do not count when it is asked who holds a named object."""
-    found = set(BUILT_UPON)
+    found = set(built_upon(kind))
     for base in kind.__mro__:
         if base.__name__ in _ONLY_SEEM and str(base.__module__).partition(".")[0] in _KERAS:
             found |= _ONLY_SEEM[base.__name__]

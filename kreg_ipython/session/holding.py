@@ -11,11 +11,7 @@ from kreg_ipython import registries
 from kreg_ipython.guard.ledger import Run
 from kreg_ipython.lib.holders import Opaque, attributes_of, reached
 from kreg_ipython.lib.rebinding import rebound
-from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.registries.names import beside_the_point
-
-_MOST = 10_000
-"""The most types that are remembered while objects are looked at."""
 
 
 def held(
@@ -37,9 +33,7 @@ def held(
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
-    once = remembered(_MOST)
-    opaque = Opaque(once(registries.is_opaque), once(beside_the_point))
-    return reached(values, {id(one) for one in objects}, opaque)
+    return reached(values, {id(one) for one in objects}, Opaque(registries.is_opaque, beside_the_point))
 
 
 def _inside(value: Any, own: Mapping[str, Any]) -> Iterator[Any]:
