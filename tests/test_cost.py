@@ -15,6 +15,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from kreg_ipython.guard.clearing import Undoable
+from kreg_ipython.lib.holders import reached
+from kreg_ipython.registries import OPAQUE
 
 pytestmark = pytest.mark.needs("tensorflow", "keras>=3")
 
@@ -150,6 +152,11 @@ def test_a_run_costs_twice_as_much_that_registers_twice_as_much(cells, make, ste
         counts.append(steps_of_ours(lambda last=last: cells.run(last, "cost")))
     assert counts[0] > 100
     assert counts[1] < 2.3 * counts[0], counts
+
+
+def test_a_search_for_holders_takes_a_few_lines_an_object():
+    values = [[{"x": []} for _ in range(5_000)] for _ in range(4)]
+    assert steps_of_ours(lambda: reached(values, set(), OPAQUE)) < 10 * 40_000
 
 
 def test_many_collisions_in_one_run_are_three_lines_and_a_number(cells):
