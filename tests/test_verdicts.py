@@ -207,7 +207,7 @@ VERDICTS = {
     "another function of the library's": Row("lib.setup()", "lib.other()", (1,), "gone", library="setup"),
     "another magic": Row("%time setup()", "%time other()", (1,), "gone"),
     "a body that another language executes": Row("reg('P')(f)", "%%bash\nreg('P')(f)", (1,), "gone"),
-    "a statement that left its condition": Row("if x:\n    reg('A')(f)\n", "if x:\n    pass\n", (2,), "maybe"),
+    "a statement that left its condition": Row("if x:\n    reg('A')(f)\n", "if x:\n    pass\n", (2,), "gone"),
     "a guarded statement, and its guard": Row("if x:\n    reg('A')(f)\n", "y = 1\n", (2,), "gone"),
     "a dict's key that is written": Row("d['A'] = f", "d['B'] = f", (1,), "gone", written=True),
     "a loop that writes": Row("for n in names:\n    d[n] = f", "x = 1", (), "gone", written=True, complete=False),

@@ -112,7 +112,7 @@ class DirectWrites:
             if registry.allows_duplicates:
                 stack = [entry for entry in stack if same_value(entry.value, value)][:1]
             self._reconciler.forget(stack, run)
-        writers = _Writers(registry.name, run) if run is not None and changes.written else None
+        writers = _Writers(registry, run) if run is not None and changes.written else None
         for key, value, before in changes.written:
             registry.attempt(self._wrote, registry, key, value, before, writers)
         if anew and run is not None:  # a fresh kernel would fill the module's new container
@@ -130,7 +130,7 @@ class DirectWrites:
             self._registrations.record(registration, value, written=True)
 
     def _follow_equal(self, registry: GuardedRegistry, run: Run) -> None:
-        writers = _Writers(registry.name, run)
+        writers = _Writers(registry, run)
         for key in writers.said:
             stack = self._ledger.stack((registry.name, key))
             if any(entry.owner is run.owner and entry.run is run for entry in stack):
@@ -146,17 +146,17 @@ class _Writers:
     """The statements and functions that may have written in a run what nobody saw being written.
 
     Args:
-        registry: the name of the registry.
+        registry: where it was written.
         run: the run, whose functions have asked for the registry's container.
     """
 
-    def __init__(self, registry: str, run: Run) -> None:
-        self._run, self._source = run, read(run.source or "")
+    def __init__(self, registry: GuardedRegistry, run: Run) -> None:
+        self._registry, self._run, self._source = registry, run, read(run.source or "")
         self._functions: list[tuple[Caller, list[Statement]]] = []
         self._by_word: dict[Hashable, list[tuple[Caller, list[Statement]]]] = {}
         self._paths: set[str] = set()
         """The owner's own functions among them."""
-        askers = filter(None, run.accessed.get(registry, {}).values())
+        askers = filter(None, run.accessed.get(registry.name, {}).values())
         for asker in {_way_to_function(each): each for each in askers}.values():
             own = [step.code.co_filename == asker.steps[0].code.co_filename for step in asker.steps]
             statements = ways.writers(asker.steps[-1], self._source if own[-1] and asker.complete else None)
@@ -175,33 +175,40 @@ class _Writers:
 
     def of(self, key: Hashable, subject: Any) -> Caller:
         """Return what wrote a key: the owner's own statement, or else the function, if only one can have."""
+        own = self._own_writers(key)
         may_have = self._by_word.get(key) or self._functions
-        if len(may_have) == 1 and all(each.path in self._paths for each in self._source.writers(key)):
+        if len(may_have) == 1 and all(each.path in self._paths for each in own):
             [(asker, statements)] = may_have
             written = [each for each in statements if each.may_write(key)]
             if len(written) == 1:
                 return asker._replace(steps=(*asker.steps[:-1], asker.steps[-1]._replace(line=written[0].first)))
-        return Caller(self._run.owner, self._run, _line_of(self._run.source, key, subject))
+        return Caller(self._run.owner, self._run, self._line_of(key, subject, own))
+
+    def _own_writers(self, key: Hashable) -> list[Statement]:
+        """Return the owner's statements that may have written a key."""
+        module = ways.module_of(self._run.owner)
+        return [each for each in self._source.writers(key) if ways.may_write_to(each, self._registry, module)]
+
+    def _line_of(self, key: Hashable, subject: Any, writers: list[Statement]) -> int | None:
+        """Return the line at which an entry was written unseen.
+
+        It is that of the one statement that may have written it, or else that of the key as a string literal, or of the
+        definition, which is found by the object or by the key.
+        """
+        saying = [each for each in writers if each.keys_written]
+        if saying or len(writers) == 1:
+            return (saying or writers)[0].first
+        defined = definition(subject)
+        names = [str(defined[1])] if defined and len(defined) > 1 and defined[-1] != "instance" else []
+        names += [key] if isinstance(key, str) else []
+        lines = [self._source.line_of_key(key) if isinstance(key, str) else None]
+        lines += [self._source.line_of_definition(name) for name in names]
+        line = next((each for each in lines if each is not None), None)
+        at = self._source.at(line)
+        return line if at is None or not at.writes or at in writers else None
 
 
 def _way_to_function(caller: Caller) -> Hashable:
     """Return the steps to the function that asks, without its own line: it may ask at several."""
     around = tuple((id(step.code), step.line) for step in caller.steps[:-1])
     return *around, id(caller.steps[-1].code)
-
-
-def _line_of(text: str | None, key: Hashable, subject: Any) -> int | None:
-    """Return the line at which an entry was written unseen.
-
-    It is the line of the key as a string literal, or of the definition, which is found by the object or by the key.
-    """
-    if not text:
-        return None
-    source = read(text)
-    line = source.line_of_key(key) if isinstance(key, str) else None
-    if line is not None:
-        return line
-    defined = definition(subject)
-    names = [str(defined[1])] if defined and len(defined) > 1 and defined[-1] != "instance" else []
-    names += [key] if isinstance(key, str) else []
-    return next((line for name in names if (line := source.line_of_definition(name)) is not None), None)

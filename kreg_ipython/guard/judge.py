@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.context import Shared
 from kreg_ipython.guard.ledger import Caller, Entry, Held, Owner, Run
-from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, place, verdict, words
+from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, lost, place, verdict, words
 from kreg_ipython.lib.source import Source, read
 
 _Answer = TypeVar("_Answer")
@@ -84,7 +84,9 @@ class Judge:
         kept: dict[Entry, str] = {}
         for way, some in self.by_way(formers):
             before = ways.source_of(some[0])
-            found = run.removed.get(some[0]) or run.standing.get(some[0], "maybe")
+            found: Verdict = run.removed.get(some[0]) or run.standing.get(some[0], "maybe")
+            if found == "maybe" and way.is_edited and self.verdicts(some, run)[some[0]] == "gone":
+                found = "gone"  # the run itself has reloaded a file
             where = ran.get(some[0].registry, frozenset())
             left_out = self._decide(is_left_out, False, way, before, now, where, found)
             left_out = left_out or (found == "again" and ways.has_lost_a_function(some[0]))
@@ -163,14 +165,17 @@ class Judge:
         The owner's new text may call it by way of another function; another cell or module may say it, too.
         """
         before, now = ways.source_of(entry), _source(run)
-        if before is None or now is None or not comes_back(way, before, before):
+        if before is None or now is None or not comes_back(way, before, before) or ways.is_of_a_former_self(entry):
             return False
         home = run.owner.id if run.owner.kind == "module" and run.owner.id else "__main__"
-        functions = {(step.module, step.function) for step in entry.steps if step.function}
-        if beside.reached(now.may_call, home) & functions:
+        below = {step.function for step in lost(way, before, now)}
+        functions = {(step.module, step.function) for step in entry.steps if step.function and step.function in below}
+        others = frozenset(name for name in now.may_call if not now.defined(name.partition(".")[0]))
+        if beside.reached(others, home) & functions:
             return True
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
+        called = "" if called.startswith("__") else called  # Python calls it
         return any(
             comes_back(way, before, read(text).for_others, or_hands_on=module == home and called in read(text).named)
             and (module == home or beside.reached(read(text).for_others.may_call, module) & functions)
@@ -188,7 +193,7 @@ class Judge:
         return {registry: frozenset(places) for registry, places in ran.items()}
 
     def _way_to(self, entry: Entry) -> Way:
-        return self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry].accessor)
+        return self._decide(ways.way_to, ways.NOBODY_KNOWS, entry, self._registries[entry.registry])
 
     def _decide(self, question: Callable[..., _Answer], otherwise: _Answer, *args: Any) -> _Answer:
         """Return the answer to a question, or what keeps an entry if the text is one that nobody can read."""

@@ -89,7 +89,12 @@ def _registered_by_both(top: Entry, caller: Placed) -> str:
 
 
 def swept(entry: Entry, run: Run, instead: list[Hashable]) -> str:
-    """Return why a run swept an entry: ``registered by cell [3] until run [12], which registers 'P>Bar'``."""
+    """Return why a run swept an entry: ``registered by cell [3] until run [12], which registers 'P>Bar'``.
+
+    Another owner's had stayed because the run's owner asked for it, too.
+    """
+    if entry.owner is not None and entry.owner is not run.owner:
+        return f"registered by {entry.owner.label} until nothing said it any more"
     owner, former = run.owner, entry.run.number if entry.run else None
     if owner.kind == "cell":
         who, until = f"cell [{'?' if former is None else former}]", f"run [{run.number}]"

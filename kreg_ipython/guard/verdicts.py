@@ -23,12 +23,14 @@ from kreg_ipython.lib.statements import Statement, Statements
 
 Verdict = Literal["gone", "again", "changed", "maybe"]
 
-Place = Hashable
-"""The statements on the way to an entry."""
+Place = tuple[tuple[str | None, Hashable], ...]
+"""The statements on the way to an entry, and the function that each stands in."""
+_WRITTEN: Place = (("", "written"),)
+"""The place of whatever is written past every gate where nobody can tell which statement did."""
 _Places = tuple[tuple[str | None, Statements], ...]
 """For each step of a way the function that it stands in, and the statements that may stand for it."""
 
-_GUARDS: frozenset[Obstacle] = frozenset({"condition", "early return"})
+GUARDS: frozenset[Obstacle] = frozenset({"condition", "early return"})
 _UNTOLD: frozenset[Obstacle] = frozenset({"library", "unknown", "cached"})
 _SKIPS: frozenset[Obstacle] = frozenset({"early return", "choice", *_UNTOLD})
 _HARMLESS: frozenset[Obstacle] = frozenset({"listed"})
@@ -62,6 +64,7 @@ class Way:
         written: whether it was written into a container, past every gate.
         key: the key that was registered.
         accessor: the name of the function that hands out the registry's container; empty if none does.
+        others: the names in the guards on it that mean other containers.
     """
 
     steps: tuple[Step, ...] = ()
@@ -70,6 +73,12 @@ class Way:
     written: bool = False
     key: Hashable = None
     accessor: str = ""
+    others: frozenset[str] = frozenset()
+
+    @property
+    def is_edited(self) -> bool:
+        """True if a file of the user's that it leads through has another text now."""
+        return any(step.kind == "user" and step.now is not step.before for step in self.steps)
 
 
 def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
@@ -88,9 +97,9 @@ def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
     if not way.steps:
         return "gone" if _is_gone_unseen(way, before, now) else "maybe"
     look = _look(way, before, now)
-    if look is None:
+    if look.gone:
         return "gone"
-    if look.obstacles & _GUARDS and not look.obstacles & _UNTOLD and look.asks(way) and look.is_changed():
+    if look.obstacles & GUARDS and not look.obstacles & _UNTOLD and look.asks(way) and look.is_changed():
         return "changed"
     return "maybe" if look.obstacles - _HARMLESS else "again"
 
@@ -98,7 +107,7 @@ def verdict(way: Way, before: Source | None, now: Source | None) -> Verdict:
 def place(way: Way, source: Source | None) -> Place | None:
     """Return the place of a registration that a run of this source made; None if it cannot be told."""
     if source is None or not way.steps or not way.complete:
-        return "written" if way.written else None
+        return _WRITTEN if way.written else None
     found = []
     for step in way.steps:
         was = _was(step, source)
@@ -129,11 +138,11 @@ def is_left_out(
     if before is None or now is None or not now.parses:
         return False
     if not way.steps:
-        writers = _writers(way, before, now) if way.written and "written" in ran else []
+        writers = _writers(way, before, now) if way.written and _WRITTEN in ran else []
         return bool(writers) and not any(map(_may_skip, writers))
     look = _look(way, before, now)
-    if look is None or look.obstacles & _SKIPS:
-        return look is None and found == "again"  # a file has been edited since the verdict
+    if look.gone or look.obstacles & _SKIPS:
+        return bool(look.gone) and found == "again"  # a file has been edited since the verdict
     if found == "again":
         changed = any(all(each.header != was.header for each in stands) for was, stands in look.definitions)
         return changed or look.moved or bool(look.obstacles) or _have_run(tuple(look.places), False, ran)
@@ -149,10 +158,12 @@ def is_outdated(way: Way, before: Source, now: Source) -> bool:
     """
     if not now.parses:
         return False
-    look = _look(way, before, now) if way.steps else None
-    if look is None:
-        return bool(way.steps) or _is_gone_unseen(way, before, now)
-    return any(all(each.decorators != was.decorators for each in stands) for was, stands in look.definitions)
+    if not way.steps:
+        return _is_gone_unseen(way, before, now)
+    look = _look(way, before, now)
+    return bool(look.gone) or any(
+        all(each.decorators != was.decorators for each in stands) for was, stands in look.definitions
+    )
 
 
 @dataclass
@@ -163,10 +174,11 @@ class _Look:
         obstacles: those on it.
         rewritten: whether a guarded statement on it has another text.
         definitions: the definitions on it, as they were and as they are.
-        places: what may stand for each step now, and the function that it stands in.
+        places: what may stand for each step now, and the function that it stands in; None if it may be any.
         handed_on: whether a function on it is not called any more, but mentioned.
         moved: whether a definition on it stands in another one now: in a function, for one.
         rephrased: whether other statements than before call a function on it: each of them may be the one.
+        gone: the steps from the one that is gone on; none if each of them stands.
     """
 
     obstacles: set[Obstacle]
@@ -176,12 +188,16 @@ class _Look:
     handed_on: bool = False
     moved: bool = False
     rephrased: bool = False
+    gone: tuple[Step, ...] = ()
 
     def asks(self, way: Way) -> bool:
-        """Return whether a guard on it asks the registry: for the key or a part of it, or by the accessor."""
+        """Return whether a guard on it asks the registry, and no other container.
+
+        It does if it mentions the key or a part of it, or the accessor.
+        """
         parts = way.key if isinstance(way.key, tuple) else (way.key,)
         words = {each for each in (*parts, way.accessor) if isinstance(each, str) and each}
-        return any(stands.guards_mention(words) for _, stands in self.places)
+        return any(stands.guards_mention(words, way.others) for _, stands in self.places)
 
     def is_changed(self) -> bool:
         """Return whether a statement on it, or the definition of what was registered, has another text."""
@@ -189,11 +205,12 @@ class _Look:
         return self.rewritten or self.rephrased or any(texts)
 
 
-def _look(way: Way, before: Source, now: Source) -> _Look | None:
-    """Look at each step of a way in the new source; None if one is gone."""
-    if way.steps and _is_handed_on_no_more(way, before, now):
-        return None
+def _look(way: Way, before: Source, now: Source) -> _Look:
+    """Look at each step of a way in the new source, up to one that is gone."""
     look = _Look(set() if way.complete else {"unknown"}, False, _definitions(way.definition, before, now), [])
+    if way.steps and _is_handed_on_no_more(way, before, now):
+        look.gone = way.steps
+        return look
     steps = list(enumerate(way.steps))
     while steps:
         at, step = steps.pop(0)
@@ -202,23 +219,24 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         if was is None or text is None or former is None:
             look.obstacles.add("library" if step.kind == "library" else "unknown")
             continue
-        stands = Statements(text.standing(was))
+        stands, is_rephrased = Statements(text.standing(was)), False
         if not stands and was.is_definition:
             stands = Statements(text.defined(was.last_name))
             look.moved = look.moved or bool(stands)
         if not stands:
             stands, inlined = _still_calling(way.steps[at:], before, text)
-            look.rephrased = look.rephrased or bool(stands)
+            is_rephrased = bool(stands)
             del steps[:inlined]
-        if not stands:
-            stands = _new_at(was.place, former, text) if "condition" in was.obstacles else Statements()
+        if not stands and "condition" in was.obstacles:
+            stands = Statements(filter(was.may_have_become, _new_at(was.place, former, text)))
             look.rewritten = bool(stands)
         if not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
             look.obstacles.add("unknown")  # handed on, to a thread for one
             look.handed_on = True
             return look
-        if not stands:
-            return None
+        if not stands or (was.is_definition and not any(map(was.still_leads, stands))):
+            look.gone = way.steps[at:]
+            return look
         if was.is_definition:
             look.definitions.append((was, stands))
         here: set[Obstacle] = {"cached"} if step.wrapped else set()
@@ -226,7 +244,8 @@ def _look(way: Way, before: Source, now: Source) -> _Look | None:
         if "condition" in here and look.obstacles & {"loop", "listed"}:
             here.add("choice")
         look.obstacles |= here
-        look.places.append((step.function, stands))
+        look.rephrased = look.rephrased or is_rephrased
+        look.places.append((None if is_rephrased else step.function, stands))
     return look
 
 
@@ -257,7 +276,15 @@ def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tupl
 
 @functools.lru_cache(maxsize=16)  # many entries have the same places: all that one function registered
 def _have_run(places: _Places, all_of_them: bool, ran: frozenset[Place]) -> bool:
-    """Return whether one of the places that these statements may make, or each of them, has registered something."""
+    """Return whether one of the places that these statements may make, or each of them, has registered something.
+
+    What leads to a statement whose function is not known may be anything.
+    """
+    known = next((at for at in reversed(range(len(places))) if places[at][0] is None), 0)
+    if places[known][0] is None:
+        places, left = places[known:], len(places) - known
+        ends = (each[len(each) - left :] for each in ran if len(each) >= left)
+        ran = frozenset(((None, first[1]), *rest) for first, *rest in ends)
     steps = ([(function, statement.says) for statement in stands] for function, stands in places)
     found = (each in ran for each in itertools.product(*steps))
     return all(found) if all_of_them else any(found)
@@ -315,10 +342,17 @@ def _may_skip(writer: Statement) -> bool:
 
 def comes_back(way: Way, before: Source, now: Source, *, or_hands_on: bool = False) -> bool:
     """Return whether a source says again all that led to an entry, or hands the function on, and may skip it."""
-    look = _look(way, before, now) if way.steps and now.parses else None
-    if look is None or look.rewritten or look.moved:
+    if not way.steps or not now.parses:
+        return False
+    look = _look(way, before, now)
+    if look.gone or look.rewritten or look.moved:
         return False
     return (or_hands_on or not look.handed_on) and bool(look.obstacles - _HARMLESS)
+
+
+def lost(way: Way, before: Source, now: Source) -> tuple[Step, ...]:
+    """Return the steps that nothing on a way leads to any more: those after the one that is gone."""
+    return _look(way, before, now).gone[1:] if way.steps and now.parses else ()
 
 
 def words(way: Way, before: Source) -> frozenset[str]:

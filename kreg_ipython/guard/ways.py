@@ -6,6 +6,7 @@ is a pure function of what is found.
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import linecache
@@ -14,8 +15,9 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from kreg_ipython.guard.ledger import Caller, Entry
-from kreg_ipython.guard.verdicts import Step, Way
+from kreg_ipython.guard.guarded import GuardedRegistry
+from kreg_ipython.guard.ledger import Caller, Entry, Owner
+from kreg_ipython.guard.verdicts import GUARDS, Step, Way
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import Parameter, definition, names_in, package_of
 from kreg_ipython.lib.remembered import remembered
@@ -29,6 +31,7 @@ NOBODY_KNOWS = Way((Step("user"),), complete=False)
 """The way to an entry that cannot be told: the entry stays."""
 _NO_FILES = {"<string>", "<stdin>"}
 """The names of any text that is executed. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
+_CONTAINERS = (dict, frozenset, list, set, tuple)
 _MISSING: Any = object()
 _MOST = 2_000
 """The most functions whose texts are remembered, or that are looked into."""
@@ -45,40 +48,69 @@ def way_of(caller: Caller) -> Way:
     return Way(_steps(caller, source_of(caller)), caller.complete)
 
 
-def way_to(entry: Entry, accessor: str = "") -> Way:
+def way_to(entry: Entry, registry: GuardedRegistry | None = None) -> Way:
     """Return the way that led to an entry.
 
     Args:
         entry: what was registered.
-        accessor: the name of the function that hands the registry's container out, by which a cell may have written to
-            it.
+        registry: where, whose container a cell may have written to; None if that does not matter.
     """
-    source = source_of(entry)
+    source, accessor = source_of(entry), registry.accessor if registry is not None else ""
     defined = definition_of(entry)
     steps = _steps(entry, source)
     if steps:
-        return Way(steps, entry.complete, defined, False, entry.key, accessor)
+        others = _others_asked(entry, source, registry)
+        return Way(steps, entry.complete, defined, False, entry.key, accessor, others)
     if source is None or not (entry.written or entry.adopted):
         return Way(complete=False)
-    at = source.at(entry.line)
+    at, module = source.at(entry.line), module_of(entry.owner)
     writers: list[Statement] = []
-    if at is None or not (at.decorators or (at.may_write(entry.key) and not _is_a_users_method(at, entry))):
+    if at is None or not (at.decorators or (at.may_write(entry.key) and may_write_to(at, registry, module))):
         found = source.writers(entry.key) if entry.written else []
-        writers = [each for each in found if not _is_a_users_method(each, entry)]
+        writers = [each for each in found if may_write_to(each, registry, module)]
         at = writers[0] if len(writers) == 1 and (not accessor or accessor in source.text) else None
     if at is not None:
-        return Way((Step("own", at.first, None),), not at.path, defined, entry.written, entry.key, accessor)
+        others = _others(at, module, registry)
+        return Way((Step("own", at.first, None),), not at.path, defined, entry.written, entry.key, accessor, others)
     return Way((), entry.adopted, defined, bool(writers), entry.key, accessor)  # or a library writes for the cell
 
 
-def _is_a_users_method(statement: Statement, entry: Entry) -> bool:
-    """Return whether the method in what looks like a write, ``registry.add("k")``, is written in Python.
+def _others_asked(entry: Entry, source: Source | None, registry: GuardedRegistry | None) -> frozenset[str]:
+    """Return the names in the guards on the way to an entry that mean other containers than the registry's."""
+    own, found = _own_file(entry), set[str]()
+    for step in entry.steps:
+        if not stack.is_library(step.code.co_filename):
+            text = source if _is_own(step.code, own, source) else _text(step.code)
+            at = text.at(step.line, step.function) if text is not None else None
+            found |= _others(at, step.module, registry) if at is not None else set()
+    return frozenset(found)
 
-    Such a method may remember what it has done; those of containers are written in C.
+
+def _others(guarded: Statement, module: str, registry: GuardedRegistry | None) -> frozenset[str]:
+    if registry is None or not (guarded.obstacles | guarded.function) & GUARDS:
+        return frozenset()
+    meanings = {name: _meant(name, module) for name in frozenset[str]().union(*guarded.asked)}
+    others = {name for name, meant in meanings.items() if isinstance(meant, _CONTAINERS) and not registry.has(meant)}
+    return frozenset(others)
+
+
+def module_of(owner: Owner | None) -> str:
+    """Return the name of the module in which an owner's text is executed."""
+    return owner.id if owner is not None and owner.kind == "module" and owner.id else "__main__"
+
+
+def may_write_to(statement: Statement, registry: GuardedRegistry | None, module: str) -> bool:
+    """Return whether a statement in a module's body may write to a registry's container itself.
+
+    Of what a variable holds, or an attribute, it is known which object that is. A method that is written in Python,
+    ``registry.add("k")``, may remember what it has done; those of containers are written in C.
     """
-    owner = entry.run.owner if entry.run is not None else None
-    module = owner.id if owner is not None and owner.kind == "module" and owner.id else "__main__"
-    return any(_codes(_meant(statement.writing_method, module)))
+    if any(_codes(_meant(statement.writing_method, module))):
+        return False
+    texts = [ast.unparse(each) for each in statement.written_to if isinstance(each, (ast.Name, ast.Attribute))]
+    if registry is None or statement.path or len(texts) < len(statement.written_to):
+        return True
+    return any(meant is _MISSING or registry.has(meant) for meant in (_meant(text, module) for text in texts))
 
 
 def _steps(made: Entry | Caller, source: Source | None) -> tuple[Step, ...]:
@@ -92,7 +124,8 @@ def _steps(made: Entry | Caller, source: Source | None) -> tuple[Step, ...]:
         statement = text.at(last.line, last.function) if text is not None and last is not None else None
         if stack.is_library(step.code.co_filename):
             by_magic = package_of(step.module) in _SHELLS and statement is not None and statement.is_magic
-            makes_class = step.code.co_name in _CLASS_MAKERS and statement is not None and statement.is_definition
+            is_definition = statement is not None and statement.is_definition
+            makes_class = is_definition and step.code.co_name in _CLASS_MAKERS and not _may_skip(step)
             starts = not found and not made.complete  # a thread
             if not by_magic and not makes_class and not starts and not (found and found[-1].kind == "library"):
                 found.append(Step("library", function=step.function))
@@ -105,6 +138,13 @@ def _steps(made: Entry | Caller, source: Source | None) -> tuple[Step, ...]:
             found.append(_in_a_file(step, own, wrapped))
         caller = step
     return tuple(found)
+
+
+def _may_skip(step: stack.Step) -> bool:
+    """Return whether a library's function may skip the call that it is at, as far as its text tells."""
+    text = _text(step.code)
+    at = text.at(step.line, step.function) if text is not None else None
+    return at is None or not (at.obstacles | at.function) <= {"listed"}
 
 
 def _calls(statement: Statement, caller: stack.Step, step: stack.Step) -> bool:
@@ -128,8 +168,15 @@ def _calls(statement: Statement, caller: stack.Step, step: stack.Step) -> bool:
 def _leads_to(name: str, own_names: list[str], caller: stack.Step, code: CodeType) -> bool:
     """Return whether what a name means in the caller's module leads to a code, without anything of C in between.
 
-    What a local variable means is not known: the function's own name is taken to mean the function.
+    What a local variable means is not known. The function's own name is taken to mean the function, unless the caller
+    is given the variable, or its text sets the attribute.
     """
+    first, _, attribute = name.partition(".")
+    if first in (*caller.code.co_varnames, *caller.code.co_cellvars, *caller.code.co_freevars):
+        text = _text(caller.code) if attribute else None
+        is_set = text is not None and attribute.rpartition(".")[2] in text.attributes_set
+        is_own = bool(attribute) or "<locals>" in code.co_qualname
+        return is_own and not is_set and name.rpartition(".")[2] in own_names
     meant = _meant(name, caller.module)
     if not callable(meant):
         return name.rpartition(".")[2] in own_names

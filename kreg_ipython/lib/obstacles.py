@@ -103,13 +103,32 @@ def said_by(node: ast.AST) -> set[str]:
     return {said} if isinstance(said, str) else set()
 
 
-def of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Obstacles:
-    """Return the obstacles of a function to its statements: it may return early, or be decorated."""
-    leaves = any(_may_leave(child, (ast.Return,), ()) for child in node.body if not isinstance(child, ast.Return))
+def of_function(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, statement: ast.stmt, headers: Iterable[ast.stmt]
+) -> Obstacles:
+    """Return the obstacles of a function to one of its statements: it may return before, or be decorated.
+
+    Args:
+        node: the function.
+        statement: the statement.
+        headers: the compound statements that the statement stands in.
+    """
+    loop = next((each for each in headers if isinstance(each, _LOOPS)), statement)
+    ends = loop.end_lineno if loop is not statement and loop.end_lineno else statement.lineno - 1
+    leaves = any(each.lineno <= ends for each in _returns(node))
     yields = any(_may_leave(child, (ast.Yield, ast.YieldFrom), ()) for child in node.body)  # who knows how far it goes
     found: set[Obstacle] = {"early return"} if leaves or yields else set()
     names = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
     return frozenset(found | ({"cached"} if names - _TRANSPARENT else set()))
+
+
+def _returns(node: ast.AST) -> Iterator[ast.Return]:
+    """Yield the return statements in a function, not those of the functions in it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Return):
+            yield child
+        elif not isinstance(child, OWN_NAMES):
+            yield from _returns(child)
 
 
 def _over(iterable: ast.expr) -> Obstacles:

@@ -188,6 +188,12 @@ class Source:
         return _named(ast.walk(self.tree))
 
     @cached_property
+    def attributes_set(self) -> set[str]:
+        """The attributes that it gives a value to."""
+        nodes = (each for each in ast.walk(self.tree) if isinstance(each, ast.Attribute))
+        return {each.attr for each in nodes if isinstance(each.ctx, ast.Store)}
+
+    @cached_property
     def _names(self) -> set[str]:
         nodes = _nodes(self.tree, self._uncalled)
         imported = {each.name for each in nodes if isinstance(each, ast.alias)}

@@ -92,10 +92,10 @@ class Statement:
 
     @cached_property
     def function(self) -> frozenset[Obstacle]:
-        """The obstacles of the function that it stands in."""
+        """The obstacles to it of the function that it stands in."""
         innermost = self.definitions[-1] if self.definitions else None
         is_function = isinstance(innermost, (ast.FunctionDef, ast.AsyncFunctionDef))
-        return of_function(innermost) if is_function else NOTHING  # type: ignore[arg-type]
+        return of_function(innermost, self.node, self.headers) if is_function else NOTHING  # type: ignore[arg-type]
 
     @property
     def is_in_method(self) -> bool:
@@ -145,8 +145,12 @@ class Statement:
     @cached_property
     def header(self) -> tuple[str, ...]:
         """The text of a definition's decorators, and of a class's bases."""
+        return (*self.decorators, *self._bases)
+
+    @cached_property
+    def _bases(self) -> dict[str, None]:
         bases = (*self.node.bases, *self.node.keywords) if isinstance(self.node, ast.ClassDef) else ()
-        return (*self.decorators, *map(ast.dump, bases))
+        return dict.fromkeys(map(ast.dump, bases))
 
     @property
     def _decorators(self) -> list[ast.expr]:
@@ -177,6 +181,20 @@ class Statement:
         """True if it may write to a container: at a key, by a method, by ``|=``."""
         return self.keys_written is not None
 
+    def still_leads(self, new: Statement) -> bool:
+        """Return whether a definition's new text may call what this one called: by a decorator, or else by a base."""
+        was, now = (self.calls, new.calls) if self.calls else (self._bases.keys(), new._bases.keys())
+        return not was or bool(was & now)
+
+    def may_have_become(self, new: Statement) -> bool:
+        """Return whether another statement may be this one's new text: it calls the same, or writes or defines, too."""
+        alike = self.writes and new.writes
+        return (
+            alike
+            or not self.calls.isdisjoint(new.calls)
+            or (not self.calls and self.is_definition and new.is_definition)
+        )
+
     def may_write(self, key: Hashable) -> bool:
         """Return whether it may write to a container at this key: it says the key, or computes one."""
         keys = self.keys_written
@@ -193,6 +211,15 @@ class Statement:
         """The method by which it may write to a container, as it names it: ``objects.update``; empty if by none."""
         called = self._call.func if self._call is not None else None
         return ast.unparse(called) if isinstance(called, ast.Attribute) and called.attr in _WRITERS else ""
+
+    @cached_property
+    def written_to(self) -> list[ast.expr]:
+        """The expressions to whose values it may write."""
+        stores = [each for each in expressions(self.node) if isinstance(each, ast.Subscript)]
+        found = [each.value for each in stores if isinstance(each.ctx, ast.Store)]
+        if self.writing_method and isinstance(self._call.func, ast.Attribute):  # type: ignore[union-attr]
+            found.append(self._call.func.value)  # type: ignore[union-attr]
+        return found + ([self.node.target] if isinstance(self.node, ast.AugAssign) else [])
 
     @cached_property
     def keys_written(self) -> frozenset[Hashable] | None:
@@ -233,9 +260,11 @@ class Statements(tuple[Statement, ...]):
         """True if one of them shares its line with another statement that calls something."""
         return any(each.shares_its_line for each in self)
 
-    def guards_mention(self, words: Iterable[str]) -> bool:
-        """Return whether each condition that may skip one of them asks about one of these words."""
-        return any(all(said.intersection(words) for said in guards) for guards in self._asked)
+    def guards_mention(self, words: Iterable[str], but_not: frozenset[str] = frozenset()) -> bool:
+        """Return whether each condition that may skip one of them asks about one of these words, and not of others."""
+        return any(
+            all(said.intersection(words) and said.isdisjoint(but_not) for said in guards) for guards in self._asked
+        )
 
     @cached_property
     def _asked(self) -> set[tuple[frozenset[str], ...]]:

@@ -1390,3 +1390,142 @@ def listed() -> Iterator[Made]:
         texts = [f"for n in {names}: register('P', str(n))(len)" for names in (whole, less)]
         yield name, cells(*texts), {}
         yield f"{name}-file", [*files(m=texts[0]), *cells("import m"), *files(m=texts[1]), Run("r", "import importlib; importlib.reload(m)", once=True)], {}  # fmt: skip
+
+
+WRITES_ONCE = (
+    "done = []\ndef setup():\n    if not done:\n        done.append(1)\n        get_custom_objects()['k'] = len\n"
+)
+
+
+@family("other-writes")
+def other_writes() -> Iterator[Made]:
+    """Writes into containers of the cell's own, beside what is written into the registry's."""
+    there = "\nprint('=', held('k'))"
+    library = Write("site-packages/lib.py", MODULE_IMPORTS + WRITES_ONCE)
+    for name, text in {
+        "key": "scores = {}\nscores['k'] = N",
+        "list": "losses = []\nlosses.append(N)",
+        "loop": "losses = []\nfor i in range(N): losses.append(i)",
+        "set": "seen = set()\nseen.add('k')\nn = N",
+        "update": "options = dict()\noptions.update(k=N)",
+        "array": "values = np.zeros(3)\nvalues[0] = N",
+        "attribute": "class Log: lines = []\nLog.lines.append(N)",
+        "queue": "import collections\nqueue = collections.deque()\nqueue.append(N)",
+        "augmented": "names = []\nnames += ['k'] * N",
+    }.items():
+        first, second = (f"setup()\n{text.replace('N', str(number))}{there}" for number in (1, 2))
+        yield f"{name}-again", cells(("h", WRITES_ONCE), first, first), {"probes": ["held('k')"]}
+        yield f"{name}-edited", cells(("h", WRITES_ONCE), first, second), {"probes": ["held('k')"]}
+        calls = [f"import lib\nlib.{each}" for each in (first, second)]
+        yield f"{name}-library", [library, *cells(*calls)], {"probes": ["held('k')"]}
+        by_itself = f"get_custom_objects()['k'] = len\n{text.replace('N', '1')}"
+        yield f"{name}-dropped", cells(by_itself, text.replace("N", "1")), {"probes": ["held('k')"]}
+        bound = f"objects = get_custom_objects()\nobjects['k'] = len\n{text.replace('N', '1')}"
+        yield f"{name}-variable", cells(bound, bound + there, "x = 1"), {"probes": ["held('k')"]}
+    given = "def k(x): return x\nlosses = {}\nlosses['k'] = k\n"
+    for name, writes in {
+        "update": "get_custom_objects().update(losses)",
+        "key": "get_custom_objects()['k'] = k",
+    }.items():
+        yield f"given-{name}", cells(given + writes, given), {"probes": ["held('k')"]}
+        yield f"given-{name}-again", cells(*[given + writes + there] * 2), {"probes": ["held('k')"]}
+        yield f"given-{name}-file", [*files(m=given + writes), *cells("import m"), *files(m=given), Run("r", "import importlib; importlib.reload(m)", once=True)], {}  # fmt: skip
+
+
+@family("bodies")
+def bodies() -> Iterator[Made]:
+    """What stands in a function that a cell calls, or under `with`, `if` and `try`, is renamed or dropped."""
+    around = {"plain": "{}", "main": 'if __name__ == "__main__":\n    {}', "try": "try:\n    {}\nexcept ValueError: pass", "with": "with tf.device('CPU'):\n    {}"}  # fmt: skip
+    for name, form in around.items():
+        main = "def main():\n    register('P', '{}')(len)\n" + form.format("main()")
+        yield f"renamed-{name}", cells(main.format("a"), main.format("b")), {}
+        yield f"dropped-{name}", cells(main.format("a"), "def main():\n    pass\n" + form.format("main()")), {}
+        one, two = "register('P', 'a')(len)", "register('P', 'b')(len)"
+        inside = [textwrap.indent(form.format(each), "    ") for each in (f"{one}; {two}", f"{one}\n    {two}", two)]
+        built = [f"def build():\n{each}\nbuild()" for each in inside]
+        yield f"one-of-two-{name}", cells(built[1], built[2]), {}
+        makes = "def make(n): return register('P', n)(len)\n"
+        for where, given, own in (("cell", (), makes), ("other", (("h", makes),), "")):
+            text = own + "def build_{0}(): return make('{0}')\n" + form.format("build_{0}()")
+            yield f"function-{name}-{where}", cells(*given, text.format("a"), text.format("b")), {}
+        classes = "@register('P')\nclass {}(keras.layers.Layer): pass"
+        defined = form.replace("{}", "@register('P')\n    class A(keras.layers.Layer): pass\n    units = 1")
+        for other in ("units = 2", "pass", "print(3)", "def units(): return 1"):
+            yield f"class-dropped-{name}-{other}", cells(defined, form.format(other)), {}
+        undecorated = defined.replace("@register('P')\n    ", "")
+        yield f"decorator-off-{name}", cells(defined, undecorated), {}
+        subclass = form.replace("{}", "class A(Base): pass")
+        base = REGISTERING_BASE.replace("if cls.__name__[0] != '_': ", "")
+        yield f"base-off-{name}", cells(("h", base), subclass, subclass.replace("Base", "keras.layers.Layer")), {}  # fmt: skip
+        yield f"class-renamed-{name}", cells(classes.format("A"), form.format("x = 1")), {}
+    for name in ("Ba", "Zz"):
+        both = f"class {name}(Base): pass\nclass Other(Base): pass"
+        yield f"subclass-dropped-{name}", cells(("h", REGISTERING_BASE), both, "class Other(Base): pass"), {}
+    copied = "try:\n    class N: pass\n    tf.register_tensor_conversion_function(N, lambda v, dtype=None, name=None, as_ref=False: tf.constant(1.))\nexcept ValueError: pass"
+    yield "copied", cells(("a", copied), ("b", copied), ("a", "x = 1")), {}
+    for name, function in {
+        "returns-after": "def make(n):\n    c = register('P', n)(len)\n    if c: return c",
+        "returns-it": "def make(n):\n    with tf.device('CPU'):\n        return register('P', n)(len)",
+        "returns-in-loop-after": "def make(n):\n    register('P', n)(len)\n    for each in 'ab':\n        if each: return each",
+    }.items():
+        yield name, cells(("h", function), "make('a')", "make('b')"), {}
+
+
+@family("edited-in-run")
+def edited_in_run() -> Iterator[Made]:
+    """A file loses a registration and is reloaded by the very run that calls its function."""
+    for name, form in {"plain": "if True:\n        {}", "try": "try:\n        {}\n    except ValueError: pass", "with": "with tf.device('CPU'):\n        {}", "if": "if len('a'):\n        {}"}.items():  # fmt: skip
+        one, two = "register('P', 'a')(len)", "register('P', 'b')(len)"
+        both, less, none = (
+            f"def setup():\n    {form.format(body)}\n" for body in (f"{one}\n        {two}", two, "pass")
+        )
+        for which, new in {"less": less, "none": none}.items():
+            for how, text in {"reload": "import importlib, m\nimportlib.reload(m).setup()", "autoreload": "import m\nm.setup()"}.items():  # fmt: skip
+                magic = [Run("magic", "%autoreload 2", once=True)] if how == "autoreload" else []
+                yield f"{name}-{which}-{how}", [*magic, *files(m=both), *cells(text), *files(m=new), *cells(text)], {}
+        there = "print('=', found('P>a'))\n"
+        asks = [*files(m=both), *cells("import m\nm.setup()", ("b", "import m\nm.setup()\n" + there))]
+        yield f"{name}-two-cells", [*asks, *files(m=less), *cells("import importlib\nimportlib.reload(m).setup()")], {"compare": False}  # fmt: skip
+
+
+REGISTERING_BASE = "class Base(keras.layers.Layer):\n    def __init_subclass__(cls, **k):\n        super().__init_subclass__(**k)\n        if cls.__name__[0] != '_': register('P')(cls)\n"
+
+
+@family("own-names")
+def own_names() -> Iterator[Made]:
+    """What remembers is called by the name of what it remembers, or by a class statement; a guard asks something else."""
+    there = "print('=', found('P>k'))\n"
+    made = "class Factory:\n    def __init__(self): self.make = functools.lru_cache(maxsize=None)(self.make)\n    def make(self, n): return register('P', n)(len)\n    def build(self, *names):\n        for n in names: self.make(n)\n    def one(self): self.make('k')\nfactory = Factory()"
+    for name, calls in {
+        "attribute": ["factory.build('k')\n", "factory.build('k', 'j')\n"],
+        "attribute-again": ["factory.one()\n"] * 2,
+        "attribute-unrelated": ["factory.one()\nx = 1\n", "factory.one()\nx = 2\n"],
+    }.items():
+        yield name, cells(("h", made), *(each + there for each in calls)), {"probes": ["found('P>k')"]}
+    setup = "def setup(): register('P', 'k')(len)\nonce = functools.cache(setup)\n"
+    for name, train in {
+        "parameter": "def train(setup=once): setup()",
+        "closure": "def trained(setup):\n    def train(): setup()\n    return train\ntrain = trained(once)",
+        "local": "def train():\n    setup = once\n    setup()",
+    }.items():
+        yield name, cells(("h", setup + train), *["train()\n" + there] * 2), {"probes": ["found('P>k')"]}
+    yield "inner-function", cells(*["def train():\n    def setup(): register('P', 'k')(len)\n    setup()\ntrain()\n" + there] * 2, "x = 1"), {}  # fmt: skip
+    known = "known = {}\ndef once(cls):\n    if cls.__name__ not in known: known[cls.__name__] = register('P')(cls)\n    return known[cls.__name__]\n"
+    for name, library, head in (
+        ("function", known, "@lib.once\nclass k(keras.layers.Layer):"),
+        ("call", known + "class Registry:\n    def __call__(self, cls): return once(cls)\nserial = Registry()\n", "@lib.serial\nclass k(keras.layers.Layer):"),
+        ("base", known + "class Base(keras.layers.Layer):\n    def __init_subclass__(cls, **o):\n        super().__init_subclass__(**o)\n        if cls.__name__ not in known: known[cls.__name__] = register('P')(cls)\n", "class k(lib.Base):"),
+    ):  # fmt: skip
+        write = Write("site-packages/lib.py", MODULE_IMPORTS + library)
+        text = f"import lib\n{head}\n    def call(self, x): return x\n{there}"
+        limited = {"limitation": REMEMBERS} if name == "base" else {}  # it goes on with the former class
+        yield f"decorator-{name}", [write, *cells(text, text)], {"probes": ["found('P>k')"], **limited}
+    for name, (defines, asks) in {
+        "flag": ("flags.DEFINE_integer('k', {}, 'h')", "flags.FLAGS['k'].name"),
+        "direct": ("get_custom_objects()['k'] = [len, max, min][{}]", "'k' in get_custom_objects()"),
+        "gradient": ("tf.RegisterGradient('k')(lambda op, grad: {})", "gradient('k') is not None"),
+    }.items():
+        for which, holds in {"set": "set()", "list": "[]", "dict": "{}"}.items():
+            notes = {"set": "done.add('k')", "list": "done.append('k')", "dict": "done['k'] = 1"}[which]
+            texts = [f"if 'k' not in done:\n    {defines.format(n)}; {notes}\nprint('=', {asks})" for n in (1, 2)]
+            yield f"asks-{name}-{which}", cells(("d", f"done = {holds}"), *texts), {"limitation": GUARDED}

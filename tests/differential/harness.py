@@ -227,7 +227,7 @@ def _may_depend_on_stock(outcome: Outcome) -> bool:
 
 # -- comparing
 
-SAYS = re.compile(r"[\"']= ")
+SAYS = re.compile(r"[\"']=")
 """What a cell prints that says something begins so."""
 REGISTRYS = re.compile(
     r"regist|already|Duplicate|locate|Unknown|Multiple dispatch|defined twice|two gradient|convert|dispatch", re.I

@@ -160,7 +160,7 @@ def test_the_line_of_what_was_written_is_that_of_its_key_or_of_its_definition(la
         "a", "k = 'z'\n'x'\ndef foo(): pass\ndrawer['x'] = foo\ndrawer[k + 'y'] = foo\ndrawer[1] = 5\ndrawer[k * 3] = 5"
     )
     lines = {entry.key: entry.line for entry in lab.guard.ledger}
-    assert lines == {"x": 4, "zy": 3, 1: None, "zzz": None}
+    assert lines == {"x": 4, "zy": 3, 1: 6, "zzz": None}
 
 
 def test_the_line_of_what_was_written_may_be_that_of_a_definition_of_its_name(lab):
@@ -169,8 +169,10 @@ def test_the_line_of_what_was_written_may_be_that_of_a_definition_of_its_name(la
 
 
 def test_an_instance_has_no_definition_of_its_own(lab):
-    lab.cell("a", "class Foo: pass\ndrawer[1] = Foo()")
+    lab.cell("a", "class Foo: pass\nexec('drawer[1] = Foo()')")
     assert lab.entry("drawer", 1).line is None
+    lab.cell("a", "class Foo: pass\ndrawer[1] = Foo()")
+    assert lab.entry("drawer", 1).line == 2
 
 
 def test_what_nobody_knows_the_text_of_has_no_line(lab):
@@ -413,7 +415,7 @@ def test_equal_writes_stand_beside_others(lab):
 
 
 def test_a_tuple_of_one_has_a_definition_without_a_name(lab):
-    lab.cell("a", "drawer[1] = (abs,)")
+    lab.cell("a", "exec('drawer[1] = (abs,)')")
     assert lab.entry("drawer", 1).line is None
 
 

@@ -122,9 +122,8 @@ def test_our_notes_are_repeated_on_an_error_of_what_the_missing_one_is_a_part_of
 
 def test_what_was_removed_to_let_an_edit_through_is_put_back_by_the_look_up_that_misses_it(lab):
     text = "if 'G' not in known:\n    def grad(): return {}\n    gradient('G', grad)"
-    lab.main.known = []
+    lab.main.known = lab.home.graphs
     lab.cell("a", text.format(1))
-    lab.main.known = ["G"]
     lab.cell("a", "found = find('G')\n" + text.format(2))
     assert lab.main.found() == 1 and lab.home.graphs["G"]() == 1
     assert lab.acts("G")[:3] == ["registered G", "removed G", "restored G"]

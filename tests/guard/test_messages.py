@@ -87,6 +87,12 @@ def test_what_nobody_saw_being_run_is_swept_from_an_unknown_cell():
     assert messages.swept(Entry("r", "k", 1, 1, CELL), Run(CELL, "", 12), []).startswith("registered by cell [?] until")
 
 
+def test_what_another_owner_asked_for_is_swept_when_nothing_says_it():
+    entry = Entry("r", "k", 1, 1, CELL, Run(CELL, "", 3))
+    why = messages.swept(entry, Run(Owner("module", "other"), ""), [])
+    assert why == f"registered by {CELL.label} until nothing said it any more"
+
+
 def test_a_gradient_that_is_served_says_what_to_do():
     assert messages.served("G", "gradients") == (
         "'G' (gradients) is no longer registered, but a graph still names it. kreg serves it; a fresh kernel would not have it."

@@ -74,7 +74,7 @@ class TestSuccess:
 
     def test_what_was_removed_for_an_edit_that_the_run_skipped_is_put_back(self, lab):
         text = "if ready and 'x' not in known:\n    def foo(): return {}\n    register('x', foo)\nregister('y', 1)"
-        lab.main.ready, lab.main.known = True, []
+        lab.main.ready, lab.main.known = True, lab.home.table
         lab.cell("a", text.format(1))
         lab.main.ready = False
         lab.cell("a", text.format(2))
@@ -1040,7 +1040,7 @@ class TestFaults:
 def test_what_a_loop_registers_has_one_way(lab, monkeypatch):
     asked = []
     way_to = ways.way_to
-    monkeypatch.setattr(ways, "way_to", lambda entry, accessor: asked.append(entry) or way_to(entry, accessor))
+    monkeypatch.setattr(ways, "way_to", lambda entry, registry: asked.append(entry) or way_to(entry, registry))
     lab.cell("a", "for n in range(9): register(n, 1)\nfor n in range(9): enqueue(n, 1)")
     lab.cell("a", "pass")
     assert len(asked) < 9
@@ -1103,7 +1103,7 @@ def test_what_an_undone_run_and_a_look_up_did_is_written_down_with_their_numbers
     run = Run(lab.owner("a"), "register('x', 1)", 7)
     lab.execute(run, "register('x', 1)\n1 / 0", vars(lab.main), "cell x", failed="undone")
     text = "if 'G' not in known: gradient('G', {})"
-    lab.main.known = []
+    lab.main.known = lab.home.graphs
     lab.cell("b", text.format(1))
     lab.cell("b", "find('G')\n" + text.format(2) + "\n1 / 0", fails=ZeroDivisionError)
     assert lab.reasons("G", "restored") == ["it was looked up"]

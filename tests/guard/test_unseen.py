@@ -9,47 +9,48 @@ from kreg_ipython.lib.source import read
 
 TWO = "for n in names:\n    d[n] = f\nfor n in more:\n    d[n] = f\n"
 WRITTEN = Way((), False, "", True, "K", "")
+ANYWHERE = (("", "written"),)
 
 
 def test_the_place_of_what_was_written_is_known_as_such():
     text = read("setup()")
-    assert place(WRITTEN, text) == "written" and place(Way(), text) is None
+    assert place(WRITTEN, text) == ANYWHERE and place(Way(), text) is None
     assert place(Way((Step("own", 1),), complete=False), text) is None
-    assert place(Way((Step("own", 1),), complete=False, written=True), text) == "written"
+    assert place(Way((Step("own", 1),), complete=False, written=True), text) == ANYWHERE
     assert place(Way((Step("own", 1),), written=True), text) == (("", text.at(1).says),)
-    assert place(WRITTEN, None) == "written", "whatever the text"
+    assert place(WRITTEN, None) == ANYWHERE, "whatever the text"
 
 
 LEFT_OUT = {
-    "two loops that write": (WRITTEN, TWO, TWO, {"written"}, True),
-    "two loops of which one stands": (WRITTEN, TWO, TWO.partition("for n in more")[0], {"written"}, True),
-    "nothing was written": (WRITTEN, TWO, TWO, {"other"}, False),
-    "no loop that writes stands": (WRITTEN, TWO, "for n in few:\n    e[n] = f\n", {"written"}, False),
-    "it was not written": (Way((), False, "", False, "K", ""), TWO, TWO, {"written"}, False),
+    "two loops that write": (WRITTEN, TWO, TWO, {ANYWHERE}, True),
+    "two loops of which one stands": (WRITTEN, TWO, TWO.partition("for n in more")[0], {ANYWHERE}, True),
+    "nothing was written": (WRITTEN, TWO, TWO, {(("", "other"),)}, False),
+    "no loop that writes stands": (WRITTEN, TWO, "for n in few:\n    e[n] = f\n", {ANYWHERE}, False),
+    "it was not written": (Way((), False, "", False, "K", ""), TWO, TWO, {ANYWHERE}, False),
     "a loop that may skip it": (
         WRITTEN,
         TWO,
         TWO.replace("    d[n] = f\nfor", "    if n: d[n] = f\nfor"),
-        {"written"},
+        {ANYWHERE},
         False,
     ),
-    "a condition": (WRITTEN, "if x:\n    d[k] = f\n", "if x:\n    d[k] = f\n", {"written"}, False),
+    "a condition": (WRITTEN, "if x:\n    d[k] = f\n", "if x:\n    d[k] = f\n", {ANYWHERE}, False),
     "a loop that chooses": (
         WRITTEN,
         "while x:\n    d[k] = f\n",
         "while x:\n    d[k] = f\n",
-        {"written"},
+        {ANYWHERE},
         False,
     ),
-    "a function": (WRITTEN, "def go():\n    d[k] = f\n", "def go():\n    d[k] = f\n", {"written"}, False),
+    "a function": (WRITTEN, "def go():\n    d[k] = f\n", "def go():\n    d[k] = f\n", {ANYWHERE}, False),
     "two statements that say its key": (
         WRITTEN,
         "d['K'] = f\nd['K'] = g\n",
         "d['K'] = f\nd['K'] = g\n",
-        {"written"},
+        {ANYWHERE},
         True,
     ),
-    "another key": (WRITTEN, "d['L'] = f\n", "d['L'] = f\n", {"written"}, False),
+    "another key": (WRITTEN, "d['L'] = f\n", "d['L'] = f\n", {ANYWHERE}, False),
     "a function that skips, called in a listed loop": (
         Way((Step("own", 4, ""), Step("own", 2, "make"))),
         "def make(n):\n  if n not in done: reg(n)\nfor n in 'AB':\n  make(n)\n",
@@ -57,7 +58,7 @@ LEFT_OUT = {
         None,
         False,
     ),
-    "a text that cannot be read": (WRITTEN, TWO, "for (", {"written"}, False),
+    "a text that cannot be read": (WRITTEN, TWO, "for (", {ANYWHERE}, False),
 }
 
 

@@ -18,7 +18,7 @@ from kreg_ipython.lib.naming import Parameter
 
 def way(lab, key="x", registry="silent"):
     """The way to the entry of a key."""
-    return ways.way_to(lab.entry(registry, key), lab.guard.registries[registry].accessor)
+    return ways.way_to(lab.entry(registry, key), lab.guard.registries[registry])
 
 
 def steps(lab, key="x", registry="silent"):
@@ -28,8 +28,9 @@ def steps(lab, key="x", registry="silent"):
 
 def library(lab, name, text):
     """A module of an installed library's."""
-    module = lab._module(name, "from home import *")
-    exec(compile(text, f"/env/site-packages/{name}.py", "exec"), vars(module))
+    module, path = lab._module(name, "from home import *"), f"/env/site-packages/{name}.py"
+    linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+    exec(compile(text, path, "exec"), vars(module))
     return module
 
 
@@ -277,6 +278,14 @@ def test_what_makes_a_class_adds_nothing(lab):
     assert [step[0] for step in steps(lab, "y")] == ["own", "library"]
 
 
+@pytest.mark.parametrize("guard", ["if cls not in known: ", "for each in cls.found(): "])
+def test_a_base_that_may_remember_is_a_librarys(lab, guard):
+    body = f"known = set()\nclass Base:\n    found = classmethod(lambda cls: [cls])\n    def __init_subclass__(cls):\n        {guard}register('x', cls)\n"
+    lab.main.Base = library(lab, "lib", body).Base
+    lab.cell("a", "class Foo(Base):\n    pass")
+    assert steps(lab) == [("own", 1, ""), ("library", None, "Base.__init_subclass__")]
+
+
 def test_what_an_initializer_registers_outside_of_a_class_statement_is_a_librarys(lab):
     lib = library(lab, "lib", "class Model:\n    def __init__(self):\n        register('x', 1)\n")
     lab.main.Model = lib.Model
@@ -355,7 +364,7 @@ def test_what_a_library_wrote_for_a_cell_has_no_way(lab):
 def test_a_statement_that_does_not_ask_for_the_container_has_not_written_to_it(lab):
     lab.main.write = lambda: lab.home.handout().update(xx=5)
     lab.cell("a", "k = 'x'\nd = {}\nd[k * 2] = 5\nwrite()")
-    assert way(lab, "xx").steps == () and way(lab, "xx").written and way(lab, "xx").accessor == "handout"
+    assert way(lab, "xx").steps == () and not way(lab, "xx").written and way(lab, "xx").accessor == "handout"
     lab.main.write = lambda: None
     lab.cell("b", "k = 'x'\nd = handout()\nd[k * 3] = 5")
     assert [step[:3] for step in way(lab, "xxx").steps] == [("own", 3, None)] and way(lab, "xxx").accessor == "handout"
