@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kreg_ipython.guard.verdicts import Step, Way, is_left_out, is_outdated, place, verdict
+from kreg_ipython.guard.verdicts import Step, Way, is_left_out, is_outdated, lost, place, verdict
 from kreg_ipython.lib.source import read
 
 FOO = "@reg('P')\nclass Foo:\n    x = 1\n"
@@ -207,6 +207,27 @@ VERDICTS = {
     "another function of the library's": Row("lib.setup()", "lib.other()", (1,), "gone", library="setup"),
     "another magic": Row("%time setup()", "%time other()", (1,), "gone"),
     "a body that another language executes": Row("reg('P')(f)", "%%bash\nreg('P')(f)", (1,), "gone"),
+    "a class that left its condition": Row(IN_IF, "if 'Foo' not in globals():\n    x = 2\n", (2,), "gone"),
+    "a class that left its condition, where another function stands": Row(
+        IN_IF, "if 'Foo' not in globals():\n    def x(): pass\n", (2,), "gone"
+    ),
+    "a class in whose place another call of the same function stands": Row(
+        IN_IF, "if 'Foo' not in globals():\n    reg('P')(f)\n", (2,), "maybe"
+    ),
+    "a write in whose place another one stands": Row(
+        "if x:\n    d[k] = f\n", "if x:\n    e[k] = f\n", (2,), "maybe", written=True
+    ),
+    "a plain class in whose place another one stands": Row(
+        "if x:\n    class Foo(Base): pass\n", "if x:\n    class Bar(Base): pass\n", (2,), "maybe"
+    ),
+    "a class that lost its decorator": Row(IN_IF, IN_IF.replace("@reg('P')\n    ", ""), (2,), "gone"),
+    "a class with another decorator": Row(IN_IF, IN_IF.replace("@reg('P')", "@serial"), (2,), "gone"),
+    "a class with one decorator more": Row(IN_IF, IN_IF.replace("@reg", "@once\n    @reg"), (2,), "maybe"),
+    "a class with another base": Row("if x:\n    class A(B): pass\n", "if x:\n    class A(C): pass\n", (2,), "gone"),
+    "a class with one base more": Row(
+        "if x:\n    class A(B): pass\n", "if x:\n    class A(B, C): pass\n", (2,), "maybe"
+    ),
+    "a class without bases, edited": Row("if x:\n    class A: y = 1\n", "if x:\n    class A: y = 2\n", (2,), "maybe"),
     "a statement that left its condition": Row("if x:\n    reg('A')(f)\n", "if x:\n    pass\n", (2,), "gone"),
     "a guarded statement, and its guard": Row("if x:\n    reg('A')(f)\n", "y = 1\n", (2,), "gone"),
     "a dict's key that is written": Row("d['A'] = f", "d['B'] = f", (1,), "gone", written=True),
@@ -534,3 +555,55 @@ def test_what_its_place_left_out_after_a_run(row):
 )
 def test_an_edited_file_does_not_register_what_its_statement_does_not_say(now, outdated):
     assert is_outdated(Way((Step("own", 1),)), read(FOO), read(now)) is outdated
+
+
+BUILD = "def make(n):\n    return reg(n)\ndef build_{0}():\n    return make('{0}')\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "steps"),
+    [
+        ("build_{0}()", (("", 5), ("build_{0}", 4), ("make", 2))),
+        ("def main():\n    build_{0}()\nmain()", (("", 7), ("main", 6), ("build_{0}", 4), ("make", 2))),
+        ("if x:\n    build_{0}()", (("", 6), ("build_{0}", 4), ("make", 2))),
+    ],
+)
+def test_a_function_that_is_renamed_with_the_key_has_left_the_former_one_out(call, steps):
+    """Whatever leads to the statement that calls the same function now: only from there on the places are compared."""
+    before, now = (read((BUILD + call).format(each)) for each in "ab")
+    way, ran = (Way(tuple(Step("own", line, function.format(each)) for function, line in steps)) for each in "ab")
+    places = frozenset({place(ran, now)})
+    assert is_left_out(way, before, now, places, verdict(way, before, now))
+    other = place(Way((Step("own", 2, "make"),)), now)
+    assert not is_left_out(way, before, now, frozenset({other}), "maybe")
+    assert not is_left_out(way, before, now, frozenset(), "maybe")
+
+
+def test_the_steps_that_are_lost_are_those_after_the_one_that_is_gone():
+    text = "def make():\n    reg('P')\ndef build():\n    make()\nbuild()"
+    way = Way((Step("own", 5), Step("own", 4, "build"), Step("own", 2, "make")))
+    assert lost(way, read(text), read(text)) == ()
+    assert lost(way, read(text), read("x = 1")) == way.steps[1:]
+    assert lost(way, read(text), read(text.replace("    make()", "    pass"))) == way.steps[2:]
+    assert lost(way, read(text), read("x =")) == () == lost(Way(), read(text), read("x = 1"))
+
+
+def test_a_way_is_edited_if_a_file_that_it_leads_through_is():
+    one, other = read("reg()"), read("reg(1)")
+    assert not Way((Step("own", 1), Step("user", 1, "", one, one), Step("library", 1, "", one, other))).is_edited
+    assert Way((Step("own", 1), Step("user", 1, "", one, other))).is_edited
+
+
+@pytest.mark.parametrize(
+    ("guard", "others", "found"),
+    [
+        ("if 'K' not in objects:", set(), "changed"),
+        ("if 'K' not in objects:", {"objects"}, "maybe"),
+        ("if 'K' not in objects:", {"done"}, "changed"),
+        ("if 'K' not in objects and 'K' not in done:", {"done"}, "maybe"),
+    ],
+)
+def test_a_guard_that_asks_another_container_lets_no_edit_through(guard, others, found):
+    before, now = (read(f"{guard}\n    @reg('P')\n    class Foo:\n        x = {n}\n") for n in (1, 2))
+    way = Way((Step("own", 2),), key="K", others=frozenset(others))
+    assert verdict(way, before, now) == found

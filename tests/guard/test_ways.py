@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import linecache
 import os
+import types
 
 import pytest
 
@@ -12,6 +13,7 @@ from kreg_ipython.guard import ways
 from kreg_ipython.guard.ledger import Entry, Owner, Run
 from kreg_ipython.guard.verdicts import Way
 from kreg_ipython.lib.naming import Parameter
+from kreg_ipython.lib.source import read
 
 """Before, a code knows its own name only."""
 
@@ -655,3 +657,77 @@ def test_the_texts_of_libraries_are_not_read(lab):
     lab.main.setup = lib.setup
     lab.cell("a", "def make(): setup()\nmake()")
     assert {code.co_name for code, _ in ways._lines.known.values()} == {"make"}
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("handout()['x'] = 1", True),
+        ("table['x'] = 1", True),
+        ("unknown['x'] = 1", True),
+        ("home.table['x'] = 1", True),
+        ("scores['x'] = 1", False),
+        ("scores.update(x=1)", False),
+        ("home.scores['x'] = 1", False),
+        ("scores |= {'x': 1}", False),
+        ("table['x'] = scores['x'] = 1", True),
+        ("nested[0]['x'] = 1", True),
+        ("shelf.add('x')", False),
+        ("def write():\n    scores['x'] = 1", True),
+    ],
+)
+def test_a_statement_may_write_to_a_container_that_is_not_known_to_be_another_one(lab, text, may):
+    class Shelf:
+        def add(self, key):
+            pass
+
+    vars(lab.main).update(table=lab.home.table, scores={}, nested=[{}], shelf=Shelf(), home=lab.home)
+    lab.home.scores = {}
+    statement = read(text).statements[-1]
+    assert ways.may_write_to(statement, lab.guard.registries["silent"], "__main__") is may
+    assert ways.may_write_to(statement, None, "__main__") is (text != "shelf.add('x')")
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("if 'x' not in done: register('x', 1)", {"done"}),
+        ("if 'x' not in table: register('x', 1)", set()),
+        ("if 'x' not in table and 'x' not in done: register('x', 1)", {"done"}),
+        ("if ready and 'x' not in unknown.asked: register('x', 1)", set()),
+        ("register('x', len(done))", set()),
+        ("def make():\n    if done: return\n    register('x', 1)\nmake()", {"done"}),
+        ("if 'x' not in done: handout()['x'] = 1", {"done"}),
+    ],
+)
+def test_the_other_containers_that_guards_ask_are_known(lab, text, others):
+    vars(lab.main).update(table=lab.home.table, done=set(), ready=True)
+    lab.main.unknown = types.SimpleNamespace(asked=[])
+    lab.cell("a", text)
+    assert way(lab).others == others
+
+
+def test_a_guard_in_a_file_asks_what_its_names_mean_there(lab):
+    lab.module("helper", "from home import *\ndone = []\ndef setup():\n    if 'x' not in done: register('x', 1)\n")
+    lab.main.done = lab.home.table
+    lab.cell("a", "import helper\nif 'x' not in done: helper.setup()")
+    assert way(lab).others == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("text", "wrapped"),
+    [
+        ("def train(setup=once): setup()", True),
+        ("def train():\n    setup = once\n    setup()", True),
+        ("def trained(setup):\n    def train(): setup()\n    return train\ntrain = trained(once)", True),
+        ("def train(): setup()", False),
+        ("def train():\n    def setup(): register('x', 1)\n    setup()", False),
+        ("class F:\n    def __init__(self): self.setup = once\n    def go(self): self.setup()\ntrain = F().go", True),
+        ("class F:\n    def setup(self): register('x', 1)\n    def go(self): self.setup()\ntrain = F().go", False),
+    ],
+)
+def test_a_local_name_or_an_attribute_that_is_set_may_stand_for_what_remembers(lab, text, wrapped):
+    memo = "import functools\nfrom home import *\ndef setup(*self): register('x', 1)\nonce = functools.cache(setup)\n"
+    lab.module("helper", memo + text)
+    lab.cell("a", "import helper\nhelper.train()")
+    assert way(lab).steps[-1].wrapped is wrapped

@@ -42,6 +42,18 @@ WROTE = {
         "x",
         [4, 2],
     ),
+    "a function, beside a write into a dict of the cell's": (
+        PUT + "scores = {}\nscores['x'] = 1\nput('x')",
+        "x",
+        [5, 2],
+    ),
+    "a function, beside a list of the cell's": (PUT + "losses = []\nlosses.append(1)\nput('x')", "x", [5, 2]),
+    "a function, beside a list of a class's": (PUT + "class Log: all = []\nLog.all.append(1)\nput('x')", "x", [5, 2]),
+    "a function, beside one that writes to something": (
+        PUT + "def log():\n    scores = {}\n    scores['x'] = 1\nlog()\nput('x')",
+        "x",
+        None,
+    ),
     "a function that hands the container on": ("def get(): return handout()\nget()['x'] = 1", "x", None),
 }
 
