@@ -192,12 +192,12 @@ class _Writers:
     def _line_of(self, key: Hashable, subject: Any, writers: list[Statement]) -> int | None:
         """Return the line at which an entry was written unseen.
 
-        It is that of the one statement that may have written it, or else that of the key as a string literal, or of the
-        definition, which is found by the object or by the key.
+        It is that of the statement that may have written it and says the key, or else that of the key as a string
+        literal, or of the definition, which is found by the object or by the key.
         """
-        saying = [each for each in writers if each.keys_written]
-        if saying or len(writers) == 1:
-            return (saying or writers)[0].first
+        saying = next((each for each in writers if each.keys_written), None)
+        if saying is not None:
+            return saying.first
         defined = definition(subject)
         names = [str(defined[1])] if defined and len(defined) > 1 and defined[-1] != "instance" else []
         names += [key] if isinstance(key, str) else []

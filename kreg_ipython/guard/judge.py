@@ -167,7 +167,7 @@ class Judge:
         before, now = ways.source_of(entry), _source(run)
         if before is None or now is None or not comes_back(way, before, before) or ways.is_of_a_former_self(entry):
             return False
-        home = run.owner.id if run.owner.kind == "module" and run.owner.id else "__main__"
+        home = ways.module_of(run.owner)
         below = {step.function for step in lost(way, before, now)}
         functions = {(step.module, step.function) for step in entry.steps if step.function and step.function in below}
         others = frozenset(name for name in now.may_call if not now.defined(name.partition(".")[0]))

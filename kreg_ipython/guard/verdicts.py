@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from kreg_ipython.lib.obstacles import Obstacle
 from kreg_ipython.lib.source import Source
-from kreg_ipython.lib.statements import Statement, Statements
+from kreg_ipython.lib.statements import Kin, Statement, Statements
 
 Verdict = Literal["gone", "again", "changed", "maybe"]
 
@@ -228,7 +228,7 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
             is_rephrased = bool(stands)
             del steps[:inlined]
         if not stands and "condition" in was.obstacles:
-            stands = Statements(filter(was.may_have_become, _new_at(was.place, former, text)))
+            stands = _new_at(was.place, was.kin, former, text)
             look.rewritten = bool(stands)
         if not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
             look.obstacles.add("unknown")  # handed on, to a thread for one
@@ -297,9 +297,9 @@ def _was(step: Step, owners: Source) -> Statement | None:
 
 
 @functools.lru_cache(maxsize=16)  # and each of many statements under one condition may have become each new one
-def _new_at(place: Hashable, before: Source, now: Source) -> Statements:
-    """Return the statements that are new at a place, of which one may be a guarded statement's new text."""
-    return Statements(each for each in now.at_place(place) if not before.standing(each))
+def _new_at(place: Hashable, kin: Kin, before: Source, now: Source) -> Statements:
+    """Return the statements that are new at a place, of which one may be the new text of a statement of this kin."""
+    return Statements(each for each in now.at_place(place) if each.is_kin(kin) and not before.standing(each))
 
 
 def _functions(steps: tuple[Step, ...]) -> set[str]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 from kreg_ipython.lib.obstacles import (
     DEFINITIONS,
@@ -28,6 +29,14 @@ MAGIC = re.compile(  # and what asks for help
 CALLED = re.compile(r"(?<!\w)(?<!\w\.)([A-Za-z_][\w.]*)\s*\(")
 _WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
 _NAMESPACES = {"globals", "locals", "vars", "dir"}
+
+
+class Kin(NamedTuple):
+    """The functions that a statement calls, whether it writes to a container, and whether it only defines."""
+
+    calls: frozenset[str]
+    writes: bool
+    defines: bool
 
 
 class Statement:
@@ -186,14 +195,15 @@ class Statement:
         was, now = (self.calls, new.calls) if self.calls else (self._bases.keys(), new._bases.keys())
         return not was or bool(was & now)
 
-    def may_have_become(self, new: Statement) -> bool:
-        """Return whether another statement may be this one's new text: it calls the same, or writes or defines, too."""
-        alike = self.writes and new.writes
-        return (
-            alike
-            or not self.calls.isdisjoint(new.calls)
-            or (not self.calls and self.is_definition and new.is_definition)
-        )
+    @cached_property
+    def kin(self) -> Kin:
+        """What it has in common with what may be its new text."""
+        return Kin(self.calls, self.writes, self.is_definition and not self.calls)
+
+    def is_kin(self, kin: Kin) -> bool:
+        """Return whether it may be the new text of a statement: it calls the same, or writes or defines, too."""
+        defines = kin.defines and self.is_definition
+        return defines or (kin.writes and self.writes) or not kin.calls.isdisjoint(self.calls)
 
     def may_write(self, key: Hashable) -> bool:
         """Return whether it may write to a container at this key: it says the key, or computes one."""
