@@ -65,7 +65,7 @@ def way_to(entry: Entry, registry: GuardedRegistry | None = None) -> Way:
         return Way(complete=False)
     at, module = source.at(entry.line), module_of(entry.owner)
     writers: list[Statement] = []
-    if at is None or not (at.decorators or (at.may_write(entry.key) and may_write_to(at, registry, module))):
+    if at is None or not (at.decorators or at.may_write(entry.key)):
         found = source.writers(entry.key) if entry.written else []
         writers = [each for each in found if may_write_to(each, registry, module)]
         at = writers[0] if len(writers) == 1 and (not accessor or accessor in source.text) else None

@@ -1422,6 +1422,9 @@ def other_writes() -> Iterator[Made]:
         yield f"{name}-dropped", cells(by_itself, text.replace("N", "1")), {"probes": ["held('k')"]}
         bound = f"objects = get_custom_objects()\nobjects['k'] = len\n{text.replace('N', '1')}"
         yield f"{name}-variable", cells(bound, bound + there, "x = 1"), {"probes": ["held('k')"]}
+    held = "objects = get_custom_objects()\n"
+    rebound = [("a", held + "objects['k'] = len"), ("b", "objects = {}"), ("a", held + "x = 1")]
+    yield "rebound", cells(*rebound), {"probes": ["held('k')"]}
     given = "def k(x): return x\nlosses = {}\nlosses['k'] = k\n"
     for name, writes in {
         "update": "get_custom_objects().update(losses)",
