@@ -87,6 +87,7 @@ def _others_asked(entry: Entry, source: Source | None, registry: GuardedRegistry
 
 
 def _others(guarded: Statement, module: str, registry: GuardedRegistry | None) -> frozenset[str]:
+    """Return those of a statement's guards."""
     if registry is None or not (guarded.obstacles | guarded.function) & GUARDS:
         return frozenset()
     meanings = {name: _meant(name, module) for name in frozenset[str]().union(*guarded.asked)}

@@ -225,10 +225,10 @@ class Statement:
     @cached_property
     def written_to(self) -> list[ast.expr]:
         """The expressions to whose values it may write."""
-        stores = [each for each in expressions(self.node) if isinstance(each, ast.Subscript)]
+        call, stores = self._call, (each for each in expressions(self.node) if isinstance(each, ast.Subscript))
         found = [each.value for each in stores if isinstance(each.ctx, ast.Store)]
-        if self.writing_method and isinstance(self._call.func, ast.Attribute):  # type: ignore[union-attr]
-            found.append(self._call.func.value)  # type: ignore[union-attr]
+        if call is not None and self.writing_method and isinstance(call.func, ast.Attribute):
+            found.append(call.func.value)
         return found + ([self.node.target] if isinstance(self.node, ast.AugAssign) else [])
 
     @cached_property
