@@ -22,6 +22,9 @@ LATER: list[str] = ["C"]
 WITHOUT_REFERENCE = 0.1
 """The part of all histories that may have nothing to be compared with, because a fresh process cannot run them."""
 
+NEEDS = pytest.mark.needs("tf_keras", "optree", "tensorflow-probability", "keras>=3.10")
+"""What the notebook of a history imports."""
+
 
 def chosen() -> list[History]:
     """Return what is played: an even choice of what is made by hand, then random histories."""
@@ -37,7 +40,7 @@ def stem() -> Iterator[Stem]:
         yield running
 
 
-@pytest.mark.needs("tf_keras", "optree", "tensorflow-probability", "keras>=3.10")
+@NEEDS
 def test_histories_end_as_in_a_fresh_kernel_and_nothing_fails_that_works_in_stock(stem):
     print(f"KREG_SEED={SEED} KREG_DIFFERENTIAL={COUNT} plays the same histories again")  # shown if it fails
     outcomes = stem.play(chosen())
@@ -78,6 +81,7 @@ model = create_model()
 ]
 
 
+@NEEDS
 def test_a_notebook_that_is_developed_ends_as_in_a_fresh_kernel(stem):
     texts = notebooks.cells({"cells": [{"cell_type": "code", "source": [text]} for text in NOTEBOOK]})
     assert texts == ["pass\nimport keras", *NOTEBOOK[2:]]
