@@ -197,7 +197,7 @@ class Statement:
 
     @cached_property
     def kin(self) -> Kin:
-        """What it has in common with what may be its new text."""
+        """The traits by which another statement may be its new text."""
         return Kin(self.calls, self.writes, self.is_definition and not self.calls)
 
     def is_kin(self, kin: Kin) -> bool:
