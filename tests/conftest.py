@@ -15,28 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernels import ENVIRONMENT, Kernel, Outcome
+from forks import Forks
+from kernels import ENVIRONMENT, IMPORTS, ForkedKernel, Kernel, Outcome
 from packaging.requirements import Requirement
 
 os.environ.update(ENVIRONMENT)  # before a test imports TensorFlow in this process
 
-IMPORTS = """
-import gc, os, sys, weakref
-import keras
-from absl import flags
-from importlib.util import find_spec
-if find_spec("tensorflow"):
-    import tensorflow as tf
-if find_spec("tf_keras"):
-    import tf_keras
-else:
-    tf_keras = keras  # Keras 2 itself, with TensorFlow 2.12; tests that need the other one are left out with Keras 3
-library = dict(tf_keras.utils.get_custom_objects())
-"""
-"""What the shared kernels import: what is there."""
-
 FREEZE = """
 %colors nocolor
+library = dict(tf_keras.utils.get_custom_objects())
 import_names = {*globals(), "import_names"}
 gc.collect()
 gc.freeze()  # the collector would visit the frameworks' objects in each test
@@ -119,8 +106,17 @@ class Notebook:
 
 
 @pytest.fixture(scope="session")
-def shared_kernel() -> Iterator[Kernel]:
-    kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
+def frameworks() -> Iterator[Forks]:
+    """The process with the frameworks imported from which kernels are forked."""
+    paths = os.pathsep.join((str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])))
+    forks = Forks(IMPORTS + "import ipykernel.kernelapp", {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths})
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(scope="session")
+def shared_kernel(frameworks: Forks) -> Iterator[Kernel]:
+    kernel = ForkedKernel(frameworks)
     kernel.run(None, IMPORTS)
     kernel.silently(FREEZE)
     yield kernel
@@ -177,8 +173,16 @@ def stock_nb(shared_kernel: Kernel) -> Notebook:
 
 
 @pytest.fixture
-def own_kernel() -> Iterator[Kernel]:
-    """A fresh kernel, for what cannot be shared: frameworks not imported yet, a process's own global state."""
+def own_kernel(frameworks: Forks) -> Iterator[Kernel]:
+    """A fresh kernel with the frameworks imported, for a process's own global state."""
+    kernel = ForkedKernel(frameworks)
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def bare_kernel() -> Iterator[Kernel]:
+    """A fresh kernel in which no framework is imported yet."""
     kernel = Kernel(PYTHONPATH=str(Path(__file__).parent))
     yield kernel
     kernel.close()

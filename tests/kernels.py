@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
+from forks import Forks
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
@@ -25,6 +28,28 @@ ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+
+IMPORTS = """
+import gc, os, sys, weakref
+import keras
+from absl import flags
+from importlib.util import find_spec
+if find_spec("tensorflow"):
+    import tensorflow as tf
+if find_spec("tf_keras"):
+    import tf_keras
+else:
+    tf_keras = keras  # Keras 2 itself, with TensorFlow 2.12; tests that need the other one are left out with Keras 3
+"""
+"""What begins a process from which kernels are forked: what is there."""
+
+LAUNCH = """
+from ipykernel.kernelapp import IPKernelApp
+IPKernelApp.launch_instance(argv=["-f", {file!r}, *{arguments}])
+"""
+
+IN_MEMORY = ["--HistoryManager.hist_file=:memory:"]
+"""On disk, each cell would wait for the history of the cells of all kernels."""
 
 PATIENCE = 1_200
 """Seconds of silence after which a kernel hangs, on however busy a machine: a guard, no assertion."""
@@ -80,18 +105,23 @@ class Kernel:
         if argv is not None:
             self.manager._kernel_spec = KernelSpec(argv=argv, language="python")
         own_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} if quiet else {}
-        # On disk, each cell would wait for the history of the cells of all kernels.
-        arguments = ["--HistoryManager.hist_file=:memory:"] if argv is None else []
+        arguments = IN_MEMORY if argv is None else []
         environment = {**os.environ, **ENVIRONMENT, **environment}
         self.manager.start_kernel(extra_arguments=arguments, env=environment, cwd=cwd, **own_output)
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=PATIENCE)
+        self._connect(self.manager.client())
+
+    def _connect(self, client: BlockingKernelClient) -> None:
+        self.client = client
+        client.start_channels()
+        client.wait_for_ready(timeout=PATIENCE)
 
     def close(self) -> None:
         self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
+        self._end()
         self._sockets.cleanup()
+
+    def _end(self) -> None:
+        self.manager.shutdown_kernel(now=True)
 
     def send(self, source: str, metadata: dict[str, Any], *, subshell: str | None = None, **content: Any) -> str:
         request = {
@@ -177,3 +207,20 @@ class Kernel:
         outcome = self.collect(self.send(textwrap.dedent(source), {}, silent=True, store_history=False))
         if outcome.error is not None:
             raise CellError(outcome.traceback)
+
+
+class ForkedKernel(Kernel):
+    """A kernel that begins with the frameworks imported: a process that has imported them is forked."""
+
+    def __init__(self, forks: Forks) -> None:
+        self._sockets, self._forks = tempfile.TemporaryDirectory(), forks
+        folder = self._sockets.name
+        file, _ = write_connection_file(f"{folder}/connection.json", transport="ipc", ip=f"{folder}/kernel", key=b"key")
+        client = BlockingKernelClient(connection_file=file)
+        client.load_connection_file()
+        parent = {"JPY_PARENT_PID": str(forks.id)}  # a kernel ends with it
+        self._child = forks.start(LAUNCH.format(file=file, arguments=IN_MEMORY), environment=parent)
+        self._connect(client)
+
+    def _end(self) -> None:
+        self._forks.kill(self._child)

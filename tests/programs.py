@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+
+from forks import Forks
 
 PRELUDE = """
 import json, sys, threading, types
@@ -32,34 +32,16 @@ def run(text, name="app.py", owner=kreg_ipython.owner):
 """
 """What each program begins with."""
 
-SERVE = """
-import os
-for asked in sys.stdin:
-    program = json.loads(asked)
-    child = os.fork()
-    if not child:
-        for stream, path in enumerate(program["streams"], 1):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
-        break
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-else:
-    sys.exit()
-sys.path[:0] = program["paths"]
-exec(compile(program["code"], "<string>", "exec"))
-"""
-
 
 class Programs:
     """The process that is forked."""
 
     def __init__(self, folder: Path) -> None:
-        self._streams = [str(folder / "stdout"), str(folder / "stderr")]
-        self._server = subprocess.Popen(
-            [sys.executable, "-c", PRELUDE + SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._stdout, self._stderr = folder / "stdout", folder / "stderr"
+        self._forks = Forks(PRELUDE)
 
     def close(self) -> None:
-        self._server.communicate()
+        self._forks.close()
 
     def run(self, code: str, *paths: Path) -> Any:
         """Return what a program prints last, as JSON; of a dict also what it writes to stderr.
@@ -68,11 +50,10 @@ class Programs:
             code: the program, after the prelude.
             paths: the folders in which it finds modules.
         """
-        assert self._server.stdin and self._server.stdout
-        asked = {"code": textwrap.dedent(code), "paths": list(map(str, paths)), "streams": self._streams}
-        print(json.dumps(asked), file=self._server.stdin, flush=True)
-        status = self._server.stdout.readline()
-        stdout, stderr = (Path(each).read_text() for each in self._streams)
-        assert status == "0\n", stderr
+        folders = tuple(map(str, paths))
+        child = self._forks.start(textwrap.dedent(code), stdout=self._stdout, stderr=self._stderr, paths=folders)
+        status = self._forks.wait(child)
+        stdout, stderr = self._stdout.read_text(), self._stderr.read_text()
+        assert status == 0, stderr
         printed = json.loads(stdout.splitlines()[-1])
         return printed | {"stderr": stderr} if isinstance(printed, dict) else printed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import IPython
 import pytest
-from conftest import FREEZE, IMPORTS, Files, Notebook, is_met
-from kernels import Kernel
+from conftest import FREEZE, Files, Notebook, is_met
+from forks import Forks
+from kernels import IMPORTS, ForkedKernel, Kernel
 
 ORDERS = {
     "kreg last": ("autoreload", "kreg_ipython"),
@@ -68,11 +68,11 @@ def look(package):
 
 
 @pytest.fixture(scope="module")
-def autoreload_kernels() -> Iterator[dict[str, Kernel]]:
+def autoreload_kernels(frameworks: Forks) -> Iterator[dict[str, Kernel]]:
     """Kernels where the extensions were loaded in each order, and one where none is."""
     made: dict[str, Kernel] = {}
     for name, extensions in ORDERS.items():
-        made[name] = Kernel(PYTHONPATH=str(Path(__file__).parent))
+        made[name] = ForkedKernel(frameworks)
         loads = "".join(f"%load_ext {extension}\n" for extension in extensions)
         made[name].run(None, loads + IMPORTS + LOOK)
         made[name].silently(FREEZE)

@@ -1477,11 +1477,11 @@ def test_a_rule_that_cannot_look_at_an_object_is_a_line_and_the_others_go_on(nb,
     assert nb.value("_.to_dict()['faults']")
 
 
-def test_without_any_keras_there_is_nothing_to_find(own_kernel):
-    own_kernel.run("l", "%load_ext kreg_ipython")
-    own_kernel.run("a", "x = [1, {'a': object}]\nclass A: pass\na = A()\na.b = 1")
-    assert own_kernel.run("q", "%kreg check").text.startswith("kreg: nothing found")
-    assert own_kernel.value("sorted({'keras', 'tf_keras', 'tensorflow'} & {*__import__('sys').modules})") == []
+def test_without_any_keras_there_is_nothing_to_find(bare_kernel):
+    bare_kernel.run("l", "%load_ext kreg_ipython")
+    bare_kernel.run("a", "x = [1, {'a': object}]\nclass A: pass\na = A()\na.b = 1")
+    assert bare_kernel.run("q", "%kreg check").text.startswith("kreg: nothing found")
+    assert bare_kernel.value("sorted({'keras', 'tf_keras', 'tensorflow'} & {*__import__('sys').modules})") == []
 
 
 def test_each_rule_has_a_section_in_the_docs():

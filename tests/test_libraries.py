@@ -20,37 +20,37 @@ LAYER = "@keras.utils.register_keras_serializable('P')\nclass {}(keras.layers.La
 
 @pytest.mark.needs("torch")
 @pytest.mark.parametrize("late", [False, True])
-def test_torchs_tree_nodes_are_torchs(own_kernel, late):
+def test_torchs_tree_nodes_are_torchs(bare_kernel, late):
     load = ["%load_ext kreg_ipython", "import keras, optree, torch"]
     for cell in load[::-1] if late else load:
-        own_kernel.run("i", cell)
-    own_kernel.run("a", LAYER.format("Mine"))
-    status = own_kernel.value(STATUS)
+        bare_kernel.run("i", cell)
+    bare_kernel.run("a", LAYER.format("Mine"))
+    status = bare_kernel.value(STATUS)
     assert [entry["key"] for entry in status["entries"]] == ["P>Mine"]
     assert status["framework"].get("optree.nodes", 0) >= 1
     flat = "str(optree.tree_flatten(torch.Size([1, 2]), namespace='torch'))"
-    before = own_kernel.value(flat)
-    assert "1 entry" in own_kernel.run("c", "%kreg clear --all").text
-    assert own_kernel.value(flat) == before
-    assert own_kernel.value("keras.tree.flatten({'b': 1, 'a': [torch.Size([1, 2])]})") in ([[1, 2], 1], [1, 2, 1])
-    own_kernel.run("a", LAYER.format("Mine"))
-    own_kernel.run("a", LAYER.format("Renamed"))
+    before = bare_kernel.value(flat)
+    assert "1 entry" in bare_kernel.run("c", "%kreg clear --all").text
+    assert bare_kernel.value(flat) == before
+    assert bare_kernel.value("keras.tree.flatten({'b': 1, 'a': [torch.Size([1, 2])]})") in ([[1, 2], 1], [1, 2, 1])
+    bare_kernel.run("a", LAYER.format("Mine"))
+    bare_kernel.run("a", LAYER.format("Renamed"))
     keys = "[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]"
-    assert own_kernel.value(keys) == ["P>Renamed"]
+    assert bare_kernel.value(keys) == ["P>Renamed"]
 
 
 @pytest.mark.needs("torch")
-def test_torchs_copy_of_its_tree_nodes_may_be_imported_later(own_kernel):
+def test_torchs_copy_of_its_tree_nodes_may_be_imported_later(bare_kernel):
     """Until then torch keeps a list of what it must register there."""
-    own_kernel.run("i", "import torch.utils._pytree as tree\n%load_ext kreg_ipython\nclass one: pass\nclass two: pass")
+    bare_kernel.run("i", "import torch.utils._pytree as tree\n%load_ext kreg_ipython\nclass one: pass\nclass two: pass")
     node = "tree.register_pytree_node({}, lambda node: ([1], None), lambda leaves, context: None)"
     for name in ("one", "one", "two"):
-        own_kernel.run("a", node.format(name))
-    own_kernel.run("a", "1 / 0", fails=True)
-    own_kernel.run("c", "import torch.utils._cxx_pytree as copy")
-    assert own_kernel.value("[isinstance(copy.tree_leaves(each())[0], int) for each in (one, two)]") == [False, True]
-    own_kernel.run("a", "x = 1")
-    assert own_kernel.value("isinstance(copy.tree_leaves(two())[0], int)") is False
+        bare_kernel.run("a", node.format(name))
+    bare_kernel.run("a", "1 / 0", fails=True)
+    bare_kernel.run("c", "import torch.utils._cxx_pytree as copy")
+    assert bare_kernel.value("[isinstance(copy.tree_leaves(each())[0], int) for each in (one, two)]") == [False, True]
+    bare_kernel.run("a", "x = 1")
+    assert bare_kernel.value("isinstance(copy.tree_leaves(two())[0], int)") is False
 
 
 BUILDER = """
@@ -63,34 +63,34 @@ class {}(tfds.core.GeneratorBasedBuilder):
 
 
 @pytest.mark.needs("tensorflow-datasets")
-def test_the_datasets_of_tensorflow_datasets_are_its_own(own_kernel):
-    own_kernel.run(
+def test_the_datasets_of_tensorflow_datasets_are_its_own(bare_kernel):
+    bare_kernel.run(
         "i",
         "import tensorflow_datasets as tfds, tensorflow_datasets.image_classification.mnist\n%load_ext kreg_ipython",
     )
-    own_kernel.run("a", BUILDER.format("MyOwnSet"))
-    assert [entry["key"] for entry in own_kernel.value(STATUS)["entries"]] == ["my_own_set"]
-    own_kernel.run("a", BUILDER.format("MyOtherSet"))
+    bare_kernel.run("a", BUILDER.format("MyOwnSet"))
+    assert [entry["key"] for entry in bare_kernel.value(STATUS)["entries"]] == ["my_own_set"]
+    bare_kernel.run("a", BUILDER.format("MyOtherSet"))
     names = "[name in tfds.core.registered._DATASET_REGISTRY for name in ('my_own_set', 'my_other_set', 'mnist')]"
-    assert own_kernel.value(names) == [False, True, True]
-    own_kernel.run("c", "%kreg clear --all")
-    assert own_kernel.value(names) == [False, False, True]
+    assert bare_kernel.value(names) == [False, True, True]
+    bare_kernel.run("c", "%kreg clear --all")
+    assert bare_kernel.value(names) == [False, False, True]
 
 
 @pytest.mark.needs("spyder-kernels")
-def test_spyders_reloader_may_delete_our_modules(own_kernel):
+def test_spyders_reloader_may_delete_our_modules(bare_kernel):
     """It deletes what is in no site-packages before it runs a file: an editable install of ours, too."""
-    own_kernel.run(
+    bare_kernel.run(
         "i",
         "import keras, sys\nfrom spyder_kernels.customize.umr import UserModuleReloader\nreloader = UserModuleReloader()\n%load_ext kreg_ipython",
     )
-    own_kernel.run("a", LAYER.format("One"))
+    bare_kernel.run("a", LAYER.format("One"))
     for name in ("Two", "Three"):
-        own_kernel.run("r", "gone = reloader.run()")
-        assert own_kernel.value("'kreg_ipython.guard.gates' not in sys.modules")
-        own_kernel.run("a", LAYER.format(name))
-        assert own_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == [f"P>{name}"]
-    assert "P>Three" in own_kernel.run("q", "%kreg").text
+        bare_kernel.run("r", "gone = reloader.run()")
+        assert bare_kernel.value("'kreg_ipython.guard.gates' not in sys.modules")
+        bare_kernel.run("a", LAYER.format(name))
+        assert bare_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == [f"P>{name}"]
+    assert "P>Three" in bare_kernel.run("q", "%kreg").text
 
 
 @pytest.fixture(scope="module")

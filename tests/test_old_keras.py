@@ -24,27 +24,27 @@ model.fit(tf.ones((4, 3)), tf.ones((4, 1)), verbose=0)
 
 @pytest.mark.needs("tensorflow<2.14")
 @pytest.mark.parametrize("again", [PURGE, RELOAD])
-def test_without_the_extension_keras_cannot_be_imported_or_reloaded_again(own_kernel, again):
-    own_kernel.run("i", "import sys, tensorflow as tf, keras, keras.optimizers")
-    assert DUPLICATE in own_kernel.run("p", again, fails=True).error
+def test_without_the_extension_keras_cannot_be_imported_or_reloaded_again(bare_kernel, again):
+    bare_kernel.run("i", "import sys, tensorflow as tf, keras, keras.optimizers")
+    assert DUPLICATE in bare_kernel.run("p", again, fails=True).error
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_keras_may_be_purged_and_imported_and_reloaded_again(own_kernel, tmp_path, late):
+def test_keras_may_be_purged_and_imported_and_reloaded_again(bare_kernel, tmp_path, late):
     load, frameworks = "%load_ext kreg_ipython", "import sys, tensorflow as tf, keras, keras.optimizers"
-    own_kernel.run("l", frameworks if late else load)
-    own_kernel.run("i", load if late else frameworks)
-    own_kernel.run("m", TRAIN + "former = model")  # which keeps the former Keras alive
-    own_kernel.run("f", "@keras.utils.register_keras_serializable('P')\nclass Foo(keras.layers.Dense): pass")
+    bare_kernel.run("l", frameworks if late else load)
+    bare_kernel.run("i", load if late else frameworks)
+    bare_kernel.run("m", TRAIN + "former = model")  # which keeps the former Keras alive
+    bare_kernel.run("f", "@keras.utils.register_keras_serializable('P')\nclass Foo(keras.layers.Dense): pass")
     for again in (PURGE, RELOAD, PURGE):
-        own_kernel.run("p", again)
-    own_kernel.run("f", "@keras.utils.register_keras_serializable('P')\nclass Foo(keras.layers.Dense): pass")
-    own_kernel.run("m", TRAIN.replace("Dense(1, ", "Dense(4, ").replace("])", ", Foo(1)])", 1))
+        bare_kernel.run("p", again)
+    bare_kernel.run("f", "@keras.utils.register_keras_serializable('P')\nclass Foo(keras.layers.Dense): pass")
+    bare_kernel.run("m", TRAIN.replace("Dense(1, ", "Dense(4, ").replace("])", ", Foo(1)])", 1))
     for name in ("model.keras", "model.h5", "model"):
-        own_kernel.run("s", f"model.save({str(tmp_path / name)!r})")
-        own_kernel.run("s", f"keras.models.load_model({str(tmp_path / name)!r}).predict(tf.ones((1, 3)), verbose=0)")
-    own_kernel.run("r", "former.fit(tf.ones((4, 3)), tf.ones((4, 1)), verbose=0)")
-    status = own_kernel.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
+        bare_kernel.run("s", f"model.save({str(tmp_path / name)!r})")
+        bare_kernel.run("s", f"keras.models.load_model({str(tmp_path / name)!r}).predict(tf.ones((1, 3)), verbose=0)")
+    bare_kernel.run("r", "former.fit(tf.ones((4, 3)), tf.ones((4, 1)), verbose=0)")
+    status = bare_kernel.value("get_ipython().run_line_magic('kreg', 'status').to_dict()")
     assert status["faults"] == {}
     assert [entry["key"] for entry in status["entries"] if entry["state"] == "current"] == ["P>Foo"]
 

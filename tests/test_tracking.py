@@ -484,7 +484,7 @@ def test_the_cell_that_loads_it_is_tracked_too(stock_nb):
 
 
 @pytest.mark.needs("tensorflow")
-def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_kernel):
+def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(bare_kernel):
     source = """
     import tensorflow as tf, keras, sys
     @tf.RegisterGradient("Mine")
@@ -492,18 +492,18 @@ def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_
     @keras.utils.register_keras_serializable("P")
     class Foo(keras.layers.Layer): pass
     """
-    own_kernel.run("l", "%load_ext kreg_ipython")
+    bare_kernel.run("l", "%load_ext kreg_ipython")
     assert (
-        own_kernel.value(
+        bare_kernel.value(
             "[m for m in ('tensorflow', 'keras', 'tf_keras', 'absl', 'optree') if m in __import__('sys').modules]"
         )
         == []
     )
-    own_kernel.run("a", source)
-    own_kernel.run("a", source)
-    own_kernel.run("a", source.replace("Foo", "Bar").replace("Mine", "Other"))
-    assert own_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == ["P>Bar"]
-    status = own_kernel.value("get_ipython().run_line_magic('kreg', '').to_dict()")
+    bare_kernel.run("a", source)
+    bare_kernel.run("a", source)
+    bare_kernel.run("a", source.replace("Foo", "Bar").replace("Mine", "Other"))
+    assert bare_kernel.value("[k for k in keras.utils.get_custom_objects() if k.startswith('P>')]") == ["P>Bar"]
+    status = bare_kernel.value("get_ipython().run_line_magic('kreg', '').to_dict()")
     assert {e["key"]: e["state"] for e in status["entries"] if e["state"] not in ("superseded", "swept")} == {
         "Other": "current",
         "P>Bar": "current",
@@ -511,8 +511,8 @@ def test_a_framework_imported_later_also_in_the_middle_of_a_cell_is_guarded(own_
     assert status["framework"]["tensorflow.gradients"] > 500
     assert status["faults"] == {}
     loader = "type(sys.modules['tensorflow.python.framework.ops'].__spec__.loader).__module__"
-    assert own_kernel.value(loader) == "_frozen_importlib_external"
-    own_kernel.run("u", "%unload_ext kreg_ipython")
+    assert bare_kernel.value(loader) == "_frozen_importlib_external"
+    bare_kernel.run("u", "%unload_ext kreg_ipython")
 
 
 SNAPSHOT = """

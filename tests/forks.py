@@ -1,0 +1,91 @@
+"""A process that executes once what takes seconds, and is forked for each program or kernel that begins so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+SERVE = """
+import gc, os, json, signal, sys
+gc.collect()
+gc.freeze()  # a collection need not look through the frameworks in each child
+children = set()
+for asked in sys.stdin:
+    asked = json.loads(asked)
+    if "code" in asked:
+        child = os.fork()
+        if not child:
+            break
+        children.add(child)
+        print(child, flush=True)
+        continue
+    if asked["kill"]:
+        os.kill(asked["child"], signal.SIGKILL)
+    children.discard(asked["child"])
+    print(os.waitstatus_to_exitcode(os.waitpid(asked["child"], 0)[1]), flush=True)
+else:
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    sys.exit()
+for stream, path in enumerate(asked["streams"]):
+    os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
+os.environ |= asked["environment"]
+sys.path[:0] = asked["paths"]
+exec(compile(asked["code"], "<string>", "exec"))
+"""
+
+
+class Forks:
+    """The process that is forked, and what asks it to.
+
+    Args:
+        prelude: the code that it executes first: no thread may be running after it.
+        environment: its environment variables.
+    """
+
+    def __init__(self, prelude: str, environment: Mapping[str, str] | None = None) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-c", prelude + SERVE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    @property
+    def id(self) -> int:
+        """The parent's process id."""
+        return self._server.pid
+
+    def close(self) -> None:
+        """End it, and all that it has started."""
+        self._server.communicate()
+
+    def start(
+        self,
+        code: str,
+        *,
+        stdout: Path | str = os.devnull,
+        stderr: Path | str = os.devnull,
+        paths: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> int:
+        """Execute code in a child; return its process id."""
+        streams = [os.devnull, str(stdout), str(stderr)]
+        return self._ask(code=code, streams=streams, paths=paths, environment=dict(environment or {}))
+
+    def wait(self, child: int) -> int:
+        """Wait until a child has ended; return its status."""
+        return self._ask(child=child, kill=False)
+
+    def kill(self, child: int) -> None:
+        self._ask(child=child, kill=True)
+
+    def _ask(self, **asked: object) -> int:
+        assert self._server.stdin and self._server.stdout
+        print(json.dumps(asked), file=self._server.stdin, flush=True)
+        return int(self._server.stdout.readline())
