@@ -85,8 +85,8 @@ class Judge:
         for way, some in self.by_way(formers):
             before = ways.source_of(some[0])
             found: Verdict = run.removed.get(some[0]) or run.standing.get(some[0], "maybe")
-            if found == "maybe" and way.is_edited and self.verdicts(some, run)[some[0]] == "gone":
-                found = "gone"  # the run itself has reloaded a file
+            if way.is_edited and self.verdicts(some, run)[some[0]] == "gone":
+                found = "gone"  # a file has been edited since the verdict, which the run may have reloaded
             where = ran.get(some[0].registry, frozenset())
             left_out = self._decide(is_left_out, False, way, before, now, where, found)
             left_out = left_out or (found == "again" and ways.has_lost_a_function(some[0]))

@@ -142,7 +142,7 @@ def is_left_out(
         return bool(writers) and not any(map(_may_skip, writers))
     look = _look(way, before, now)
     if look.gone or look.obstacles & _SKIPS:
-        return bool(look.gone) and found == "again"  # a file has been edited since the verdict
+        return False
     if found == "again":
         changed = any(all(each.header != was.header for each in stands) for was, stands in look.definitions)
         return changed or look.moved or bool(look.obstacles) or _have_run(tuple(look.places), False, ran)

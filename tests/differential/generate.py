@@ -321,12 +321,14 @@ def of_files(number: int) -> History:
     def run(library: Library) -> None:
         steps.append(Run(f"c{library.name}", library.cell()))
 
-    def saved(*changed: Library) -> None:
-        """Save files, and let what they say be executed."""
+    def saved(*changed: Library, kept: bool = True) -> None:
+        """Save files, and let what they say be executed; a module is ``kept`` that may be reloaded."""
         steps.extend(each.saved() for each in changed)
         for each in changed if not mode else ():
             if each.way in CACHED and any(step.cell == f"c{each.name}" for step in steps if isinstance(step, Run)):
-                again = "importlib.reload(sys.modules['{0}'])" if draw.random() < 0.5 else "del sys.modules['{0}']"
+                again = (
+                    "importlib.reload(sys.modules['{0}'])" if kept and draw.random() < 0.5 else "del sys.modules['{0}']"
+                )
                 steps.append(Run("again", f"import importlib\n{again.format(each.name)}", once=True))
             run(each)
 
@@ -355,7 +357,7 @@ def of_files(number: int) -> History:
             saved(one)
         elif act == "move" and at is not None:
             other.blocks.append(one.blocks.pop(at))
-            saved(one, other)
+            saved(one, other, kept=False)  # a reload leaves the name, which a star import would bring back
         elif at is not None and act in ("version", "rename", "remove"):
             new = {
                 "version": [replace(one.blocks[at], version=one.blocks[at].version % 3 + 1)],
