@@ -92,6 +92,7 @@ def test_what_is_said_at_a_line_is_said_by_what_it_stands_in_too(text, line, sai
         "d.update(made)": ["k", "l"],
         "d.update(**made)": ["k", "l"],
         "d.setdefault('k', 1)": ["k"],
+        "d.__setitem__('k', 1)": ["k"],
         "d |= made": ["k", "l"],
         "d.append('k')": ["k", "l"],
         "if x:\n    d['k'] = 1": ["k"],

@@ -308,10 +308,13 @@ def _of_cell(cell: str) -> str:
 
 
 def lines_before(cell: str, text: str) -> int | None:
-    """Return how many lines come before a cell's body in a notebook's text, see `of_file`; None if it is not there."""
-    python, before = _of_cell(cell), 0
+    """Return how many lines come before a cell's body in a notebook's text, see `of_file`; None if it is not there.
+
+    Of a file ``.ipy`` the text is the cell.
+    """
+    texts, before = (cell, _of_cell(cell)), 0
     for each in text.split(_BETWEEN_CELLS):
-        if each == python:
+        if each in texts:
             return before + header(cell)
         before += each.count("\n") + _BETWEEN_CELLS.count("\n")
     return None

@@ -27,7 +27,9 @@ MAGIC = re.compile(  # and what asks for help
     re.MULTILINE,
 )
 CALLED = re.compile(r"(?<!\w)(?<!\w\.)([A-Za-z_][\w.]*)\s*\(")
-_WRITERS = {"add", "append", "extend", "insert", "setdefault", "update"}
+_WRITERS = {"__setitem__", "add", "append", "extend", "insert", "setdefault", "update"}
+_KEYED = {"__setitem__", "setdefault", "update"}
+"""The methods that are given keys."""
 _NAMESPACES = {"globals", "locals", "vars", "dir"}
 
 
@@ -237,7 +239,7 @@ class Statement:
         call, method = self._call, self.writing_method.rpartition(".")[2]
         stores = [each for each in expressions(self.node) if isinstance(each, ast.Subscript)]
         keys = [key for each in stores for key in keys_of(each)]
-        if isinstance(self.node, ast.AugAssign) or method not in ("", "setdefault", "update"):
+        if isinstance(self.node, ast.AugAssign) or method not in ("", *_KEYED):
             return frozenset()
         if call is not None and method:
             keys += keys_of(call)
@@ -310,11 +312,11 @@ def magic_in(node: ast.stmt) -> str:
 
 
 def keys_of(node: ast.AST) -> list[ast.expr | None]:
-    """Return the keys at which an expression may write to a dict: by assignment, `setdefault` or `update`."""
+    """Return the keys at which an expression may write to a dict: by assignment, or by one of its methods."""
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return [node.slice]
     method = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
-    if isinstance(node, ast.Call) and method == "setdefault":
+    if isinstance(node, ast.Call) and method in ("__setitem__", "setdefault"):
         return [*node.args[:1]]
     if isinstance(node, ast.Call) and method == "update":
         given = node.args[0] if node.args else None

@@ -928,6 +928,8 @@ def modules() -> Iterator[Made]:
     yield "guarded-globals-reload", [*files(m=guarded("globals", KERAS)), *cells("import m"), Run("r", "importlib.reload(m); print('=', roundtrip(m.Foo())[0])", once=True)], probes  # fmt: skip
     yield "fails", [*files(m=one), *cells("import m"), *files(m="1/0\n" + two), Run("r", "importlib.reload(m)", once=True), *files(m=two), Run("r", "importlib.reload(m)", once=True)], probes  # fmt: skip
     yield "run-script", [*files(s=few[0]), *cells("%run s.py"), *files(s=few[1]), *cells("%run s.py")], {}
+    timed = [Write("s.ipy", f"%time register('P', '{key}')(len)\n") for key in "ab"]
+    yield "run-ipy-timed", [timed[0], *cells("%run -i s.ipy"), timed[1], *cells("%run -i s.ipy")], {}
     yield (
         "run-script-dropped",
         [*files(s=few[0]), *cells("%run s.py", "%run s.py"), *files(s="x = 1\n"), *cells("%run s.py")],
@@ -1422,6 +1424,13 @@ def other_writes() -> Iterator[Made]:
         yield f"{name}-dropped", cells(by_itself, text.replace("N", "1")), {"probes": ["held('k')"]}
         bound = f"objects = get_custom_objects()\nobjects['k'] = len\n{text.replace('N', '1')}"
         yield f"{name}-variable", cells(bound, bound + there, "x = 1"), {"probes": ["held('k')"]}
+    for name, call in {
+        "setdefault": "get_custom_objects().setdefault('k', len)",
+        "update": "get_custom_objects().update(k=len)",
+        "setitem": "get_custom_objects().__setitem__('k', len)",
+        "setitem-of-dict": "dict.__setitem__(get_custom_objects(), 'k', len)",
+    }.items():
+        yield f"{name}-renamed", cells(call, call.replace("k", "l")), {}
     held = "objects = get_custom_objects()\n"
     rebound = [("a", held + "objects['k'] = len"), ("b", "objects = {}"), ("a", held + "x = 1")]
     yield "rebound", cells(*rebound), {"probes": ["held('k')"]}
