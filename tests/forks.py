@@ -32,7 +32,8 @@ else:
         os.kill(child, signal.SIGKILL)
     sys.exit()
 for stream, path in enumerate(asked["streams"]):
-    os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
+    if path is not None:
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), stream)
 os.environ |= asked["environment"]
 sys.path[:0] = asked["paths"]
 exec(compile(asked["code"], "<string>", "exec"))
@@ -70,12 +71,20 @@ class Forks:
         code: str,
         *,
         stdout: Path | str = os.devnull,
-        stderr: Path | str = os.devnull,
+        stderr: Path | None = None,
         paths: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
     ) -> int:
-        """Execute code in a child; return its process id."""
-        streams = [os.devnull, str(stdout), str(stderr)]
+        """Execute code in a child; return its process id.
+
+        Args:
+            code: the code; it goes on with the variables of the prelude.
+            stdout: the file that its output goes to.
+            stderr: the file that its errors go to; None for the parent's own.
+            paths: the folders in which it finds modules.
+            environment: further environment variables.
+        """
+        streams = [os.devnull, str(stdout), stderr and str(stderr)]
         return self._ask(code=code, streams=streams, paths=paths, environment=dict(environment or {}))
 
     def wait(self, child: int) -> int:
@@ -83,6 +92,7 @@ class Forks:
         return self._ask(child=child, kill=False)
 
     def kill(self, child: int) -> None:
+        """End a child."""
         self._ask(child=child, kill=True)
 
     def _ask(self, **asked: object) -> int:
