@@ -10,7 +10,18 @@ from typing import Any, NamedTuple, TypeVar
 from kreg_ipython.guard import messages, ways
 from kreg_ipython.guard.context import Shared
 from kreg_ipython.guard.ledger import Caller, Entry, Held, Owner, Run
-from kreg_ipython.guard.verdicts import Place, Verdict, Way, comes_back, is_left_out, lost, place, verdict, words
+from kreg_ipython.guard.verdicts import (
+    Place,
+    Verdict,
+    Way,
+    comes_back,
+    is_defined_no_more,
+    is_left_out,
+    lost,
+    place,
+    verdict,
+    words,
+)
 from kreg_ipython.lib.source import Source, read
 
 _Answer = TypeVar("_Answer")
@@ -171,7 +182,7 @@ class Judge:
         below = {step.function for step in lost(way, before, now)}
         functions = {(step.module, step.function) for step in entry.steps if step.function and step.function in below}
         others = frozenset(name for name in now.may_call if not now.defined(name.partition(".")[0]))
-        if beside.reached(others, home) & functions:
+        if not is_defined_no_more(way, before, now) and beside.reached(others, home) & functions:
             return True
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""

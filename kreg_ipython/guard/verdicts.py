@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -223,14 +224,15 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
         if not stands and was.is_definition:
             stands = Statements(text.defined(was.last_name))
             look.moved = look.moved or bool(stands)
-        if not stands:
+        dropped = not stands and is_defined_no_more(way, before, now)
+        if not stands and not dropped:
             stands, inlined = _still_calling(way.steps[at:], before, text)
             is_rephrased = bool(stands)
             del steps[:inlined]
         if not stands and "condition" in was.obstacles:
             stands = _new_at(was.place, was.kin, former, text)
             look.rewritten = bool(stands)
-        if not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
+        if not stands and not dropped and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
             look.obstacles.add("unknown")  # handed on, to a thread for one
             look.handed_on = True
             return look
@@ -258,6 +260,13 @@ def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
     name = (first.function or "").rpartition(".")[2]
     is_dropped = name in before.named and name not in now.named
     return not way.complete and first.kind != "library" and is_dropped and not now.mentions(_functions(way.steps[1:]))
+
+
+def is_defined_no_more(way: Way, before: Source, now: Source) -> bool:
+    """Return whether a text has dropped the definition that an entry is named after: what it calls names others."""
+    name = way.definition.rpartition(".")[2]
+    is_named = isinstance(way.key, str) and bool(name) and re.findall(r"\w+", way.key)[-1:] == [name]
+    return is_named and bool(before.defined(name)) and not now.defined(name) and name not in now.literals
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:
