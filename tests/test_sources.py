@@ -34,12 +34,8 @@ ONLY_DEFINED = "def f(): g()"
 )
 def test_what_a_text_may_call_is_not_what_it_only_defines(text, called, not_called):
     source = read(text)
-    last_names = {name.rpartition(".")[2] for name in source.may_call}
-    assert (
-        last_names
-        == set(called.split())
-        == {name for name in (called + " " + not_called).split() if source.calling([name])}
-    )
+    assert set(called.split()) == {name for name in (called + " " + not_called).split() if source.calling([name])}
+    assert set(called.split()) <= source.names
 
 
 @pytest.mark.parametrize(
@@ -59,10 +55,28 @@ def test_what_a_text_mentions_it_may_hand_on(text, mentioned, not_mentioned):
     assert not any(read(text).mentions([name]) for name in not_mentioned.split())
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    {
+        "a call": ("t.fit(x)", {"t", "fit", "t.fit", "x"}),
+        "a definition": ("@reg\nclass A(B):\n    y = z\n    def f(self): g()", {"reg", "B", "y", "z"}),
+        "a function": ("def f(a=b): g()", {"b"}),
+        "under a condition": ("if x:\n    f()", {"x", "f"}),
+        "a magic": ("%time f()", {"f", "%time f()"}),
+    }.values(),
+)
+def test_what_a_text_says_by_itself_is_not_what_its_functions_say(text, names):
+    assert read(text).names_by_itself == names
+
+
+def test_code_in_a_strings_calls_is_said():
+    assert {"lib", "setup"} <= read("run('lib.setup()')").names
+
+
 def test_others_may_call_the_functions_that_a_text_only_defines():
     source = read(ONLY_DEFINED)
-    assert source.for_others.may_call == {"g"} and source.for_others.calling(["g"]) and source.for_others.mentions("g")
-    assert not source.may_call and not source.calling(["g"]) and not source.mentions("g")
+    assert source.for_others.calling(["g"]) and source.for_others.mentions("g")
+    assert not source.calling(["g"]) and not source.mentions("g")
 
 
 @pytest.mark.parametrize(

@@ -579,6 +579,25 @@ def test_a_function_that_is_renamed_with_the_key_has_left_the_former_one_out(cal
     assert not is_left_out(way, before, now, frozenset(), "maybe")
 
 
+DECORATED = "@reg\ndef f(): pass\n@reg\ndef g(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "key", "found"),
+    {
+        "dropped beside another": ("@reg\ndef g(): pass", "P>f", "gone"),
+        "renamed": ("@reg\ndef h(): pass", "P>f", "gone"),
+        "under a key of its own": ("@reg\ndef g(): pass", "P>key", "maybe"),
+        "said as a string": ("@reg\ndef g(): pass\nn = 'f'", "P>f", "maybe"),
+        "a key that is no string": ("@reg\ndef g(): pass", ("f", int), "maybe"),
+    }.values(),
+)
+def test_what_is_named_after_a_definition_goes_with_it_whatever_else_is_decorated(now, key, found):
+    helper = read("def reg(c):\n    if c is None: return\n    register(c)\n")
+    way = Way((Step("own", 1, ""), Step("user", 3, "reg", helper, helper)), definition="f", key=key)
+    assert verdict(way, read(DECORATED), read(now)) == found
+
+
 def test_the_steps_that_are_lost_are_those_after_the_one_that_is_gone():
     text = "def make():\n    reg('P')\ndef build():\n    make()\nbuild()"
     way = Way((Step("own", 5), Step("own", 4, "build"), Step("own", 2, "make")))

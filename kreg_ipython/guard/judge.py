@@ -15,13 +15,14 @@ from kreg_ipython.guard.verdicts import (
     Verdict,
     Way,
     comes_back,
-    is_defined_no_more,
     is_left_out,
+    is_named_after,
     lost,
     place,
     verdict,
     words,
 )
+from kreg_ipython.lib.naming import package_of
 from kreg_ipython.lib.source import Source, read
 
 _Answer = TypeVar("_Answer")
@@ -33,7 +34,7 @@ class _Beside(NamedTuple):
     """Find what is beside a run: other owners' texts, by module, and the functions that calls in a module lead to."""
 
     texts: Callable[[], list[tuple[str, str]]]
-    reached: Callable[[frozenset[str], str], set[tuple[str, str]]]
+    reached: Callable[[frozenset[str], str, frozenset[str]], set[tuple[str, str]]]
 
 
 class Judge:
@@ -179,20 +180,22 @@ class Judge:
         if before is None or now is None or not comes_back(way, before, before) or ways.is_of_a_former_self(entry):
             return False
         home = ways.module_of(run.owner)
-        below = {step.function for step in lost(way, before, now)}
-        functions = {(step.module, step.function) for step in entry.steps if step.function and step.function in below}
-        others = frozenset(name for name in now.may_call if not now.defined(name.partition(".")[0]))
-        if not is_defined_no_more(way, before, now) and beside.reached(others, home) & functions:
+        below = set() if is_named_after(way, before) else {step.function for step in lost(way, before, now)}
+        functions = ways.functions_from(entry, below)
+        packages = frozenset(package_of(module) for module, _ in functions)
+        if functions and beside.reached(now.names, home, packages) & functions:
             return True
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
         called = "" if called.startswith("__") else called  # Python calls it
-        return any(
-            comes_back(way, before, read(text).for_others, or_hands_on=module == home and called in read(text).named)
-            and (module == home or beside.reached(read(text).for_others.may_call, module) & functions)
-            for module, text in beside.texts()
-            if all(word in text for word in wanted)
-        )
+        for module, text in beside.texts():
+            if functions and beside.reached(read(text).names_by_itself, module, packages) & functions:
+                return True
+            if module == home and all(word in text for word in wanted):
+                other = read(text).for_others
+                if comes_back(way, before, other, or_hands_on=called in other.named):
+                    return True
+        return False
 
     def _places(self, mine: list[Entry], now: Source | None) -> dict[str, frozenset[Place]]:
         """Return the places that registered something in a run, by registry."""

@@ -224,7 +224,7 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
         if not stands and was.is_definition:
             stands = Statements(text.defined(was.last_name))
             look.moved = look.moved or bool(stands)
-        dropped = not stands and is_defined_no_more(way, before, now)
+        dropped = not stands and _has_dropped_it(way, before, now)
         if not stands and not dropped:
             stands, inlined = _still_calling(way.steps[at:], before, text)
             is_rephrased = bool(stands)
@@ -262,11 +262,20 @@ def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
     return not way.complete and first.kind != "library" and is_dropped and not now.mentions(_functions(way.steps[1:]))
 
 
-def is_defined_no_more(way: Way, before: Source, now: Source) -> bool:
-    """Return whether a text has dropped the definition that an entry is named after: what it calls names others."""
-    name = way.definition.rpartition(".")[2]
-    is_named = isinstance(way.key, str) and bool(name) and re.findall(r"\w+", way.key)[-1:] == [name]
-    return is_named and bool(before.defined(name)) and not now.defined(name) and name not in now.literals
+def is_named_after(way: Way, text: Source) -> bool:
+    """Return whether an entry is named after its definition in a text: what the text calls names other ones, too."""
+    name = _name(way)
+    return isinstance(way.key, str) and bool(text.defined(name)) and re.findall(r"\w+", way.key)[-1:] == [name]
+
+
+def _has_dropped_it(way: Way, before: Source, now: Source) -> bool:
+    """Return whether a text has dropped the definition that an entry is named after, and does not say the name."""
+    return is_named_after(way, before) and not now.defined(_name(way)) and _name(way) not in now.literals
+
+
+def _name(way: Way) -> str:
+    """Return the last name of the definition of what was registered."""
+    return way.definition.rpartition(".")[2]
 
 
 def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tuple[Statements, int]:

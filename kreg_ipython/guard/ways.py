@@ -10,6 +10,7 @@ import ast
 import functools
 import inspect
 import linecache
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MethodType
@@ -33,8 +34,12 @@ _NO_FILES = {"<string>", "<stdin>"}
 """The names of any text that is executed. From Python 3.13 on, linecache knows one of them: that of ``python -c``."""
 _CONTAINERS = (dict, frozenset, list, set, tuple)
 _MISSING: Any = object()
+Function = tuple[str, str]
+"""A function's module and its qualified name."""
 _MOST = 2_000
 """The most functions whose texts are remembered, or that are looked into."""
+_MANY = 100
+"""The most objects whose attributes the names in one code may mean."""
 
 
 def source_of(made: Entry | Caller) -> Source | None:
@@ -200,9 +205,11 @@ def _codes(meant: Any) -> Iterator[Any]:
 
 
 def _callees(meant: Any) -> Iterator[Any]:
-    """Yield the functions that a call of an object calls first."""
+    """Yield the functions that a call of an object calls first; of an attribute that is computed, its function."""
     if isinstance(meant, functools.partial):
         yield from _callees(meant.func)
+    elif isinstance(meant, (property, functools.cached_property)):
+        yield from _callees(meant.fget if isinstance(meant, property) else meant.func)
     elif isinstance(meant, type):
         for name in ("__new__", "__init__", "__post_init__"):
             yield from _callees(inspect.getattr_static(meant, name, None))
@@ -213,32 +220,51 @@ def _callees(meant: Any) -> Iterator[Any]:
             yield meant
 
 
-def reached(called: Iterable[str], module: str) -> set[tuple[str, str]]:
-    """Return the functions that calls of these names in a module lead to, by module and qualified name.
+def reached(said: Iterable[str], module: str, packages: frozenset[str] = frozenset()) -> set[Function]:
+    """Return the functions that code in a module may lead to, by module and qualified name.
 
-    The names in the codes of the user's functions tell. IPython's own functions execute whatever they are given.
+    The names in the codes of the user's functions tell, called or handed on. IPython's own functions execute whatever
+    they are given.
+
+    Args:
+        said: the names and attributes in the code.
+        module: the module in which they mean something.
+        packages: the installed packages that are looked into.
     """
-    found: set[tuple[str, str]] = set()
-    todo, seen = [(set(called), module)], set[CodeType]()
+    found: set[Function] = set()
+    todo: list[tuple[set[str], str, list[Any]]] = [(set(said), module, [])]
+    seen: set[CodeType] = set()
     while todo and len(seen) < _MOST:
-        for function in _called(*todo.pop()):
+        for function, home in _meanings(*todo.pop()):
             code, where = function.__code__, str(function.__globals__.get("__name__"))
             if package_of(where) not in _SHELLS:
                 found.add((where, code.co_qualname))
-            if code not in seen and not stack.is_library(code.co_filename):
+            if code not in seen and (package_of(where) in packages or not stack.is_library(code.co_filename)):
                 seen.add(code)
-                todo.append((set(names_in(code)), where))
+                todo.append((set(names_in(code)), where, home))
     return found
 
 
-def _called(names: set[str], module: str) -> Iterator[Any]:
-    """Yield the functions that names in a code mean: ``setup``, and of ``lib.setup`` both names stand by themselves."""
+def _meanings(names: set[str], module: str, homes: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield the functions that names in a code mean, and the object that each is an attribute of.
+
+    Of ``lib.setup`` both names stand by themselves. So a name is a variable, or an attribute of what another one means.
+    """
     meanings = {name: _meant(name, module) for name in names}
-    homes = [each for each in meanings.values() if each is not _MISSING and not isinstance(each, FunctionType)]
-    for name, meant in meanings.items():
-        found = [meant] if meant is not _MISSING else [inspect.getattr_static(each, name, None) for each in homes]
-        for each in found:
-            yield from _callees(inspect.getattr_static(each, "__wrapped__", each))
+    attributes = [name for name, meant in meanings.items() if meant is _MISSING]
+    found: list[tuple[Any, list[Any]]] = [(meant, [meant]) for meant in meanings.values() if meant is not _MISSING]
+    homes = homes + [meant for meant, _ in found if not isinstance(meant, FunctionType)]
+    for home in homes:
+        for name in attributes:
+            meant = inspect.getattr_static(home, name, _MISSING)
+            if meant is not _MISSING:
+                found.append((meant, [home]))
+                is_known = any(meant is each for each in homes) or len(homes) > _MANY
+                if not is_known and not any(True for _ in _callees(meant)):
+                    homes.append(meant)
+    for meant, home in found:
+        for function in _callees(inspect.getattr_static(meant, "__wrapped__", meant)):
+            yield function, home
 
 
 def _own_file(made: Entry | Caller) -> str | None:
@@ -299,6 +325,27 @@ def _standing(module: str, name: str) -> Any:
     for part in name.split("."):
         meant = getattr(meant, "__dict__", {}).get(part, _MISSING)
     return meant
+
+
+def functions_from(entry: Entry, lost: set[str | None]) -> frozenset[Function]:
+    """Return the functions that register an entry, whoever calls them: of those on the way to it, from a lost one on.
+
+    What a statement says that names the key is what registers it: whatever that one calls may register other keys. Of a
+    library's way the functions of one package count.
+    """
+    source, own = source_of(entry), _own_file(entry)
+    key = {entry.key, *re.findall(r"\w+", entry.key)[-1:]} if isinstance(entry.key, str) else set()
+    found: list[Function] = []
+    packages: set[str] = set()
+    named = None
+    for step in entry.steps:
+        if step.function and (step.function in lost or package_of(step.module) in packages):
+            found.append((step.module, step.function))
+            packages |= {package_of(step.module)} if stack.is_library(step.code.co_filename) else set()
+        text = source if _is_own(step.code, own, source) else _text(step.code)
+        if text is not None and not key.isdisjoint(text.said_at(step.line)):
+            named = len(found)
+    return frozenset(found[:named])
 
 
 def has_lost_a_function(entry: Entry) -> bool:

@@ -19,7 +19,8 @@ Obstacle = Literal[
 
 Obstacles = frozenset[Obstacle]
 NOTHING: Obstacles = frozenset()
-DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (ast.ClassDef, *FUNCTIONS)
 OWN_NAMES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -46,7 +47,7 @@ def expressions(node: ast.AST) -> Iterator[ast.AST]:
     parts: Iterable[ast.AST] = ast.iter_child_nodes(node)
     if isinstance(node, ast.ClassDef):
         parts = [*node.decorator_list, *node.bases, *node.keywords]
-    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    elif isinstance(node, FUNCTIONS):
         parts = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
     for child in parts:
         if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):

@@ -21,7 +21,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import TypeVar
 
-from kreg_ipython.lib.obstacles import DEFINITIONS, OWN_NAMES, expressions, said_by
+from kreg_ipython.lib.obstacles import DEFINITIONS, FUNCTIONS, OWN_NAMES, expressions, said_by
 from kreg_ipython.lib.statements import CALLED, MAGIC, Statement, Statements, keys_of, statements
 
 _DEFINES = re.compile(r"^\s*(?:async\s+)?(?:class|def)\s+(\w+)", re.MULTILINE)
@@ -84,7 +84,7 @@ class Source:
 
     def mentions(self, names: Iterable[str]) -> bool:
         """Return whether any statement says one of these names: it may hand the function on."""
-        return not self._names.isdisjoint(names)
+        return not self.names.isdisjoint(names)
 
     def calling(self, names: Iterable[str]) -> Statements:
         """Return the statements that call one of these functions, and that the text may execute."""
@@ -176,13 +176,6 @@ class Source:
         return self._by_call.keys()
 
     @cached_property
-    def may_call(self) -> frozenset[str]:
-        """The functions that what it may execute, and the code in its strings, call, as they name them."""
-        in_strings = CALLED.findall("\n".join(self.literals))
-        executed = (each for each in self.statements if self._uncalled.isdisjoint(each.definitions))
-        return frozenset(in_strings).union(*(each.called_names for each in executed))
-
-    @cached_property
     def named(self) -> set[str]:
         """The variables and attributes that it names, called or not."""
         return _named(ast.walk(self.tree))
@@ -194,13 +187,20 @@ class Source:
         return {each.attr for each in nodes if isinstance(each.ctx, ast.Store)}
 
     @cached_property
-    def _names(self) -> set[str]:
+    def names(self) -> frozenset[str]:
+        """The names that what it may execute says, and its strings, with what the code in these calls."""
         nodes = _nodes(self.tree, self._uncalled)
-        imported = {each.name for each in nodes if isinstance(each, ast.alias)}
-        imported.update(*(each.calls for each in self.statements if each.is_magic))
-        return imported.union(
-            *(said_by(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load))
-        )
+        said = {each.name for each in nodes if isinstance(each, ast.alias)}
+        said.update(*(each.calls for each in self.statements if each.is_magic))
+        said.update(*(said_by(each) for each in nodes if isinstance(getattr(each, "ctx", ast.Load()), ast.Load)))
+        in_strings = CALLED.findall("\n".join(self.literals))
+        return frozenset(said).union(part for name in in_strings for part in name.split("."))
+
+    @cached_property
+    def names_by_itself(self) -> frozenset[str]:
+        """The names, strings and calls in what it executes itself, not in functions."""
+        itself = (each for each in self.statements if not any(isinstance(one, FUNCTIONS) for one in each.definitions))
+        return frozenset[str]().union(*(each.words | each.calls for each in itself))
 
     @cached_property
     def for_others(self) -> Source:
@@ -215,7 +215,7 @@ class Source:
         functions = [
             each
             for each in self.statements
-            if isinstance(each.node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            if isinstance(each.node, FUNCTIONS)
             and not (each.decorators or each.last_name in self.literals)
             and not (each.definitions and isinstance(each.definitions[-1], ast.ClassDef))
         ]

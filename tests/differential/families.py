@@ -1444,6 +1444,88 @@ def other_writes() -> Iterator[Made]:
         yield f"given-{name}-file", [*files(m=given + writes), *cells("import m"), *files(m=given), Run("r", "import importlib; importlib.reload(m)", once=True)], {}  # fmt: skip
 
 
+@family("decorators")
+def decorators() -> Iterator[Made]:
+    """A class that a decorator registers under its own name is dropped or renamed, beside others with that decorator."""
+    body = "    return register('P')(c)\n"
+    library = Write("site-packages/lib.py", MODULE_IMPORTS + "def reg(c):\n" + body)
+    own = {
+        "optional": "def reg(c=None, *, name=None):\n    if c is None: return lambda c: reg(c, name=name)\n" + body,
+        "returns": "def reg(c):\n    if c is None: return\n" + body,
+        "wrapped": "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def inner(*a): return f(*a)\n    return inner\n@deco\ndef reg(c):\n"
+        + body,  # fmt: skip
+        "memo": "seen = set()\ndef reg(c):\n    if c.__name__ in seen: return c\n    seen.add(c.__name__)\n" + body,
+    }
+    two = ["@reg\nclass A(keras.layers.Layer): pass\n", "@reg\nclass B(keras.layers.Layer): pass\n"]
+    by_call = ["class A: pass\nclass B: pass\nreg(A); reg(B)", "class B: pass\nreg(B)"]
+    for name, helper in own.items():
+        if name != "memo":
+            yield f"{name}-dropped", cells(("h", helper), "".join(two), two[1]), {}
+            auto = Run("auto", "%autoreload 2", once=True)
+            yield f"{name}-file", [auto, *files(m=helper + "".join(two)), *cells("import m"), *files(m=helper + two[1]), *cells(("b", "x = 1"))], {}  # fmt: skip
+            yield f"{name}-called", cells(("h", helper), *[each.replace("class A: pass\n", "def A(): pass\n").replace("class B: pass\n", "def B(): pass\n") for each in by_call]), {}  # fmt: skip
+        yield f"{name}-renamed", cells(("h", helper), *two), {}
+        yield f"{name}-moved", cells(("h", helper), "".join(two), ("b", two[0]), two[1]), {"compare": name != "memo"}
+    for name, texts in {"dropped": ["".join(two), two[1]], "renamed": two}.items():
+        yield f"library-{name}", [library, *cells(*[f"from lib import reg\n{each}" for each in texts])], {}
+    keyed = "seen = set()\ndef reg(k):\n    def deco(c):\n        if k in seen: return c\n        seen.add(k)\n        return register('P', k)(c)\n    return deco"  # fmt: skip
+    there = "\nprint('=', found('P>k'))"
+    yield "keyed", cells(("h", keyed), *[f"@reg('k')\ndef {name}(x): return x{there}" for name in "fg"]), {"compare": False}  # fmt: skip
+
+
+ENSURES = (
+    "ready = []\ndef ensure():\n    if not ready:\n        ready.append(1)\n        register('P', 'k')(len)\n"
+    "def load(): ensure()\ndef save():\n    ensure()\n    return get_registered_object('P>k').__name__\n"
+    "def prepare(x):\n    ensure()\n    return x\n"
+)
+LAZY = (
+    "class Model:\n    ready = False\n    def ensure(self):\n        if Model.ready: return\n        Model.ready = True\n"
+    "        register('P', 'k')(len)\n    def fit(self): self.ensure()\n    def evaluate(self):\n        self.ensure()\n"
+    "        return get_registered_object('P>k').__name__\nclass Trainer:\n    def __init__(self): self.model = Model()\n"
+    "    def run(self): return self.model.evaluate()\n"
+)
+
+
+@family("other-paths")
+def other_paths() -> Iterator[Made]:
+    """What a memo skips is registered once, and the new text leads to the memo by way of something else."""
+    there = "\nprint('=', held('P>k'))"
+    probes: dict[str, Any] = {"probes": ["held('P>k')"]}
+    again = {
+        "function": "print('=', save())",
+        "handed-on": "x = list(tf.data.Dataset.range(2).map(prepare))" + there,
+        "lambda": "x = list(map(lambda f: f(), [save]))" + there,
+        "partial": "import functools\nx = functools.partial(prepare, 1)()" + there,
+        "table": "x = {'p': save}['p']()" + there,
+        "thread": "t = threading.Thread(target=save); t.start(); t.join()" + there,
+    }
+    for name, text in again.items():
+        yield name, cells(("d", ENSURES), "load()" + there, text), probes
+        yield f"{name}-file", [*files(m=ENSURES), *cells(("d", "from m import *"), "load()" + there, text)], probes
+        library = Write("site-packages/lib.py", MODULE_IMPORTS + ENSURES)
+        yield f"{name}-library", [library, *cells(("d", "from lib import *"), "load()" + there, text)], probes
+        yield f"{name}-cells", cells(("d", ENSURES), "load()", ("b", text), "x = 1", ("b", text)), {}
+    for name, (first, second) in {
+        "method": ("t.fit()", "t.evaluate()"),
+        "class": ("Model().fit()", "Model().evaluate()"),
+        "deeper": ("t.fit()", "u.model.evaluate()"),
+    }.items():
+        made = ("d", "t, u = Model(), Trainer()")
+        yield name, cells(("c", LAZY), made, first + there, second + there), probes
+        yield f"{name}-file", [*files(m=LAZY), *cells(("c", "from m import *"), made, first + there, second + there)], probes  # fmt: skip
+    computed = "class T:\n    m = None\n    @property\n    def model(self):\n        if self.m is None:\n            register('P', 'k')(len)\n            self.m = 'm'\n        return self.m\n    def fit(self): return self.model.upper()\nt = T()"  # fmt: skip
+    yield "property", cells(("d", computed), "x = t.model.upper()" + there, "x = t.fit()" + there), probes
+    quant = "class Quant(keras.layers.Layer):\n    seen = set()\n    def __init__(self, bits, **kw):\n        super().__init__(**kw)\n        if bits not in self.seen:\n            self.seen.add(bits)\n            tf.RegisterGradient(f'Q{bits}')(lambda op, grad: grad)\n"  # fmt: skip
+    use = "\nprint('=', gradient('Q8'))"
+    yield "from-config", cells(("d", quant), "q = Quant(8)" + use, "q = Quant.from_config({'bits': 8})" + use), {}
+    others = "done = set()\ndef add(name):\n    if name in done: return\n    done.add(name)\n    register('P', name)(len)\ndef relu(): add('relu')\ndef gelu(): add('gelu')\n"  # fmt: skip
+    yield "another-key", cells(("d", others), "relu()", "gelu()"), {}
+    yield "another-key-cells", cells(("d", others), "relu()", ("b", "gelu()"), "x = 1", ("b", "gelu()")), {}
+    yield "another-key-file", [*files(m=others), *cells(("d", "import m"), "m.relu()", "m.gelu()")], {}
+    yield "dropped", cells(("d", ENSURES), "load()", "x = 1"), {}
+    yield "dropped-method", cells(("d", LAZY + "t = Model()"), "t.fit()", "x = t.ready"), {}
+
+
 @family("bodies")
 def bodies() -> Iterator[Made]:
     """What stands in a function that a cell calls, or under `with`, `if` and `try`, is renamed or dropped."""
