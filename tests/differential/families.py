@@ -1452,8 +1452,8 @@ def decorators() -> Iterator[Made]:
     own = {
         "optional": "def reg(c=None, *, name=None):\n    if c is None: return lambda c: reg(c, name=name)\n" + body,
         "returns": "def reg(c):\n    if c is None: return\n" + body,
-        "wrapped": "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def inner(*a): return f(*a)\n    return inner\n@deco\ndef reg(c):\n"
-        + body,  # fmt: skip
+        "wrapped": "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def inner(*a): return f(*a)\n"
+        "    return inner\n@deco\ndef reg(c):\n" + body,
         "memo": "seen = set()\ndef reg(c):\n    if c.__name__ in seen: return c\n    seen.add(c.__name__)\n" + body,
     }
     two = ["@reg\nclass A(keras.layers.Layer): pass\n", "@reg\nclass B(keras.layers.Layer): pass\n"]
