@@ -171,12 +171,48 @@ def test_a_decorator_that_is_added_registers_whoever_defines_it(nb, files, autor
     }
 
 
-def test_a_module_that_uses_no_framework_is_still_patched_in_place(nb, files):
-    started(nb, files, a="state = []\ndef f(): return 1")
+PLAIN = "state = []\ndef f(): return 1"
+OF_KERAS = "import keras\nstate = []\ndef f(): return 1\nclass A(keras.layers.Layer):\n    def g(self): return 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    {
+        "no framework": (PLAIN, PLAIN.replace("1", "2")),
+        "bodies": (OF_KERAS, OF_KERAS.replace("1", "2")),
+        "a comment": (OF_KERAS, "# of ours\n" + OF_KERAS),
+        "another function": (OF_KERAS, OF_KERAS.replace("class", "def h(): return 3\nclass")),
+    }.values(),
+)
+def test_a_file_that_registers_nothing_is_still_patched_in_place(nb, files, text, new):
+    started(nb, files, a=text)
     nb.run("y", "PKG.a.state.append(7)")
-    files.write({"PKG/a.py": "state = []\ndef f(): return 2"})
+    files.write({"PKG/a.py": new})
     nb.run("x", "pass")
-    assert nb.value("[PKG.a.f(), PKG.a.state]") == [2, [7] if IN_PLACE else []]
+    assert nb.value("[PKG.a.f(), PKG.a.state]") == [2 if "return 2" in new else 1, [7] if IN_PLACE else []]
+
+
+@pytest.mark.needs("ipython>=9")
+@pytest.mark.parametrize(
+    ("text", "new"),
+    {
+        "it registers": (
+            OF_KERAS.replace("class", "@keras.utils.register_keras_serializable('PKG')\nclass"),
+            OF_KERAS.replace("class", "@keras.utils.register_keras_serializable('PKG')\nclass").replace("1", "2"),
+        ),
+        "AutoGraph may read it": (
+            "from tensorflow import abs\n" + OF_KERAS,
+            "from tensorflow import abs\n" + OF_KERAS.replace("1", "2"),
+        ),
+        "it executes the function": (OF_KERAS + "\nx = f()", OF_KERAS.replace("1", "2") + "\nx = f()"),
+    }.values(),
+)
+def test_any_other_file_of_a_frameworks_is_executed_as_a_whole(nb, files, text, new):
+    started(nb, files, a=text)
+    nb.run("y", "PKG.a.state.append(7)")
+    files.write({"PKG/a.py": new})
+    nb.run("x", "pass")
+    assert nb.value("[PKG.a.f(), PKG.a.A().g(), PKG.a.state]") == [2, 2, []]
 
 
 LONG = """

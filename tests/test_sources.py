@@ -69,6 +69,49 @@ def test_what_a_text_says_by_itself_is_not_what_its_functions_say(text, names):
     assert read(text).names_by_itself == names
 
 
+FILE = "import keras\nTABLE = {}\ndef f(x): return x\nclass A(B):\n    y = 1\n    def g(self): return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "same"),
+    {
+        "a comment": (FILE.replace("TABLE", "# a table\nTABLE"), True),
+        "a function's body": (FILE.replace("return x", "return -x"), True),
+        "a function's arguments": (FILE.replace("f(x)", "f(x, y=2)"), True),
+        "another function": (FILE + "def h(): pass", True),
+        "a function less": (FILE.replace("def f(x): return x\n", ""), True),
+        "a method's body": (FILE.replace("return 1", "return 2"), True),
+        "another method": (FILE + "    def h(self): pass", True),
+        "a value": (FILE.replace("{}", "[]"), False),
+        "an attribute": (FILE.replace("y = 1", "y = 2"), False),
+        "another base": (FILE.replace("A(B)", "A(C)"), False),
+        "a decorator": (FILE.replace("class", "@reg\nclass"), False),
+        "a function's decorator": (FILE.replace("def f", "@reg\ndef f"), False),
+        "a call": (FILE + "f(1)", False),
+        "what cannot be read": (FILE + "(", False),
+    }.values(),
+)
+def test_two_texts_execute_the_same_if_only_functions_differ_that_they_define(now, same):
+    assert read(now).executes_the_same_as(read(FILE)) is same
+    assert read(FILE).executes_the_same_as(read(now)) is same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(): return 1\nx = f()",
+        "def f(): return 1\ndef g(): f()\ng()",
+        "def f(): return 1\nTABLE = {'f': f}",
+        "@reg\ndef f(): return 1",
+        "class A:\n    def f(self): return 1\nx = A()",
+        "class A:\n    def f(self): return 1\nclass B(A): pass",
+        "class A:\n    @reg\n    def f(self): return 1",
+    ],
+)
+def test_what_a_text_may_execute_makes_a_difference(text):
+    assert not read(text).executes_the_same_as(read(text.replace("return 1", "return 2")))
+
+
 def test_code_in_a_strings_calls_is_said():
     assert {"lib", "setup"} <= read("run('lib.setup()')").names
 

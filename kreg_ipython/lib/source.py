@@ -98,6 +98,33 @@ class Source:
         """Return whether every statement of another text stands in this one."""
         return all(self.standing(each) for each in other.statements)
 
+    def executes_the_same_as(self, other: Source) -> bool:
+        """Return whether both texts execute the same themselves, and differ in functions that they only define."""
+        if not self.parses or not other.parses or self._outline != other._outline:
+            return False
+        changed = self._plain.keys() ^ other._plain.keys()
+        texts = self, other
+        return not any(text._may_execute(text._plain[each]) for text in texts for each in changed & text._plain.keys())
+
+    @property
+    def _outline(self) -> list[Hashable]:
+        """What the statements outside functions say, but for functions that nothing decorates."""
+        plain = {*self._plain.values()}
+        others = (each for each in self._by_itself if each not in plain)
+        return [each.body if isinstance(each.node, FUNCTIONS) else (each.says, each.header) for each in others]
+
+    @cached_property
+    def _plain(self) -> dict[tuple[str, str], Statement]:
+        """The functions outside functions that nothing decorates, by what they are called and say."""
+        functions = (each for each in self._by_itself if isinstance(each.node, FUNCTIONS) and not each.decorators)
+        return {(each.name, each.body): each for each in functions}
+
+    def _may_execute(self, function: Statement) -> bool:
+        """Return whether the text may execute a function that it defines; a method, if it names the class."""
+        if function.definitions:
+            return str(getattr(function.definitions[0], "name", "")) in self.names
+        return function.node not in self._uncalled
+
     def writers(self, key: Hashable) -> list[Statement]:
         """Return the statements that may write to a container at this key; those of methods write to their objects."""
         return [*self._writers.get(key, ()), *self._writers.get(None, ())]
@@ -199,8 +226,11 @@ class Source:
     @cached_property
     def names_by_itself(self) -> frozenset[str]:
         """The names, strings and calls in what it executes itself, not in functions."""
-        itself = (each for each in self.statements if not any(isinstance(one, FUNCTIONS) for one in each.definitions))
-        return frozenset[str]().union(*(each.words | each.calls for each in itself))
+        return frozenset[str]().union(*(each.words | each.calls for each in self._by_itself))
+
+    @property
+    def _by_itself(self) -> list[Statement]:
+        return [each for each in self.statements if not any(isinstance(one, FUNCTIONS) for one in each.definitions)]
 
     @cached_property
     def for_others(self) -> Source:

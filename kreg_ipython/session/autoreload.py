@@ -26,16 +26,17 @@ HOMES = ("IPython.extensions.autoreload", "autoreload")
 
 
 def notice(
-    home: str, begin: Callable[[ModuleType], End | None], as_a_whole: Callable[[ModuleType], bool]
+    home: str, begin: Callable[[ModuleType], End | None], as_a_whole: Callable[[ModuleType, str], bool]
 ) -> Iterator[Callable[[], None]]:
     """Call ``begin`` when `%autoreload` is about to reload a module as a whole, and what it returned after that.
 
-    So it is to reload each module that is wanted ``as_a_whole``: `DeduperReloader.maybe_reload_module` leaves one to be
-    reloaded if it has no former text to compare with. Until IPython 9 all modules are. Yield each undo.
+    So it is to reload each module that is wanted ``as_a_whole``, which is asked with the module and its former text:
+    `DeduperReloader.maybe_reload_module` leaves one to be reloaded if it has no former text to compare with. Until
+    IPython 9 all modules are. Yield each undo.
     """
 
     def forget(reloader: Any, module: ModuleType) -> None:
-        if as_a_whole(module):
+        if as_a_whole(module, reloader.source_by_modname.get(module.__name__) or ""):
             reloader.source_by_modname[module.__name__] = ""
 
     yield follow(locate(f"{home}:superreload"), lambda module, *args, **kwargs: begin(module))

@@ -125,7 +125,7 @@ class Notebook(SessionContext):
 
         with suppress(NotThere):
             self.process.undo_later(autoreload.update_classes(module, own))
-            for undo in autoreload.notice(module, self.process.at_the_boundary(reloading), modules.may_register):
+            for undo in autoreload.notice(module, self.process.at_the_boundary(reloading), modules.is_to_be_executed):
                 self.process.undo_later(undo)
 
     def _unregister(self, event: str, callback: Callable[..., Any]) -> None:

@@ -1526,6 +1526,36 @@ def other_paths() -> Iterator[Made]:
     yield "dropped-method", cells(("d", LAZY + "t = Model()"), "t.fit()", "x = t.ready"), {}
 
 
+@family("patched")
+def patched() -> Iterator[Made]:
+    """Under `%autoreload`, what a file's variables hold goes on as in stock, if the file registers nothing itself."""
+    auto = Run("auto", "%autoreload 2", once=True)
+    table = (
+        "import keras\nfrom keras.saving import register_keras_serializable as register\n"
+        "TABLE, seen = {}, []\ndef add(cls):\n    TABLE[cls.__name__] = cls\n    return register('P')(cls)\n"
+        "def build(name): return TABLE[name]()\nclass Config:\n    rate = 1\n    def get(self): return self.rate\n"
+    )
+    layer = "@m.add\nclass L(keras.layers.Layer): pass"
+    use = "x = m.build('L')\nm.seen.append(1)\nprint('=', type(x) is L, held('P>L'), m.Config().get())"
+    for name, new in {
+        "body": table.replace("[name]()", "[name](name='x')"),
+        "method": table.replace("self.rate", "self.rate + 0"),
+        "comment": "# a table\n" + table,
+        "function": table + "def more(): pass\n",
+        "registering": table.replace("register('P')(cls)", "register('P', cls.__name__)(cls)"),
+    }.items():
+        steps = [
+            auto,
+            Write("m.py", table),
+            *cells("import m", ("c", layer), ("b", use)),
+            Write("m.py", new),
+            *cells(("b", use)),
+        ]
+        yield name, steps, {"probes": ["held('P>L')"]}
+        kept = "state = globals().get('state') or (m.seen, m.Config)\nprint('=', state[0] is m.seen, isinstance(m.Config(), state[1]))"
+        yield f"{name}-state", [auto, Write("m.py", table), *cells("import m", ("k", kept)), Write("m.py", new), *cells(("k", kept))], {}  # fmt: skip
+
+
 @family("bodies")
 def bodies() -> Iterator[Made]:
     """What stands in a function that a cell calls, or under `with`, `if` and `try`, is renamed or dropped."""
