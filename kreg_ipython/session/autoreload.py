@@ -11,10 +11,11 @@ former class is led to the new one: variables, classes that are built on it, its
 from __future__ import annotations
 
 import gc
+import tokenize
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import MemberDescriptorType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from kreg_ipython.lib.naming import definition
@@ -35,13 +36,41 @@ def notice(
     IPython 9 all modules are. Yield each undo.
     """
 
-    def forget(reloader: Any, module: ModuleType) -> None:
-        if as_a_whole(module, reloader.source_by_modname.get(module.__name__) or ""):
-            reloader.source_by_modname[module.__name__] = ""
+    def choose(reloader: Any, module: ModuleType) -> End | None:
+        if not as_a_whole(module, reloader.source_by_modname.get(module.__name__) or ""):
+            return lambda error: _give_lines(module)
+        reloader.source_by_modname[module.__name__] = ""
+        return None
 
     yield follow(locate(f"{home}:superreload"), lambda module, *args, **kwargs: begin(module))
     with suppress(NotThere):
-        yield follow(locate(f"{home}:DeduperReloader.maybe_reload_module"), forget)
+        yield follow(locate(f"{home}:DeduperReloader.maybe_reload_module"), choose)
+
+
+def _give_lines(module: ModuleType) -> None:
+    """Give the functions of a module that was patched the lines that they have in its file.
+
+    A function that was patched has lines of its own text, and one below it those of the former file. By its lines the
+    text of a function is found.
+    """
+    file, todo = str(module.__file__), list[CodeType]()
+    with suppress(OSError, SyntaxError, ValueError), tokenize.open(file) as text:
+        todo.append(compile(text.read(), file, "exec", dont_inherit=True))
+    codes: dict[str, list[CodeType]] = {}
+    for code in todo:
+        codes.setdefault(code.co_qualname, []).append(code)
+        todo += [each for each in code.co_consts if isinstance(each, CodeType)]
+    for function in gc.get_referrers(vars(module)):
+        if type(function) is FunctionType and function.__code__.co_filename == file:
+            same = (each for each in codes.get(function.__qualname__, ()) if _is_same(each, function.__code__))
+            function.__code__ = next(same, function.__code__)
+
+
+def _is_same(code: CodeType, other: CodeType) -> bool:
+    """Return whether two codes do the same, whatever their lines. Nothing is told of the functions in them."""
+    parts = ("co_code", "co_names", "co_varnames", "co_freevars")
+    consts = ([repr(each) for each in one.co_consts if not isinstance(each, CodeType)] for one in (code, other))
+    return all(getattr(code, part) == getattr(other, part) for part in parts) and next(consts) == next(consts)
 
 
 def lead_to_new(module: ModuleType, namespaces: Callable[[], list[dict[str, Any]]]) -> End:

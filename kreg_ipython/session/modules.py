@@ -156,16 +156,14 @@ class Modules:
     def is_to_be_executed(self, module: ModuleType, former: str) -> bool:
         """Return whether a changed file is to be executed as a whole, and not patched function by function.
 
-        Patching keeps what the module's variables hold. It is enough where nothing was registered, and nothing but
-        functions that the file only defines has changed. AutoGraph reads functions by their lines in the file, which
-        patching does not tell them.
+        Patching keeps what the module's variables hold. It is enough where nothing but functions that the file only
+        defines has changed, and no graph was traced of them.
         """
         if not self.may_register(module):
             return False
         text = imports.source_of(module) or ""
         may_be_traced = not (registries.FRAMEWORKS - {"keras"}).isdisjoint(re.findall(r"\w+", text))
-        has_entries = self._guard.ledger.has_entries(self.owner_of(module))
-        return may_be_traced or has_entries or not source.read(text).executes_the_same_as(source.read(former))
+        return may_be_traced or not source.read(text).executes_the_same_as(source.read(former))
 
     def _uses(self, module: ModuleType, seen: set[str]) -> bool:
         seen.add(module.__name__)

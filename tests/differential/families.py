@@ -1554,6 +1554,15 @@ def patched() -> Iterator[Made]:
         yield name, steps, {"probes": ["held('P>L')"]}
         kept = "state = globals().get('state') or (m.seen, m.Config)\nprint('=', state[0] is m.seen, isinstance(m.Config(), state[1]))"
         yield f"{name}-state", [auto, Write("m.py", table), *cells("import m", ("k", kept)), Write("m.py", new), *cells(("k", kept))], {}  # fmt: skip
+    made = table + "def make(n): return register('P', n)(len)\n"
+    for name, new in {
+        "above": "# a table\n" + made.replace("[name]()", "[name](name='x')"),
+        "itself": made.replace("(n): return", "(n):\n    return"),
+        "both": "# a table\n" + made.replace("(n): return", "(n, x=0):\n    return"),
+    }.items():
+        patched = [auto, Write("m.py", made), *cells("import m", ("x", "pass")), Write("m.py", new)]
+        yield f"{name}-renamed", [*patched, *cells(("x", "pass"), ("c", "m.make('a')"), ("c", "m.make('b')"))], {}
+        yield f"{name}-dropped", [*patched, *cells(("x", "pass"), ("c", "m.make('a')"), ("c", "x = 1"))], {}
 
 
 @family("bodies")
