@@ -1,8 +1,8 @@
-"""Make ``%autoreload`` execute a changed file anew where it would rather patch functions and classes one by one.
+"""Make ``%autoreload`` execute a changed file anew where to patch functions and classes one by one is not enough.
 
 Since IPython 9 it compares a changed file with its former text and replaces the code of functions. A class's decorator
-is not called then, and a function's decorator is called on a function that is thrown away. AutoGraph reads functions by
-their lines in the file, and finds other lines there.
+is not called then, and a function's decorator is called on a function that is thrown away. A patched function has not
+the lines of the file, by which AutoGraph and kreg find its text: it is given them.
 
 A file that is executed as a whole has new classes where IPython would have kept the former ones. So all that uses a
 former class is led to the new one: variables, classes that are built on it, its instances, and calls of it.
