@@ -23,18 +23,20 @@ from kreg_ipython.guard.verdicts import (
     words,
 )
 from kreg_ipython.lib.naming import package_of
-from kreg_ipython.lib.source import Source, read
+from kreg_ipython.lib.source import Source, names_by_itself, read
 
 _Answer = TypeVar("_Answer")
 _MOST = 100
 """The most entries that are withheld."""
+_UNKNOWN = "?"
+"""The text that may lead to an entry where that cannot be told: none, so that it is asked again."""
 
 
 class _Beside(NamedTuple):
     """Find what is beside a run: other owners' texts, by module, and the functions that calls in a module lead to."""
 
     texts: Callable[[], list[tuple[str, str]]]
-    reached: Callable[[frozenset[str], str, frozenset[str]], set[tuple[str, str]]]
+    reached: Callable[[frozenset[str], str, frozenset[str]], set[ways.Function]]
 
 
 class Judge:
@@ -57,9 +59,9 @@ class Judge:
         )
         for way, some in self.by_way(entries):
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
-            if found == "gone" and self._decide(self._is_said_elsewhere, True, way, some[0], run, beside):
+            if found == "gone" and (text := self._decide(self._said_elsewhere, _UNKNOWN, way, some[0], run, beside)):
                 found = "maybe"
-                self._ledger.said_elsewhere.update(dict.fromkeys(some))
+                self._ledger.said_elsewhere.update(dict.fromkeys(some, text))
             judged.update(dict.fromkeys(some, found))
         return judged
 
@@ -70,13 +72,19 @@ class Judge:
         if not said:
             return found
         waiting = [entry for entry in said if entry in ledger and entry.name not in self._pinned]
+        kept = {entry: said[entry] for entry in waiting}
         said.clear()
-        said.update(dict.fromkeys(waiting))
+        said.update(kept)
         for owner in dict.fromkeys(entry.owner for entry in waiting):
             if owner not in (None, beside) and owner.source is not None:
-                judged = self.verdicts([each for each in waiting if each.owner is owner], Run(owner, owner.source))
+                mine = [each for each in waiting if each.owner is owner and not self._stands(said[each], owner)]
+                judged = self.verdicts(mine, Run(owner, owner.source))
                 found += [entry for entry, each in judged.items() if each == "gone"]
         return found
+
+    def _stands(self, text: str, owner: Owner) -> bool:
+        """Return whether a text is an owner's, another cell's or a module's."""
+        return text == owner.source or any(text == each for _, each in self._context.texts_beside(owner))
 
     def kept(self, formers: list[Entry], mine: list[Entry], run: Run) -> dict[Entry, str]:
         """Return what stays of a successful run's owner, and why.
@@ -171,31 +179,31 @@ class Judge:
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]
 
-    def _is_said_elsewhere(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> bool:
-        """Return whether what led to an entry may still be called, and be skipped because of this entry.
+    def _said_elsewhere(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> str:
+        """Return the text that may still lead to an entry, and skip it because it is there; empty if none does.
 
         The owner's new text may call it by way of another function; another cell or module may say it, too.
         """
         before, now = ways.source_of(entry), _source(run)
         if before is None or now is None or not comes_back(way, before, before) or ways.is_of_a_former_self(entry):
-            return False
+            return ""
         home = ways.module_of(run.owner)
         below = set() if is_named_after(way, before) else {step.function for step in lost(way, before, now)}
         functions = ways.functions_from(entry, below)
         packages = frozenset(package_of(module) for module, _ in functions)
         if functions and beside.reached(now.names, home, packages) & functions:
-            return True
+            return now.text
         wanted = words(way, before)
         called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
         called = "" if called.startswith("__") else called  # Python calls it
         for module, text in beside.texts():
-            if functions and beside.reached(read(text).names_by_itself, module, packages) & functions:
-                return True
+            if functions and beside.reached(names_by_itself(text), module, packages) & functions:
+                return text
             if module == home and all(word in text for word in wanted):
                 other = read(text).for_others
                 if comes_back(way, before, other, or_hands_on=called in other.named):
-                    return True
-        return False
+                    return text
+        return ""
 
     def _places(self, mine: list[Entry], now: Source | None) -> dict[str, frozenset[Place]]:
         """Return the places that registered something in a run, by registry."""

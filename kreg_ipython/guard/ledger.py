@@ -299,7 +299,7 @@ class Ledger:
         """The last entry swept from each spot of a registry that live graphs look keys up in (gradients)."""
         self.withheld: dict[Spot, Held] = before.withheld if before is not None else {}
         """The entries that were swept with their statement, which may be skipped when it comes back."""
-        self.said_elsewhere: dict[Entry, None] = before.said_elsewhere if before is not None else {}
+        self.said_elsewhere: dict[Entry, str] = before.said_elsewhere if before is not None else {}
         """The entries that stay only because something else than their owner's own statement may lead to them."""
         self.executed: dict[Owner, dict[Owner, Execution]] = before.executed if before is not None else {}
         """The files that each owner has executed, and the last execution of each."""

@@ -225,8 +225,9 @@ class Source:
 
     @cached_property
     def names_by_itself(self) -> frozenset[str]:
-        """The names, strings and calls in what it executes itself, not in functions."""
-        return frozenset[str]().union(*(each.words | each.calls for each in self._by_itself))
+        """The names in what it executes itself, not in functions: a string need not be one."""
+        said = _named(part for each in self._by_itself for part in expressions(each.node))
+        return frozenset(said).union(*(each.calls for each in self._by_itself))
 
     @property
     def _by_itself(self) -> list[Statement]:
@@ -282,6 +283,12 @@ class Source:
 def read(text: str) -> Source:
     """Read a text; a text that was read lately is not read again."""
     return Source(text)
+
+
+@functools.lru_cache(maxsize=1024)  # other cells' texts, which are asked again and again
+def names_by_itself(text: str) -> frozenset[str]:
+    """Return what a text says itself: see `Source.names_by_itself`."""
+    return read(text).names_by_itself
 
 
 def definitions(text: str) -> set[str]:
@@ -435,6 +442,7 @@ def _nodes(root: ast.AST, left_out: set[ast.AST]) -> list[ast.AST]:
 
 
 def _named(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the variables and attributes that these nodes are."""
     named = (each for each in nodes if isinstance(each, (ast.Name, ast.Attribute)))
     return {each.id if isinstance(each, ast.Name) else each.attr for each in named}
 

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from kreg_ipython.lib.naming import definition
 from kreg_ipython.lib.patch import End, divert, follow
@@ -26,36 +26,43 @@ HOMES = ("IPython.extensions.autoreload", "autoreload")
 """The modules that the extension may be: IPython 7 finds its own extensions on the path."""
 
 
+class Change(NamedTuple):
+    """A file that was saved: its module, and its former text."""
+
+    module: ModuleType
+    former: str
+
+
 def notice(
-    home: str, begin: Callable[[ModuleType], End | None], as_a_whole: Callable[[ModuleType, str], bool]
+    home: str, begin: Callable[[ModuleType], End | None], patching: Callable[[Change], End | None]
 ) -> Iterator[Callable[[], None]]:
     """Call ``begin`` when `%autoreload` is about to reload a module as a whole, and what it returned after that.
 
-    So it is to reload each module that is wanted ``as_a_whole``, which is asked with the module and its former text:
-    `DeduperReloader.maybe_reload_module` leaves one to be reloaded if it has no former text to compare with. Until
-    IPython 9 all modules are. Yield each undo.
+    It reloads each module as a whole for which ``patching`` returns nothing: `DeduperReloader.maybe_reload_module`
+    leaves one to be reloaded if it has no former text to compare with. Any other module it may patch, and what was
+    returned is called then. Until IPython 9 all modules are reloaded. Yield each undo.
     """
 
     def choose(reloader: Any, module: ModuleType) -> End | None:
-        if not as_a_whole(module, reloader.source_by_modname.get(module.__name__) or ""):
-            return lambda error: _give_lines(module)
-        reloader.source_by_modname[module.__name__] = ""
-        return None
+        end = patching(Change(module, reloader.source_by_modname.get(module.__name__) or ""))
+        if end is None:
+            reloader.source_by_modname[module.__name__] = ""
+        return end
 
     yield follow(locate(f"{home}:superreload"), lambda module, *args, **kwargs: begin(module))
     with suppress(NotThere):
         yield follow(locate(f"{home}:DeduperReloader.maybe_reload_module"), choose)
 
 
-def _give_lines(module: ModuleType) -> None:
+def give_lines(module: ModuleType) -> None:
     """Give the functions of a module that was patched the lines that they have in its file.
 
     A function that was patched has lines of its own text, and one below it those of the former file. By its lines the
     text of a function is found.
     """
-    file, todo = str(module.__file__), list[CodeType]()
-    with suppress(OSError, SyntaxError, ValueError), tokenize.open(file) as text:
-        todo.append(compile(text.read(), file, "exec", dont_inherit=True))
+    file = str(module.__file__)
+    with tokenize.open(file) as text:
+        todo = [compile(text.read(), file, "exec", dont_inherit=True)]
     codes: dict[str, list[CodeType]] = {}
     for code in todo:
         codes.setdefault(code.co_qualname, []).append(code)

@@ -123,9 +123,15 @@ class Notebook(SessionContext):
         def reloading(each: ModuleType) -> End | None:
             return autoreload.lead_to_new(each, modules.namespaces) if modules.may_register(each) else None
 
+        def patching(change: autoreload.Change) -> End | None:
+            if modules.is_to_be_executed(*change):
+                return None
+            return lambda error: autoreload.give_lines(change.module) if modules.may_register(change.module) else None
+
+        safely = self.process.at_the_boundary
         with suppress(NotThere):
             self.process.undo_later(autoreload.update_classes(module, own))
-            for undo in autoreload.notice(module, self.process.at_the_boundary(reloading), modules.is_to_be_executed):
+            for undo in autoreload.notice(module, safely(reloading), safely(patching)):
                 self.process.undo_later(undo)
 
     def _unregister(self, event: str, callback: Callable[..., Any]) -> None:
