@@ -257,6 +257,7 @@ def _meanings(names: set[str], module: str, homes: list[Any]) -> Iterator[tuple[
     for home in homes:
         for name in attributes:
             meant = inspect.getattr_static(home, name, _MISSING)
+            meant = meant.__func__ if isinstance(meant, (classmethod, staticmethod)) else meant
             if meant is not _MISSING:
                 found.append((meant, [home]))
                 is_known = any(meant is each for each in homes) or len(homes) > _MANY
