@@ -370,3 +370,11 @@ def hides_our_frames(error: BaseException) -> bool:
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     ours = [each for each in frames if each.f_globals["__name__"].startswith("kreg_ipython")]
     return bool(ours) and all(each.f_locals.get("__tracebackhide__") for each in ours)
+
+
+def library(lab: Lab, name: str, text: str) -> types.ModuleType:
+    """Return a module of an installed library's."""
+    module, path = lab._module(name, "from home import *"), f"/env/site-packages/{name}.py"
+    linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+    exec(compile(text, path, "exec"), vars(module))
+    return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from guard.test_ways import library
+from guarding import library
 
 from kreg_ipython.guard import ways
 

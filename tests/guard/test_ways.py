@@ -8,6 +8,7 @@ import os
 import types
 
 import pytest
+from guarding import library
 
 from kreg_ipython.guard import ways
 from kreg_ipython.guard.ledger import Entry, Owner, Run
@@ -26,14 +27,6 @@ def way(lab, key="x", registry="silent"):
 def steps(lab, key="x", registry="silent"):
     """The steps of the way: kind, line, function."""
     return [(step.kind, step.line, step.function) for step in way(lab, key, registry).steps]
-
-
-def library(lab, name, text):
-    """A module of an installed library's."""
-    module, path = lab._module(name, "from home import *"), f"/env/site-packages/{name}.py"
-    linecache.cache[path] = (len(text), None, text.splitlines(True), path)
-    exec(compile(text, path, "exec"), vars(module))
-    return module
 
 
 def test_a_statement_of_the_cell(lab):
