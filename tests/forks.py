@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SERVE = """
-import gc, os, json, signal, sys
+import gc, os, json, linecache, signal, sys
+linecache.cache.clear()  # from Python 3.13 on it has the text of this code, as that of any "<string>"
+getattr(linecache, "_interactive_cache", {}).clear()
 gc.collect()
 gc.freeze()  # a collection need not look through the frameworks in each child
 children = set()
