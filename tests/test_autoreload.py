@@ -171,10 +171,16 @@ def test_a_decorator_that_is_added_registers_whoever_defines_it(nb, files, autor
     }
 
 
+def edited(nb: Notebook, files: Files, text: str, new: str) -> None:
+    """Import a file with a list in it, put something into the list, and edit the file."""
+    started(nb, files, a=text)
+    nb.run("y", "PKG.a.state.append(7)")
+    files.write({"PKG/a.py": new})
+    nb.run("x", "pass")
+
+
 PLAIN = "state = []\ndef f(): return 1"
 OF_KERAS = "import keras\nstate = []\ndef f(): return 1\nclass A(keras.layers.Layer):\n    def g(self): return 1"
-
-
 REGISTERS = OF_KERAS.replace("class", "@keras.utils.register_keras_serializable('PKG')\nclass")
 
 
@@ -189,10 +195,7 @@ REGISTERS = OF_KERAS.replace("class", "@keras.utils.register_keras_serializable(
     }.values(),
 )
 def test_a_file_in_which_only_functions_differ_is_patched_in_place_as_in_stock(nb, files, text, new):
-    started(nb, files, a=text)
-    nb.run("y", "PKG.a.state.append(7)")
-    files.write({"PKG/a.py": new})
-    nb.run("x", "pass")
+    edited(nb, files, text, new)
     assert nb.value("[PKG.a.f(), PKG.a.state]") == [2 if "return 2" in new else 1, [7] if IN_PLACE else []]
 
 
@@ -208,10 +211,7 @@ def test_a_file_in_which_only_functions_differ_is_patched_in_place_as_in_stock(n
     }.values(),
 )
 def test_any_other_file_of_a_frameworks_is_executed_as_a_whole(nb, files, text, new):
-    started(nb, files, a=text)
-    nb.run("y", "PKG.a.state.append(7)")
-    files.write({"PKG/a.py": new})
-    nb.run("x", "pass")
+    edited(nb, files, text, new)
     assert nb.value("[PKG.a.f(), PKG.a.A().g(), PKG.a.state]") == [2, 2, []]
 
 

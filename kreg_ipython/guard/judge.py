@@ -77,8 +77,9 @@ class Judge:
         said.update(kept)
         for owner in dict.fromkeys(entry.owner for entry in waiting):
             if owner not in (None, beside) and owner.source is not None:
-                mine = [each for each in waiting if each.owner is owner and not self._stands(said[each], owner)]
-                judged = self.verdicts(mine, Run(owner, owner.source))
+                mine = [entry for entry in waiting if entry.owner is owner]
+                gone = {text for text in {said[entry] for entry in mine} if not self._stands(text, owner)}
+                judged = self.verdicts([entry for entry in mine if said[entry] in gone], Run(owner, owner.source))
                 found += [entry for entry, each in judged.items() if each == "gone"]
         return found
 

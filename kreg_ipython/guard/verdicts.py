@@ -264,8 +264,12 @@ def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
 
 def is_named_after(way: Way, text: Source) -> bool:
     """Return whether an entry is named after its definition in a text: what the text calls names other ones, too."""
-    name = _name(way)
-    return isinstance(way.key, str) and bool(text.defined(name)) and re.findall(r"\w+", way.key)[-1:] == [name]
+    return bool(text.defined(_name(way))) and last_word(way.key) == _name(way)
+
+
+def last_word(key: Hashable) -> str:
+    """Return the last word of a key, ``Foo`` of ``P>Foo``; an empty one of a key that is no string."""
+    return (re.findall(r"\w+", key) or [""])[-1] if isinstance(key, str) else ""
 
 
 def _has_dropped_it(way: Way, before: Source, now: Source) -> bool:

@@ -10,7 +10,6 @@ import ast
 import functools
 import inspect
 import linecache
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MethodType
@@ -18,7 +17,7 @@ from typing import Any
 
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Caller, Entry, Owner
-from kreg_ipython.guard.verdicts import GUARDS, Step, Way
+from kreg_ipython.guard.verdicts import GUARDS, Step, Way, last_word
 from kreg_ipython.lib import stack
 from kreg_ipython.lib.naming import Parameter, definition, names_in, package_of
 from kreg_ipython.lib.remembered import remembered
@@ -261,7 +260,7 @@ def _meanings(names: set[str], module: str, homes: list[Any]) -> Iterator[tuple[
             if meant is not _MISSING:
                 found.append((meant, [home]))
                 is_known = any(meant is each for each in homes) or len(homes) > _MANY
-                if not is_known and not any(True for _ in _callees(meant)):
+                if not is_known and not any(_callees(meant)):
                     homes.append(meant)
     for meant, home in found:
         for function in _callees(inspect.getattr_static(meant, "__wrapped__", meant)):
@@ -335,7 +334,7 @@ def functions_from(entry: Entry, lost: set[str | None]) -> frozenset[Function]:
     library's way the functions of one package count.
     """
     source, own = source_of(entry), _own_file(entry)
-    key = {entry.key, *re.findall(r"\w+", entry.key)[-1:]} if isinstance(entry.key, str) else set()
+    key = {entry.key, last_word(entry.key)} if isinstance(entry.key, str) else set()
     found: list[Function] = []
     packages: set[str] = set()
     named = None

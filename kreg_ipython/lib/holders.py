@@ -16,7 +16,7 @@ _MOST = 100_000
 _MANY = 10_000
 
 _Inside = Literal["nothing", "some", "items", "all"]
-"""What of an object is looked into: of a container its items, of a function or a model some of what it refers to."""
+"""The part of an object that is looked into: the items of a container, some of what a function or a model refers to."""
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)
 _PLAIN = frozenset(map(id, _CONTAINERS))

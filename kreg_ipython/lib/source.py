@@ -108,7 +108,7 @@ class Source:
 
     @property
     def _outline(self) -> list[Hashable]:
-        """What the statements outside functions say, but for functions that nothing decorates."""
+        """The texts of the statements outside functions, but for functions that nothing decorates."""
         plain = {*self._plain.values()}
         others = (each for each in self._by_itself if each not in plain)
         return [each.body if isinstance(each.node, FUNCTIONS) else (each.says, each.header) for each in others]

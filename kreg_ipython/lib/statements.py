@@ -27,9 +27,9 @@ MAGIC = re.compile(  # and what asks for help
     re.MULTILINE,
 )
 CALLED = re.compile(r"(?<!\w)(?<!\w\.)([A-Za-z_][\w.]*)\s*\(")
-_WRITERS = {"__setitem__", "add", "append", "extend", "insert", "setdefault", "update"}
 _KEYED = {"__setitem__", "setdefault", "update"}
 """The methods that are given keys."""
+_WRITERS = _KEYED | {"add", "append", "extend", "insert"}
 _NAMESPACES = {"globals", "locals", "vars", "dir"}
 
 

@@ -154,13 +154,11 @@ class Modules:
         return self._guard.ledger.has_entries(self.owner_of(module)) or self._uses(module, set())
 
     def is_to_be_executed(self, module: ModuleType, former: str) -> bool:
-        """Return whether a changed file is to be executed as a whole, and not patched function by function.
+        """Return whether a changed file that may register is to be executed as a whole, not patched by functions.
 
         Patching keeps what the module's variables hold. It is enough where nothing but functions that the file only
         defines has changed, and no graph was traced of them.
         """
-        if not self.may_register(module):
-            return False
         text = imports.source_of(module) or ""
         may_be_traced = not (registries.FRAMEWORKS - {"keras"}).isdisjoint(re.findall(r"\w+", text))
         return may_be_traced or not source.read(text).executes_the_same_as(source.read(former))

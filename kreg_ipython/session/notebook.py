@@ -124,9 +124,11 @@ class Notebook(SessionContext):
             return autoreload.lead_to_new(each, modules.namespaces) if modules.may_register(each) else None
 
         def patching(change: autoreload.Change) -> End | None:
+            if not modules.may_register(change.module):
+                return lambda error: None
             if modules.is_to_be_executed(*change):
                 return None
-            return lambda error: autoreload.give_lines(change.module) if modules.may_register(change.module) else None
+            return lambda error: autoreload.give_lines(change.module)
 
         safely = self.process.at_the_boundary
         with suppress(NotThere):
