@@ -235,7 +235,3 @@ def main(framework: str) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

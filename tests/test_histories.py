@@ -38,7 +38,7 @@ from hypothesis.stateful import (
 )
 from IPython.core.interactiveshell import InteractiveShell
 
-HISTORIES = int(os.environ.get("KREG_HISTORIES", "50"))
+HISTORIES = int(os.environ.get("KREG_HISTORIES", "40"))
 """How many histories are tried: `make test-long` tries thousands."""
 SEED = int(os.environ.get("KREG_SEED", random.randrange(10**9) if "KREG_HISTORIES" in os.environ else 0))
 """What the histories are drawn with: `make test` tries the same ones each time, `make test-long` others."""

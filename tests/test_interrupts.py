@@ -18,7 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from kreg_ipython.guard.clearing import Undoable
 
 OURS = str(Path(__file__).parent.parent / "kreg_ipython")
-EVERY = int(os.environ.get("KREG_INTERRUPT_EVERY", "17"))
+EVERY = int(os.environ.get("KREG_INTERRUPT_EVERY", "23"))
 """Every how many lines an interrupt is tried; `make test-long` tries each."""
 CELL = """
 @keras.utils.register_keras_serializable("Interrupted")

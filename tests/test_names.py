@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -716,8 +713,10 @@ def test_a_fault_leaves_the_names_to_keras_and_is_told_once(cells):
         pytest.param("tf_keras", marks=pytest.mark.needs("tensorflow>=2.19", "tf_keras")),
     ],
 )
-def test_any_history_of_cells_has_the_names_of_the_rule_and_no_collision_that_stock_has_not(framework):
-    machine = str(Path(__file__).with_name("names_machine.py"))
-    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    done = subprocess.run([sys.executable, machine, framework], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_any_history_of_cells_has_the_names_of_the_rule_and_no_collision_that_stock_has_not(
+    frameworks, framework, tmp_path
+):
+    said = tmp_path / "stderr"
+    machine = f"import names_machine\nnames_machine.main({framework!r})"
+    child = frameworks.start(machine, stderr=said, paths=(os.getcwd(),))
+    assert frameworks.wait(child) == 0, said.read_text()
