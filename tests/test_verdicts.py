@@ -450,6 +450,36 @@ class LeftOut(NamedTuple):
 
 IN_TRY = "try:\n    for n in names:\n        reg(n)\nfinally:\n    pass\n"
 SKIPS = "for n in names:\n    if n not in done:\n        reg(n)\n"
+DATA = {
+    True: (
+        "table.items()",
+        "config.get('names', [])",
+        "config['names'] or []",
+        "getattr(config, 'names', ())",
+        "set(names)",
+        "dict(table)",
+        "names.copy()",
+        "text.strip().split(',')",
+        "names + others",
+        "[*names, *others]",
+        "[n.lower() for n in names]",
+        "sorted(names, key=lambda n: n[0])",
+        "enumerate(names, start=1)",
+    ),
+    False: (
+        "names - done",
+        "set(names) - set(done)",
+        "names.difference(done)",
+        "pending()",
+        "[*pending()]",
+        "sorted(pending())",
+        "queue.get()",
+        "[n for n in names if n not in done]",
+        "filter(is_new, names)",
+        "list(names.pending())",
+    ),
+}
+"""Whether what a loop goes over is data as it is, or what is left of it."""
 LEFT_OUT = {
     "a loop that got shorter": LeftOut(LOOP, LOOP, (2,), (2,), True),
     "a loop that did nothing": LeftOut(LOOP, LOOP, (2,), None, False),
@@ -458,15 +488,11 @@ LEFT_OUT = {
     "a listed loop that skips what is done": LeftOut(
         SKIPS.replace("names", "'AB'"), SKIPS.replace("names", "'AB'"), (3,), (3,), False
     ),
-    "a loop over what is left": LeftOut(
-        "for n in names - done:\n    reg(n)", "for n in names - done:\n    reg(n)", (2,), (2,), False
-    ),
-    "a loop over what a function returns": LeftOut(
-        "for n in pending():\n    reg(n)", "for n in pending():\n    reg(n)", (2,), (2,), False
-    ),
-    "a loop over a table's items": LeftOut(
-        "for n, f in table.items():\n    reg(n)(f)", "for n, f in table.items():\n    reg(n)(f)", (2,), (2,), True
-    ),
+    **{
+        f"a loop over {names}": LeftOut(*[f"for n in {names}:\n    reg(n)"] * 2, (2,), (2,), is_data)
+        for is_data, some in DATA.items()
+        for names in some
+    },
     "a while loop": LeftOut("while todo:\n    reg(todo.pop())", "while todo:\n    reg(todo.pop())", (2,), (2,), False),
     "a guarded class that was edited and registered anew": LeftOut(IN_IF, IN_IF2, (2,), (2,), True),
     "a guarded class that was edited and skipped": LeftOut(IN_IF, IN_IF2, (2,), None, False),

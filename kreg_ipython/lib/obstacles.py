@@ -25,10 +25,26 @@ OWN_NAMES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, 
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
-_LISTERS = {"enumerate", "items", "keys", "list", "range", "reversed", "sorted", "tuple", "values", "zip"}
-_PURE = {"chr", "dict", "enumerate", "frozenset", "int", "len", "list", "map", "ord", "range", "reversed", "set"}
+_PURE = {
+    "chr",
+    "dict",
+    "enumerate",
+    "frozenset",
+    "getattr",
+    "int",
+    "len",
+    "list",
+    "map",
+    "ord",
+    "range",
+    "reversed",
+    "set",
+}
 _PURE |= {"sorted", "str", "tuple", "zip"}
 """The functions of Python's own that make the same of the same."""
+_PURE_METHODS = {"get", "items", "keys", "values", *dir(str), *dir(tuple), *dir(frozenset)}
+_PURE_METHODS -= {"difference", "symmetric_difference"}
+"""The methods of Python's own that do so, without those that tell what is left."""
 _TRANSPARENT = {"classmethod", "property", "staticmethod"}
 
 
@@ -139,20 +155,27 @@ def _over(iterable: ast.expr) -> Obstacles:
     return frozenset({"loop"} if _is_data(iterable) else {"loop", "choice"})
 
 
-def _is_data(node: ast.expr) -> bool:
+def _is_data(node: ast.AST) -> bool:
     """Return whether an expression is data as it is, and not what is left of it: ``names - done``, ``pending()``."""
-    if isinstance(node, ast.Call):
-        return _lists(node) and all(map(_is_data, _listed_by(node)))
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return all(map(_is_data, node.elts))
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Starred, ast.Constant, ast.Dict))
+    match node:
+        case ast.Call():
+            return _lists(node) and all(map(_is_data, _given(node)))
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.BoolOp(values=parts):
+            return all(map(_is_data, parts))
+        case ast.BinOp(op=ast.Add() | ast.BitOr()):
+            return _is_data(node.left) and _is_data(node.right)
+        case ast.ListComp(generators=loops) | ast.SetComp(generators=loops) | ast.GeneratorExp(generators=loops):
+            return all(_is_data(each.iter) and not each.ifs for each in loops)
+        case ast.Starred():
+            return _is_data(node.value)
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Dict, ast.Lambda))
 
 
 def _is_listed(node: ast.expr) -> bool:
     if not _asks_for_a_variable(node):
         return True
     if isinstance(node, ast.Call):
-        return _lists(node) and all(map(_is_listed, _listed_by(node)))
+        return _lists(node) and all(map(_is_listed, _given(node)))
     listed = isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant))
     return listed and not any(isinstance(each, ast.Starred) for each in ast.walk(node))
 
@@ -173,16 +196,21 @@ def _asks_for_a_variable(node: ast.expr) -> bool:
 
 
 def _lists(call: ast.Call) -> bool:
-    """Return whether a call only lists what it is given: ``enumerate(names)``, ``table.items()``."""
-    return _called_name(call) in _LISTERS and not call.keywords
+    """Return whether a call makes something of what it is given, and of nothing else: ``enumerate(names)``."""
+    if isinstance(call.func, ast.Attribute):
+        takes = call.func.attr == "get" and not call.args  # from a queue
+        return call.func.attr in _PURE_METHODS and not takes
+    return _called_name(call) in _PURE
 
 
 def _called_name(call: ast.Call) -> str:
-    return str(getattr(call.func, "id" if isinstance(call.func, ast.Name) else "attr", ""))
+    return str(getattr(call.func, "id", ""))
 
 
-def _listed_by(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *([call.func.value] if isinstance(call.func, ast.Attribute) else [])]
+def _given(call: ast.Call) -> list[ast.expr]:
+    """Return what a call is given: the object of a method, too."""
+    given = [*call.args, *(each.value for each in call.keywords)]
+    return given + ([call.func.value] if isinstance(call.func, ast.Attribute) else [])
 
 
 def _may_leave(node: ast.AST, by: tuple[type[ast.AST], ...], inner: tuple[type[ast.stmt], ...]) -> bool:

@@ -98,7 +98,7 @@ class Statement:
         """
         around: Obstacles = frozenset({"condition"} if self._by_magic else ())
         for header in self.headers:
-            around = together(around, inside(header) | chooses(header))
+            around = together(around, inside(header))
         return together(around, chooses(self.node))
 
     @cached_property

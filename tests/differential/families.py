@@ -1394,6 +1394,31 @@ def listed() -> Iterator[Made]:
         yield f"{name}-file", [*files(m=texts[0]), *cells("import m"), *files(m=texts[1]), Run("r", "import importlib; importlib.reload(m)", once=True)], {}  # fmt: skip
 
 
+@family("data")
+def data() -> Iterator[Made]:
+    """Loops over what another cell has as data, which gets shorter there."""
+    for name, names in {
+        "get": "config.get('names', [])",
+        "getattr": "getattr(Config, 'names', ())",
+        "default": "config.get('names') or ['none']",
+        "copy": "config['names'].copy()",
+        "set": "sorted(set(config['names']))",
+        "dict": "dict(config['table']).items()",
+        "split": "config['text'].strip().split(',')",
+        "sum": "config['names'] + config['more']",
+        "comprehension": "[n.upper() for n in config['names']]",
+        "sorted": "sorted(config['names'], key=len)",
+        "enumerate": "enumerate(config['names'], start=1)",
+    }.items():
+        texts = [
+            f"config = dict(names={n!r}, table=dict.fromkeys({n!r}), text=','.join({n!r}), more=['z'])\n"
+            f"class Config:\n    names = {n!r}"
+            for n in (["a", "b"], ["a"])
+        ]
+        loop = f"for n in {names}:\n    get_custom_objects()[str(n)] = lambda x: x"
+        yield name, cells(("c", texts[0]), ("a", loop), ("c", texts[1]), ("a", loop)), {}
+
+
 WRITES_ONCE = (
     "done = []\ndef setup():\n    if not done:\n        done.append(1)\n        get_custom_objects()['k'] = len\n"
 )
