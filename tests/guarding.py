@@ -22,6 +22,8 @@ from kreg_ipython.guard.ledger import Caller, Entry, Ledger, Owner, Run, Spot
 from kreg_ipython.guard.memory import Memory, Settings
 from kreg_ipython.guard.transaction import Guard
 from kreg_ipython.lib import stack
+from kreg_ipython.lib.holders import reached
+from kreg_ipython.registries import OPAQUE
 from kreg_ipython.registries.registry import Gate, Registry
 from kreg_ipython.registries.shapes import DictRegistry, ListRegistry
 
@@ -232,6 +234,9 @@ class Lab:
     def texts_beside(self, owner):
         others = [each for each in self.owners.values() if each is not owner and each.source]
         return [(str(each.id) if each.kind == "module" else "__main__", each.source) for each in others]
+
+    def held(self, run, objects, but_by=()):
+        return reached(list(vars(sys.modules["__main__"]).values()), {id(one) for one in objects}, OPAQUE, but_by)
 
     def text_of(self, script: Owner) -> str | None:
         return self.texts.get(script.id)

@@ -103,10 +103,11 @@ class Cells:
         return shown.getvalue()
 
     def clear(self) -> None:
-        """Take out all that was registered, and what the cells remember of it."""
+        """Take out all that was registered, and what the cells remember of it, and what may come back."""
         guard = self.shell.magics_manager.registry["KregMagics"].notebook.process.guard
         guard.clear(list(guard.ledger))
         guard._clearing.undoable = Undoable()
+        guard.ledger.withheld.clear()
         self.run("done.clear()\nfor name in [*globals()]: name[:5] == 'once_' and globals().pop(name)", "clear")
 
 

@@ -433,6 +433,7 @@ class LeftOut(NamedTuple):
     """The text of a user's function elsewhere, whose second line from the end registers."""
     complete: bool = True
     library: str = ""
+    key: str | None = None
 
     def way(self, lines: tuple[int, ...]) -> Way:
         """The way by these lines."""
@@ -445,7 +446,7 @@ class LeftOut(NamedTuple):
         if self.helper:
             text = read(self.helper)
             steps.append(Step("user", text.statements[-1].first, "setup", text, text, self.wrapped))
-        return Way(tuple(steps), self.complete)
+        return Way(tuple(steps), self.complete, key=self.key)
 
 
 IN_TRY = "try:\n    for n in names:\n        reg(n)\nfinally:\n    pass\n"
@@ -480,6 +481,27 @@ DATA = {
     ),
 }
 """Whether what a loop goes over is data as it is, or what is left of it."""
+MADE = {
+    True: (
+        "new = [n for n in names]",
+        "new = config['names']\nnew = sorted(new)",
+        "new: list = names[1:]",
+        "new = names\nother.clear()",
+        "new = names\ndef of(done):\n    new = done - names",
+        "new += names",
+    ),
+    False: (
+        "new = [n for n in names if n not in done]",
+        "new = pending()",
+        "new = names\nnew -= done",
+        "more = names - done\nnew = sorted(more)",
+        "new = names[len(done):]",
+        "if (new := pending()): pass",
+        "new = names\nif x:\n    new = pending()",
+        "new = names\nnew.remove('a')",
+    ),
+}
+"""Whether what a variable holds is so, by what the text makes of it."""
 LEFT_OUT = {
     "a loop that got shorter": LeftOut(LOOP, LOOP, (2,), (2,), True),
     "a loop that did nothing": LeftOut(LOOP, LOOP, (2,), None, False),
@@ -516,6 +538,20 @@ LEFT_OUT = {
         (5, 2),
         False,
     ),
+    "a function's own loop over what is left": LeftOut(
+        "def make(names):\n    new = names - done\n    for n in new:\n        reg(n)\nmake(some)",
+        "def make(names):\n    new = names - done\n    for n in new:\n        reg(n)\nmake(some)",
+        (5, 4),
+        (5, 4),
+        False,
+    ),
+    "a function's own loop over what it is given": LeftOut(
+        "names = pending()\ndef make(names):\n    for n in names:\n        reg(n)\nmake(some)",
+        "names = pending()\ndef make(names):\n    for n in names:\n        reg(n)\nmake(some)",
+        (5, 4),
+        (5, 4),
+        True,
+    ),
     "a function that returns early": LeftOut(
         "def make(n):\n    if n in done: return\n    reg(n)\nfor n in names:\n    make(n)",
         "def make(n):\n    if n in done: return\n    reg(n)\nfor n in names:\n    make(n)",
@@ -547,9 +583,28 @@ LEFT_OUT = {
         False,
         helper="def setup(n):\n    if n not in done:\n        reg(n)",
     ),
-    "a helper elsewhere that skips, and is called once": LeftOut(
-        "setup(name)", "setup(name)", (1,), (1,), True, helper="def setup(n):\n    if x:\n        reg(n)"
+    "a helper elsewhere that may skip a name": LeftOut(
+        "setup(name)", "setup(name)", (1,), (1,), False, helper="def setup(n):\n    if x:\n        reg(n)"
     ),
+    "a helper elsewhere that may skip a name, which the text does not say any more": LeftOut(
+        "setup('P>a')", "setup('P>b')", (1,), (1,), True, helper="def setup(n):\n    if x:\n        reg(n)", key="P>a"
+    ),
+    "a helper elsewhere that may skip a name, which the text still says": LeftOut(
+        "setup('P>a')",
+        "setup('P>b', 'a')",
+        (1,),
+        (1,),
+        False,
+        helper="def setup(n):\n    if x:\n        reg(n)",
+        key="P>a",
+    ),
+    **{
+        f"a loop over {made}": LeftOut(
+            *[f"{made}\nfor n in new:\n    reg(n)"] * 2, (made.count("\n") + 3,), (made.count("\n") + 3,), is_data
+        )
+        for is_data, some in MADE.items()
+        for made in some
+    },
     "a library's function": LeftOut("lib.setup(name)", "lib.setup(name)", (1,), (1,), False, library="setup"),
     "a thread": LeftOut("def make(n):\n    reg(n)", "def make(n):\n    reg(n)", (2,), (2,), False, complete=False),
     "a statement that is gone": LeftOut("if x:\n    reg(1)\ny", "y", (2,), (1,), False),

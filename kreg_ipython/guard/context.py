@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
@@ -95,6 +95,12 @@ class ExecutionContext(Protocol):
         """Return the texts of the other cells, and of the user's other modules.
 
         Before each text stands the module in which it is executed.
+        """
+
+    def held(self, run: Run, objects: list[Any], but_by: Collection[int] = ()) -> set[int] | None:
+        """Return which objects the variables hold that a run does not bind anew, by their ``id``; None if unknown.
+
+        What only the containers ``but_by`` hold does not count.
         """
 
     def number(self) -> int | None:

@@ -110,10 +110,15 @@ class GuardedRegistry:
 
     def has(self, container: Any) -> bool:
         """Return whether this is the framework's own container, or another one that belongs to it."""
-        return self.attempt(self._has, container, otherwise=False)
+        return any(each is container for each in self.containers)
 
-    def _has(self, container: Any) -> bool:
-        return any(each is container for each in (self.adapter.table, *self.adapter.parts))
+    @property
+    def containers(self) -> tuple[Any, ...]:
+        """The framework's own container, and others that belong to it."""
+        return self.attempt(self._containers, otherwise=())
+
+    def _containers(self) -> tuple[Any, ...]:
+        return self.adapter.table, *self.adapter.parts
 
     # -- changing
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, NamedTuple, TypeVar
 
 from kreg_ipython.guard import messages, ways
@@ -15,10 +16,13 @@ from kreg_ipython.guard.verdicts import (
     Verdict,
     Way,
     comes_back,
+    drops_key,
     is_left_out,
     is_named_after,
+    last_word,
     lost,
     place,
+    says,
     verdict,
     words,
 )
@@ -32,11 +36,15 @@ _UNKNOWN = "?"
 """The text that may lead to an entry where that cannot be told: none, so that it is asked again."""
 
 
+_Leads = Callable[[str, frozenset[str], str, bool], bool]
+"""Whether a text with these names, in a module, leads to something; and whether by what Python calls by itself."""
+
+
 class _Beside(NamedTuple):
     """Find what is beside a run: other owners' texts, by module, and the functions that calls in a module lead to."""
 
     texts: Callable[[], list[tuple[str, str]]]
-    reached: Callable[[frozenset[str], str, frozenset[str]], set[ways.Function]]
+    reached: Callable[[frozenset[str], str, frozenset[str], bool], set[ways.Function]]
 
 
 class Judge:
@@ -54,10 +62,8 @@ class Judge:
         """Return the verdict on each of the owner's entries before a run."""
         now = _source(run)
         judged: dict[Entry, Verdict] = {}
-        beside = _Beside(
-            functools.cache(lambda: list(self._context.texts_beside(run.owner))), functools.cache(ways.reached)
-        )
-        for way, some in self.by_way(entries):
+        beside = self._beside(run)
+        for way, some in self.by_way(entries, now):
             found: Verdict = self._decide(verdict, "maybe", way, ways.source_of(some[0]), now)
             if found == "gone" and (text := self._decide(self._said_elsewhere, _UNKNOWN, way, some[0], run, beside)):
                 found = "maybe"
@@ -76,16 +82,29 @@ class Judge:
         said.clear()
         said.update(kept)
         for owner in dict.fromkeys(entry.owner for entry in waiting):
-            if owner not in (None, beside) and owner.source is not None:
+            source = self._text(owner) if owner is not None and owner is not beside else None
+            if owner is not None and source is not None:
                 mine = [entry for entry in waiting if entry.owner is owner]
                 gone = {text for text in {said[entry] for entry in mine} if not self._stands(text, owner)}
-                judged = self.verdicts([entry for entry in mine if said[entry] in gone], Run(owner, owner.source))
-                found += [entry for entry, each in judged.items() if each == "gone"]
+                found += self._gone_after([entry for entry in mine if said[entry] in gone], Run(owner, source))
         return found
+
+    def _gone_after(self, entries: list[Entry], run: Run) -> Iterator[Entry]:
+        """Yield those of an owner's entries that no other text says any more, and whose key is not in the owner's."""
+        judged, now, beside = self.verdicts(entries, run), _source(run), self._beside(run)
+        yield from (entry for entry, found in judged.items() if found == "gone")
+        for way, some in self.by_way([entry for entry, found in judged.items() if found != "gone"], now):
+            is_dropped = drops_key(some[0].key, ways.source_of(some[0]), now)
+            if is_dropped and not self._is_said_beside(way, some, run, beside):
+                yield from some
 
     def _stands(self, text: str, owner: Owner) -> bool:
         """Return whether a text is an owner's, another cell's or a module's."""
-        return text == owner.source or any(text == each for _, each in self._context.texts_beside(owner))
+        return text == self._text(owner) or any(text == each for _, each in self._context.texts_beside(owner))
+
+    def _text(self, owner: Owner) -> str | None:
+        """Return what an owner says now: a cell's last text, or a file's."""
+        return owner.source if owner.source is not None else self._context.text_of(owner)
 
     def kept(self, formers: list[Entry], mine: list[Entry], run: Run) -> dict[Entry, str]:
         """Return what stays of a successful run's owner, and why.
@@ -102,17 +121,17 @@ class Judge:
         names = {entry.name for entry in mine}
         pinned = self._pinned - names
         may_be_copy = run.owner.kind == "cell" and run.owner.id is None
+        at_hand, beside = functools.cache(lambda: self._at_hand(formers, run)), self._beside(run)
         kept: dict[Entry, str] = {}
-        for way, some in self.by_way(formers):
-            before = ways.source_of(some[0])
-            found: Verdict = run.removed.get(some[0]) or run.standing.get(some[0], "maybe")
-            if way.is_edited and self.verdicts(some, run)[some[0]] == "gone":
-                found = "gone"  # a file has been edited since the verdict, which the run may have reloaded
-            where = ran.get(some[0].registry, frozenset())
-            left_out = self._decide(is_left_out, False, way, before, now, where, found)
-            left_out = left_out or (found == "again" and ways.has_lost_a_function(some[0]))
-            why = "" if left_out else messages.why_kept(bool(way.steps), now is None or not now.parses)
+        for way, some in self.by_way(formers, now):
+            found = self._verdict_after(way, some, run)
+            left_out = self._is_left_out(way, some, run, ran.get(some[0].registry, frozenset()), found)
+            if left_out and found == "maybe" and self._is_said_beside(way, some, run, beside):
+                left_out = False
+            may_be_there = found == "maybe" and not drops_key(some[0].key, ways.source_of(some[0]), now)
+            reason = messages.why_kept(bool(way.steps), now is None or not now.parses)
             for entry in some:
+                why = "" if left_out and not (may_be_there and entry in at_hand()) else reason
                 again = entry.name in names and ways.is_of_a_former_self(entry)  # with the class of that name now
                 if entry.name in pinned:
                     kept[entry] = messages.PINNED
@@ -122,18 +141,44 @@ class Judge:
                     kept[entry] = why
         return kept
 
-    def withhold(self, swept: list[Entry]) -> None:
+    def _verdict_after(self, way: Way, some: list[Entry], run: Run) -> Verdict:
+        """Return the verdict on entries at the end of a run, which may have reloaded a file that was edited since."""
+        found: Verdict = run.removed.get(some[0]) or run.standing.get(some[0], "maybe")
+        return "gone" if way.is_edited and self.verdicts(some, run)[some[0]] == "gone" else found
+
+    def _is_left_out(self, way: Way, some: list[Entry], run: Run, ran: frozenset[Place], found: Verdict) -> bool:
+        left_out = self._decide(is_left_out, False, way, ways.source_of(some[0]), _source(run), ran, found)
+        return left_out or (found == "again" and ways.has_lost_a_function(some[0]))
+
+    def _is_said_beside(self, way: Way, some: list[Entry], run: Run, beside: _Beside) -> bool:
+        """Return whether another text says the key that the owner's said, and may have skipped it; take note of it."""
+        before = ways.source_of(some[0])
+        is_said = before is not None and says(before, some[0].key)
+        text = self._decide(self._said_beside, _UNKNOWN, way, some[0], run, beside) if is_said else ""
+        self._ledger.said_elsewhere.update(dict.fromkeys(some, text) if text else {})
+        return bool(text)
+
+    def withhold(self, dropped: Iterable[Entry], left_out: Set[Entry] = frozenset()) -> None:
         """Hold those of the swept entries that their statement may skip, until it comes back, here or in another cell.
 
         A guard or a memo may skip the statement then: what it registered once has to be there all the same.
+
+        Args:
+            dropped: those whose statement is gone.
+            left_out: those that their statement left out: they come back with their key, if the text said it.
         """
         held = self._ledger.withheld
-        for way, some in self.by_way(swept):
+        for way, some in [*self.by_way(dropped), *self.by_way(left_out)]:
             before = ways.source_of(some[0])
-            if before is not None and comes_back(way, before, before):
-                for entry in some:
-                    held.pop(entry.spot, None)
-                    held[entry.spot] = Held(entry, way, words(way, before))
+            is_there = some[0] in left_out
+            if before is None or not comes_back(way, before, before) or (is_there and not says(before, some[0].key)):
+                continue
+            is_kept = is_there or is_named_after(way, before)
+            below: set[str | None] = set() if is_kept else {step.function for step in some[0].steps}
+            functions = ways.functions_from(some[0], below)
+            for entry in some:
+                held.pop(entry.spot, None)
+                held[entry.spot] = Held(entry, way, words(way, before, entry.key), functions)
         while len(held) > _MOST:
             del held[next(iter(held))]
 
@@ -141,7 +186,9 @@ class Judge:
         """Return the withheld entries whose statement is in the source of a run, and may be skipped there."""
         if not self._ledger.withheld or run.source is None:
             return []
-        return [each.entry for each in list(self._ledger.withheld.values()) if _is_back(each, run, run.source)]
+        text, home = read(run.source), ways.module_of(run.owner)
+        reached = functools.cache(lambda packages: ways.reached(text.names, home, packages))
+        return [each.entry for each in list(self._ledger.withheld.values()) if _is_back(each, run, text, reached)]
 
     def is_dropped(self, script: Owner, by: Caller, run: Run) -> bool:
         """Return whether the text of a run does not say any more by what a former run executed a file.
@@ -170,41 +217,83 @@ class Judge:
             yield from (entry for entry, found in judged.items() if found == "changed")
             yield from self.edited(again, (*within, script))
 
-    def by_way(self, entries: Iterable[Entry]) -> list[tuple[Way, list[Entry]]]:
-        """Return entries by the way that led to them: what a loop registers has one in common."""
+    def by_way(self, entries: Iterable[Entry], now: Source | None = None) -> list[tuple[Way, list[Entry]]]:
+        """Return entries by the way that led to them: what a loop registers has one in common.
+
+        Those whose keys the new text says, or said before, are apart from others.
+        """
         alike: dict[Any, list[Entry]] = {}
         for entry in entries:
+            said = [text is not None and says(text, entry.key) for text in (ways.source_of(entry), now)]
             frames = tuple((id(step.code), step.line) for step in entry.steps)
             written = entry.key if entry.written and not entry.steps else None
-            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written
+            which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written, *said
             alike.setdefault(which, []).append(entry)
         return [(self._way_to(some[0]), some) for some in alike.values()]
+
+    def _beside(self, run: Run) -> _Beside:
+        texts = functools.cache(lambda: list(self._context.texts_beside(run.owner)))
+        return _Beside(texts, functools.cache(ways.reached))
 
     def _said_elsewhere(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> str:
         """Return the text that may still lead to an entry, and skip it because it is there; empty if none does.
 
         The owner's new text may call it by way of another function; another cell or module may say it, too.
         """
-        before, now = ways.source_of(entry), _source(run)
-        if before is None or now is None or not comes_back(way, before, before) or ways.is_of_a_former_self(entry):
+        now = _source(run)
+        leads = self._leads(way, entry, now, beside)
+        here = now is not None and leads is not None and leads(now.text, now.names, ways.module_of(run.owner), True)
+        return now.text if here and now is not None else self._said_beside(way, entry, run, beside)
+
+    def _said_beside(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> str:
+        """Return the text of another cell or module that may lead to an entry; empty if none does."""
+        before, now, home = ways.source_of(entry), _source(run), ways.module_of(run.owner)
+        leads = self._leads(way, entry, now, beside)
+        if before is None or leads is None:
             return ""
-        home = ways.module_of(run.owner)
-        below = set() if is_named_after(way, before) else {step.function for step in lost(way, before, now)}
-        functions = ways.functions_from(entry, below)
-        packages = frozenset(package_of(module) for module, _ in functions)
-        if functions and beside.reached(now.names, home, packages) & functions:
-            return now.text
-        wanted = words(way, before)
-        called = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
-        called = "" if called.startswith("__") else called  # Python calls it
+        wanted = words(way, before, entry.key)
+        name = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
+        name = "" if name.startswith("__") else name  # Python calls it
         for module, text in beside.texts():
-            if functions and beside.reached(names_by_itself(text), module, packages) & functions:
+            if leads(text, names_by_itself(text), module, False):
                 return text
             if module == home and all(word in text for word in wanted):
                 other = read(text).for_others
-                if comes_back(way, before, other, or_hands_on=called in other.named):
+                is_said = says(other, entry.key) or not says(before, entry.key)
+                if is_said and comes_back(way, before, other, or_hands_on=name in other.named):
                     return text
         return ""
+
+    def _leads(self, way: Way, entry: Entry, now: Source | None, beside: _Beside) -> _Leads | None:
+        """Return what tells whether a text leads to the functions that register an entry; None if nothing skips it."""
+        before = ways.source_of(entry)
+        if before is None or now is None or not comes_back(way, before, before) or ways.is_of_a_former_self(entry):
+            return None
+        below = set() if is_named_after(way, before) else {step.function for step in lost(way, before, now)}
+        functions = ways.functions_from(entry, below)
+        called = {(step.module, step.function) for step in entry.steps[1:2]}
+        packages = frozenset(package_of(module) for module, _ in functions or called)
+
+        def leads(text: str, names: frozenset[str], module: str, with_hooks: bool) -> bool:
+            is_said = not functions and last_word(entry.key) in text and says(read(text), entry.key)
+            wanted = called if is_said else functions
+            return bool(wanted) and not beside.reached(names, module, packages, with_hooks).isdisjoint(wanted)
+
+        return leads
+
+    def _at_hand(self, entries: Iterable[Entry], run: Run) -> set[Entry]:
+        """Return what was written to containers, and may have been written again as it is: no comparison shows that.
+
+        A run can do so if a name leads to the object, or a variable that the run does not bind anew.
+        """
+        written = [entry for entry in entries if entry.written]
+        unnamed = [entry.value for entry in written if not ways.has_its_name(entry.value)]
+        containers = {id(each) for entry in written for each in self._registries[entry.registry].containers}
+        held = self._context.held(run, unnamed, containers) if unnamed else set()
+        if held is None:
+            return set(written)
+        lost = {id(value) for value in unnamed if gc.is_tracked(value) and id(value) not in held}
+        return {entry for entry in written if id(entry.value) not in lost}
 
     def _places(self, mine: list[Entry], now: Source | None) -> dict[str, frozenset[Place]]:
         """Return the places that registered something in a run, by registry."""
@@ -227,13 +316,16 @@ class Judge:
             return otherwise
 
 
-def _is_back(held: Held, run: Run, text: str) -> bool:
-    owner = held.entry.owner
+def _is_back(held: Held, run: Run, now: Source, reached: Callable[[frozenset[str]], set[ways.Function]]) -> bool:
+    """Return whether a text says again what led to an entry, or calls what registers it."""
+    owner, before = held.entry.owner, ways.source_of(held.entry)
     can_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
-    if not can_be or not all(word in text for word in held.words):
+    if not can_be or before is None:
         return False
-    before = ways.source_of(held.entry)
-    return before is not None and comes_back(held.way, before, read(text))
+    if all(word in now.text for word in held.words) and comes_back(held.way, before, now):
+        return True
+    packages = frozenset(package_of(module) for module, _ in held.functions)
+    return bool(held.functions) and not reached(packages).isdisjoint(held.functions)
 
 
 def _source(run: Run) -> Source | None:

@@ -271,11 +271,15 @@ class Known(NamedTuple):
 
 
 class Held(NamedTuple):
-    """An entry that was swept with its statement: the way to it, and what a text must say that has the statement."""
+    """An entry that was swept with its statement: the way to it, and what a text must say that has the statement.
+
+    The ``functions`` register it whoever calls them.
+    """
 
     entry: Entry
     way: Way
     words: frozenset[str]
+    functions: frozenset[tuple[str, str]]
 
 
 class Ledger:

@@ -25,6 +25,7 @@ from kreg_ipython.guard.notices import Notices
 from kreg_ipython.guard.numbering import Numbering
 from kreg_ipython.guard.reconcile import Reconciler
 from kreg_ipython.guard.registration import Registrations, is_users
+from kreg_ipython.guard.renewal import Renewal
 from kreg_ipython.guard.verdicts import Verdict
 from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.registries.names import Counter as NameCounter
@@ -77,6 +78,7 @@ class Guard:
         self._judge = Judge(shared)
         self._clearing = Clearing(shared, self._reconciler, self._writes, self._judge)
         self.clear, self.undo = self._clearing.clear, self._clearing.undo
+        self.renew = Renewal(shared, self._reconciler).renew
         self.between = self._writes.between
         for adapter in registries:
             self._guard(adapter)
@@ -418,7 +420,8 @@ class Guard:
             entry.kept = why
         gone = [*(entry for entry in standing if entry not in kept), *unsaid]
         swept = sorted([*(entry for entry in run.removed if entry not in kept), *gone], key=order_of)
-        self._judge.withhold([entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid)
+        dropped = [entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid
+        self._judge.withhold(dropped, set(gone).difference(unsaid))
         self._reconciler.take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
         self._reconciler.restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()

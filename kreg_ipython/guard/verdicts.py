@@ -226,7 +226,8 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
             look.moved = look.moved or bool(stands)
         dropped = not stands and _has_dropped_it(way, before, now)
         if not stands and not dropped:
-            stands, inlined = _still_calling(way.steps[at:], before, text)
+            called_in = text.for_others if step.kind == "user" else text
+            stands, inlined = _still_calling(way.steps[at:], before, called_in)
             is_rephrased = bool(stands)
             del steps[:inlined]
         if not stands and "condition" in was.obstacles:
@@ -236,6 +237,9 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
             look.obstacles.add("unknown")  # handed on, to a thread for one
             look.handed_on = True
             return look
+        if not stands and not dropped and _is_rewrapped(way.steps[at:], before, now):
+            look.obstacles.add("unknown")
+            return look
         if not stands or (was.is_definition and not any(map(was.still_leads, stands))):
             look.gone = way.steps[at:]
             return look
@@ -243,8 +247,9 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
             look.definitions.append((was, stands))
         here: set[Obstacle] = {"cached"} if step.wrapped else set()
         here |= stands.obstacles
-        if "condition" in here and look.obstacles & {"loop", "listed"}:
-            here.add("choice")
+        is_asked_again = at and not drops_key(way.key, before, now)
+        if "condition" in here and (look.obstacles & {"loop", "listed"} or is_asked_again):
+            here.add("choice")  # a function may be called several times, too
         look.obstacles |= here
         look.rephrased = look.rephrased or is_rephrased
         look.places.append((None if is_rephrased else step.function, stands))
@@ -272,6 +277,18 @@ def last_word(key: Hashable) -> str:
     return (re.findall(r"\w+", key) or [""])[-1] if isinstance(key, str) else ""
 
 
+def says(text: Source, key: Hashable) -> bool:
+    """Return whether a text says a key, or the last word of it: in a string, or as a name or what it defines."""
+    word = last_word(key)
+    found = word in text.literals or key in text.literals or word in text.named or text.defined(word)
+    return bool(word and found)
+
+
+def drops_key(key: Hashable, before: Source | None, now: Source | None) -> bool:
+    """Return whether a text said a key, and the new one does not."""
+    return before is not None and now is not None and says(before, key) and not says(now, key)
+
+
 def _has_dropped_it(way: Way, before: Source, now: Source) -> bool:
     """Return whether a text has dropped the definition that an entry is named after, and does not say the name."""
     return is_named_after(way, before) and not now.defined(_name(way)) and _name(way) not in now.literals
@@ -294,6 +311,13 @@ def _still_calling(steps: tuple[Step, ...], before: Source, now: Source) -> tupl
         if found or following.kind != "own":
             return found, inlined
     return Statements(), 0
+
+
+def _is_rewrapped(steps: tuple[Step, ...], before: Source, now: Source) -> bool:
+    """Return whether the owner's last statement on a way might be skipped, and may be, in another function now."""
+    own = [step for step in steps if step.kind == "own"]
+    was = _was(own[-1], before) if own else None
+    return was is not None and bool(was.obstacles | was.function) and bool(now.saying_elsewhere(was))
 
 
 @functools.lru_cache(maxsize=16)  # many entries have the same places: all that one function registered
@@ -377,11 +401,15 @@ def lost(way: Way, before: Source, now: Source) -> tuple[Step, ...]:
     return _look(way, before, now).gone[1:] if way.steps and now.parses else ()
 
 
-def words(way: Way, before: Source) -> frozenset[str]:
-    """Return what a text must say to have the first statement of a way, or one that calls the same function."""
+def words(way: Way, before: Source, key: Hashable) -> frozenset[str]:
+    """Return what a text must say to have the first statement of a way, or one that calls the same function.
+
+    It must say the key, if the former text said it.
+    """
     was = _was(way.steps[0], before) if way.steps else None
     if was is None:
         return frozenset()
     if was.is_definition:
         return frozenset({was.last_name})
-    return frozenset(_calls_of(was, way.steps[1]) if len(way.steps) > 1 else was.words)
+    said = frozenset({last_word(key)} if says(before, key) else ())
+    return said.union(_calls_of(was, way.steps[1]) if len(way.steps) > 1 else was.words)

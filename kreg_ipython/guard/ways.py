@@ -12,19 +12,22 @@ import inspect
 import linecache
 import sys
 from collections.abc import Iterable, Iterator
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from kreg_ipython.guard.guarded import GuardedRegistry
 from kreg_ipython.guard.ledger import Caller, Entry, Owner
 from kreg_ipython.guard.verdicts import GUARDS, Step, Way, last_word
 from kreg_ipython.lib import stack
+from kreg_ipython.lib.holders import attributes_of
 from kreg_ipython.lib.naming import Parameter, definition, names_in, package_of
 from kreg_ipython.lib.remembered import remembered
 from kreg_ipython.lib.source import Source, read
 from kreg_ipython.lib.statements import Statement
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
+_MAKERS = ("__new__", "__init__", "__post_init__", "__call__")
+"""The methods that a call of a class or of an object calls first."""
 _SHELLS = {"IPython", "decorator"}
 """The packages whose frames stand between a magic and what it executes; the second one's in IPython 7."""
 NOBODY_KNOWS = Way((Step("user"),), complete=False)
@@ -210,7 +213,7 @@ def _callees(meant: Any) -> Iterator[Any]:
     elif isinstance(meant, (property, functools.cached_property)):
         yield from _callees(meant.fget if isinstance(meant, property) else meant.func)
     elif isinstance(meant, type):
-        for name in ("__new__", "__init__", "__post_init__"):
+        for name in _MAKERS[:3]:
             yield from _callees(inspect.getattr_static(meant, name, None))
     else:
         if not isinstance(meant, FunctionType):
@@ -219,7 +222,26 @@ def _callees(meant: Any) -> Iterator[Any]:
             yield meant
 
 
-def reached(said: Iterable[str], module: str, packages: frozenset[str] = frozenset()) -> set[Function]:
+def _hooks(meant: Any) -> Iterator[FunctionType]:
+    """Yield what Python calls by itself of the user's objects, classes and modules: ``__enter__``, ``__getattr__``."""
+    if isinstance(meant, FunctionType):
+        return
+    found: list[tuple[str, Any]] = []
+    if isinstance(meant, ModuleType):
+        found = [("__getattr__", attributes_of(meant).get("__getattr__"))]
+    for kind in (*type(meant).__mro__, *(meant.__mro__ if isinstance(meant, type) else ())):
+        file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+        if kind.__module__ == "__main__" or (file and not stack.is_library(file)):
+            found += list(vars(kind).items())
+    for name, function in found:
+        function = getattr(function, "__func__", function)  # of a class method
+        if name[:2] == name[-2:] == "__" and name not in _MAKERS and isinstance(function, FunctionType):
+            yield function
+
+
+def reached(
+    said: Iterable[str], module: str, packages: frozenset[str] = frozenset(), with_hooks: bool = False
+) -> set[Function]:
     """Return the functions that code in a module may lead to, by module and qualified name.
 
     The names in the codes of the user's functions tell, called or handed on. IPython's own functions execute whatever
@@ -229,12 +251,13 @@ def reached(said: Iterable[str], module: str, packages: frozenset[str] = frozens
         said: the names and attributes in the code.
         module: the module in which they mean something.
         packages: the installed packages that are looked into.
+        with_hooks: whether the code may do with the objects in it what Python calls methods for.
     """
     found: set[Function] = set()
     todo: list[tuple[set[str], str, list[Any]]] = [(set(said), module, [])]
     seen: set[CodeType] = set()
     while todo and len(seen) < _MOST:
-        for function, home in _meanings(*todo.pop()):
+        for function, home in _meanings(*todo.pop(), with_hooks):
             code, where = function.__code__, str(function.__globals__.get("__name__"))
             if package_of(where) not in _SHELLS:
                 found.add((where, code.co_qualname))
@@ -244,7 +267,7 @@ def reached(said: Iterable[str], module: str, packages: frozenset[str] = frozens
     return found
 
 
-def _meanings(names: set[str], module: str, homes: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+def _meanings(names: set[str], module: str, homes: list[Any], with_hooks: bool) -> Iterator[tuple[Any, list[Any]]]:
     """Yield the functions that names in a code mean, and the object that each is an attribute of.
 
     Of ``lib.setup`` both names stand by themselves. So a name is a variable, or an attribute of what another one means.
@@ -263,7 +286,8 @@ def _meanings(names: set[str], module: str, homes: list[Any]) -> Iterator[tuple[
                 if not is_known and not any(_callees(meant)):
                     homes.append(meant)
     for meant, home in found:
-        for function in _callees(inspect.getattr_static(meant, "__wrapped__", meant)):
+        functions = _callees(inspect.getattr_static(meant, "__wrapped__", meant))
+        for function in (*functions, *(_hooks(meant) if with_hooks else ())):
             yield function, home
 
 
@@ -381,6 +405,13 @@ def _text(code: CodeType) -> Source | None:
     source = read(text)
     defined = any(each.first == code.co_firstlineno for each in source.defined(code.co_name))
     return source if defined or code.co_name.startswith("<") else None
+
+
+def has_its_name(subject: Any) -> bool:
+    """Return whether the name of an object's definition means the object: whoever knows the name has it."""
+    defined = definition(subject)
+    named = defined is not None and len(defined) == 2 and isinstance(defined[1], str)
+    return defined is not None and named and _standing(*defined) is subject
 
 
 def is_of_a_former_self(entry: Entry) -> bool:

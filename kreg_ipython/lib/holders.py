@@ -60,12 +60,14 @@ def holders(names: Mapping[str, Any], targets: Iterable[Any], opaque: Opaque) ->
     return found
 
 
-def reached(values: Iterable[Any], wanted: Collection[int], opaque: Opaque) -> set[int] | None:
+def reached(
+    values: Iterable[Any], wanted: Collection[int], opaque: Opaque, but_by: Collection[int] = ()
+) -> set[int] | None:
     """Return which wanted objects, by their ``id``, these values lead to; None if there is too much to look at.
 
-    A container of more than `_MANY` objects is data, and is not looked into.
+    A container of more than `_MANY` objects is data, and is not looked into, nor are the objects ``but_by``.
     """
-    seen, todo = set[int](), list(values)
+    seen, todo = set(but_by), list(values)
     known: dict[int, tuple[type, _Inside]] = {}
     while todo:
         new = {id(one): one for one in filter(gc.is_tracked, todo) if id(one) not in seen}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 Obstacle = Literal[
     "condition",  # an `if`, a `try`, a `with` that may end its body early, `x or call()`, …
@@ -12,7 +13,7 @@ Obstacle = Literal[
     "loop",  # a loop over what the source does not list itself
     "listed",  # a loop over what it lists: it goes through all of it at each run, and is no obstacle by itself
     "early return",  # a function that may end before it
-    "cached",  # a function that something else may stand in for: it is decorated
+    "cached",  # a function that something else may stand in for: it is decorated, or a last resort
     "library",  # code that is not the user's
     "unknown",  # nobody saw how it was reached, or its text cannot be read
 ]
@@ -45,7 +46,61 @@ _PURE |= {"sorted", "str", "tuple", "zip"}
 _PURE_METHODS = {"get", "items", "keys", "values", *dir(str), *dir(tuple), *dir(frozenset)}
 _PURE_METHODS -= {"difference", "symmetric_difference"}
 """The methods of Python's own that do so, without those that tell what is left."""
+_TAKERS = {"clear", "difference_update", "discard", "pop", "popitem", "popleft", "remove"}
+"""The methods that take something out of a container."""
 _TRANSPARENT = {"classmethod", "property", "staticmethod"}
+_LAST_RESORTS = {"__getattr__", "__missing__"}
+"""The functions that Python calls for what is not there: afterwards it may be."""
+
+
+class Scope:
+    """The variables of a text, or of a function in it.
+
+    Args:
+        node: the text's tree, or the function.
+        outer: what it stands in; None for a text.
+        by_magic: whether a magic decides if the text is executed.
+    """
+
+    def __init__(self, node: ast.AST, outer: Scope | None = None, by_magic: bool = False) -> None:
+        self._node, self._outer = node, outer
+        self.by_magic: bool = outer.by_magic if outer is not None else by_magic
+
+    def made(self, name: str) -> list[ast.expr | None]:
+        """Return the values that the code gives a variable, and None if it takes something out of it."""
+        found = self._made.get(name)
+        return found if found is not None else self._outer.made(name) if self._outer is not None else []
+
+    @cached_property
+    def _made(self) -> dict[str, list[ast.expr | None]]:
+        arguments = getattr(self._node, "args", None)
+        names = [each.arg for each in ast.walk(arguments) if isinstance(each, ast.arg)] if arguments else []
+        found: dict[str, list[ast.expr | None]] = {name: [] for name in names}
+        for node in _inside(self._node):
+            made: list[tuple[str, ast.expr | None]] = []
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    made = [(each.id, value) for each in targets if isinstance(each, ast.Name)]
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name), value=value)
+                    | ast.NamedExpr(target=ast.Name(id=name), value=value)
+                ):
+                    made = [(name, value)] if value is not None else []
+                case ast.AugAssign(target=ast.Name(id=name), op=ast.Sub()):
+                    made = [(name, None)]
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if method in _TAKERS:
+                    made = [(name, None)]
+            for name, value in made:
+                found.setdefault(name, []).append(value)
+        return found
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes in a text or a function, without those of functions and classes in it."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, (*DEFINITIONS, ast.Lambda)):
+            yield from _inside(child)
 
 
 def together(around: Obstacles, new: Obstacles) -> Obstacles:
@@ -71,7 +126,7 @@ def expressions(node: ast.AST) -> Iterator[ast.AST]:
             yield from expressions(child)
 
 
-def chooses(node: ast.stmt) -> Obstacles:
+def chooses(node: ast.stmt, scope: Scope) -> Obstacles:
     """Return what of a statement's own expressions may keep a call in it from being executed: ``x or call()``."""
     found: set[Obstacle] = set()
     for each in expressions(node):
@@ -79,19 +134,30 @@ def chooses(node: ast.stmt) -> Obstacles:
         if isinstance(each, (ast.BoolOp, ast.IfExp)) or chained:
             found |= {"condition"} if any(isinstance(part, ast.Call) for part in ast.walk(each)) else set()
         elif isinstance(each, ast.comprehension):
-            found |= {"condition", "loop", "choice"} if each.ifs else _over(each.iter)
+            found |= {"condition", "loop", "choice"} if each.ifs else _over(each.iter, scope)
         elif isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
             found |= _CALLERS.get(each.func.id, set())
-    return frozenset(found)
+    return frozenset(found | _left_to_write(node, scope))
 
 
-def inside(node: ast.stmt) -> Obstacles:
+def _left_to_write(node: ast.stmt, scope: Scope) -> set[Obstacle]:
+    """Return the obstacles of a statement that writes what is left of something: ``objects.update(new)``."""
+    given: list[ast.expr] = []
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+        given = node.value.args if node.value.func.attr == "update" else []
+    elif isinstance(node, ast.AugAssign):
+        given = [node.value]
+    over = [_over(each, scope) for each in given]
+    return set().union(*(each for each in over if "choice" in each))
+
+
+def inside(node: ast.stmt, scope: Scope) -> Obstacles:
     """Return the obstacles that a compound statement is to those in it."""
     if isinstance(node, ast.While):
         return frozenset({"loop", "condition", "choice"})
     if isinstance(node, (ast.For, ast.AsyncFor)):
         leaves = _may_leave(node, (ast.Continue, ast.Break), _LOOPS)
-        return frozenset({"loop", "condition", "choice"}) if leaves else _over(node.iter)
+        return frozenset({"loop", "condition", "choice"}) if leaves else _over(node.iter, scope)
     return frozenset({"condition"}) if type(node).__name__ in _CONDITIONS else NOTHING
 
 
@@ -136,7 +202,8 @@ def of_function(
     yields = any(_may_leave(child, (ast.Yield, ast.YieldFrom), ()) for child in node.body)  # who knows how far it goes
     found: set[Obstacle] = {"early return"} if leaves or yields else set()
     names = {ast.unparse(each).rpartition(".")[2] for each in node.decorator_list}
-    return frozenset(found | ({"cached"} if names - _TRANSPARENT else set()))
+    cached = bool(names - _TRANSPARENT) or node.name in _LAST_RESORTS
+    return frozenset(found | ({"cached"} if cached else set()))
 
 
 def _returns(node: ast.AST) -> Iterator[ast.Return]:
@@ -148,27 +215,40 @@ def _returns(node: ast.AST) -> Iterator[ast.Return]:
             yield from _returns(child)
 
 
-def _over(iterable: ast.expr) -> Obstacles:
+def _over(iterable: ast.expr, scope: Scope) -> Obstacles:
     """Return whether a loop over this goes through what the source itself lists."""
     if _is_listed(iterable):
         return frozenset({"listed"})
-    return frozenset({"loop"} if _is_data(iterable) else {"loop", "choice"})
+    return frozenset({"loop"} if _is_data(iterable, scope) else {"loop", "choice"})
 
 
-def _is_data(node: ast.AST) -> bool:
-    """Return whether an expression is data as it is, and not what is left of it: ``names - done``, ``pending()``."""
+def _is_data(node: ast.AST | None, scope: Scope, known: frozenset[str] = frozenset()) -> bool:
+    """Return whether an expression is data as it is, and not what is left of it: ``names - done``, ``pending()``.
+
+    Args:
+        node: the expression; None for what something is taken out of.
+        scope: what tells the values of variables.
+        known: the variables that are being looked at.
+    """
+    parts: list[Any]
     match node:
+        case ast.Name(id=name):
+            parts, known = scope.made(name) if name not in known else [], known | {name}
         case ast.Call():
-            return _lists(node) and all(map(_is_data, _given(node)))
+            parts = _given(node) if _lists(node) else [None]
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.BoolOp(values=parts):
-            return all(map(_is_data, parts))
+            pass
         case ast.BinOp(op=ast.Add() | ast.BitOr()):
-            return _is_data(node.left) and _is_data(node.right)
-        case ast.ListComp(generators=loops) | ast.SetComp(generators=loops) | ast.GeneratorExp(generators=loops):
-            return all(_is_data(each.iter) and not each.ifs for each in loops)
+            parts = [node.left, node.right]
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            parts = [None if each.ifs else each.iter for each in node.generators]
+        case ast.Subscript(slice=ast.Slice(lower=start)):
+            parts = [None] if start is not None and _asks_for_a_variable(start) else []
         case ast.Starred():
-            return _is_data(node.value)
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Dict, ast.Lambda))
+            parts = [node.value]
+        case _:
+            return isinstance(node, (ast.Attribute, ast.Subscript, ast.Constant, ast.Dict, ast.Lambda))
+    return all(_is_data(each, scope, known) for each in parts)
 
 
 def _is_listed(node: ast.expr) -> bool:

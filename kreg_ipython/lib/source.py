@@ -46,7 +46,7 @@ class Source:
         """False if the text cannot be read here: IPython may understand more."""
         self.tree = tree or ast.Module(body=[], type_ignores=[])
         by_magic = text.lstrip().startswith("%%") and not _RUNS_ITS_BODY.match(text)
-        self.statements = tuple(statements(self.tree.body, by_magic))
+        self.statements = tuple(statements(self.tree, by_magic))
         """All statements, outer ones before those in them."""
         self._said: dict[tuple[str, str], dict[Hashable, list[Statement]]] = {}
         """The statements of a bucket by what they say: only those that are asked for are read that far."""
@@ -73,6 +73,12 @@ class Source:
         if bucket not in self._said:
             self._said[bucket] = _grouped(self._buckets.get(bucket, []), lambda each: [each.says])
         return self._said[bucket].get(statement.says, [])
+
+    def saying_elsewhere(self, statement: Statement) -> Statements:
+        """Return the statements that say what one of another text says, in other functions, and that may be skipped."""
+        found = self._by_words.get(statement.says[1:], []) if not statement.is_definition else []
+        may_run = [each for each in found if self._uncalled.isdisjoint(each.definitions)]
+        return Statements(each for each in may_run if each.path != statement.path and each.obstacles | each.function)
 
     def at_place(self, place: Hashable) -> list[Statement]:
         """Return the statements that stand in the same definitions and compound statements: see `Statement.place`."""
@@ -188,6 +194,10 @@ class Source:
     @cached_property
     def _buckets(self) -> dict[tuple[str, str], list[Statement]]:
         return _grouped(self.statements, lambda each: [_bucket(each)])
+
+    @cached_property
+    def _by_words(self) -> dict[Hashable, list[Statement]]:
+        return _grouped([each for each in self.statements if not each.is_definition], lambda each: [each.says[1:]])
 
     @cached_property
     def _by_place(self) -> dict[Hashable, list[Statement]]:

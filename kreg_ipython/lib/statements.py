@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from kreg_ipython.lib.obstacles import (
     DEFINITIONS,
+    FUNCTIONS,
     NOTHING,
     Obstacle,
     Obstacles,
+    Scope,
     asked_by,
     chooses,
     expressions,
@@ -61,13 +63,13 @@ class Statement:
         headers: tuple[ast.stmt, ...],
         definitions: tuple[ast.stmt, ...],
         parent: Statement | None,
-        by_magic: bool,
+        scope: Scope,
     ) -> None:
         self.node, self.path, self.headers, self.definitions = node, path, headers, definitions
         self.parent = parent
         self.shares_its_line = False
         """Nothing tells which of several statements on a line is meant."""
-        self._by_magic = by_magic
+        self._scope = scope
 
     @property
     def first(self) -> int:
@@ -80,7 +82,7 @@ class Statement:
         return self.node.end_lineno or self.node.lineno
 
     @cached_property
-    def says(self) -> Hashable:
+    def says(self) -> tuple[str, ...]:
         """The text that makes it the same statement in another source.
 
         For a definition this is its kind and its path, for any other statement all that it says without the statements
@@ -96,10 +98,10 @@ class Statement:
 
         They lie in its own expressions, and in what it stands in, up to the innermost definition.
         """
-        around: Obstacles = frozenset({"condition"} if self._by_magic else ())
+        around: Obstacles = frozenset({"condition"} if self._scope.by_magic else ())
         for header in self.headers:
-            around = together(around, inside(header))
-        return together(around, chooses(self.node))
+            around = together(around, inside(header, self._scope))
+        return together(around, chooses(self.node, self._scope))
 
     @cached_property
     def function(self) -> frozenset[Obstacle]:
@@ -283,7 +285,7 @@ class Statements(tuple[Statement, ...]):
         return {each.asked for each in self if each.asked}
 
 
-def statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
+def statements(tree: ast.Module, by_magic: bool) -> Iterator[Statement]:
     """Yield each statement, outer ones before those in them."""
 
     def walk(
@@ -292,16 +294,18 @@ def statements(body: list[ast.stmt], by_magic: bool) -> Iterator[Statement]:
         headers: tuple[ast.stmt, ...],
         definitions: tuple[ast.stmt, ...],
         parent: Statement | None,
+        scope: Scope,
     ) -> Iterator[Statement]:
         for node in body:
-            statement = Statement(node, path, headers, definitions, parent, by_magic)
+            statement = Statement(node, path, headers, definitions, parent, scope)
             yield statement
             if isinstance(node, DEFINITIONS):
-                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node), statement)
+                within = Scope(node, scope) if isinstance(node, FUNCTIONS) else scope
+                yield from walk(node.body, f"{path}.{node.name}", (), (*definitions, node), statement, within)
             elif hasattr(node, "body") or hasattr(node, "cases"):
-                yield from walk(_inner(node), path, (*headers, node), definitions, statement)
+                yield from walk(_inner(node), path, (*headers, node), definitions, statement, scope)
 
-    yield from walk(body, "", (), (), None)
+    yield from walk(tree.body, "", (), (), None, Scope(tree, by_magic=by_magic))
 
 
 def magic_in(node: ast.stmt) -> str:

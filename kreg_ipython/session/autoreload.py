@@ -80,11 +80,14 @@ def _is_same(code: CodeType, other: CodeType) -> bool:
     return all(getattr(code, part) == getattr(other, part) for part in parts) and next(consts) == next(consts)
 
 
-def lead_to_new(module: ModuleType, namespaces: Callable[[], list[dict[str, Any]]]) -> End:
+def lead_to_new(
+    module: ModuleType, namespaces: Callable[[], list[dict[str, Any]]], renew: Callable[[dict[int, Any]], None]
+) -> End:
     """Return what leads all that uses a former class or function of a module to the one that it defines by then.
 
     Variables in ``namespaces`` that are the former one become the new one, whatever their name. Classes that are built
-    on a former class get the new one as their base.
+    on a former class get the new one as their base. At last ``renew`` is called with the new ones, by the ``id`` of
+    their former ones.
     """
     before = dict(_defined(module))
 
@@ -99,6 +102,8 @@ def lead_to_new(module: ModuleType, namespaces: Callable[[], list[dict[str, Any]
         for which, each in new.items():
             if isinstance(each, type) and isinstance(pairs[which][0], type):
                 _rebase(pairs[which][0], each)
+        if new:
+            renew(new)
 
     return lead
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -210,10 +210,13 @@ class SessionContext(ExecutionContext):
         """Return whether a module is part of a framework."""
         return package_of(module) in registries.FRAMEWORKS
 
-    def held(self, run: Run, objects: list[Any]) -> set[int] | None:
-        """Return which objects are held by other variables than those that the run binds anew; None if unknown."""
+    def held(self, run: Run, objects: list[Any], but_by: Collection[int] = ()) -> set[int] | None:
+        """Return which objects are held by other variables than those that the run binds anew; None if unknown.
+
+        What only the containers ``but_by`` hold does not count.
+        """
         notebook = self.namespace
         if notebook is None or self.runs.declared() is run or run.source is None:
             return None  # nothing tells in which namespace the body is executed
         modules = (each for each in self.modules.namespaces() if each is not notebook)
-        return held(objects, run, self.variables(), modules)
+        return held(objects, run, self.variables(), modules, but_by)

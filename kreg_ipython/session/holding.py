@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,11 @@ from kreg_ipython.registries.names import beside_the_point
 
 
 def held(
-    objects: Iterable[Any], run: Run, notebook: Mapping[str, Any], modules: Iterable[Mapping[str, Any]]
+    objects: Iterable[Any],
+    run: Run,
+    notebook: Mapping[str, Any],
+    modules: Iterable[Mapping[str, Any]],
+    but_by: Collection[int],
 ) -> set[int] | None:
     """Return which objects are held, by their ``id``; None if there is too much to look at.
 
@@ -24,6 +28,7 @@ def held(
         run: what is executed.
         notebook: the notebook's variables.
         modules: the namespaces of the user's other modules.
+        but_by: the containers that do not count, by their ``id``.
     """
     of_module = run.owner.kind == "module"
     own = vars(sys.modules[run.owner.id or ""]) if of_module and run.owner.id in sys.modules else notebook
@@ -33,7 +38,7 @@ def held(
         for name, value in list(namespace.items()):
             if namespace is not own or name not in anew:
                 values += (value, *_inside(value, own))
-    return reached(values, {id(one) for one in objects}, Opaque(registries.is_opaque, beside_the_point))
+    return reached(values, {id(one) for one in objects}, Opaque(registries.is_opaque, beside_the_point), but_by)
 
 
 def _inside(value: Any, own: Mapping[str, Any]) -> Iterator[Any]:

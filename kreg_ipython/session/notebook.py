@@ -118,10 +118,11 @@ class Notebook(SessionContext):
         """Follow `%autoreload`, if it has been imported."""
         if module not in autoreload.HOMES:
             return
-        modules, own = self.process.modules, self.process.guard.ledger.has_subject
+        modules, renew = self.process.modules, self.process.guard.renew
+        own = self.process.guard.ledger.has_subject
 
         def reloading(each: ModuleType) -> End | None:
-            return autoreload.lead_to_new(each, modules.namespaces) if modules.may_register(each) else None
+            return autoreload.lead_to_new(each, modules.namespaces, renew) if modules.may_register(each) else None
 
         def patching(change: autoreload.Change) -> End | None:
             if not modules.may_register(change.module):

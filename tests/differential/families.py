@@ -1687,3 +1687,244 @@ def own_names() -> Iterator[Made]:
             notes = {"set": "done.add('k')", "list": "done.append('k')", "dict": "done['k'] = 1"}[which]
             texts = [f"if 'k' not in done:\n    {defines.format(n)}; {notes}\nprint('=', {asks})" for n in (1, 2)]
             yield f"asks-{name}-{which}", cells(("d", f"done = {holds}"), *texts), {"limitation": GUARDED}
+
+
+REMEMBERING = {
+    "cache": "@functools.cache\ndef get(n): return register('P', n)(len)\n",
+    "early": "K = {}\ndef get(n):\n    if n in K: return K[n]\n    K[n] = register('P', n)(len)\n    return K[n]\n",
+    "condition": "K = {}\ndef get(n):\n    if n not in K:\n        K[n] = register('P', n)(len)\n    return K[n]\n",
+    "or": "K = {}\ndef get(n):\n    K[n] = K.get(n) or register('P', n)(len)\n    return K[n]\n",
+    "object": "class Zoo:\n    def __init__(self): self.made = {}\n    def get(self, n):\n        if n not in self.made:\n            self.made[n] = register('P', n)(len)\n        return self.made[n]\nget = Zoo().get\n",
+}  # fmt: skip
+
+
+@family("keyed")
+def keyed() -> Iterator[Made]:
+    """Factories that remember what they have registered under a key, and are called for another one, too."""
+    probes: dict[str, Any] = {"probes": ["held('P>a')", "held('P>b')"]}
+    for name, text in REMEMBERING.items():
+        for how, more in {
+            "another": ["x = [get('a')]", "x = [get('a'), get('b')]"],
+            "fewer": ["x = [get('a'), get('b')]", "x = [get('b')]"],
+            "back": ["x = [get('a')]", "x = [get('b')]", "x = [get('a')]"],
+            "loop": ["for n in ['a']: get(n)", "for n in ['a', 'b']: get(n)"],
+            "two-cells": [("y", "get('a')"), "get('a')", ("y", "get('b')")],
+        }.items():
+            limits = {"limitation": REMEMBERS} if how in ("fewer", "back") else probes
+            yield f"{name}-{how}", cells(("h", text), *more), limits
+            yield f"{name}-{how}-file", [*files(m=text), *cells(("h", "from m import *"), *more)], limits
+
+
+@family("callers")
+def callers() -> Iterator[Made]:
+    """What remembers is called by a function of another cell or file, which is edited beside the call."""
+    probes: dict[str, Any] = {"probes": ["held('P>a')"]}
+    auto = Run("auto", "%autoreload 2", once=True)
+    for name, text in REMEMBERING.items():
+        for how, (one, two) in {
+            "beside": ("    return [get('a'), 1]\n", "    return [get('a'), 2]\n"),
+            "renamed": ("    made = get('a')\n    return made\n", "    found = get('a')\n    return found\n"),
+            "inner": ("    return [inner(1)]\ndef inner(x): return get('a')\n", "    return [inner(1)]\ndef inner(x): return [get('a')]\n"),
+        }.items():  # fmt: skip
+            texts = [f"def build():\n{body}" for body in (one, two)]
+            yield f"{name}-{how}", cells(("h", text), ("b", texts[0]), "m = build()", ("b", texts[1]), "m = build()"), probes  # fmt: skip
+            yield f"{name}-{how}-main", cells(("h", text), ("b", f"{texts[0]}def main(): build()"), "main()", ("b", f"{texts[1]}def main(): build()"), "main()"), probes  # fmt: skip
+            made = [f"from h import get\n{each}" for each in texts]
+            yield f"{name}-{how}-file", [auto, *files(h=text, m=made[0]), *cells("import m\nx = m.build()"), *files(m=made[1]), *cells(("b", "y = 1"), "import m\nx = m.build()")], probes  # fmt: skip
+
+
+EQUAL = {
+    "loop": "for c in CUSTOM: get_custom_objects()[c.__name__] = c",
+    "comprehension": "get_custom_objects().update({c.__name__: c for c in CUSTOM})",
+    "or": "objects = get_custom_objects()\nobjects |= {c.__name__: c for c in CUSTOM}",
+    "zip": "get_custom_objects().update(zip([c.__name__ for c in CUSTOM], CUSTOM))",
+    "items": "MODELS = {c.__name__: c for c in CUSTOM}\nfor k, v in MODELS.items(): get_custom_objects()[k] = v",
+    "helper": "def add(cs):\n    for c in cs: get_custom_objects()[c.__name__] = c\nadd(CUSTOM)",
+    "star": "def add(*cs):\n    for c in cs: get_custom_objects()[c.__name__] = c\nadd(*CUSTOM)",
+    "formatted": "for c in CUSTOM: get_custom_objects()[f'{c.__name__}'] = c",
+}
+
+
+@family("equal")
+def equal() -> Iterator[Made]:
+    """Writes of the same objects again, which no comparison shows, beside one that is new."""
+    one, two = "class A(keras.layers.Layer): pass", "class B(keras.layers.Layer): pass"
+    for name, text in EQUAL.items():
+        both, only = f"CUSTOM = [A, B]\n{text}", f"CUSTOM = [A]\n{text}"
+        defined = [("c", one), ("d", two)]
+        yield f"{name}-again", cells(*defined, both, ("c", one), both), {"probes": ["held('A')", "held('B')"]}
+        yield f"{name}-longer", cells(*defined, only, both), {"probes": ["held('A')", "held('B')"]}
+        listed = [("l", "CUSTOM = [A, B]"), text, ("c", one), ("l", "CUSTOM = [A, B]"), text]
+        yield f"{name}-listed", cells(*defined, *listed), {"probes": ["held('A')", "held('B')"]}
+        own = f"{one}\n{two}\nCUSTOM = [A, B]\n{text}"
+        yield f"{name}-own-shorter", cells(own, f"{one}\n{two}\nCUSTOM = [A]\n{text}"), {}
+        functions = "CUSTOM = [lambda: 1, lambda: 2]\nCUSTOM[1].__name__ = 'two'"
+        yield f"{name}-held", cells(("l", functions), text, ("e", "CUSTOM.append(lambda: 3)\nCUSTOM[2].__name__ = 'three'"), text), {"compare": False, "probes": ["held('two') is not None"]}  # fmt: skip
+
+
+LEFTOVERS = {
+    "variable": "new = [n for n in NAMES if n not in done]\nfor n in new: register('P', n)(len)\ndone.update(new)",
+    "difference": "new = set(NAMES) - done\nfor n in new: register('P', n)(len)\ndone |= new",
+    "function": "def pending(): return [n for n in NAMES if n not in done]\nnew = pending()\nfor n in new: register('P', n)(len)\ndone.update(new)",
+    "slice": "for n in NAMES[len(done):]:\n    register('P', n)(len)\n    done.add(n)",
+    "asks": "new = [n for n in NAMES if get_registered_object('P>' + n) is None]\nfor n in new: register('P', n)(len)",
+    "ensure": "def ensure(names):\n    new = [n for n in names if n not in done]\n    for n in new: register('P', n)(len)\n    done.update(new)\nensure(NAMES)",
+    "queue": "QUEUE = [*QUEUE, *[n for n in NAMES if n not in done]]\nfor n in QUEUE: register('P', n)(len)\ndone.update(QUEUE)\nQUEUE.clear()",
+    "written": "new = {n: len for n in NAMES if n not in done}\nget_custom_objects().update(new)\ndone.update(new)",
+}  # fmt: skip
+
+
+@family("leftovers")
+def leftovers() -> Iterator[Made]:
+    """Loops over what is left to do, which a variable holds."""
+    probes: dict[str, Any] = {"probes": ["held('P>a') or held('a')", "held('P>b') or held('b')"]}
+    auto = Run("auto", "%autoreload 2", once=True)
+    for name, text in LEFTOVERS.items():
+        state = ("d", "done, QUEUE = set(), []")
+        longer = [f"NAMES = {names}\n{text}" for names in (["a"], ["a", "b"])]
+        yield f"{name}-longer", cells(state, *longer), probes
+        yield f"{name}-again", cells(state, *longer, longer[1]), probes
+        yield f"{name}-elsewhere", cells(state, ("n", "NAMES = ['a']"), text, ("n", "NAMES = ['a', 'b']"), text), probes
+        files_ = [f"from state import done, QUEUE\n{each}" for each in longer]
+        yield f"{name}-file", [auto, *files(state="done, QUEUE = set(), []", m=files_[0]), *cells("import m"), *files(m=files_[1]), *cells(("b", "x = 1"))], probes  # fmt: skip
+
+
+OF_A_MODULE = {
+    "keras": ("register('P', 'k')(m.A)", "get_registered_object('P>k') is m.A"),
+    "written": ("get_custom_objects()['k'] = m.A", "get_custom_objects()['k'] is m.A"),
+    "conversion": (
+        "tf.register_tensor_conversion_function(m.A, lambda v, dtype=None, name=None, as_ref=False: tf.constant(1.0))",
+        "float(tf.convert_to_tensor(m.A()))",
+    ),
+    "node": (
+        "import optree\noptree.register_pytree_node(m.A, lambda a: ((1, 2), None, None), lambda meta, kids: m.A(), namespace='P')",
+        "len(optree.tree_leaves(m.A(), namespace='P'))",
+    ),
+    "api": ("@tf.experimental.dispatch_for_api(tf.add)\ndef add(x: m.A, y: m.A): return 7", "tf.add(m.A(), m.A())"),
+    "unary": ("@tf.experimental.dispatch_for_unary_elementwise_apis(m.A)\ndef unary(f, x): return 7", "tf.abs(m.A())"),
+    "saved": (
+        "registration.register_serializable(package='P', name='k')(m.A)",
+        "registration.get_registered_class_name(m.A)",
+    ),
+}  # fmt: skip
+
+
+@family("renewed")
+def renewed() -> Iterator[Made]:
+    """What a cell or another module has registered of a file's classes, while `%autoreload` executes the file again."""
+    auto = Run("auto", "%autoreload 2", once=True)
+    first = "class A:\n    pass\n"
+    edits = {
+        "comment": f"# a comment\n{first}",
+        "constant": f"C = 1\n{first}",
+        "method": f"{first}    def f(self): pass\n",
+    }
+    for name, (text, use) in OF_A_MODULE.items():
+        for how, edited in edits.items():
+            asks = ("u", f"import m\nprint('=', {use})")
+            begun = [auto, *files(m=first)]
+            yield f"{name}-{how}", [*begun, *cells(f"import m\n{text}", asks), *files(m=edited), *cells(asks)], {}
+            yield f"{name}-{how}-module", [*begun, *files(n=f"import m\n{text}"), *cells("import n", asks), *files(m=edited), *cells(asks)], {}  # fmt: skip
+        again = [*cells(f"import m\n{text}", asks), *files(m=edits["method"]), *cells(asks, f"import m\n{text}", asks)]
+        yield f"{name}-again", [*begun, *again], {}
+        yield f"{name}-dropped", [*begun, *again, *cells("x = 1")], {}
+
+
+ONCE = "if not X.on:\n            X.on = True\n            register('P', 'a')(len)\n"
+HOOKS = {
+    "enter": ("__enter__(self)", "self", "with x: pass", "with x as y: pass"),
+    "iter": ("__iter__(self)", "iter([1])", "for a in x: pass", "for b in x: pass"),
+    "add": ("__add__(self, other)", "1", "a = x + 1", "b = x + 1"),
+    "contains": ("__contains__(self, other)", "True", "a = 1 in x", "b = 1 in x"),
+    "getitem": ("__getitem__(self, key)", "1", "a = x['a']", "b = x['a']"),
+    "getattr": ("__getattr__(self, key)", "1", "a = x.a", "b = [x.a]"),
+    "setattr": ("__setattr__(self, key, value)", "None", "x.a = 1", "x.a = 2"),
+    "bool": ("__bool__(self)", "True", "if x: a = 1", "if x: b = 1"),
+    "eq": ("__eq__(self, other)", "True", "a = x == 1", "b = x == 1"),
+    "str": ("__str__(self)", "'x'", "a = f'{x}'", "b = f'{x}'"),
+    "class": ("__class_getitem__(cls, key)", "1", "a = X[int]", "b = X[int]"),
+    "subclass": ("__init_subclass__(cls)", "None", "class A(X): pass", "class B(X): pass"),
+}
+
+
+@family("hooks")
+def hooks() -> Iterator[Made]:
+    """Methods that Python calls by itself, which remember what they have done; and what asks for them says it anew."""
+    probes: dict[str, Any] = {"probes": ["held('P>a')"]}
+    for name, (method, result, one, two) in HOOKS.items():
+        text = f"class X:\n    on = False\n    def {method}:\n        {ONCE}        return {result}\nx = X()"
+        yield name, cells(("h", text), one, two), probes
+        yield f"{name}-file", [*files(m=text), *cells(("h", "from m import x, X"), one, two)], probes
+        yield f"{name}-dropped", cells(("h", text), one, "y = 1"), probes
+    missing = "class X(dict):\n    def __missing__(self, key):\n        self[key] = register('P', key)(len)\n        return 1\nx = X()"
+    last = (
+        "    if key[:1] == '_': raise AttributeError(key)\n    globals()[key] = register('P', key)(len)\n    return 1"
+    )
+    yield "missing", cells(("h", missing), "a = x['a']", "b = x['a']"), probes
+    yield "missing-other", cells(("h", missing), "a = x['a']", "a = x['b']", "a = x['a']"), {"compare": False, **probes}
+    yield (
+        "module",
+        [*files(m=f"def __getattr__(key):\n{last}"), *cells("import m\na = m.a", "import m\nb = [m.a]")],
+        probes,
+    )
+    yield (
+        "module-dropped",
+        [*files(m=f"def __getattr__(key):\n{last}"), *cells("import m\na = m.a", "import m")],
+        probes,
+    )
+
+
+@family("elsewhere")
+def elsewhere() -> Iterator[Made]:
+    """A key that two modules, or a module and a cell, ask a factory for, one of which does not ask any more."""
+    probes: dict[str, Any] = {"probes": ["held('P>a')"]}
+    auto = Run("auto", "%autoreload 2", once=True)
+    for name, text in REMEMBERING.items():
+        made = {each: f"from h import get\n{each} = get('a')" for each in ("x", "y")}
+        begun = [auto, *files(h=text, m=made["x"], n=made["y"])]
+        dropped = [*files(m="x = 1"), *cells(("b", "z = 1"))]
+        yield f"{name}-modules", [*begun, *cells("import m, n"), *dropped], probes
+        yield f"{name}-module", [*begun, *cells(made["x"], ("c", "import n"), "x = 1")], probes
+        yield f"{name}-cell", [*begun, *cells("import m", ("c", made["y"])), *dropped], probes
+        yield (
+            f"{name}-neither",
+            [*begun, *cells("import m, n"), *dropped, *files(n="x = 1"), *cells(("b", "z = 2"))],
+            {},
+        )
+
+
+BODY = "if done: return\n    done.append(1)\n    register('P', 'k')(len)\n"
+REFACTORED = {
+    "renamed": (f"def f():\n    {BODY}f()", f"def setup():\n    {BODY}setup()"),
+    "inlined": (f"def f():\n    {BODY}f()", "if not done:\n    done.append(1)\n    register('P', 'k')(len)"),
+    "function": ("if not done:\n    done.append(1)\n    register('P', 'k')(len)", f"def f():\n    {BODY}f()"),
+    "method": (f"def f():\n    {BODY}f()", f"class A:\n  def f(self):\n    {BODY}A().f()"),
+    "inner": (f"def f():\n    {BODY}f()", f"def main():\n  def f():\n    {BODY}  f()\nmain()"),
+    "condition": ("if not done:\n    done.append(1)\n    register('P', 'k')(len)", "if len(done) == 0:\n    done.append(1)\n    register('P', 'k')(len)"),
+}  # fmt: skip
+
+
+@family("refactored")
+def refactored() -> Iterator[Made]:
+    """A guard whose state lives in another cell is written in another way; what remembers is dropped and comes back."""
+    there = "\nprint('=', held('P>k'))"
+    state = ("d", "done = []")
+    for name, (one, two) in REFACTORED.items():
+        yield name, cells(state, one + there, two + there), {}
+        yield f"{name}-back", cells(state, one + there, two + there, one + there), {}
+        yield f"{name}-dropped", cells(state, one + there, two + there, "x = 1"), {}
+        made = [f"from state import done\n{each}" for each in (one, two)]
+        auto = Run("auto", "%autoreload 2", once=True)
+        yield f"{name}-file", [auto, *files(state="done = []", m=made[0]), *cells("import m"), *files(m=made[1]), *cells(("b", "x = 1"))], {"probes": ["held('P>k')"]}  # fmt: skip
+    for name, (one, two) in {
+        "function": ("load()", "save()"),
+        "handed-on": ("load()", "x = list(map(prepare, [1]))"),
+    }.items():
+        begun = [("d", ENSURES), one + there]
+        yield f"{name}-later", cells(*begun, f"# {one}", two + there), {}
+        yield f"{name}-later-elsewhere", cells(*begun, f"# {one}", ("b", two + there)), {}
+        yield (
+            f"{name}-later-file",
+            [*files(m=ENSURES), *cells(("d", "from m import *"), one + there, f"# {one}", two + there)],
+            {},
+        )

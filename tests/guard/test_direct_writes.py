@@ -332,12 +332,22 @@ def test_a_replayed_write_stands_at_its_former_place(lab):
 
 
 def test_a_loop_that_writes_and_got_shorter_leaves_out_what_it_does_not_write(lab):
-    lab.main.some = {"x": abs, "y": min}
+    lab.main.some = ["x", "y"]
+    text = "for key in some:\n    drawer[key] = lambda: 1"
+    lab.cell("a", text)
+    lab.main.some = ["x"]
+    lab.cell("a", text)
+    assert lab.home.drawer.keys() == {"x"}
+
+
+@pytest.mark.parametrize("value", [min, 1, lambda: 1])
+def test_a_loop_may_have_written_again_what_the_run_can_get_hold_of(lab, value):
+    lab.main.some = {"x": abs, "y": value}
     text = "for key, value in some.items():\n    drawer[key] = value"
     lab.cell("a", text)
-    lab.main.some = {"x": max}
+    lab.main.some = {"x": max, "y": value}
     lab.cell("a", text)
-    assert lab.home.drawer == {"x": max}
+    assert lab.home.drawer == {"x": max, "y": value}
 
 
 def test_what_a_library_wrote_for_a_cell_that_nobody_saw_is_kept_with_a_reason(lab):

@@ -158,3 +158,100 @@ def test_what_another_cell_asks_for_too_stays_when_its_cell_drops_it(lab):
     lab.cell("b", "pass")
     lab.cell("a", "pass  # again")
     assert lab.home.table == {}
+
+
+KEYED = "K = {}\ndef get(n):\n    if n not in K:\n        K[n] = 1\n        register(n, 1)\n    return 1"
+
+
+def test_a_factory_that_is_called_for_another_key_too_keeps_the_first(lab):
+    lab.cell("d", KEYED)
+    lab.cell("a", "get('x')")
+    lab.cell("a", "get('x'), get('y')")
+    assert lab.home.table == {"x": 1, "y": 1}
+
+
+def test_what_a_factory_made_under_another_key_goes_and_comes_back_with_the_key(lab):
+    lab.cell("d", KEYED)
+    lab.cell("a", "get('x')")
+    lab.cell("a", "get('y')")
+    assert lab.home.table == {"y": 1}
+    lab.cell("a", "get('y') ")
+    assert lab.home.table == {"y": 1}
+    lab.cell("a", "get('x')")
+    assert "x" in lab.home.table
+
+
+def test_what_another_cell_asks_a_factory_for_goes_with_the_last_one(lab):
+    lab.cell("d", KEYED)
+    lab.cell("a", "get('x')")
+    lab.cell("b", "get('x')")
+    lab.cell("a", "get('y')")
+    assert lab.home.table == {"x": 1, "y": 1}
+    lab.cell("b", "1")
+    assert lab.home.table == {"y": 1}
+
+
+def test_what_a_module_asks_a_factory_for_stays(lab):
+    lab.module("mod", f"from home import *\n{KEYED}")
+    lab.cell("a", "from mod import get\nget('x')")
+    lab.module("other", "from mod import get\nget('x')")
+    lab.cell("a", "pass")
+    assert lab.home.table == {"x": 1}
+
+
+def test_a_key_that_is_computed_is_said_by_nobody(lab):
+    lab.main.names = ["x", "y"]
+    text = "for n in names:\n    register(n, 1)"
+    lab.cell("a", text)
+    lab.cell("b", text.replace("n in", "each in").replace("register(n", "register(each"))
+    lab.main.names = ["x"]
+    lab.cell("b", text.replace("n in", "each in").replace("register(n", "register(each"))
+    lab.cell("a", text)
+    assert lab.home.table == {"x": 1}
+
+
+def test_a_caller_elsewhere_that_is_edited_still_calls_it(lab):
+    lab.cell("d", KEYED)
+    lab.cell("h", "def build():\n    return [get('x'), 1]")
+    lab.cell("a", "build()")
+    lab.cell("h", "def build():\n    return [get('x'), 2]")
+    lab.cell("a", "build()")
+    assert lab.home.table == {"x": 1}
+
+
+STATE = "if done: return\n    done.append(1)\n    register('x', 1)\n"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        f"def setup():\n    {STATE}setup()",
+        "if not done:\n    done.append(1)\n    register('x', 1)",
+        f"class A:\n  def f(self):\n    {STATE}A().f()",
+    ],
+)
+def test_a_guard_that_is_written_in_another_way_stays(lab, again):
+    lab.cell("d", "done = []")
+    lab.cell("a", f"def f():\n    {STATE}f()")
+    lab.cell("a", again)
+    assert lab.home.table == {"x": 1}
+
+
+@pytest.mark.parametrize("again", [f"def setup():\n    {STATE}", "register('x', 2)", "done.append(2)"])
+def test_a_guard_that_is_not_executed_any_more_goes(lab, again):
+    lab.cell("d", "done = []")
+    lab.cell("a", f"def f():\n    {STATE}f()")
+    lab.cell("a", again)
+    assert lab.home.table == ({"x": 2} if "2)" in again and "x" in again else {})
+
+
+@pytest.mark.parametrize("cell", ["a", "b"])
+def test_a_memo_comes_back_by_way_of_another_function(lab, cell):
+    lab.cell("d", MEMO + "\ndef load(): setup()\ndef save(): setup()")
+    lab.cell("a", "load()")
+    lab.cell("a", "pass")
+    assert lab.home.table == {}
+    lab.cell(cell, "other = 1")
+    assert lab.home.table == {}
+    lab.cell(cell, "save()")
+    assert lab.home.table == {"x": 1}

@@ -63,6 +63,48 @@ def test_what_names_lead_to(lab, said, found):
     assert reached == set(found.split())
 
 
+HOOKS = """
+class Kind(type):
+    def __contains__(cls, key): inner()
+class Manager(metaclass=Kind):
+    def __enter__(self): inner()
+    def __exit__(self, *how): pass
+    def __init__(self): pass
+    def _own(self): pass
+    @classmethod
+    def __class_getitem__(cls, key): return cls
+class Heir(Manager): pass
+def inner(): pass
+manager = Heir()
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    {
+        "an object": ("manager", "Manager.__enter__ Manager.__exit__ Manager.__class_getitem__ inner"),
+        "a class": (
+            "Heir",
+            "Manager.__init__ Manager.__enter__ Manager.__exit__ Manager.__class_getitem__ Kind.__contains__ inner",
+        ),
+        "a function": ("inner", "inner"),
+    }.values(),
+)
+def test_what_python_calls_by_itself(lab, said, found):
+    lab.cell("d", HOOKS)
+    reached = {name for module, name in ways.reached([said], "__main__", with_hooks=True) if module == "__main__"}
+    assert reached == set(found.split())
+    without = {name for _, name in ways.reached([said], "__main__")}
+    assert not any("__enter__" in name or "__contains__" in name for name in without)
+
+
+def test_a_modules_getattr_is_called_by_python(lab):
+    lab.module("mod", "def __getattr__(name): return name\ndef other(): pass")
+    lab.main.mod = lab.modules["mod"]
+    assert ways.reached(["mod"], "__main__", with_hooks=True) == {("mod", "__getattr__")}
+    assert ways.reached(["mod"], "__main__") == set()
+
+
 def test_a_library_is_looked_into_if_it_is_named(lab):
     library(lab, "lib", "def load(): _ensure()\ndef _ensure(): pass\n")
     lab.cell("a", "import lib")

@@ -172,7 +172,8 @@ def test_a_function_that_is_still_called_may_have_registered_it(way, before, now
 
 
 def test_the_words_of_a_way_are_those_that_its_first_statement_needs():
-    assert words(Way((Step("own", 1),)), read("@reg('P')\nclass Foo:\n    pass")) == {"Foo"}
-    assert words(library("setup", 1), read("lib.setup(other())")) == {"setup"}
-    assert words(Way((Step("own", 1),)), read("reg('K', f)")) >= {"reg", "K", "f"}
-    assert words(Way(), read("reg('K', f)")) == words(Way((Step("own", 9),)), read("x")) == frozenset()
+    assert words(Way((Step("own", 1),)), read("@reg('P')\nclass Foo:\n    pass"), "P>Foo") == {"Foo"}
+    assert words(library("setup", 1), read("lib.setup(other())"), "P>a") == {"setup"}
+    assert words(library("setup", 1), read("lib.setup(other('a'))"), "P>a") == {"setup", "a"}
+    assert words(Way((Step("own", 1),)), read("reg('K', f)"), "K") >= {"reg", "K", "f"}
+    assert words(Way(), read("reg('K', f)"), "K") == words(Way((Step("own", 9),)), read("x"), "K") == frozenset()
