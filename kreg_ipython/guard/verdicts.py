@@ -233,27 +233,27 @@ def _look(way: Way, before: Source, now: Source) -> _Look:
         if not stands and "condition" in was.obstacles:
             stands = _new_at(was.place, was.kin, former, text)
             look.rewritten = bool(stands)
-        if not stands and not dropped and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :])):
+        look.handed_on = not stands and step.kind == "own" and text.mentions(_functions(way.steps[at + 1 :]))
+        if not stands and not dropped and (look.handed_on or _is_rewrapped(way.steps[at:], before, now)):
             look.obstacles.add("unknown")  # handed on, to a thread for one
-            look.handed_on = True
-            return look
-        if not stands and not dropped and _is_rewrapped(way.steps[at:], before, now):
-            look.obstacles.add("unknown")
             return look
         if not stands or (was.is_definition and not any(map(was.still_leads, stands))):
             look.gone = way.steps[at:]
             return look
         if was.is_definition:
             look.definitions.append((was, stands))
-        here: set[Obstacle] = {"cached"} if step.wrapped else set()
-        here |= stands.obstacles
-        is_asked_again = at and not drops_key(way.key, before, now)
-        if "condition" in here and (look.obstacles & {"loop", "listed"} or is_asked_again):
-            here.add("choice")  # a function may be called several times, too
-        look.obstacles |= here
+        may_be_asked_again = at > 0 and not drops_key(way.key, before, now)
+        look.obstacles |= _adds(look.obstacles, step, stands, may_be_asked_again)
         look.rephrased = look.rephrased or is_rephrased
         look.places.append((None if is_rephrased else step.function, stands))
     return look
+
+
+def _adds(around: set[Obstacle], step: Step, stands: Statements, may_be_asked_again: bool) -> set[Obstacle]:
+    """Return the obstacles that a step adds; a condition is a choice in a loop, or in a function asked again."""
+    here = {*stands.obstacles, *({"cached"} if step.wrapped else ())}
+    is_choice = "condition" in here and (may_be_asked_again or not around.isdisjoint({"loop", "listed"}))
+    return here | {"choice"} if is_choice else here
 
 
 def _is_handed_on_no_more(way: Way, before: Source, now: Source) -> bool:
@@ -280,8 +280,9 @@ def last_word(key: Hashable) -> str:
 def says(text: Source, key: Hashable) -> bool:
     """Return whether a text says a key, or the last word of it: in a string, or as a name or what it defines."""
     word = last_word(key)
-    found = word in text.literals or key in text.literals or word in text.named or text.defined(word)
-    return bool(word and found)
+    if not word or word not in text.text:  # which takes no time
+        return False
+    return bool(text.defined(word)) or not {word, key}.isdisjoint(text.literals) or word in text.named
 
 
 def drops_key(key: Hashable, before: Source | None, now: Source | None) -> bool:
