@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kreg_ipython.guard.verdicts import Step, Way, is_left_out, is_outdated, lost, place, verdict
+from kreg_ipython.guard.verdicts import Step, Way, drops_key, is_left_out, is_outdated, lost, place, says, verdict
 from kreg_ipython.lib.source import read
 
 FOO = "@reg('P')\nclass Foo:\n    x = 1\n"
@@ -707,3 +707,28 @@ def test_a_guard_that_asks_another_container_lets_no_edit_through(guard, others,
     before, now = (read(f"{guard}\n    @reg('P')\n    class Foo:\n        x = {n}\n") for n in (1, 2))
     way = Way((Step("own", 2),), key="K", others=frozenset(others))
     assert verdict(way, before, now) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    {
+        "a string": ("reg('P>a')", "P>a", True),
+        "its last word": ("reg('P', 'a')", "P>a", True),
+        "a keyword": ("reg(a=f)", "P>a", True),
+        "a definition": ("@reg\nclass a: pass", "P>a", True),
+        "a name": ("reg(a)", "P>a", True),
+        "an attribute": ("x = zoo.a", "P>a", True),
+        "a string with the whole key alone": ("reg('P > a')", "P > a", True),
+        "another string": ("reg('P>b', 'ab')", "P>a", False),
+        "a part of a name": ("reg(ab)", "P>a", False),
+        "a comment": ("reg(n)  # a", "P>a", False),
+        "a key that is no string": ("reg(1)", 1, False),
+        "a key without words": ("reg('>')", ">", False),
+        "nothing": ("", "P>a", False),
+    }.values(),
+)
+def test_whether_a_text_says_a_key(text, key, said):
+    assert says(read(text), key) is said
+    assert drops_key(key, read(text), read("x = 1")) is said
+    assert not drops_key(key, read("x = 1"), read(text)) and not drops_key(key, read(text), read(text))
+    assert not drops_key(key, None, read("x = 1")) and not drops_key(key, read(text), None)

@@ -348,6 +348,34 @@ def test_a_loop_may_have_written_again_what_the_run_can_get_hold_of(lab, value):
     lab.main.some = {"x": max, "y": value}
     lab.cell("a", text)
     assert lab.home.drawer == {"x": max, "y": value}
+    assert lab.entry("drawer", "y").kept == messages.why_kept(True, False)
+
+
+def test_what_only_the_container_holds_cannot_have_been_written_again(lab):
+    lab.main.some = ["x", "y"]
+    text = "for key in some:\n    drawer[key] = [key]"
+    lab.cell("a", text)
+    lab.main.some, lab.main.held = ["x"], lab.home.drawer
+    lab.cell("a", text)
+    assert lab.home.drawer == {"x": ["x"]}
+
+
+def test_what_the_text_does_not_say_any_more_cannot_have_been_written_again(lab):
+    lab.main.f, lab.main.g = abs, max
+    lab.cell("a", "for key, value in {'x': f, 'y': g}.items():\n    drawer[key] = value")
+    lab.main.f = min
+    lab.cell("a", "for key, value in {'x': f}.items():\n    drawer[key] = value")
+    assert lab.home.drawer == {"x": min}
+
+
+def test_where_it_is_not_known_what_variables_hold_all_may_have_been_written_again(lab, monkeypatch):
+    lab.main.some = ["x", "y"]
+    text = "for key in some:\n    drawer[key] = [key]"
+    lab.cell("a", text)
+    monkeypatch.setattr(type(lab), "held", lambda *args: None)
+    lab.main.some = ["x"]
+    lab.cell("a", text)
+    assert lab.home.drawer == {"x": ["x"], "y": ["y"]}
 
 
 def test_what_a_library_wrote_for_a_cell_that_nobody_saw_is_kept_with_a_reason(lab):

@@ -724,3 +724,24 @@ def test_a_local_name_or_an_attribute_that_is_set_may_stand_for_what_remembers(l
     lab.module("helper", memo + text)
     lab.cell("a", "import helper\nhelper.train()")
     assert way(lab).steps[-1].wrapped is wrapped
+
+
+NAMED = """
+def f(): pass
+class A:
+    class B: pass
+def make():
+    def inner(): pass
+    return inner
+inner, lambda_, former = make(), lambda: 1, A
+class A: pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("subject", "has"),
+    {"f": True, "A": True, "former": False, "former.B": False, "inner": False, "lambda_": False, "len": True, "f()": False, "1": False, "(f, A)": False, "dict.get": False}.items(),
+)  # fmt: skip
+def test_whether_the_name_of_an_object_means_it(lab, subject, has):
+    lab.cell("a", NAMED)
+    assert ways.has_its_name(eval(subject, vars(lab.main))) is has
