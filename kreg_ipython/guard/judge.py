@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from kreg_ipython.guard import messages, ways
@@ -37,7 +37,7 @@ _UNKNOWN = "?"
 
 
 _Leads = Callable[[str, frozenset[str], str, bool], bool]
-"""Whether a text with these names, in a module, leads to something; and whether by what Python calls by itself."""
+"""Tells whether a text with these names, in a module, leads to something; also by what Python calls, if asked so."""
 
 
 class _Beside(NamedTuple):
@@ -82,11 +82,11 @@ class Judge:
         said.clear()
         said.update(kept)
         for owner in dict.fromkeys(entry.owner for entry in waiting):
-            source = self._text(owner) if owner is not None and owner is not beside else None
-            if owner is not None and source is not None:
-                mine = [entry for entry in waiting if entry.owner is owner]
-                gone = {text for text in {said[entry] for entry in mine} if not self._stands(text, owner)}
-                found += self._gone_after([entry for entry in mine if said[entry] in gone], Run(owner, source))
+            if owner in (None, beside) or (source := self._text(owner)) is None:
+                continue
+            mine = [entry for entry in waiting if entry.owner is owner]
+            gone = {text for text in {said[entry] for entry in mine} if not self._stands(text, owner)}
+            found += self._gone_after([entry for entry in mine if said[entry] in gone], Run(owner, source))
         return found
 
     def _gone_after(self, entries: list[Entry], run: Run) -> Iterator[Entry]:
@@ -154,11 +154,11 @@ class Judge:
         """Return whether another text says the key that the owner's said, and may have skipped it; take note of it."""
         before = ways.source_of(some[0])
         is_said = before is not None and says(before, some[0].key)
-        text = self._decide(self._said_beside, _UNKNOWN, way, some[0], run, beside) if is_said else ""
+        text = self._decide(self._said_elsewhere, _UNKNOWN, way, some[0], run, beside, False) if is_said else ""
         self._ledger.said_elsewhere.update(dict.fromkeys(some, text) if text else {})
         return bool(text)
 
-    def withhold(self, dropped: Iterable[Entry], left_out: Set[Entry] = frozenset()) -> None:
+    def withhold(self, dropped: Iterable[Entry], left_out: Iterable[Entry] = ()) -> None:
         """Hold those of the swept entries that their statement may skip, until it comes back, here or in another cell.
 
         A guard or a memo may skip the statement then: what it registered once has to be there all the same.
@@ -168,26 +168,31 @@ class Judge:
             left_out: those that their statement left out: they come back with their key, if the text said it.
         """
         held = self._ledger.withheld
-        for way, some in [*self.by_way(dropped), *self.by_way(left_out)]:
+        for way, some in self.by_way(dropped):
             before = ways.source_of(some[0])
-            is_there = some[0] in left_out
-            if before is None or not comes_back(way, before, before) or (is_there and not says(before, some[0].key)):
-                continue
-            is_kept = is_there or is_named_after(way, before)
-            below: set[str | None] = set() if is_kept else {step.function for step in some[0].steps}
-            functions = ways.functions_from(some[0], below)
-            for entry in some:
-                held.pop(entry.spot, None)
-                held[entry.spot] = Held(entry, way, words(way, before, entry.key), functions)
+            is_named = before is None or is_named_after(way, before)
+            below: set[str | None] = set() if is_named else {step.function for step in some[0].steps}
+            self._hold(way, some, ways.functions_from(some[0], below))
+        texts = ((entry, ways.source_of(entry)) for entry in left_out)
+        for way, some in self.by_way(entry for entry, before in texts if before and says(before, entry.key)):
+            self._hold(way, some, frozenset())
         while len(held) > _MOST:
             del held[next(iter(held))]
+
+    def _hold(self, way: Way, entries: list[Entry], functions: frozenset[ways.Function]) -> None:
+        before, held = ways.source_of(entries[0]), self._ledger.withheld
+        if before is None or not comes_back(way, before, before):
+            return
+        for entry in entries:
+            held.pop(entry.spot, None)
+            held[entry.spot] = Held(entry, way, words(way, before, entry.key), functions)
 
     def coming_back(self, run: Run) -> list[Entry]:
         """Return the withheld entries whose statement is in the source of a run, and may be skipped there."""
         if not self._ledger.withheld or run.source is None:
             return []
-        text, home = read(run.source), ways.module_of(run.owner)
-        reached = functools.cache(lambda packages: ways.reached(text.names, home, packages))
+        text, home = run.source, ways.module_of(run.owner)
+        reached = functools.cache(lambda packages: ways.reached(read(text).names, home, packages))
         return [each.entry for each in list(self._ledger.withheld.values()) if _is_back(each, run, text, reached)]
 
     def is_dropped(self, script: Owner, by: Caller, run: Run) -> bool:
@@ -220,11 +225,12 @@ class Judge:
     def by_way(self, entries: Iterable[Entry], now: Source | None = None) -> list[tuple[Way, list[Entry]]]:
         """Return entries by the way that led to them: what a loop registers has one in common.
 
-        Those whose keys the new text says, or said before, are apart from others.
+        If there is a new text, those whose keys it says, or the former one said, are apart from others.
         """
         alike: dict[Any, list[Entry]] = {}
         for entry in entries:
-            said = [text is not None and says(text, entry.key) for text in (ways.source_of(entry), now)]
+            texts = (ways.source_of(entry), now) if now is not None else ()
+            said = [text is not None and says(text, entry.key) for text in texts]
             frames = tuple((id(step.code), step.line) for step in entry.steps)
             written = entry.key if entry.written and not entry.steps else None
             which = id(entry.run), frames, entry.line, ways.definition_of(entry), entry.registry, written, *said
@@ -235,22 +241,18 @@ class Judge:
         texts = functools.cache(lambda: list(self._context.texts_beside(run.owner)))
         return _Beside(texts, functools.cache(ways.reached))
 
-    def _said_elsewhere(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> str:
+    def _said_elsewhere(self, way: Way, entry: Entry, run: Run, beside: _Beside, or_here: bool = True) -> str:
         """Return the text that may still lead to an entry, and skip it because it is there; empty if none does.
 
-        The owner's new text may call it by way of another function; another cell or module may say it, too.
+        The owner's new text may call it by way of another function, unless not ``or_here``; another cell or module may
+        say it, too.
         """
-        now = _source(run)
-        leads = self._leads(way, entry, now, beside)
-        here = now is not None and leads is not None and leads(now.text, now.names, ways.module_of(run.owner), True)
-        return now.text if here and now is not None else self._said_beside(way, entry, run, beside)
-
-    def _said_beside(self, way: Way, entry: Entry, run: Run, beside: _Beside) -> str:
-        """Return the text of another cell or module that may lead to an entry; empty if none does."""
         before, now, home = ways.source_of(entry), _source(run), ways.module_of(run.owner)
         leads = self._leads(way, entry, now, beside)
-        if before is None or leads is None:
+        if before is None or now is None or leads is None:
             return ""
+        if or_here and leads(now.text, now.names, home, True):
+            return now.text
         wanted = words(way, before, entry.key)
         name = entry.steps[1].function.rpartition(".")[2] if len(entry.steps) > 1 else ""
         name = "" if name.startswith("__") else name  # Python calls it
@@ -316,13 +318,13 @@ class Judge:
             return otherwise
 
 
-def _is_back(held: Held, run: Run, now: Source, reached: Callable[[frozenset[str]], set[ways.Function]]) -> bool:
+def _is_back(held: Held, run: Run, text: str, reached: Callable[[frozenset[str]], set[ways.Function]]) -> bool:
     """Return whether a text says again what led to an entry, or calls what registers it."""
     owner, before = held.entry.owner, ways.source_of(held.entry)
     can_be = owner is run.owner or (owner is not None and owner.kind == run.owner.kind == "cell")
     if not can_be or before is None:
         return False
-    if all(word in now.text for word in held.words) and comes_back(held.way, before, now):
+    if all(word in text for word in held.words) and comes_back(held.way, before, read(text)):
         return True
     packages = frozenset(package_of(module) for module, _ in held.functions)
     return bool(held.functions) and not reached(packages).isdisjoint(held.functions)

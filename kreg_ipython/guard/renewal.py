@@ -13,7 +13,7 @@ from kreg_ipython.lib.interrupts import defer_interrupts
 from kreg_ipython.lib.naming import package_of
 
 _DEEPEST = 3
-"""How deep tuples and dicts in one another are looked into: a value may be the user's own."""
+"""The depth to which tuples and dicts in one another are looked into: a value may be the user's own."""
 
 
 class Renewal:

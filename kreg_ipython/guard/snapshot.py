@@ -207,7 +207,7 @@ def _compared(before: dict[Hashable, Any], now: dict[Hashable, Any]) -> Changes:
 
 
 def _more(some: list[tuple[Hashable, Any]], others: list[tuple[Hashable, Any]]) -> list[tuple[Hashable, Any]]:
-    """Those of some entries that the others have not, or not as often."""
+    """Return those of some entries that the others have not, or not as often."""
     left = Counter(id(value) for _, value in others)
     found = []
     for key, value in some:

@@ -418,10 +418,11 @@ class Guard:
                 self._notices.log("kept", entry, why, run)
         for entry, why in kept.items():
             entry.kept = why
-        gone = [*(entry for entry in standing if entry not in kept), *unsaid]
+        left_out = [entry for entry in standing if entry not in kept]
+        gone = [*left_out, *unsaid]
         swept = sorted([*(entry for entry in run.removed if entry not in kept), *gone], key=order_of)
         dropped = [entry for entry in swept if run.removed.get(entry) == "gone"] + unsaid
-        self._judge.withhold(dropped, set(gone).difference(unsaid))
+        self._judge.withhold(dropped, left_out)
         self._reconciler.take_out(gone, "removed", f"{run.owner.kind} leaves it out", run)
         self._reconciler.restore([entry for entry in run.removed if entry in kept], "kept", run, "kept")
         run.settle()

@@ -26,8 +26,8 @@ from kreg_ipython.lib.source import Source, read
 from kreg_ipython.lib.statements import Statement
 
 _CLASS_MAKERS = {"__new__", "__init__", "__call__", "__init_subclass__", "__set_name__", "__prepare__"}
-_MAKERS = ("__new__", "__init__", "__post_init__", "__call__")
-"""The methods that a call of a class or of an object calls first."""
+_MAKERS = ("__new__", "__init__", "__post_init__")
+"""The methods that a call of a class calls first."""
 _SHELLS = {"IPython", "decorator"}
 """The packages whose frames stand between a magic and what it executes; the second one's in IPython 7."""
 NOBODY_KNOWS = Way((Step("user"),), complete=False)
@@ -213,7 +213,7 @@ def _callees(meant: Any) -> Iterator[Any]:
     elif isinstance(meant, (property, functools.cached_property)):
         yield from _callees(meant.fget if isinstance(meant, property) else meant.func)
     elif isinstance(meant, type):
-        for name in _MAKERS[:3]:
+        for name in _MAKERS:
             yield from _callees(inspect.getattr_static(meant, name, None))
     else:
         if not isinstance(meant, FunctionType):
@@ -235,7 +235,8 @@ def _hooks(meant: Any) -> Iterator[FunctionType]:
             found += list(vars(kind).items())
     for name, function in found:
         function = getattr(function, "__func__", function)  # of a class method
-        if name[:2] == name[-2:] == "__" and name not in _MAKERS and isinstance(function, FunctionType):
+        is_called = name in (*_MAKERS, "__call__")
+        if name[:2] == name[-2:] == "__" and not is_called and isinstance(function, FunctionType):
             yield function
 
 

@@ -26,22 +26,8 @@ OWN_NAMES = (*DEFINITIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, 
 _CONDITIONS = {"If", "Try", "TryStar", "Match", "With", "AsyncWith"}  # `with suppress(…)` may end its body early
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _CALLERS: dict[str, set[Obstacle]] = {"map": {"loop"}, "filter": {"condition", "loop", "choice"}}
-_PURE = {
-    "chr",
-    "dict",
-    "enumerate",
-    "frozenset",
-    "getattr",
-    "int",
-    "len",
-    "list",
-    "map",
-    "ord",
-    "range",
-    "reversed",
-    "set",
-}
-_PURE |= {"sorted", "str", "tuple", "zip"}
+_PURE = {"chr", "dict", "enumerate", "frozenset", "getattr", "int", "len", "list", "map", "ord", "range", "reversed"}
+_PURE |= {"set", "sorted", "str", "tuple", "zip"}
 """The functions of Python's own that make the same of the same."""
 _PURE_METHODS = {"get", "items", "keys", "values", *dir(str), *dir(tuple), *dir(frozenset)}
 _PURE_METHODS -= {"difference", "symmetric_difference"}

@@ -178,7 +178,7 @@ class Modules:
         )
 
     def namespaces(self) -> list[dict[str, Any]]:
-        """Those of the notebook, and of all other modules of the user's."""
+        """Return the namespaces of the notebook, and of all other modules of the user's."""
         return [vars(module) for _, module in users_modules()]
 
 
